@@ -1,0 +1,83 @@
+// Every setting, once. One line yields the struct member, loading with range checks, --help, the
+// annotated default configuration, and the reference page. Names that the field knows keep their
+// spelling.
+//
+//   X(kind, name, default, min, max, help)
+//
+// The kinds, with what they read and print, are in setting_kinds.h:
+//   Duration  DurationNs, as in 5s, 120ms, 2h; a bare number is seconds
+//   Bytes     uint64, as in 64KiB, 2GiB; a bare number is bytes
+//   Count     uint64
+//   Text      std::string; min and max are its length
+//   TextList  std::vector<std::string>; min and max are its number of entries
+//   Flag      bool; min and max are not used
+#pragma once
+
+#define LINGER_SETTINGS(X)                                                                         \
+  X(Count, maxStreams, 1'000'000, 1'000, 100'000'000,                                              \
+    "Sessions held in memory, over all threads; it counts lingering ones. Each takes 256 bytes.")  \
+  X(Count, packetThreads, 1, 1, 64, "Threads (shards) that receive and track packets.")            \
+  X(Duration, tcpTimeout, 10 * kMinute, kSecond, kDay,                                             \
+    "An established TCP session ends after this long without a packet.")                           \
+  X(Duration, tcpSynTimeout, 30 * kSecond, kSecond, kDay,                                          \
+    "A TCP session that was never answered ends after this long.")                                 \
+  X(Duration, tcpHalfClosedTimeout, 120 * kSecond, kSecond, kDay,                                  \
+    "A TCP session with one side closed ends after this long without a packet.")                   \
+  X(Duration, tcpClosingTimeout, 5 * kSecond, 0, kHour,                                            \
+    "A TCP session closed from both sides lingers this long after its last packet before its "     \
+    "record is written.")                                                                          \
+  X(Duration, tcpRstTimeout, 5 * kSecond, 0, kHour,                                                \
+    "A reset TCP session lingers this long after its last packet.")                                \
+  X(Duration, lingerCeiling, 30 * kSecond, 0, kHour,                                               \
+    "Late packets prolong lingering at most this long after the close; later ones find the "       \
+    "session's grave.")                                                                            \
+  X(Duration, lateTimeout, 120 * kSecond, 0, kDay,                                                 \
+    "A packet that comes up to this long after the record was written still joins its session "    \
+    "(session-late record).")                                                                      \
+  X(Duration, continueTimeout, 130 * kMinute, 0, kDay,                                             \
+    "How long a session that was cut (idle, attempt, evicted) can be continued; spans the 2 h "    \
+    "TCP keep-alive.")                                                                             \
+  X(Duration, udpTimeout, 30 * kSecond, kSecond, kDay,                                             \
+    "A UDP session ends after this long without a packet.")                                        \
+  X(Duration, icmpTimeout, 10 * kSecond, kSecond, kDay,                                            \
+    "An ICMP session ends after this long without a packet.")                                      \
+  X(Duration, sctpTimeout, 60 * kSecond, kSecond, kDay,                                            \
+    "An SCTP session ends after this long without a packet.")                                      \
+  X(Duration, espTimeout, 600 * kSecond, kSecond, kDay,                                            \
+    "An ESP session ends after this long without a packet.")                                       \
+  X(Duration, otherTimeout, 60 * kSecond, kSecond, kDay,                                           \
+    "A session of any other IP protocol ends after this long without a packet.")                   \
+  X(Duration, tcpSaveTimeout, 12 * kMinute, kSecond, kDay,                                         \
+    "A TCP session this long writes an interim record each time.")                                 \
+  X(Duration, udpSaveTimeout, 12 * kMinute, kSecond, kDay,                                         \
+    "The same for UDP and every other protocol.")                                                  \
+  X(Duration, clockJump, kHour, kSecond, kDay,                                                     \
+    "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
+  X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
+    "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
+  X(Count, graveyardSize, 0, 0, 400'000'000,                                                       \
+    "Recorded sessions that late packets can still find; 0: 4 x maxStreams.")                      \
+  X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
+    "Recorded sessions that can collect late packets at the same time.")                           \
+  X(Count, extensionPool, 0, 0, 100'000'000,                                                       \
+    "Sessions that can have losses, gaps, late packets or links at the same time; 0: maxStreams "  \
+    "/ 4.")                                                                                        \
+  X(Count, halfOpenShare, 50, 1, 100,                                                              \
+    "Percent of maxStreams that unanswered TCP sessions may fill.")                                \
+  X(Duration, halfOpenMinimum, 3 * kSecond, 0, kMinute,                                            \
+    "An unanswered TCP session is not evicted before this age.")                                   \
+  X(TextList, sessionKey, {}, 0, 2,                                                                \
+    "What else separates sessions with equal addresses and ports: vlan, tunnel.")                  \
+  X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
+  X(Text, bpf, "", 0, 65'536,                                                                      \
+    "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \
+  X(Count, hashSeed, 0, 0, UINT64_MAX,                                                             \
+    "Secret of the session table's hash; 0: random in each run.")                                  \
+  X(Text, idSeed, "", 0, 255,                                                                      \
+    "Secret of event.id; empty: node for a replay, random for a live run.")                        \
+  X(Count, maxPacketsInQueue, 16'384, 64, 16'777'216,                                              \
+    "Packets that wait for another thread, per pair of threads.")                                  \
+  X(Count, recordQueue, 16'384, 64, 16'777'216,                                                    \
+    "Records that wait for an output, per thread and output.")                                     \
+  X(TextList, output, {}, 0, 16,                                                                   \
+    "Where records go: file:PATH, unix:PATH, tcp://host:port, or - (as -o).")

@@ -1,0 +1,269 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "engine/source/capture_file_source.h"
+#include "output/uri.h"
+
+namespace linger {
+namespace {
+
+constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
+constexpr auto kControlPeriod = std::chrono::milliseconds(200);
+constexpr int kPauses = 64;   // idle polls before a shard yields,
+constexpr int kYields = 256;  // and before it sleeps
+constexpr timespec kNap = {0, 50'000};
+
+sigset_t control_signals() noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, kShardFinished})
+    sigaddset(&set, signal);
+  return set;
+}
+
+std::uint64_t random_secret() noexcept {
+  std::uint64_t secret = 0;
+  if (getrandom(&secret, sizeof secret, 0) != sizeof secret)
+    secret =
+        static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  return secret;
+}
+
+std::uint64_t secret_of(const std::string& text) noexcept {  // FNV-1a, 64 bits
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100'0000'01b3;
+  return hash;
+}
+
+Seeds seeds_of(const Settings& settings) noexcept {
+  const std::string& ids = settings.idSeed.empty() ? settings.node : settings.idSeed;
+  return {make_hash_seed(settings.hashSeed != 0 ? settings.hashSeed : random_secret()),
+          make_hash_seed(secret_of(ids))};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+std::uint64_t memory_needed(const Settings& settings) noexcept {
+  const auto bytes = [](std::uint64_t count, double each) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) * each);
+  };
+  return bytes(settings.maxStreams,
+               sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry) +
+         bytes(settings.graveyard_size(), sizeof(Grave) + FlowIndex::kBytesPerEntry) +
+         bytes(settings.latePool, sizeof(LateBlock) + FlowIndex::kBytesPerEntry) +
+         bytes(settings.extension_pool(), sizeof(Extension));
+}
+
+std::uint64_t memory_there() noexcept {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string Engine::cost_of(const Settings& settings) {
+  const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
+  const double linger_seconds =
+      std::max(1.0, static_cast<double>(settings.tcpClosingTimeout) / kSecond);
+  return fmt::format(
+      "memory    {:.1f} MiB for {} sessions, {} graves, {} late blocks, {} extension blocks "
+      "(there are {:.1f} MiB)\n"
+      "graveyard covers {:.0f} closes/s: a late packet finds its session for {:.0f} s after the "
+      "record\n"
+      "lingering {:.0f} closes/s for {:.0f} s would fill maxStreams by themselves\n",
+      static_cast<double>(memory_needed(settings)) / (1 << 20), settings.maxStreams,
+      settings.graveyard_size(), settings.latePool, settings.extension_pool(),
+      static_cast<double>(memory_there()) / (1 << 20),
+      static_cast<double>(settings.graveyard_size()) / late_seconds, late_seconds,
+      static_cast<double>(settings.maxStreams) / linger_seconds, linger_seconds);
+}
+
+Engine::Engine(const Options& options, const Settings& settings)
+    : options_(options),
+      settings_(settings),
+      handoff_(static_cast<std::uint32_t>(settings.packetThreads), settings.maxPacketsInQueue) {}
+
+tl::expected<void, StartError> Engine::check() const {
+  if (memory_needed(settings_) > memory_there())
+    return tl::unexpected(StartError{
+        kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
+                                "machine has {}; lower maxStreams or graveyardSize",
+                                settings_.maxStreams, memory_needed(settings_), memory_there())});
+  if (!options_.interfaces.empty())
+    return tl::unexpected(
+        StartError{kExitUsage, fmt::format("-i {}: this version replays captures only; use -r FILE",
+                                           options_.interfaces.front())});
+  if (auto good = check_bpf(settings_.bpf); !good)
+    return tl::unexpected(StartError{kExitUsage, good.error()});
+  return {};
+}
+
+tl::expected<void, StartError> Engine::open() {
+  if (auto good = check(); !good) return good;
+  const sigset_t signals = control_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
+  if (auto opened = open_sources(); !opened) return opened;
+  return open_outputs();
+}
+
+tl::expected<void, StartError> Engine::open_sources() {
+  auto opened =
+      open_capture(options_.read, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
+  if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
+  if (!(*opened)->notes().empty() && !options_.quiet)
+    fmt::print(stderr, "{}\n", (*opened)->notes());
+  source_ = std::move(*opened);
+  return {};
+}
+
+tl::expected<void, StartError> Engine::open_outputs() {
+  std::vector<std::string> texts = settings_.output;
+  if (texts.empty()) texts.emplace_back("-");
+  for (const std::string& text : texts) {
+    const auto uri = parse_output_uri(text);
+    if (!uri) return tl::unexpected(StartError{kExitUsage, uri.error()});
+    auto output =
+        std::make_unique<Output>(*uri, OutputOptions{.shard_count = settings_.packetThreads,
+                                                     .ring_capacity = settings_.recordQueue,
+                                                     .run = {.node = settings_.node},
+                                                     .writer = {}});
+    if (auto opened = output->open(); !opened)
+      return tl::unexpected(StartError{kExitFailed, opened.error()});
+    outputs_.push_back(std::move(output));
+  }
+  return {};
+}
+
+void Engine::start_threads() {
+  control_thread_ = pthread_self();
+  if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
+  for (auto& output : outputs_) output->start();
+  const Seeds seeds = seeds_of(settings_);
+  for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
+    shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, true));
+    shards_.back()->lose_for_test(options_.test_loss);
+  }
+  shards_.front()->attach(*source_);
+  running_.store(static_cast<std::uint32_t>(shards_.size()), std::memory_order_relaxed);
+  for (auto& shard : shards_) threads_.emplace_back([this, &shard] { run_shard(*shard); });
+}
+
+void Engine::run_shard(Shard& shard) noexcept {
+  for (int idle = 0;;) {
+    const Shard::Progress progress = shard.poll();
+    if (progress == Shard::Progress::done) break;
+    if (progress == Shard::Progress::busy) {
+      idle = 0;
+    } else if (++idle < kPauses) {
+      _mm_pause();
+    } else if (idle < kYields) {
+      sched_yield();
+    } else {
+      nanosleep(&kNap, nullptr);
+    }
+  }
+  if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    pthread_kill(control_thread_, kShardFinished);
+}
+
+int Engine::run() {
+  shows_progress_ = !options_.quiet && isatty(STDERR_FILENO) != 0;
+  const auto start = std::chrono::steady_clock::now();
+  start_threads();
+  control();
+  for (std::thread& thread : threads_) thread.join();
+  for (auto& output : outputs_) output->finish();
+  return report(seconds_since(start));
+}
+
+// Waits for signals until the last shard has finished.
+void Engine::control() {
+  const sigset_t signals = control_signals();
+  const auto start = std::chrono::steady_clock::now();
+  const timespec period = {0, std::chrono::nanoseconds(kControlPeriod).count()};
+  while (running_.load(std::memory_order_acquire) != 0) {
+    const int signal = sigtimedwait(&signals, nullptr, &period);
+    if (signal > 0) on_signal(signal);
+    if (is_reader_gone()) stop();
+    if (shows_progress_) show_progress(seconds_since(start));
+  }
+  if (shows_progress_) fmt::print(stderr, "\r\x1b[K");
+}
+
+void Engine::on_signal(int signal) {
+  switch (signal) {
+    case SIGINT:
+    case SIGTERM:
+      if (stopped_) _exit(kExitLost);  // asked twice: at once
+      stopped_ = true;
+      stop();
+      break;
+    case SIGHUP:
+      for (auto& output : outputs_) output->reopen();
+      break;
+    case SIGUSR1:
+      fmt::print(stderr, "{}", summary_of(make_ledger(shards_, outputs_), {}));
+      break;
+    default:
+      break;
+  }
+}
+
+void Engine::stop() noexcept {
+  for (auto& shard : shards_) shard->stop();
+}
+
+bool Engine::is_reader_gone() const noexcept {
+  for (const auto& output : outputs_)
+    if (!output->is_broken_pipe()) return false;
+  return true;
+}
+
+void Engine::show_progress(double seconds) {
+  const double done = static_cast<double>(source_->bytes_done());
+  const double total = static_cast<double>(source_->bytes_total());
+  std::uint64_t packets = 0;
+  for (const auto& shard : shards_) packets += shard->counters().packets[0].value();
+  const double rate = seconds > 0 ? static_cast<double>(packets) / seconds : 0;
+  fmt::print(stderr, "\r\x1b[K{} packets, {:.2f} M/s", packets, rate / 1e6);
+  if (total > 0 && done > 0)
+    fmt::print(stderr, ", {:.0f} %, {:.0f} s left", 100 * done / total,
+               seconds * (total - done) / done);
+  std::fflush(stderr);
+}
+
+int Engine::report(double seconds) {
+  if (is_reader_gone()) return kExitWell;  // `linger … | head` has what it wanted
+  const Ledger ledger = make_ledger(shards_, outputs_);
+  int code = kExitWell;
+  const std::string trouble = source_->trouble();
+  if (!trouble.empty()) {
+    fmt::print(stderr, "linger: {}\n", trouble);
+    code = kExitLost;
+  }
+  for (const auto& output : outputs_) {
+    if (output->trouble().empty()) continue;
+    fmt::print(stderr, "linger: {}\n", output->trouble());
+  }
+  if (ledger.records_dropped() != 0 || ledger.handoff_full.packets != 0) code = kExitLost;
+  if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {seconds}));
+  for (const std::string& residue : ledger.residues()) {
+    if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);
+    code = kExitLost;
+  }
+  return code;
+}
+
+}  // namespace linger

@@ -1,0 +1,60 @@
+#include "engine/handoff.h"
+
+namespace linger {
+
+Handoff::Handoff(std::uint32_t shard_count, std::size_t ring_packets) : shard_count_(shard_count) {
+  for (std::uint32_t from = 0; from < shard_count; ++from) {
+    progress_.push_back(std::make_unique<Progress>());
+    for (std::uint32_t to = 0; to < shard_count; ++to)
+      rings_.push_back(from == to ? nullptr : std::make_unique<Ring>(ring_packets));
+  }
+}
+
+bool Handoff::push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept {
+  // Counted before the packet can be seen: its owner may be done with it at once.
+  if (packet.buffer != nullptr) packet.buffer->users.fetch_add(1, std::memory_order_relaxed);
+  if (ring(from, to).push(packet)) return true;
+  if (packet.buffer != nullptr) packet.buffer->users.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void Handoff::pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept {
+  // Read first: whatever was pushed before this clock is then in the ring.
+  const ClockNs clock = progress_[from]->clock.load(std::memory_order_acquire);
+  burst.count =
+      static_cast<std::uint32_t>(ring(from, to).pop(burst.packets.data(), burst.packets.size()));
+  if (burst.count == kBurstMax) {
+    burst.clock = burst.packets[kBurstMax - 1].clock;
+  } else {
+    burst.clock = clock;
+  }
+}
+
+void Handoff::publish_clock(std::uint32_t from, ClockNs clock) noexcept {
+  progress_[from]->clock.store(clock, std::memory_order_release);  // with pop()
+}
+
+void Handoff::close(std::uint32_t from) noexcept {
+  progress_[from]->closed.store(true, std::memory_order_release);  // with is_drained()
+}
+
+bool Handoff::is_drained(std::uint32_t to) noexcept {
+  for (std::uint32_t from = 0; from < shard_count_; ++from) {
+    if (!progress_[from]->closed.load(std::memory_order_acquire)) return false;
+    if (from != to && ring(from, to).read_available() != 0) return false;
+  }
+  return true;
+}
+
+void release_buffers(const Burst& burst) noexcept {
+  for (std::uint32_t i = 0; i < burst.count;) {
+    PacketBuffer* buffer = burst.packets[i].buffer;
+    std::uint32_t run = 1;
+    while (i + run < burst.count && burst.packets[i + run].buffer == buffer) ++run;
+    // With the source's acquire: it reuses the bytes only after we have read them.
+    if (buffer != nullptr) buffer->users.fetch_sub(run, std::memory_order_release);
+    i += run;
+  }
+}
+
+}  // namespace linger

@@ -1,0 +1,64 @@
+// Packets that arrived at one shard and belong to another: a lock-free ring for each pair.
+//
+// The owner of a session is a function of its key alone, so both directions meet in one shard
+// whatever queue they came through. A handed-over packet keeps its buffer until the owner is done
+// with it. Each ring has one writing and one reading thread.
+#pragma once
+
+#include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/base/flow_key.h"
+#include "engine/packet/packet.h"
+
+namespace linger {
+
+// Which shard owns the session of this hash. Mixed again: the index uses the hash's other ends.
+inline std::uint32_t owner_of(FlowHash hash, std::uint32_t shard_count) noexcept {
+  const std::uint64_t mixed = (hash * 0x9e37'79b9'7f4a'7c15) >> 32;
+  return static_cast<std::uint32_t>((mixed * shard_count) >> 32);
+}
+
+class Handoff {
+ public:
+  Handoff(std::uint32_t shard_count, std::size_t ring_packets);
+
+  // Writing shard `from`. False: the ring is full, nothing was taken.
+  bool push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept;
+
+  // Reading shard `to`: fills the burst with at most kBurstMax packets of `from`, in the order they
+  // were pushed. burst.clock is how far time has come for all of them.
+  void pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept;
+
+  // Writing shard: time has come this far, for shards that get no packets; and: nothing more comes.
+  void publish_clock(std::uint32_t from, ClockNs clock) noexcept;
+  void close(std::uint32_t from) noexcept;
+
+  // Reading shard: nothing more comes from anybody, and nothing is left in its rings.
+  bool is_drained(std::uint32_t to) noexcept;
+
+  std::uint32_t shard_count() const noexcept { return shard_count_; }
+
+ private:
+  using Ring = boost::lockfree::spsc_queue<Packet>;
+  struct alignas(64) Progress {
+    std::atomic<ClockNs> clock{0};  // released after the packets before it were pushed
+    std::atomic<bool> closed{false};
+  };
+
+  Ring& ring(std::uint32_t from, std::uint32_t to) noexcept {
+    return *rings_[from * shard_count_ + to];
+  }
+
+  std::uint32_t shard_count_;
+  std::vector<std::unique_ptr<Ring>> rings_;  // null on the diagonal
+  std::vector<std::unique_ptr<Progress>> progress_;
+};
+
+// The owner is done with a burst of handed-over packets.
+void release_buffers(const Burst& burst) noexcept;
+
+}  // namespace linger

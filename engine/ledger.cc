@@ -1,0 +1,173 @@
+#include "engine/ledger.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace linger {
+namespace {
+
+constexpr std::array kVerdictNames = {
+#define LINGER_VERDICT_NAME(name, help) std::string_view{#name},
+    LINGER_VERDICTS(LINGER_VERDICT_NAME)
+#undef LINGER_VERDICT_NAME
+};
+static_assert(kVerdictNames.size() == kVerdictCount);
+
+constexpr std::array kDropNames = {
+#define LINGER_DROP_NAME(name, help) std::string_view{#name},
+    LINGER_DROP_REASONS(LINGER_DROP_NAME)
+#undef LINGER_DROP_NAME
+};
+
+// 1234567 -> "1,234,567"
+std::string grouped(std::uint64_t n) {
+  const std::string digits = std::to_string(n);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+using Out = std::back_insert_iterator<std::string>;
+
+// " (not_ip 3, fragment 1)", or nothing.
+template <class Names, class CountOf>
+std::string reasons(const Names& names, std::size_t from, CountOf&& count_of) {
+  std::string text;
+  for (std::size_t i = from; i < names.size(); ++i) {
+    if (count_of(i) == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", names[i], grouped(count_of(i)));
+  }
+  return text.empty() ? text : text + ")";
+}
+
+void expect(std::vector<std::string>& residues, std::string_view what, std::uint64_t one,
+            std::uint64_t other) {
+  if (one == other) return;
+  residues.push_back(
+      fmt::format("{}: {} against {}, a residue of {}", what, grouped(one), grouped(other),
+                  static_cast<std::int64_t>(one) - static_cast<std::int64_t>(other)));
+}
+
+void write_limits(Out out, const Ledger& l) {
+  const auto line = [&](std::uint64_t count, std::string_view what) {
+    if (count != 0) fmt::format_to(out, "  limit     {} {}\n", grouped(count), what);
+  };
+  line(l.ended_evicted + l.evicted_lingering, "sessions left a full table early: raise maxStreams");
+  line(l.graves_lost, "graves were lost early: raise graveyardSize");
+  line(l.late_blocks_early, "late records were written early: raise latePool");
+  line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
+}
+
+void write_output(Out out, const Ledger::OutputLine& output) {
+  const OutputTotals& t = output.totals;
+  fmt::format_to(out, "  output    {}: handed {} = written {} + dropped {}{}", output.name,
+                 grouped(t.handed), grouped(t.written), grouped(t.dropped_in_all()),
+                 reasons(kDropNames, 0, [&](std::size_t i) { return t.dropped[i]; }));
+  if (t.resent != 0) fmt::format_to(out, ", resent {}", grouped(t.resent));
+  fmt::format_to(out, "\n");
+}
+
+}  // namespace
+
+PacketSum Ledger::seen() const noexcept {
+  PacketSum sum;
+  for (const PacketSum& part : decoded) sum.packets += part.packets, sum.bytes += part.bytes;
+  return sum;
+}
+
+std::uint64_t Ledger::records_dropped() const noexcept {
+  std::uint64_t sum = 0;
+  for (const OutputLine& output : outputs) sum += output.totals.dropped_in_all();
+  return sum;
+}
+
+std::vector<std::string> Ledger::residues() const {
+  std::vector<std::string> found;
+  expect(found, "packets for sessions against packets in sessions and dropped", decoded[0].packets,
+         packets + handoff_full.packets);
+  expect(found, "bytes for sessions against bytes in sessions and dropped", decoded[0].bytes,
+         bytes + handoff_full.bytes);
+  for (const OutputLine& output : outputs) {
+    const OutputTotals& t = output.totals;
+    const auto told = [&](Action action) {
+      const auto i = static_cast<std::size_t>(action);
+      return t.encoded.records[i] + t.unencoded.records[i];
+    };
+    const auto name = [&](std::string_view what) {
+      return fmt::format("{}: {}", output.name, what);
+    };
+    expect(found, name("sessions opened against end records"), opened, told(Action::session_end));
+    expect(found, name("packets in sessions against packets told"), packets,
+           t.encoded.packets + t.unencoded.packets);
+    expect(found, name("bytes in sessions against bytes told"), bytes,
+           t.encoded.bytes + t.unencoded.bytes);
+    expect(found, name("records handed against written and dropped"), t.handed,
+           t.written + t.dropped_in_all());
+  }
+  return found;
+}
+
+Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
+                   const std::vector<std::unique_ptr<Output>>& outputs) {
+  Ledger ledger;
+  for (const auto& shard : shards) {
+    const ShardCounters& c = shard->counters();
+    for (std::size_t i = 0; i < kVerdictCount; ++i) {
+      ledger.decoded[i].packets += c.packets[i].value();
+      ledger.decoded[i].bytes += c.bytes[i].value();
+    }
+    ledger.handed_over += c.handed_over.value();
+    ledger.handoff_full.packets += c.handoff_full.value();
+    ledger.handoff_full.bytes += c.handoff_full_bytes.value();
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.table.name.value();
+    LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
+  }
+  for (const auto& output : outputs)
+    ledger.outputs.push_back({output->uri().text, output->totals()});
+  return ledger;
+}
+
+std::string summary_of(const Ledger& l, const RunTimes& times) {
+  std::string text;
+  const Out out(text);
+  const PacketSum seen = l.seen();
+  const double rate = times.seconds > 0 ? static_cast<double>(seen.packets) / times.seconds : 0;
+  fmt::format_to(
+      out, "linger: {} packets, {} bytes, {} sessions in {:.3f} s ({:.2f} M packets/s)\n",
+      grouped(seen.packets), grouped(seen.bytes), grouped(l.opened), times.seconds, rate / 1e6);
+  const auto packets_of = [&](std::size_t i) { return l.decoded[i].packets; };
+  fmt::format_to(
+      out, "  packets   seen {} = in sessions {} + not session traffic {}{} + dropped {}{}\n",
+      grouped(seen.packets), grouped(l.packets), grouped(seen.packets - l.decoded[0].packets),
+      reasons(kVerdictNames, 1, packets_of), grouped(l.handoff_full.packets),
+      l.handoff_full.packets != 0 ? " (handoff ring full)" : "");
+  fmt::format_to(
+      out,
+      "  sessions  {}: closed {}, reset {}, idle {}, attempt {}, evicted {}, open at the "
+      "end {}\n",
+      grouped(l.opened), grouped(l.ended_closed), grouped(l.ended_reset), grouped(l.ended_idle),
+      grouped(l.ended_attempt), grouped(l.ended_evicted), grouped(l.ended_by_run));
+  fmt::format_to(
+      out,
+      "  late      {} packets while lingering, {} after the record; records: {} late, {} "
+      "interim\n",
+      grouped(l.late_lingering), grouped(l.late_buried), grouped(l.late_records),
+      grouped(l.interim));
+  if (l.reused + l.continued + l.lone_rst != 0)
+    fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
+                   grouped(l.continued), grouped(l.lone_rst));
+  write_limits(out, l);
+  for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);
+  const std::vector<std::string> residues = l.residues();
+  if (residues.empty()) fmt::format_to(out, "  ledger    balanced\n");
+  for (const std::string& residue : residues)
+    fmt::format_to(out, "  ledger    BROKEN: {}\n", residue);
+  return text;
+}
+
+}  // namespace linger

@@ -1,0 +1,56 @@
+// The accounting law (DESIGN §7), its two sides counted at opposite ends: what source and decode
+// saw against what the encoders told and the writers wrote.
+//
+//     seen = in sessions + not session traffic (by reason) + dropped (by reason)
+//     end records = sessions opened;  packets and bytes told = in sessions      for each output
+//     handed = written + dropped                                                for each output
+//
+// Built after the run from the counters of all shards; residues() is empty when the law holds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/shard.h"
+#include "output/output.h"
+
+namespace linger {
+
+struct PacketSum {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct Ledger {
+  std::array<PacketSum, kVerdictCount> decoded;  // [session]: for sessions, before steering
+  PacketSum handoff_full;
+  std::uint64_t handed_over = 0;
+#define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;
+  LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
+#undef LINGER_LEDGER_MEMBER
+  struct OutputLine {
+    std::string name;
+    OutputTotals totals;
+  };
+  std::vector<OutputLine> outputs;
+
+  PacketSum seen() const noexcept;
+  std::uint64_t records_dropped() const noexcept;  // over all outputs
+
+  // What does not add up, a sentence each.
+  std::vector<std::string> residues() const;
+};
+
+Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
+                   const std::vector<std::unique_ptr<Output>>& outputs);
+
+struct RunTimes {
+  double seconds = 0;  // wall clock
+};
+
+// The readable summary of a run, several lines.
+std::string summary_of(const Ledger& ledger, const RunTimes& times);
+
+}  // namespace linger

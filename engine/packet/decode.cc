@@ -1,0 +1,93 @@
+#include "engine/packet/decode.h"
+
+#include "engine/packet/plain.h"
+#include "engine/packet/walk.h"
+
+namespace linger {
+namespace {
+
+// Packets ahead whose first bytes are asked for (bench/decode_bench.cc).
+constexpr std::uint32_t kPrefetchDistance = 64;
+
+using ReadHeader = void (*)(Walk&) noexcept;
+constexpr std::array kReaders = {
+#define LINGER_HEADER_READER(name) static_cast<ReadHeader>(read_##name),
+    LINGER_HEADERS(LINGER_HEADER_READER)
+#undef LINGER_HEADER_READER
+};
+
+// What decode fills, as it is before the first header is read.
+void clear(Packet& packet) noexcept {
+  packet.direction = 0;
+  packet.flags = 0;
+  packet.vlan_count = 0;
+  packet.vlan = {};
+  packet.mac_offset = Packet::kNoMac;
+  packet.ip_offset = 0;
+  packet.payload_offset = 0;
+  packet.payload_bytes = 0;
+}
+
+// A packet that belongs to no session has no key.
+void clear_session(Packet& packet) noexcept {
+  packet.direction = 0;
+  packet.payload_offset = 0;
+  packet.payload_bytes = 0;
+  packet.hash = 0;
+  packet.key = FlowKey{};
+  packet.tcp = TcpHeader{};
+}
+
+}  // namespace
+
+void walk_headers(Packet& packet, const DecodeSettings& settings) noexcept {
+  clear(packet);
+  Walk walk(packet, settings);
+  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) {
+    kReaders[static_cast<std::size_t>(walk.next)](walk);
+  }
+  if (walk.next != Header::done) walk.stop(Verdict::too_deep);
+
+  const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
+  if (!is_valid && walk.outer) packet = *walk.outer;
+  if (packet.verdict != Verdict::session) return clear_session(packet);
+  packet.hash = hash_of(packet.key, settings.seed);
+}
+
+void decode(Packet& packet, const DecodeSettings& settings) noexcept {
+  if (!decode_plain(packet, settings)) walk_headers(packet, settings);
+}
+
+void decode(Burst& burst, const DecodeSettings& settings) noexcept {
+  const std::uint32_t count = burst.count;
+  for (std::uint32_t i = 0; i < std::min(count, kPrefetchDistance); ++i) {
+    __builtin_prefetch(burst.packets[i].data);
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i + kPrefetchDistance < count) {
+      __builtin_prefetch(burst.packets[i + kPrefetchDistance].data);
+    }
+    decode(burst.packets[i], settings);
+  }
+}
+
+void rekey_icmp_error(Packet& packet, const DecodeSettings& settings) noexcept {
+  const HashSeed seed = make_hash_seed(0);  // not the table's: the key is the same in every run
+  const auto digest = static_cast<std::uint32_t>(hash_of(packet.key, seed));
+  const auto [low, high] = std::minmax(
+      {static_cast<std::uint16_t>(digest >> 16), static_cast<std::uint16_t>(digest & 0xffff)});
+  const std::uint64_t scope = packet.key.scope;
+
+  Walk walk(packet, settings);
+  walk.offset = packet.ip_offset;
+  read_ip(walk);
+  walk.next == Header::ipv4 ? read_ipv4(walk) : read_ipv6(walk);
+  walk.protocol = walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6;
+  packet.direction = set_key(packet, walk);
+  packet.key.port = {low, high};
+  packet.key.scope = scope;
+  packet.flags &= static_cast<std::uint8_t>(~kPacketIcmpError);
+  packet.hash = hash_of(packet.key, settings.seed);
+}
+
+}  // namespace linger

@@ -1,0 +1,29 @@
+// L2 to L4: from a frame's bytes to the key of its session. No state: every packet stands for
+// itself.
+//
+// Never reads past captured_bytes; lengths that the packet claims are only compared. Depth is
+// bounded (kHeadersMax). Thread: any. Cost: one pass over the headers, no allocation.
+#pragma once
+
+#include "engine/packet/packet.h"
+
+namespace linger {
+
+inline constexpr int kHeadersMax = 16;  // headers followed in one frame, link layer to transport
+
+struct DecodeSettings {
+  bool key_has_vlan = false;    // sessionKey: vlan
+  bool key_has_tunnel = false;  // sessionKey: tunnel
+  HashSeed seed;
+};
+
+// Fills verdict … icmp of every packet of the burst.
+void decode(Burst& burst, const DecodeSettings& settings) noexcept;
+void decode(Packet& packet, const DecodeSettings& settings) noexcept;
+
+// An ICMP error whose quoted session is nowhere to be found opens one of its own: ICMP between the
+// hosts of the packet that carries the quote, told apart by the quoted key, so that it lives in the
+// shard that looked for that session.
+void rekey_icmp_error(Packet& packet, const DecodeSettings& settings) noexcept;
+
+}  // namespace linger

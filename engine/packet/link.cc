@@ -1,0 +1,178 @@
+// Ethernet and what may stand between it and IP: VLAN tags, LLC, MPLS, PPPoE and PPP.
+#include "engine/packet/walk.h"
+
+namespace linger {
+namespace {
+
+constexpr std::uint16_t kEthertypeMin = 0x600;  // IEEE 802.3 §3.2.6: below 1536 it is a length
+constexpr std::uint16_t kLengthMax = 1'500;
+
+}  // namespace
+
+void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
+  switch (ethertype) {
+    case 0x0800:
+      walk.next = Header::ipv4;
+      return;
+    case 0x86dd:
+      walk.next = Header::ipv6;
+      return;
+    case 0x8100:  // 802.1Q
+    case 0x88a8:  // 802.1ad
+    case 0x9100:  // QinQ before it had a number
+    case 0x9200:
+    case 0x9300:
+      walk.next = Header::vlan;
+      return;
+    case 0x88e7:
+      walk.next = Header::service;
+      return;
+    case 0x8847:
+    case 0x8848:
+      walk.next = Header::mpls;
+      return;
+    case 0x8864:
+      walk.next = Header::pppoe;
+      return;
+    case 0x8926:
+      walk.next = Header::vn_tag;
+      return;
+    case 0x880b:
+      walk.next = Header::ppp;
+      return;
+    case 0x6558:
+      walk.next = Header::ethernet;
+      return;  // transparent Ethernet bridging
+    default:
+      break;
+  }
+  if (ethertype > kLengthMax) return walk.stop(Verdict::not_ip);
+  if (ethertype < walk.claimed()) walk.set_length(ethertype);
+  walk.next = Header::llc;
+}
+
+void read_ethernet(Walk& walk) noexcept {
+  if (!walk.has(14)) return;
+  walk.packet.mac_offset = static_cast<std::uint16_t>(std::min(walk.offset, 0xffffU));
+  const auto header = walk.take<14>();
+  follow_ethertype(walk, be16<12>(header));
+}
+
+// IEEE 802.2 with the SNAP extension (RFC 1042): DSAP, SSAP, control, organisation (3), type (2).
+void read_llc(Walk& walk) noexcept {
+  if (!walk.has(3)) return;
+  const std::uint16_t saps = be16<0>(walk.peek<3>());
+  if (saps == 0x0606) {  // IP without SNAP
+    walk.offset += 3;
+    walk.next = Header::ip;
+    return;
+  }
+  if (saps == 0xfefe) {  // ISO network layer: 03 CC is IP (RFC 1490)
+    if (!walk.has(4)) return;
+    const bool is_ip = be32<0>(walk.take<4>()) == 0xfefe03cc;
+    if (!is_ip) return walk.stop(Verdict::not_ip);
+    walk.next = Header::ipv4;
+    return;
+  }
+  if (saps != 0xaaaa) return walk.stop(Verdict::not_ip);
+  if (!walk.has(8)) return;
+  const auto header = walk.take<8>();
+  const std::uint32_t organisation = be32<2>(header) & 0xffffff;
+  const std::uint16_t type = be16<6>(header);
+  if (organisation == 0x000000 || organisation == 0x0000f8) {  // RFC 1042, 802.1H
+    if (type < kEthertypeMin) return walk.stop(Verdict::not_ip);
+    return follow_ethertype(walk, type);
+  }
+  // RFC 2684 §5.2: bridged Ethernet, with (1) and without (7) its checksum, behind two bytes of
+  // padding.
+  if (organisation == 0x0080c2 && (type == 1 || type == 7)) {
+    if (walk.skip(2)) walk.next = Header::ethernet;
+    return;
+  }
+  walk.stop(Verdict::not_ip);
+}
+
+void read_vlan(Walk& walk) noexcept {
+  if (!walk.has(4)) return;
+  const auto tag = walk.take<4>();
+  const std::uint16_t id = be16<0>(tag) & 0xfff;
+  Packet& packet = walk.packet;
+  // Id 0 is a priority, not a VLAN (IEEE 802.1Q §9.6).
+  if (id != 0 && packet.vlan_count < kVlanDepthMax) packet.vlan[packet.vlan_count++] = id;
+  follow_ethertype(walk, be16<2>(tag));
+}
+
+void read_service(Walk& walk) noexcept {  // IEEE 802.1Q §9.7: flags, I-SID, then a whole frame
+  if (walk.skip(4)) walk.next = Header::ethernet;
+}
+
+void read_vn_tag(Walk& walk) noexcept {  // IEEE 802.1BR's forerunner: 4 bytes, EtherType
+  if (walk.has(6)) follow_ethertype(walk, be16<4>(walk.take<6>()));
+}
+
+// RFC 3032: label (20 bits), traffic class (3), bottom of stack (1), time to live (8). What lies
+// below the bottom is not said: IP shows by its version (RFC 4928 §3), a control word by a zero
+// (RFC 4385 §3), anything else is a bare frame.
+void read_mpls(Walk& walk) noexcept {
+  if (!walk.has(4)) return;
+  const auto entry = walk.take<4>();
+  const bool is_bottom = (u8<2>(entry) & 1) != 0;
+  if (!is_bottom) return;  // the next entry
+  if (!walk.has(1)) return;
+  switch (u8<0>(walk.peek<1>()) >> 4) {
+    case 4:
+      walk.next = Header::ipv4;
+      return;
+    case 6:
+      walk.next = Header::ipv6;
+      return;
+    case 0:
+      if (walk.skip(4)) walk.next = Header::ethernet;
+      return;
+    default:
+      walk.next = Header::ethernet;
+  }
+}
+
+void read_pppoe(Walk& walk) noexcept {  // RFC 2516 §4: version and type, code, session, length
+  if (!walk.has(6)) return;
+  const auto header = walk.take<6>();
+  const bool is_session_data = be16<0>(header) == 0x1100;
+  if (!is_session_data) return walk.stop(Verdict::not_ip);
+  if (be16<4>(header) < walk.claimed()) walk.set_length(be16<4>(header));
+  walk.next = Header::ppp;
+}
+
+// RFC 1661 §2, RFC 1662 §3.1: address and control (FF 03) may be left out, as may be the high byte
+// of the protocol, whose first byte is even when there are two.
+void read_ppp(Walk& walk) noexcept {
+  if (!walk.has(1)) return;
+  if (u8<0>(walk.peek<1>()) == 0xff && !walk.skip(2)) return;
+  if (!walk.has(1)) return;
+  std::uint16_t protocol = u8<0>(walk.take<1>());
+  if ((protocol & 1) == 0) {
+    if (!walk.has(1)) return;
+    protocol = static_cast<std::uint16_t>(protocol << 8 | u8<0>(walk.take<1>()));
+  }
+  switch (protocol) {
+    case 0x0021:
+      walk.next = Header::ipv4;
+      return;
+    case 0x0057:
+      walk.next = Header::ipv6;
+      return;
+    case 0x0281:
+    case 0x0283:
+      walk.next = Header::mpls;
+      return;
+    case 0x0031:  // RFC 3518 §4.2: bridged frame; flags and MAC type 1 (Ethernet)
+      if (!walk.has(2)) return;
+      if (u8<1>(walk.take<2>()) != 1) return walk.stop(Verdict::not_ip);
+      walk.next = Header::ethernet;
+      return;
+    default:
+      walk.stop(Verdict::not_ip);
+  }
+}
+
+}  // namespace linger

@@ -1,0 +1,348 @@
+// What the capture's link type says the frame begins with (https://www.tcpdump.org/linktypes.html).
+#include "engine/packet/walk.h"
+
+namespace linger {
+namespace {
+
+enum LinkType : std::uint16_t {
+  kNull = 0,
+  kEthernet = 1,
+  kTokenRing = 6,
+  kSlip = 8,
+  kPpp = 9,
+  kFddi = 10,
+  kRawOpenBsd = 12,
+  kRawBsd = 14,
+  kPppHdlc = 50,
+  kPppEther = 51,
+  kAtmRfc1483 = 100,
+  kRaw = 101,
+  kCiscoHdlc = 104,
+  kIeee80211 = 105,
+  kFrameRelay = 107,
+  kLoop = 108,
+  kLinuxCooked = 113,
+  kPrism = 119,
+  kSunAtm = 123,
+  kRadiotap = 127,
+  kLinuxArcnet = 129,
+  kAvs = 163,
+  kPpi = 192,
+  kMpls = 219,
+  kIpv4 = 228,
+  kIpv6 = 229,
+  kNflog = 239,
+  kNetAnalyzer = 240,
+  kIpOverInfiniband = 242,
+  kPktap = 258,
+  kLinuxCookedV2 = 276,
+};
+
+// Address families as the systems that write LINKTYPE_NULL number them.
+void follow_family(Walk& walk, std::uint32_t family) noexcept {
+  switch (family) {
+    case 2:
+      walk.next = Header::ipv4;
+      return;
+    case 10:  // Linux
+    case 24:  // NetBSD, OpenBSD
+    case 28:  // FreeBSD
+    case 30:  // macOS
+      walk.next = Header::ipv6;
+      return;
+    default:
+      walk.stop(Verdict::not_ip);
+  }
+}
+
+void read_null(Walk& walk) noexcept {  // in the byte order of the machine that captured
+  if (!walk.has(4)) return;
+  const std::uint32_t family = be32<0>(walk.take<4>());
+  follow_family(walk, family > 0xffff ? __builtin_bswap32(family) : family);
+}
+
+void read_loop(Walk& walk) noexcept {
+  if (walk.has(4)) follow_family(walk, be32<0>(walk.take<4>()));
+}
+
+void read_cisco_hdlc(Walk& walk) noexcept {  // address, control, EtherType
+  if (walk.has(4)) follow_ethertype(walk, be16<2>(walk.take<4>()));
+}
+
+void read_ppp_hdlc(Walk& walk) noexcept {  // PPP in HDLC framing or Cisco HDLC, by the address
+  if (!walk.has(1)) return;
+  const std::uint8_t address = u8<0>(walk.peek<1>());
+  if (address == 0x0f || address == 0x8f) return read_cisco_hdlc(walk);
+  walk.next = Header::ppp;
+}
+
+// The protocol of a Linux socket address: an EtherType, or a number of Linux's own.
+void follow_linux_protocol(Walk& walk, std::uint16_t hardware, std::uint16_t protocol) noexcept {
+  constexpr std::uint16_t kNetlink = 824, kMonitorRadiotap = 803, kProtocol8022 = 4;
+  if (hardware == kNetlink) return walk.stop(Verdict::not_ip);
+  if (hardware == kMonitorRadiotap) {
+    walk.link_type = kRadiotap;
+    walk.next = Header::link;
+    return;
+  }
+  if (protocol == kProtocol8022) {
+    walk.next = Header::llc;
+    return;
+  }
+  if (protocol < 0x600) return walk.stop(Verdict::not_ip);
+  follow_ethertype(walk, protocol);
+}
+
+void read_linux_cooked(Walk& walk) noexcept {
+  if (!walk.has(16)) return;
+  const auto header = walk.take<16>();
+  follow_linux_protocol(walk, be16<2>(header), be16<14>(header));
+}
+
+void read_linux_cooked_v2(Walk& walk) noexcept {
+  if (!walk.has(20)) return;
+  const auto header = walk.take<20>();
+  follow_linux_protocol(walk, be16<8>(header), be16<0>(header));
+}
+
+// IEEE 802.11-2020 §9.3.2. Only data frames that carry data and are not encrypted hold IP.
+//
+//     control 2 | duration 2 | address 3 x 6 | sequence 2 | address 4 (6) | QoS 2 | HT 4 | LLC …
+void read_ieee80211(Walk& walk, bool is_padded) noexcept {
+  if (!walk.has(2)) return;
+  const auto control = walk.peek<2>();
+  const std::uint8_t kind = u8<0>(control);
+  const std::uint8_t flags = u8<1>(control);
+  const bool is_data = (kind & 0x0f) == 0x08 && (kind & 0x40) == 0;  // version 0, type data
+  const bool is_protected = (flags & 0x40) != 0;
+  if (!is_data || is_protected) return walk.stop(Verdict::not_ip);
+
+  const bool has_qos = (kind & 0x80) != 0;
+  std::uint32_t bytes = 24;
+  if ((flags & 0x03) == 0x03) bytes += 6;  // to and from the distribution system
+  const std::uint32_t qos_offset = bytes;
+  if (has_qos) bytes += (flags & 0x80) != 0 ? 6 : 2;
+  if (!walk.has(bytes)) return;
+  const bool is_later_fragment = (walk.position()[22] & 0x0f) != 0;
+  if (is_later_fragment) return walk.stop(Verdict::not_ip);
+  const bool is_aggregate = has_qos && (walk.position()[qos_offset] & 0x80) != 0;
+  if (!walk.skip(is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
+  // A-MSDU (§9.3.2.2.2): destination, source, length before each LLC; the first one stands for all.
+  if (is_aggregate && !walk.skip(14)) return;
+  walk.next = Header::llc;
+}
+
+// https://www.radiotap.org: version, pad, length (LE), one or more words of present bits (LE), then
+// the fields.
+void read_radiotap(Walk& walk) noexcept {
+  constexpr std::uint32_t kTimer = 1, kFlags = 2, kMorePresent = 0x80000000, kDataPad = 0x20;
+  constexpr std::uint32_t kPresentWordsMax = 8;
+  if (!walk.has(8)) return;
+  const std::uint8_t* header = walk.position();
+  const std::uint32_t bytes = load_le16(header + 2);
+  if (bytes < 8) return walk.stop(Verdict::malformed);
+  if (!walk.has(bytes)) return;
+  const std::uint32_t present = load_le32(header + 4);
+  std::uint32_t field = 8;
+  for (std::uint32_t word = present, i = 0; (word & kMorePresent) && i < kPresentWordsMax; ++i) {
+    if (field + 4 > bytes) return walk.stop(Verdict::malformed);
+    word = load_le32(header + field);
+    field += 4;
+  }
+  if (present & kTimer) field = (field + 7) / 8 * 8 + 8;
+  const bool is_padded = (present & kFlags) && field < bytes && (header[field] & kDataPad);
+  walk.offset += bytes;
+  read_ieee80211(walk, is_padded);
+}
+
+void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little_endian) noexcept {
+  if (!walk.has(length_offset + 4)) return;
+  const std::uint8_t* length = walk.position() + length_offset;
+  const std::uint32_t bytes = is_little_endian ? load_le32(length) : load_be32(length);
+  if (bytes < length_offset + 4) return walk.stop(Verdict::malformed);
+  if (walk.skip(bytes)) read_ieee80211(walk, false);
+}
+
+void read_ppi(Walk& walk) noexcept {  // version, flags, length (LE), link type (LE)
+  if (!walk.has(8)) return;
+  const std::uint8_t* header = walk.position();
+  const std::uint32_t link_type = load_le32(header + 4);
+  if (load_le16(header + 2) < 8) return walk.stop(Verdict::malformed);
+  if (link_type > 0xffff) return walk.stop(Verdict::unknown_link);
+  if (walk.skip(load_le16(header + 2))) walk.link_type = static_cast<std::uint16_t>(link_type);
+}
+
+void read_pktap(Walk& walk) noexcept {  // length (LE), record type, link type (LE), …
+  if (!walk.has(12)) return;
+  const std::uint8_t* header = walk.position();
+  const std::uint32_t link_type = load_le32(header + 8);
+  if (load_le32(header) < 12) return walk.stop(Verdict::malformed);
+  if (link_type > 0xffff) return walk.stop(Verdict::unknown_link);
+  if (walk.skip(load_le32(header))) walk.link_type = static_cast<std::uint16_t>(link_type);
+}
+
+// Linux nfnetlink_log: family, version, resource id; then attributes: length, type (both in the
+// byte order of the machine that captured, little-endian here), value padded to 4. The packet is
+// one of them.
+void read_nflog(Walk& walk) noexcept {
+  constexpr int kAttributesMax = 32;
+  constexpr std::uint16_t kPayload = 9;
+  if (!walk.skip(4)) return;
+  for (int i = 0; i < kAttributesMax; ++i) {
+    if (!walk.has(4)) return;
+    const std::uint32_t bytes = load_le16(walk.position());
+    const std::uint16_t type = load_le16(walk.position() + 2) & 0x7fff;
+    if (bytes < 4) return walk.stop(Verdict::malformed);
+    if (type == kPayload) {
+      walk.offset += 4;
+      walk.next = Header::ip;
+      return;
+    }
+    if (!walk.skip((bytes + 3) / 4 * 4)) return;
+  }
+  walk.stop(Verdict::too_deep);
+}
+
+void read_token_ring(
+    Walk& walk) noexcept {  // access and frame control, destination, source, routes
+  if (!walk.has(14)) return;
+  const auto header = walk.take<14>();
+  const bool is_llc = (u8<1>(header) & 0xc0) == 0x40;
+  if (!is_llc) return walk.stop(Verdict::not_ip);
+  walk.next = Header::llc;
+  const bool has_routes = (u8<8>(header) & 0x80) != 0;
+  if (has_routes && walk.has(1)) walk.skip(u8<0>(walk.peek<1>()) & 0x1f);
+}
+
+void read_fddi(Walk& walk) noexcept {  // frame control, destination, source
+  if (!walk.has(13)) return;
+  const bool is_llc = (u8<0>(walk.take<13>()) & 0xf0) == 0x50;
+  if (!is_llc) return walk.stop(Verdict::not_ip);
+  walk.next = Header::llc;
+}
+
+void read_sun_atm(Walk& walk) noexcept {  // direction and traffic type, VPI, VCI
+  if (!walk.has(4)) return;
+  const bool is_llc = (u8<0>(walk.take<4>()) & 0x0f) == 2;
+  if (!is_llc) return walk.stop(Verdict::not_ip);
+  walk.next = Header::llc;
+}
+
+void read_linux_arcnet(Walk& walk) noexcept {  // source, destination, offset (2), type, …
+  constexpr std::uint8_t kIpRfc1201 = 212, kIpRfc1051 = 240;
+  if (!walk.has(5)) return;
+  const std::uint8_t type = u8<4>(walk.take<5>());
+  if (type != kIpRfc1201 && type != kIpRfc1051) return walk.stop(Verdict::not_ip);
+  if (type == kIpRfc1201 && !walk.skip(3)) return;  // split flag, sequence (2)
+  walk.next = Header::ipv4;
+}
+
+// destination (20), source (20): RFC 4391 §6 stands behind them: EtherType, reserved
+void read_ip_over_infiniband(Walk& walk) noexcept {
+  if (walk.has(44)) follow_ethertype(walk, be16<40>(walk.take<44>()));
+}
+
+void read_frame_relay(Walk& walk) noexcept {  // RFC 2427 §3: Q.922 address, control, padding, NLPID
+  if (!walk.has(4)) return;
+  const auto header = walk.take<4>();
+  const bool is_two_byte_address = (u8<0>(header) & 1) == 0 && (u8<1>(header) & 1) == 1;
+  if (!is_two_byte_address || u8<2>(header) != 0x03) return walk.stop(Verdict::not_ip);
+  std::uint8_t network = u8<3>(header);
+  if (network == 0) {
+    if (!walk.has(1)) return;
+    network = u8<0>(walk.take<1>());
+  }
+  if (network == 0xcc) {
+    walk.next = Header::ipv4;
+  } else if (network == 0x8e) {
+    walk.next = Header::ipv6;
+  } else if (network == 0x80) {  // SNAP: organisation, EtherType
+    if (!walk.has(5)) return;
+    const auto snap = walk.take<5>();
+    if ((be32<0>(snap) >> 8) != 0) return walk.stop(Verdict::not_ip);
+    follow_ethertype(walk, be16<3>(snap));
+  } else {
+    walk.stop(Verdict::not_ip);
+  }
+}
+
+}  // namespace
+
+void read_link(Walk& walk) noexcept {
+  switch (walk.link_type) {
+    case kEthernet:
+      walk.next = Header::ethernet;
+      return;
+    case kRaw:
+    case kRawOpenBsd:
+    case kRawBsd:
+      walk.next = Header::ip;
+      return;
+    case kIpv4:
+      walk.next = Header::ipv4;
+      return;
+    case kIpv6:
+      walk.next = Header::ipv6;
+      return;
+    case kLinuxCooked:
+      return read_linux_cooked(walk);
+    case kLinuxCookedV2:
+      return read_linux_cooked_v2(walk);
+    case kNull:
+      return read_null(walk);
+    case kLoop:
+      return read_loop(walk);
+    case kPpp:
+      walk.next = Header::ppp;
+      return;
+    case kPppHdlc:
+      return read_ppp_hdlc(walk);
+    case kPppEther:
+      walk.next = Header::pppoe;
+      return;
+    case kCiscoHdlc:
+      return read_cisco_hdlc(walk);
+    case kIeee80211:
+      return read_ieee80211(walk, false);
+    case kRadiotap:
+      return read_radiotap(walk);
+    case kPrism:
+      return read_capture_header(walk, 4, true);
+    case kAvs:
+      return read_capture_header(walk, 4, false);
+    case kLinuxArcnet:
+      return read_linux_arcnet(walk);
+    case kIpOverInfiniband:
+      return read_ip_over_infiniband(walk);
+    case kPpi:
+      return read_ppi(walk);
+    case kPktap:
+      return read_pktap(walk);
+    case kNflog:
+      return read_nflog(walk);
+    case kMpls:
+      walk.next = Header::mpls;
+      return;
+    case kFrameRelay:
+      return read_frame_relay(walk);
+    case kAtmRfc1483:
+      walk.next = Header::llc;
+      return;
+    case kSunAtm:
+      return read_sun_atm(walk);
+    case kTokenRing:
+      return read_token_ring(walk);
+    case kFddi:
+      return read_fddi(walk);
+    case kSlip:  // direction, 15 bytes for compressed headers
+      if (walk.skip(16)) walk.next = Header::ip;
+      return;
+    case kNetAnalyzer:
+      if (walk.skip(4)) walk.next = Header::ethernet;
+      return;
+    default:
+      walk.stop(Verdict::unknown_link);
+  }
+}
+
+}  // namespace linger

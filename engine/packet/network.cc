@@ -1,0 +1,127 @@
+// IPv4 (RFC 791), IPv6 (RFC 8200) and its extension headers.
+#include "engine/packet/walk.h"
+
+namespace linger {
+namespace {
+
+enum Extension : std::uint8_t {
+  kHopByHop = 0,
+  kRouting = 43,
+  kFragment = 44,
+  kAuthentication = 51,
+  kDestination = 60,
+};
+
+// Packet holds 16-bit offsets; behind an IP header come at most 60 + 60 bytes before a payload, or
+// a checked extension.
+constexpr std::uint32_t kIpOffsetMax = 0xff00;
+
+bool start_ip(Walk& walk, std::uint8_t version) noexcept {
+  if (walk.offset > kIpOffsetMax) {
+    walk.stop(Verdict::too_deep);
+    return false;
+  }
+  walk.packet.ip_offset = static_cast<std::uint16_t>(walk.offset);
+  walk.ip_version = version;
+  return true;
+}
+
+// True for the fragments of a datagram that do not hold its transport header.
+bool is_later_fragment(Walk& walk, std::uint32_t fragment_offset, bool more_fragments) noexcept {
+  if (fragment_offset != 0) {
+    walk.stop(Verdict::fragment);
+    return true;
+  }
+  if (more_fragments) walk.packet.flags |= kPacketFragment;
+  return false;
+}
+
+}  // namespace
+
+void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept {
+  walk.protocol = protocol;
+  walk.next = Header::transport;
+  switch (protocol) {
+    case kHopByHop:
+    case kRouting:
+    case kFragment:
+    case kDestination:
+      if (walk.ip_version == 6) walk.next = Header::extension;
+      return;
+    case kAuthentication:
+      walk.next = Header::extension;
+      return;
+    default:
+      return;
+  }
+}
+
+void read_ip(Walk& walk) noexcept {
+  if (!walk.has(1)) return;
+  switch (u8<0>(walk.peek<1>()) >> 4) {
+    case 4:
+      walk.next = Header::ipv4;
+      return;
+    case 6:
+      walk.next = Header::ipv6;
+      return;
+    default:
+      walk.stop(Verdict::not_ip);
+  }
+}
+
+void read_ipv4(Walk& walk) noexcept {
+  if (!walk.has(20)) return;
+  const auto header = walk.peek<20>();
+  const std::uint32_t header_bytes = (u8<0>(header) & 0x0fU) * 4;
+  const std::uint16_t total_bytes = be16<2>(header);
+  // A total length of 0 is a segment that the network card was to cut (TSO): all that is there.
+  const bool is_length_possible = total_bytes == 0 || total_bytes >= header_bytes;
+  if (u8<0>(header) >> 4 != 4 || header_bytes < 20 || !is_length_possible) {
+    return walk.stop(Verdict::malformed);
+  }
+  if (!start_ip(walk, 4)) return;
+  if (total_bytes != 0) walk.set_length(total_bytes);
+  if (!walk.skip(header_bytes)) return;
+  walk.source.address[0] = load_le32(header.data + 12);
+  walk.destination.address[0] = load_le32(header.data + 16);
+  walk.source.address[1] = walk.destination.address[1] = 0;
+  const std::uint16_t fragment = be16<6>(header);
+  if (is_later_fragment(walk, fragment & 0x1fffU, (fragment & 0x2000) != 0)) return;
+  follow_protocol(walk, u8<9>(header));
+}
+
+void read_ipv6(Walk& walk) noexcept {
+  if (!walk.has(40)) return;
+  const auto header = walk.peek<40>();
+  if (u8<0>(header) >> 4 != 6) return walk.stop(Verdict::malformed);
+  if (!start_ip(walk, 6)) return;
+  walk.offset += 40;
+  // A payload length of 0 is a jumbogram (RFC 2675) or a segment for the network card: all that is
+  // there.
+  if (be16<4>(header) != 0) walk.set_length(be16<4>(header));
+  for (std::size_t i = 0; i < 2; ++i) {
+    walk.source.address[i] = load_le64(header.data + 8 + 8 * i);
+    walk.destination.address[i] = load_le64(header.data + 24 + 8 * i);
+  }
+  follow_protocol(walk, u8<6>(header));
+}
+
+// RFC 8200 §4, RFC 4302 §2: next header, length in units of 8 (AH: 4) bytes, … A fragment header
+// has no length.
+void read_extension(Walk& walk) noexcept {
+  if (!walk.has(8)) return;
+  const auto header = walk.peek<8>();
+  const std::uint8_t kind = walk.protocol;
+  std::uint32_t bytes = (u8<1>(header) + 1U) * 8;
+  if (kind == kAuthentication) bytes = (u8<1>(header) + 2U) * 4;
+  if (kind == kFragment) bytes = 8;
+  if (!walk.skip(bytes)) return;
+  if (kind == kFragment) {
+    const std::uint16_t fragment = be16<2>(header);
+    if (is_later_fragment(walk, fragment & 0xfff8U, (fragment & 1) != 0)) return;
+  }
+  follow_protocol(walk, u8<0>(header));
+}
+
+}  // namespace linger

@@ -1,0 +1,62 @@
+// What the walk over the headers and the short cut for plain packets share: the key of a session,
+// the TCP header, the ports of tunnels. Internal to decode; inline, for both are hot.
+#pragma once
+
+#include "engine/base/bytes.h"
+#include "engine/packet/decode.h"
+
+namespace linger {
+
+// One end of a packet: the address as two words in memory order (IPv4: the first four bytes), and
+// the port.
+struct PacketEnd {
+  std::uint64_t address[2] = {0, 0};
+  std::uint16_t port = 0;
+};
+
+inline bool is_after(const PacketEnd& a, const PacketEnd& b) noexcept {
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (a.address[i] != b.address[i]) {
+      return __builtin_bswap64(a.address[i]) > __builtin_bswap64(b.address[i]);
+    }
+  }
+  return a.port > b.port;
+}
+
+// Fills packet.key with the canonical key of what goes from source to destination; returns its
+// direction.
+inline std::uint8_t set_key(Packet& packet, const PacketEnd& source, const PacketEnd& destination,
+                            std::uint8_t protocol, std::uint8_t ip_version,
+                            std::uint64_t scope) noexcept {
+  const std::uint8_t direction = is_after(source, destination) ? 1 : 0;
+  const std::uint64_t kind = protocol | static_cast<std::uint64_t>(ip_version) << 8;
+  const std::size_t from = 2U * direction;  // first word of the source's address
+  const std::size_t to = 2 - from;
+  const std::uint64_t ports = static_cast<std::uint64_t>(source.port) << (16 * direction) |
+                              static_cast<std::uint64_t>(destination.port) << (16 - 16 * direction);
+  packet.key.set_word(from, source.address[0]);
+  packet.key.set_word(from + 1, source.address[1]);
+  packet.key.set_word(to, destination.address[0]);
+  packet.key.set_word(to + 1, destination.address[1]);
+  packet.key.set_word(4, ports | kind << 32);
+  packet.key.set_word(5, scope);
+  return direction;
+}
+
+// RFC 9293 §3.1. Of `bytes` header bytes, `readable` are there, at least up to the window.
+void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t bytes) noexcept;
+
+inline constexpr std::uint32_t kTcpBytesNeeded = 16;
+
+inline void read_tcp_header(TcpHeader& tcp, const std::uint8_t* data,
+                            std::uint32_t readable) noexcept {
+  const Block<kTcpBytesNeeded> header{data};
+  tcp = TcpHeader{};
+  tcp.sequence = be32<4>(header);
+  tcp.acknowledgment = be32<8>(header);
+  tcp.flags = u8<13>(header);
+  tcp.window = be16<14>(header);
+  if (readable > 20) read_tcp_options(tcp, data + 20, readable - 20);
+}
+
+}  // namespace linger

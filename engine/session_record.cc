@@ -1,0 +1,179 @@
+#include "engine/session_record.h"
+
+#include <algorithm>
+
+namespace linger {
+namespace {
+
+Reason reason_of(Ending ending) noexcept {
+  switch (ending) {
+    case Ending::closed:
+      return Reason::closed;
+    case Ending::reset:
+      return Reason::reset;
+    case Ending::idle:
+      return Reason::idle;
+    case Ending::attempt:
+      return Reason::attempt;
+    case Ending::evicted:
+      return Reason::evicted;
+    case Ending::end_of_input:
+      return Reason::end_of_input;
+    case Ending::shutdown:
+      return Reason::shutdown;
+  }
+  return Reason::none;
+}
+
+// Fields of one side: session sides are canonical, record sides are source and destination.
+template <class To, class From>
+void fill_sides(std::array<To, 2>& to, const std::array<From, 2>& from, unsigned source) noexcept {
+  to[0] = static_cast<To>(from[source]);
+  to[1] = static_cast<To>(from[source ^ 1]);
+}
+
+void fill_key(Record& record, const FlowKey& key, unsigned source) noexcept {
+  record.ip_version = key.ip_version;
+  record.protocol = key.protocol;
+  fill_sides(record.address, key.address, source);
+  if (record.has_ports()) fill_sides(record.port, key.port, source);
+}
+
+void fill_late(Record& record, const LateCounts& late, unsigned source) noexcept {
+  fill_sides(record.late_packets, late.packets, source);
+  fill_sides(record.late_syn, late.syn, source);
+  fill_sides(record.late_fin, late.fin, source);
+  fill_sides(record.late_rst, late.rst, source);
+  fill_sides(record.late_ack, late.ack, source);
+  fill_sides(record.late_data, late.data, source);
+  record.late_rst_off_sequence = late.rst_off_sequence;
+}
+
+void fill_extension(Record& record, const Extension& e, unsigned source) noexcept {
+  fill_late(record, e.late, source);
+  fill_sides(record.retransmitted_packets, e.retransmitted_packets, source);
+  fill_sides(record.retransmitted_bytes, e.retransmitted_bytes, source);
+  fill_sides(record.out_of_order_packets, e.out_of_order_packets, source);
+  fill_sides(record.gap_bytes, e.gap_bytes, source);
+  fill_sides(record.zero_windows, e.zero_windows, source);
+  fill_sides(record.keep_alives, e.keep_alives, source);
+  record.rst_ignored = e.rst_ignored;
+  record.rst_off_window = e.rst_off_window;
+  record.syn_candidates = e.syn_candidates;
+  record.icmp_error_packets = e.icmp_error_packets;
+  record.icmp_error_bytes = e.icmp_error_bytes;
+  if (e.link == Link::reuse_of) record.reuse_of = e.linked;
+  if (e.link == Link::continues) record.continues = e.linked;
+  record.reused_by = e.reused_by;
+}
+
+void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
+  const SessionHot& hot = view.session.hot;
+  const SessionCold& cold = view.session.cold;
+  record.state = conn_state_of(view.session);
+  if (hot.flags & kSessionFlipped) record.history.append('^');
+  for (const char c : cold.history) {
+    if (c == '\0') break;
+    const unsigned side = (c & kHistorySide1) != 0 ? 1 : 0;
+    const char letter = static_cast<char>(c & 0x7f);
+    record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
+  }
+  record.mid_stream = !hot.has(kSessionSyn0, 0) && !hot.has(kSessionSyn0, 1);
+  record.extension_missing = (hot.flags & kSessionExtensionDry) != 0;
+  record.syn = cold.syn[0] + cold.syn[1];
+  record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];
+  record.fin = cold.fin[0] + cold.fin[1];
+  record.rst = cold.rst[0] + cold.rst[1];
+  record.rtt_syn_ack_ns = cold.rtt_ns[0];
+  record.rtt_ack_ns = cold.rtt_ns[1];
+  fill_sides(record.mss, cold.mss, source);
+  for (unsigned side = 0; side < 2; ++side) {
+    const std::uint8_t scale = cold.window_scale[side];
+    record.window_scale[side ^ source] = scale == kNoWindowScale ? 0 : scale;
+    record.payload_bytes[side ^ source] = tcp_payload_bytes(view.session, view.extension, side);
+  }
+}
+
+}  // namespace
+
+ConnState conn_state_of(const Session& s) noexcept {
+  const unsigned source = s.hot.originator();
+  const unsigned destination = source ^ 1;
+  const bool source_syn = s.cold.syn[source] != 0;
+  const bool answered = s.cold.syn_ack[destination] != 0 || s.cold.syn[destination] != 0;
+  const bool source_fin = s.hot.has(kSessionFin0, source);
+  const bool destination_fin = s.hot.has(kSessionFin0, destination);
+  if (s.cold.rst_seen) {
+    if (s.cold.rst_side != source) {
+      if (source_syn && !answered) return ConnState::rej;
+      return source_syn ? ConnState::rstr : answered ? ConnState::rstrh : ConnState::oth;
+    }
+    if (!source_syn) return ConnState::oth;
+    return answered ? ConnState::rsto : ConnState::rstos0;
+  }
+  if (!source_syn)
+    return answered && destination_fin && !source_fin ? ConnState::shr : ConnState::oth;
+  if (source_fin && destination_fin) return ConnState::sf;
+  if (source_fin) return answered ? ConnState::s2 : ConnState::sh;
+  if (destination_fin) return ConnState::s3;
+  return answered ? ConnState::s1 : ConnState::s0;
+}
+
+Record make_record(const SessionView& view) noexcept {
+  const SessionHot& hot = view.session.hot;
+  const SessionCold& cold = view.session.cold;
+  const unsigned source = hot.originator();
+  Record record;
+  record.id = view.id;
+  record.action = view.is_interim ? Action::session_interim : Action::session_end;
+  record.reason = view.is_interim ? Reason::none : reason_of(view.ending);
+  record.sequence = view.sequence;
+  record.start = cold.start;
+  record.end = hot.end;
+  fill_key(record, hot.key, source);
+  for (unsigned side = 0; side < 2; ++side)
+    record.packets[side ^ source] =
+        std::uint64_t{cold.packets_high[side]} << 32 | hot.packets[side];
+  fill_sides(record.bytes, hot.bytes, source);
+  if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
+  if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
+  if (cold.vlan_count > 1) record.inner_vlan_id = cold.vlan[1];
+  if (view.extension != nullptr) fill_extension(record, *view.extension, source);
+  if (record.is_tcp()) {
+    fill_tcp(record, view, source);
+    return record;
+  }
+  fill_sides(record.payload_bytes, hot.sequence_end, source);
+  if (record.is_icmp()) {
+    record.icmp_type = static_cast<std::uint8_t>(cold.first_sequence[0] >> 8);
+    record.icmp_code = static_cast<std::uint8_t>(cold.first_sequence[0]);
+    record.icmp_id = static_cast<std::uint16_t>(cold.first_sequence[1]);
+  }
+  if (record.protocol == kProtocolSctp)
+    fill_sides(record.verification_tag, hot.acknowledged, source);
+  return record;
+}
+
+Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
+  const unsigned source = block.grave.originator;
+  Record record;
+  record.id = id;
+  record.action = Action::session_late;
+  record.reason = reason_of(static_cast<Ending>(block.grave.ending));
+  record.sequence = block.grave.late_sequence;
+  record.start = block.first;
+  record.end = block.last;
+  fill_key(record, block.key, source);
+  fill_sides(record.packets, block.counts.packets, source);
+  fill_sides(record.bytes, block.bytes, source);
+  if (!record.is_tcp()) fill_sides(record.payload_bytes, block.payload_bytes, source);
+  record.icmp_error_packets = block.icmp_error_packets;
+  record.icmp_error_bytes = block.icmp_error_bytes;
+  record.syn = block.counts.syn[0] + block.counts.syn[1];
+  record.fin = block.counts.fin[0] + block.counts.fin[1];
+  record.rst = block.counts.rst[0] + block.counts.rst[1];
+  fill_late(record, block.counts, source);
+  return record;
+}
+
+}  // namespace linger

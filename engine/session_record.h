@@ -1,0 +1,18 @@
+// From a session as the table hands it out to the record that is written. The only place that knows
+// both. Thread: the shard that owns the session. Cost: no allocation, one pass.
+#pragma once
+
+#include "engine/base/id.h"
+#include "output/record.h"
+#include "sessiontable/graveyard.h"
+#include "sessiontable/session_table.h"
+
+namespace linger {
+
+Record make_record(const SessionView& view) noexcept;
+Record make_late_record(const LateBlock& block, const Id128& id) noexcept;
+
+// How a TCP session went, in Zeek's conn_state letters (docs.zeek.org, conn.log).
+ConnState conn_state_of(const Session& session) noexcept;
+
+}  // namespace linger

@@ -1,0 +1,164 @@
+#include "engine/shard.h"
+
+#include <immintrin.h>
+#include <sched.h>
+
+#include "engine/session_record.h"
+
+namespace linger {
+namespace {
+
+// Sessions that one poll may end: more than a burst can open, so that the sweep catches up.
+constexpr int kSweepSteps = 4 * kBurstMax;
+
+DecodeSettings decode_settings_of(const Settings& settings, const Seeds& seeds) {
+  DecodeSettings decode;
+  decode.seed = seeds.table;
+  for (const std::string& part : settings.sessionKey) {
+    decode.key_has_vlan |= part == "vlan";
+    decode.key_has_tunnel |= part == "tunnel";
+  }
+  return decode;
+}
+
+}  // namespace
+
+Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
+             std::vector<std::unique_ptr<Output>>& outputs, bool waits)
+    : index_(index),
+      waits_(waits),
+      decode_settings_(decode_settings_of(settings, seeds)),
+      handoff_(handoff),
+      outputs_(outputs),
+      table_(settings, decode_settings_, seeds.ids, counters_.table, *this) {}
+
+Shard::Progress Shard::poll() noexcept {
+  if (finished_) return Progress::done;
+  bool busy = receive();
+  busy |= take_over();
+  busy |= !table_.expire(clock_, kSweepSteps);
+  if (source_ended_ && handoff_.is_drained(index_)) {
+    take_over();  // for the last clock that was published
+    finish();
+  }
+  return finished_ ? Progress::done : busy ? Progress::busy : Progress::idle;
+}
+
+// source → decode → steer → sessions
+bool Shard::receive() noexcept {
+  if (source_ended_) return false;
+  Burst& burst = *burst_;
+  burst.count = 0;
+  RxStatus status = RxStatus::end;
+  if (source_ != nullptr && !stopping_.load(std::memory_order_relaxed)) status = source_->rx(burst);
+  if (status == RxStatus::end) {
+    source_ended_ = true;
+    handoff_.close(index_);
+    return false;
+  }
+  clock_ = std::max(clock_, burst.clock);
+  if (burst.count != 0) {
+    decode(burst, decode_settings_);
+    count(burst);
+    exchange(burst);
+    table_.track(burst);
+  }
+  handoff_.publish_clock(index_, clock_);
+  return status == RxStatus::packets;
+}
+
+void Shard::count(const Burst& burst) noexcept {
+  std::array<std::uint64_t, kVerdictCount> packets{};
+  std::array<std::uint64_t, kVerdictCount> bytes{};
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const auto verdict = static_cast<std::size_t>(burst.packets[i].verdict);
+    ++packets[verdict];
+    bytes[verdict] += burst.packets[i].wire_bytes;
+  }
+  for (std::size_t i = 0; i < kVerdictCount; ++i) {
+    if (packets[i] == 0) continue;
+    counters_.packets[i].add(packets[i]);
+    counters_.bytes[i].add(bytes[i]);
+  }
+}
+
+// Foreign packets go to the shard that owns their session; ours stay in the burst, in order.
+void Shard::exchange(Burst& burst) noexcept {
+  const std::uint32_t shards = handoff_.shard_count();
+  if (shards == 1 && loss_ == TestLoss::none) return;
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    Packet& packet = burst.packets[i];
+    if (packet.verdict != Verdict::session) continue;
+    if (is_lost(TestLoss::packet)) continue;
+    const std::uint32_t owner = owner_of(packet.hash, shards);
+    if (owner == index_) {
+      if (kept != i) burst.packets[kept] = packet;
+      ++kept;
+      continue;
+    }
+    if (is_lost(TestLoss::handoff)) continue;
+    bool taken = handoff_.push(index_, owner, packet);
+    while (!taken && waits_) {  // a replay waits; the owner never waits for us
+      sched_yield();
+      taken = handoff_.push(index_, owner, packet);
+    }
+    if (taken) {
+      counters_.handed_over.add();
+    } else {
+      counters_.handoff_full.add();
+      counters_.handoff_full_bytes.add(packet.wire_bytes);
+    }
+  }
+  burst.count = kept;
+}
+
+// What the others have for us.
+bool Shard::take_over() noexcept {
+  bool any = false;
+  for (std::uint32_t from = 0; from < handoff_.shard_count(); ++from) {
+    if (from == index_) continue;
+    Burst& burst = *burst_;
+    handoff_.pop(from, index_, burst);
+    clock_ = std::max(clock_, burst.clock);
+    if (burst.count == 0) continue;
+    any = true;
+    table_.track(burst);
+    release_buffers(burst);
+  }
+  return any;
+}
+
+void Shard::finish() noexcept {
+  while (!table_.expire(clock_, kSweepSteps)) {
+  }
+  table_.finish(stopping_.load(std::memory_order_relaxed) ? Ending::shutdown
+                                                          : Ending::end_of_input);
+  finished_ = true;
+}
+
+void Shard::on_session(const SessionView& view) noexcept {
+  const Record record = make_record(view);
+  for (auto& output : outputs_) output->hand(index_, record);
+}
+
+void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
+  const Record record = make_late_record(block, id);
+  for (auto& output : outputs_) output->hand(index_, record);
+}
+
+void Shard::lose_for_test(TestLoss loss) noexcept {
+  if (loss == TestLoss::late_block) {
+    table_.lose_next_late_block_for_test();
+  } else {
+    loss_ = loss;
+  }
+}
+
+bool Shard::is_lost(TestLoss what) noexcept {
+  if (loss_ != what) return false;
+  loss_ = TestLoss::none;
+  return true;
+}
+
+}  // namespace linger

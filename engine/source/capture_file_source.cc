@@ -1,0 +1,252 @@
+#include "engine/source/capture_file_source.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace linger {
+namespace {
+
+// Looking for the first timestamp of a file needs little of it.
+constexpr std::size_t kLookBlockBytes = 16 << 10;
+// One rx() takes this many turns at most (files changing, packets filtered away) before it lets its
+// caller go on.
+constexpr int kTurnsMax = 1024;
+
+tl::expected<std::unique_ptr<CaptureReader>, std::string> open_reader(const std::string& path,
+                                                                      BlockPool& pool) {
+  auto stream = open_file_stream(path).and_then(
+      [](std::unique_ptr<ByteStream>&& raw) { return decompressed(std::move(raw)); });
+  if (!stream) return tl::unexpected(std::move(stream.error()));
+  return std::make_unique<CaptureReader>(std::move(*stream), pool);
+}
+
+tl::unexpected<std::string> error_of(const std::string& path, const std::string& reason) {
+  return tl::unexpected(fmt::format("{}: {}", shown_name(path), reason));
+}
+
+}  // namespace
+
+CaptureFileSource::CaptureFileSource(const CaptureOptions& options)
+    : pool_(options.block_bytes, options.retired_bytes_max),
+      filter_(options.bpf),
+      clock_(options.clock_jump) {}
+
+CaptureFileSource::Outcome CaptureFileSource::add(const std::string& path, bool is_only) {
+  std::error_code ignored;
+  if (path != kStandardInput && std::filesystem::is_directory(path, ignored)) {
+    return add_directory(path);
+  }
+  return add_file(path, is_only, false);
+}
+
+CaptureFileSource::Outcome CaptureFileSource::add_directory(const std::string& path) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code unreadable;
+    const bool is_hidden = entry->path().filename().native().front() == '.';
+    if (!is_hidden && entry->is_regular_file(unreadable)) files.push_back(entry->path().native());
+  }
+  if (error) return error_of(path, error.message());
+  std::sort(files.begin(), files.end());
+  const std::size_t skipped_before = skipped_count_;
+  for (const std::string& file : files) {
+    if (auto added = add_file(file, false, true); !added) return added;
+  }
+  if (skipped_count_ - skipped_before == files.size()) {
+    return error_of(path, "holds no capture files");
+  }
+  return {};
+}
+
+CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, bool is_only,
+                                                       bool may_be_foreign) {
+  struct stat status {};
+  const bool is_stdin = path == kStandardInput;
+  if ((is_stdin ? fstat(0, &status) : stat(path.c_str(), &status)) != 0) {
+    return error_of(path, std::strerror(errno));
+  }
+  const bool is_regular = S_ISREG(status.st_mode);
+  const bool stays_open = is_only || is_stdin || !is_regular;
+  BlockPool look_pool(kLookBlockBytes);
+  auto reader = open_reader(path, stays_open ? pool_ : look_pool);
+  if (!reader) return error_of(path, reader.error());
+  CaptureReader::Status head = CaptureReader::Status::again;
+  while (head == CaptureReader::Status::again) head = (*reader)->read_head();
+
+  if (head == CaptureReader::Status::damaged) {
+    if ((*reader)->is_capture()) {
+      say_trouble(path, (*reader)->trouble());
+    } else if (may_be_foreign) {
+      skipped(path, (*reader)->trouble());
+    } else {
+      return error_of(path, (*reader)->trouble());
+    }
+  } else if (head == CaptureReader::Status::limit) {
+    Input& input = pending_.emplace_back();
+    input.key = {(*reader)->head(), input_count_++};
+    input.path = path;
+    is_size_known_ &= is_regular;
+    bytes_total_ += static_cast<std::uint64_t>(status.st_size);
+    if (stays_open) {
+      raise(bytes_done_, (*reader)->input_bytes());
+      input.reader = std::move(*reader);
+    }
+  }
+  return {};
+}
+
+void CaptureFileSource::skipped(const std::string& path, const std::string& reason) {
+  if (++skipped_count_ == 1) notes_ = fmt::format("{} is passed over: {}", path, reason);
+}
+
+// Call once, when all inputs are known.
+void CaptureFileSource::sort_pending() {
+  std::sort(pending_.begin(), pending_.end(), is_after);
+  if (!is_size_known_) bytes_total_ = 0;
+  if (skipped_count_ > 1) notes_ += fmt::format("; so are {} other files", skipped_count_ - 1);
+  if (skipped_count_ > 0) notes_ += '.';
+}
+
+RxStatus CaptureFileSource::rx(Burst& burst) noexcept {
+  burst.count = 0;
+  const RxStatus status = fill(burst);
+  stamp(burst);
+  return status;
+}
+
+RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
+  for (int turn = 0; turn < kTurnsMax && burst.count < kBurstMax; ++turn) {
+    if (burst.count == 0) pool_.begin_burst();
+    if (!current_.reader && !choose_input()) {
+      return burst.count > 0 ? RxStatus::packets : RxStatus::end;
+    }
+    CaptureReader& reader = *current_.reader;
+    const std::uint64_t input_bytes = reader.input_bytes();
+    PacketRun run{burst.packets.data() + burst.count, kBurstMax - burst.count, 0, merge_limit()};
+    const CaptureReader::Status status = reader.read(run);
+    const std::uint32_t kept = filter_.keep_matching(run.packets, run.count);
+    raise(filtered_packets_, run.count - kept);
+    raise(bytes_done_, reader.input_bytes() - input_bytes);
+    burst.count += kept;
+    switch (status) {
+      case CaptureReader::Status::full:
+        break;
+      case CaptureReader::Status::again:
+        return burst.count > 0 ? RxStatus::packets : RxStatus::idle;
+      case CaptureReader::Status::limit:
+        current_.key.head = reader.head();
+        open_.push_back(std::move(current_));
+        std::push_heap(open_.begin(), open_.end(), is_after);
+        break;
+      case CaptureReader::Status::damaged:
+        say_trouble(current_.path, reader.trouble());
+        current_.reader.reset();
+        break;
+      case CaptureReader::Status::end:
+        current_.reader.reset();
+        break;
+    }
+  }
+  return burst.count > 0 ? RxStatus::packets : RxStatus::idle;
+}
+
+// Makes the input with the earliest next packet the current one; false when there is none.
+bool CaptureFileSource::choose_input() noexcept {
+  for (;;) {
+    const bool is_pending_first =
+        !pending_.empty() && (open_.empty() || pending_.back().key < open_.front().key);
+    if (is_pending_first && open_.size() < kOpenFilesMax) {
+      current_ = std::move(pending_.back());
+      pending_.pop_back();
+      if (current_.reader || open_current()) return true;
+    } else if (!open_.empty()) {
+      std::pop_heap(open_.begin(), open_.end(), is_after);
+      current_ = std::move(open_.back());
+      open_.pop_back();
+      return true;
+    } else {
+      return false;
+    }
+  }
+}
+
+bool CaptureFileSource::open_current() noexcept {
+  auto reader = open_reader(current_.path, pool_);
+  if (!reader) {
+    say_trouble(current_.path, "cannot be read any more: " + reader.error());
+    return false;
+  }
+  current_.reader = std::move(*reader);
+  return true;
+}
+
+// Up to which timestamp the current input comes before all others.
+std::int64_t CaptureFileSource::merge_limit() noexcept {
+  std::int64_t limit = INT64_MAX;
+  const auto stop_before = [&](const Key& other) {
+    const std::int64_t last = other.head.value - (other.order < current_.key.order ? 1 : 0);
+    limit = std::min(limit, last);
+  };
+  if (!open_.empty()) stop_before(open_.front().key);
+  if (!pending_.empty()) {
+    if (open_.size() + 1 < kOpenFilesMax) {
+      stop_before(pending_.back().key);
+    } else if (!is_too_many_said_ && pending_.back().key.head.value <= limit) {
+      is_too_many_said_ = true;
+      say_trouble(pending_.back().path,
+                  fmt::format("overlaps in time with {} other files, more than are merged; its "
+                              "packets come late",
+                              kOpenFilesMax));
+    }
+  }
+  return limit;
+}
+
+void CaptureFileSource::say_trouble(const std::string& path, const std::string& what) noexcept {
+  if (!trouble_.empty()) trouble_ += '\n';
+  trouble_ += fmt::format("{}: {}.", shown_name(path), what);
+}
+
+void CaptureFileSource::stamp(Burst& burst) noexcept {
+  std::uint64_t bytes = 0;
+  SourceClock clock = clock_;  // a copy that no packet can alias: half the time of this loop
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    Packet& packet = burst.packets[i];
+    packet.clock = clock.stamp(packet.timestamp);
+    bytes += packet.wire_bytes;
+  }
+  clock_ = clock;
+  burst.clock = clock_.now();
+  raise(packets_, burst.count);
+  raise(bytes_, bytes);
+}
+
+std::string CaptureFileSource::trouble() const {
+  const std::string& filter = filter_.trouble();
+  return trouble_ + (trouble_.empty() || filter.empty() ? "" : "\n") + filter;
+}
+
+tl::expected<std::unique_ptr<CaptureFileSource>, std::string> open_capture(
+    const std::vector<std::string>& paths, const CaptureOptions& options) {
+  std::unique_ptr<CaptureFileSource> source(new CaptureFileSource(options));
+  if (std::count(paths.begin(), paths.end(), kStandardInput) > 1) {
+    return error_of(kStandardInput, "is named twice");
+  }
+  for (const std::string& path : paths) {
+    if (auto added = source->add(path, paths.size() == 1); !added) {
+      return tl::unexpected(std::move(added.error()));
+    }
+  }
+  source->sort_pending();
+  return source;
+}
+
+}  // namespace linger

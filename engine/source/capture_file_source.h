@@ -1,0 +1,121 @@
+// Capture files as a source: files, directories and standard input, told in time order.
+//
+// Each input is looked into once for its first timestamp, then opened when its turn comes; inputs
+// that overlap in time are merged by the timestamps of their next packets (equal ones: as given on
+// the command line). Within one file the order is the file's, whatever its timestamps say. Never
+// drops: without a free block, rx() is `idle`.
+//
+// Owner: the shard that calls rx(); totals and bytes are read by anybody. The source outlives all
+// packets it gave out. Limits: kOpenFilesMax inputs at a time, 64 MiB of blocks that wait for other
+// threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "engine/source/capture_reader.h"
+#include "engine/source/packet_filter.h"
+#include "engine/source/source.h"
+#include "engine/source/source_clock.h"
+
+namespace linger {
+
+struct CaptureOptions {
+  std::string bpf = {};  // checked with check_bpf() before; empty: every packet
+  DurationNs clock_jump = kHour;
+  std::size_t block_bytes = std::size_t{256} << 10;
+  std::size_t retired_bytes_max = BlockPool::kRetiredBytesMax;
+};
+
+class CaptureFileSource final : public Source {
+ public:
+  static constexpr std::size_t kOpenFilesMax = 256;
+
+  struct Totals {
+    std::uint64_t packets = 0;  // given out
+    std::uint64_t bytes = 0;    // of those, on the wire
+    std::uint64_t filtered_packets = 0;
+  };
+
+  RxStatus rx(Burst& burst) noexcept override;
+  std::string trouble() const override;
+  std::uint64_t bytes_done() const noexcept override { return load(bytes_done_); }
+  std::uint64_t bytes_total() const noexcept override { return bytes_total_; }
+
+  Totals totals() const noexcept { return {load(packets_), load(bytes_), load(filtered_packets_)}; }
+
+  // What the user should know before it starts (files of a directory that were passed over); one
+  // sentence a line.
+  const std::string& notes() const noexcept { return notes_; }
+
+ private:
+  friend tl::expected<std::unique_ptr<CaptureFileSource>, std::string> open_capture(
+      const std::vector<std::string>& paths, const CaptureOptions& options);
+
+  // Inputs are ordered by their next packet's time, then as given.
+  struct Key {
+    Timestamp head;
+    std::size_t order = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  struct Input {
+    Key key;
+    std::string path;
+    std::unique_ptr<CaptureReader> reader;  // null: not open yet
+  };
+
+  using Outcome = tl::expected<void, std::string>;
+
+  explicit CaptureFileSource(const CaptureOptions& options);
+  Outcome add(const std::string& path, bool is_only);
+  Outcome add_directory(const std::string& path);
+  Outcome add_file(const std::string& path, bool is_only, bool may_be_foreign);
+  void skipped(const std::string& path, const std::string& reason);
+  void sort_pending();
+
+  RxStatus fill(Burst& burst) noexcept;
+  bool choose_input() noexcept;
+  bool open_current() noexcept;
+  std::int64_t merge_limit() noexcept;
+  [[gnu::cold]] void say_trouble(const std::string& path, const std::string& what) noexcept;
+  void stamp(Burst& burst) noexcept;
+
+  static bool is_after(const Input& a, const Input& b) noexcept { return a.key > b.key; }
+  static std::uint64_t load(const std::atomic<std::uint64_t>& value) noexcept {
+    return value.load(std::memory_order_relaxed);
+  }
+  static void raise(std::atomic<std::uint64_t>& value, std::uint64_t by) noexcept {
+    value.store(load(value) + by, std::memory_order_relaxed);
+  }
+
+  BlockPool pool_;
+  PacketFilter filter_;
+  SourceClock clock_;
+  Input current_;               // being read; its reader is null between two inputs
+  std::vector<Input> open_;     // a heap, the next one in front
+  std::vector<Input> pending_;  // sorted, the next one last
+  std::string trouble_;
+  std::string notes_;
+  std::size_t skipped_count_ = 0;
+  std::size_t input_count_ = 0;
+  bool is_size_known_ = true;
+  bool is_too_many_said_ = false;
+  std::uint64_t bytes_total_ = 0;
+
+  alignas(64) std::atomic<std::uint64_t> packets_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> filtered_packets_{0};
+  std::atomic<std::uint64_t> bytes_done_{0};
+};
+
+// Opens what `linger -r` names: files, directories (their own regular files that are captures,
+// hidden ones and subdirectories left out) and "-". The error is one line that names the file and
+// the reason.
+tl::expected<std::unique_ptr<CaptureFileSource>, std::string> open_capture(
+    const std::vector<std::string>& paths, const CaptureOptions& options = {});
+
+}  // namespace linger

@@ -1,0 +1,47 @@
+#include "engine/source/memory_source.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace linger {
+namespace {
+
+Timestamp later(Timestamp timestamp, DurationNs by, std::uint64_t times) noexcept {
+  if (by == 0 || times == 0) return timestamp;
+  const TimeParts parts = time_parts(timestamp);
+  const int128 total = static_cast<int128>(parts.seconds) * kSecond + parts.nanoseconds +
+                         static_cast<int128>(by) * static_cast<int128>(times);
+  const int128 seconds = std::clamp<int128>(total / kSecond, 0, kLastSecond);
+  return make_timestamp(static_cast<std::int64_t>(seconds),
+                        static_cast<std::uint64_t>(std::max<int128>(total, 0) % kSecond));
+}
+
+}  // namespace
+
+MemorySource::MemorySource(std::vector<MemoryPacket> packets, const MemoryOptions& options)
+    : packets_(std::move(packets)), options_(options), clock_(options.clock_jump) {}
+
+RxStatus MemorySource::rx(Burst& burst) noexcept {
+  burst.count = 0;
+  while (burst.count < kBurstMax) {
+    if (next_ == packets_.size()) {
+      next_ = 0;
+      ++round_;
+    }
+    if (packets_.empty() || round_ >= options_.rounds) break;
+    const MemoryPacket& from = packets_[next_++];
+    Packet& packet = burst.packets[burst.count++];
+    packet.data = from.bytes.data();
+    packet.buffer = nullptr;
+    packet.timestamp = later(from.timestamp, options_.round_length, round_);
+    packet.clock = clock_.stamp(packet.timestamp);
+    packet.captured_bytes = static_cast<std::uint32_t>(from.bytes.size());
+    packet.wire_bytes = std::max(from.wire_bytes, packet.captured_bytes);
+    packet.link_type = from.link_type;
+    packet.interface_index = 0;
+  }
+  burst.clock = clock_.now();
+  return burst.count > 0 ? RxStatus::packets : RxStatus::end;
+}
+
+}  // namespace linger

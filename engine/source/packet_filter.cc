@@ -1,0 +1,90 @@
+#include "engine/source/packet_filter.h"
+
+#include "engine/base/socket_headers.h"  // before pcap.h
+
+#include <fmt/format.h>
+#include <pcap/pcap.h>
+
+#include <memory>
+#include <utility>
+
+namespace linger {
+namespace {
+
+constexpr int kSnapBytes = 262'144;
+constexpr std::uint16_t kLinkEthernet = 1;
+constexpr std::uint16_t kLinkRawIp = 101;
+// Ethernet, raw IP, Linux cooked v1 and v2, null, PPP, 802.11 without and with radiotap
+constexpr std::uint16_t kLinkTypes[] = {kLinkEthernet, kLinkRawIp, 113, 276, 0, 9, 105, 127};
+
+// A file's LINKTYPE_ is libpcap's DLT_ but for a few old ones, of which raw IP is the one in use.
+int dlt_of(std::uint16_t link_type) { return link_type == kLinkRawIp ? DLT_RAW : link_type; }
+
+// The error message; empty when it compiled.
+std::string compile(const std::string& expression, std::uint16_t link_type, bpf_program& code) {
+  const std::unique_ptr<pcap_t, decltype(&pcap_close)> handle(
+      pcap_open_dead(dlt_of(link_type), kSnapBytes), &pcap_close);
+  if (!handle) return "out of memory";
+  constexpr int kOptimize = 1;
+  if (pcap_compile(handle.get(), &code, expression.c_str(), kOptimize, PCAP_NETMASK_UNKNOWN) != 0) {
+    return pcap_geterr(handle.get());
+  }
+  return {};
+}
+
+}  // namespace
+
+tl::expected<void, std::string> check_bpf(const std::string& expression) {
+  std::string first_error;
+  for (const std::uint16_t link_type : kLinkTypes) {
+    bpf_program code{};
+    const std::string error = compile(expression, link_type, code);
+    if (error.empty()) {
+      pcap_freecode(&code);
+      return {};
+    }
+    if (first_error.empty()) first_error = error;
+  }
+  return tl::unexpected(fmt::format("BPF expression \"{}\": {}", expression, first_error));
+}
+
+void PacketFilter::FreeCode::operator()(bpf_program* code) const noexcept {
+  pcap_freecode(code);
+  delete code;
+}
+
+std::uint32_t PacketFilter::keep_matching(Packet* packets, std::uint32_t count) noexcept {
+  if (expression_.empty() || count == 0) return count;
+  const Program* program = &program_for(packets[0].link_type);
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Packet& packet = packets[i];
+    if (packet.link_type != program->link_type) program = &program_for(packet.link_type);
+    if (!program->code || bpf_filter(program->code->bf_insns, packet.data, packet.wire_bytes,
+                                     packet.captured_bytes) == 0) {
+      continue;
+    }
+    if (kept != i) packets[kept] = packet;
+    ++kept;
+  }
+  return kept;
+}
+
+const PacketFilter::Program& PacketFilter::program_for(std::uint16_t link_type) noexcept {
+  for (const Program& program : programs_) {
+    if (program.link_type == link_type) return program;
+  }
+  Program& program = programs_.emplace_back();
+  program.link_type = link_type;
+  program.code.reset(new bpf_program{});
+  const std::string error = compile(expression_, link_type, *program.code);
+  if (!error.empty()) {
+    program.code.reset();
+    if (!trouble_.empty()) trouble_ += '\n';
+    trouble_ += fmt::format("No packet of link type {} matches the filter \"{}\": {}.", link_type,
+                            expression_, error);
+  }
+  return program;
+}
+
+}  // namespace linger

@@ -1,0 +1,142 @@
+// Files, pipes and devices. A regular file holds whole records only: when a write falls short for
+// good (disk full, file size limit), the file is cut back to its last whole record, and what
+// follows is dropped and counted.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "output/writer.h"
+
+namespace linger {
+
+namespace {
+
+constexpr int kPollMs = 50;  // how soon a wait notices abandon()
+
+class FileWriter final : public Writer {
+ public:
+  explicit FileWriter(const OutputUri& uri) : uri_(uri) {}
+  ~FileWriter() override { close_file(); }
+
+  tl::expected<void, std::string> open() override {
+    if (uri_.destination == Destination::standard_output) {
+      fd_ = STDOUT_FILENO;
+    } else if (fd_ = open_file(O_TRUNC); fd_ < 0) {
+      return tl::unexpected(fmt::format("output '{}': cannot write '{}': {}", uri_.text, uri_.path,
+                                        std::strerror(errno)));
+    }
+    look_at_file();
+    return {};
+  }
+
+  void write(std::string_view lines) override {
+    if (is_dead_) return count_dropped(dead_reason_, lines);
+    std::size_t done = 0;
+    while (done < lines.size()) {
+      if (is_pipe_ && !wait_for_reader()) return fail(lines, done, 0);
+      const std::size_t bytes_max =
+          is_pipe_ ? PIPE_BUF : lines.size();  // what a ready pipe takes without blocking
+      const ssize_t n = ::write(fd_, lines.data() + done, std::min(bytes_max, lines.size() - done));
+      if (n > 0) {
+        done += static_cast<std::size_t>(n);
+      } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        return fail(lines, done, errno);
+      }
+    }
+    count_written(lines);
+  }
+
+  // The path may name a new file now; what it holds, if anything, stays.
+  void reopen() override {
+    if (uri_.destination == Destination::standard_output) return;
+    const int fd = open_file(O_APPEND);
+    if (fd < 0) {
+      trouble_ = fmt::format("output '{}': cannot reopen '{}': {}; still writing to the old file",
+                             uri_.text, uri_.path, std::strerror(errno));
+      return;
+    }
+    close_file();
+    fd_ = fd;
+    is_dead_ = false;
+    look_at_file();
+  }
+
+  void close() override { close_file(); }
+
+ private:
+  int open_file(int flags) const {
+    return ::open(uri_.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+  }
+
+  void close_file() {
+    if (fd_ > STDERR_FILENO && ::close(fd_) != 0 && errno != EINTR) {
+      trouble_ = fmt::format("output '{}': {} at its close", uri_.text, std::strerror(errno));
+    }
+    fd_ = -1;
+  }
+
+  void look_at_file() {
+    struct stat status {};
+    const bool is_known = fstat(fd_, &status) == 0;
+    is_regular_ = is_known && S_ISREG(status.st_mode);
+    is_pipe_ = is_known && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+  }
+
+  // False: the run was abandoned, and the reader takes nothing.
+  bool wait_for_reader() {
+    for (;;) {
+      pollfd poll_fd{fd_, POLLOUT, 0};
+      if (poll(&poll_fd, 1, kPollMs) > 0) return true;
+      if (is_abandoned()) return false;
+    }
+  }
+
+  // The first `done` bytes were written, then `error` came (0: abandoned). The file keeps whole
+  // records only.
+  void fail(std::string_view lines, std::size_t done, int error) {
+    const std::size_t last = lines.substr(0, done).rfind('\n');
+    const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
+    is_dead_ = true;
+    std::string cut;
+    if (is_regular_ && done > whole) {
+      const off_t end = lseek(fd_, 0, SEEK_CUR) - static_cast<off_t>(done - whole);
+      if (ftruncate(fd_, end) != 0 || lseek(fd_, end, SEEK_SET) < 0)
+        cut = "; its last line is torn";
+    }
+    count_written(lines.substr(0, whole));
+    if (error == EPIPE && uri_.destination == Destination::standard_output) {
+      dead_reason_ = DropReason::reader_gone;
+      set_broken_pipe();
+    } else if (error == 0) {
+      dead_reason_ = DropReason::abandoned;
+      trouble_ =
+          fmt::format("output '{}': its reader took nothing when the run was stopped", uri_.text);
+    } else {
+      dead_reason_ = DropReason::failed;
+      trouble_ = fmt::format("output '{}': {}{}", uri_.text, std::strerror(error), cut);
+    }
+    count_dropped(dead_reason_, lines.substr(whole));
+  }
+
+  const OutputUri uri_;
+  int fd_ = -1;
+  bool is_regular_ = false;
+  bool is_pipe_ = false;
+  bool is_dead_ = false;
+  DropReason dead_reason_ = DropReason::failed;
+};
+
+}  // namespace
+
+std::unique_ptr<Writer> make_file_writer(const OutputUri& uri) {
+  return std::make_unique<FileWriter>(uri);
+}
+
+}  // namespace linger

@@ -1,0 +1,70 @@
+// Records as NDJSON: one compact JSON object a line, keys and order from record_fields.h.
+//
+// Owner: one thread. It sums what it encodes, which is one end of the ledger (DESIGN §7).
+// Limit: a line has at most kLineBytesMax bytes. Cost: one pass over the list, unrolled at compile
+// time; see bench/encode_bench.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "output/community_id.h"
+#include "output/record.h"
+#include "output/tally.h"
+#include "output/text_format.h"
+
+namespace linger {
+
+inline constexpr std::size_t kNodeBytesMax = 255;
+
+struct RunInfo {  // what is the same in every record of a run
+  std::string node = "linger";
+};
+
+struct EncodedTotals {
+  std::array<std::uint64_t, kActionWords.size()> records{};  // by Action
+  std::uint64_t packets = 0;                                 // of end and late records
+  std::uint64_t bytes = 0;
+};
+
+// EncodedTotals as they grow. One thread adds, any thread reads.
+class EncodedTally {
+ public:
+  void add(const Record& record) noexcept {
+    records_[static_cast<std::size_t>(record.action)].add(1);
+    if (record.action == Action::session_interim) return;  // its end record counts them
+    packets_.add(record.total_packets());
+    bytes_.add(record.total_bytes());
+  }
+  void add_to(EncodedTotals& totals) const noexcept {
+    for (std::size_t i = 0; i < records_.size(); ++i) totals.records[i] += records_[i].get();
+    totals.packets += packets_.get();
+    totals.bytes += bytes_.get();
+  }
+
+ private:
+  std::array<Tally, kActionWords.size()> records_;
+  Tally packets_;
+  Tally bytes_;
+};
+
+class NdjsonEncoder {
+ public:
+  static constexpr std::size_t kLineBytesMax = 12 * 1024;
+
+  explicit NdjsonEncoder(const RunInfo& run);
+
+  // Writes one line, newline included; `out` has room for kLineBytesMax. Returns its bytes.
+  std::size_t encode(const Record& record, char* out) noexcept;
+
+  const EncodedTally& tally() const noexcept { return tally_; }
+
+ private:
+  std::string observer_;  // quoted and escaped
+  TimeText time_text_;
+  CommunityIdText community_id_;
+  EncodedTally tally_;
+};
+
+}  // namespace linger

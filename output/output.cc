@@ -1,0 +1,150 @@
+#include "output/output.h"
+
+#include <immintrin.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace linger {
+
+namespace {
+
+constexpr std::size_t kLinesBytes = 256 * 1024;
+constexpr std::size_t kBatchMax = 256;  // records taken from one ring before the next one's turn
+constexpr int kSpins = 64;
+constexpr auto kSleepFirst = std::chrono::microseconds(50);
+constexpr auto kSleepLast = std::chrono::microseconds(1'000);
+
+}  // namespace
+
+// A shard's way in. The shard writes `handed` and `unencoded`; its own cache lines.
+struct alignas(64) Output::Inlet {
+  explicit Inlet(std::size_t capacity) : ring(capacity) {}
+
+  RecordRing ring;
+  alignas(64) Tally handed;
+  EncodedTally unencoded;
+};
+
+Output::Output(const OutputUri& uri, const OutputOptions& options)
+    : uri_(uri),
+      is_live_(options.writer.is_live),
+      writer_(make_writer(uri, options.writer)),
+      encoder_(options.run),
+      lines_(kLinesBytes) {
+  for (std::size_t i = 0; i < options.shard_count; ++i) {
+    inlets_.push_back(std::make_unique<Inlet>(options.ring_capacity));
+  }
+}
+
+Output::~Output() {
+  abandon();
+  if (thread_.joinable()) finish();
+}
+
+void Output::start() {
+  // The thread inherits a mask that blocks every signal: they are the control thread's, and SIGPIPE
+  // or SIGXFSZ of a write are only its error.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Output::hand(std::size_t shard, const Record& record) noexcept {
+  Inlet& inlet = *inlets_[shard];
+  inlet.handed.add(1);
+  if (inlet.ring.push(record)) [[likely]]
+    return;
+  if (is_live_) return inlet.unencoded.add(record);
+  for (int spin = 0; !inlet.ring.push(record); ++spin) {
+    if (spin < kSpins) {
+      _mm_pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void Output::finish() {
+  writer_->finish_soon();
+  is_finishing_.store(true, std::memory_order_release);
+  thread_.join();
+}
+
+void Output::run() noexcept {
+  auto sleep = kSleepFirst;
+  int empty_rounds = 0;
+  for (;;) {
+    const bool is_finishing =
+        is_finishing_.load(std::memory_order_acquire);  // before the last look at the rings
+    if (wants_reopen_.load(std::memory_order_relaxed)) {
+      wants_reopen_.store(false, std::memory_order_relaxed);
+      flush();
+      writer_->reopen();
+    }
+    if (drain() != 0) {
+      empty_rounds = 0;
+      sleep = kSleepFirst;
+      continue;
+    }
+    if (is_finishing) break;
+    if (++empty_rounds < kSpins) {
+      _mm_pause();
+      continue;
+    }
+    if (empty_rounds > kSpins) {  // still nothing after the first sleep
+      flush();
+      writer_->idle();
+    }
+    std::this_thread::sleep_for(sleep);
+    sleep = std::min(2 * sleep, kSleepLast);
+  }
+  flush();
+  writer_->close();
+}
+
+std::size_t Output::drain() noexcept {
+  std::size_t count = 0;
+  for (const auto& inlet : inlets_) {
+    count += inlet->ring.consume(kBatchMax, [this](const Record& record) { encode(record); });
+  }
+  return count;
+}
+
+void Output::encode(const Record& record) noexcept {
+  if (loses_one_.load(std::memory_order_relaxed)) [[unlikely]] {
+    loses_one_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  if (lines_.size() - line_bytes_ < NdjsonEncoder::kLineBytesMax) flush();
+  line_bytes_ += encoder_.encode(record, lines_.data() + line_bytes_);
+}
+
+void Output::flush() noexcept {
+  if (line_bytes_ == 0) return;
+  writer_->write({lines_.data(), line_bytes_});
+  line_bytes_ = 0;
+}
+
+OutputTotals Output::totals() const {
+  OutputTotals totals;
+  totals.written = writer_->written();
+  totals.resent = writer_->resent();
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+    totals.dropped[i] = writer_->dropped(static_cast<DropReason>(i));
+  }
+  for (const auto& inlet : inlets_) {
+    totals.handed += inlet->handed.get();
+    inlet->unencoded.add_to(totals.unencoded);
+  }
+  for (const std::uint64_t count : totals.unencoded.records) {
+    totals.dropped[static_cast<std::size_t>(DropReason::queue_full)] += count;
+  }
+  encoder_.tally().add_to(totals.encoded);
+  return totals;
+}
+
+}  // namespace linger

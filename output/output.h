@@ -1,0 +1,107 @@
+// One output: a ring from every shard, one thread, one encoder, one writer.
+//
+//     shard 0 ─ring─┐
+//     shard 1 ─ring─┼─> encode ─> lines ─> writer (file, pipe, socket)
+//     shard N ─ring─┘
+//
+// Records of one shard are written in the order in which it handed them. A shard never waits on a
+// live source: what finds its ring full is dropped and counted; in a replay it waits. It never
+// makes a system call to wake the thread, which sleeps for at most a millisecond. The ledger of an
+// output: handed = written + dropped (DESIGN §7). Memory: rings of ring_capacity records, one
+// buffer of lines.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "output/ndjson.h"
+#include "output/record_ring.h"
+#include "output/uri.h"
+#include "output/writer.h"
+
+namespace linger {
+
+struct OutputOptions {
+  std::size_t shard_count = 1;
+  std::size_t ring_capacity = 16'384;  // setting recordQueue
+  RunInfo run;
+  WriterOptions writer;
+};
+
+struct OutputTotals {
+  std::uint64_t handed = 0;   // by shards
+  std::uint64_t written = 0;  // acknowledged, as far as the destination can tell
+  std::array<std::uint64_t, kDropReasonCount> dropped{};
+  std::uint64_t resent = 0;  // sent twice because the first time may have been lost
+  EncodedTotals encoded;     // what became lines, whether they could be written or not
+  EncodedTotals unencoded;   // what found its ring full
+
+  std::uint64_t dropped_in_all() const noexcept {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : dropped) sum += count;
+    return sum;
+  }
+};
+
+class Output {
+ public:
+  Output(const OutputUri& uri, const OutputOptions& options);
+  ~Output();
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  tl::expected<void, std::string> open() { return writer_->open(); }
+  void start();
+
+  // Shard `shard`, between start() and finish().
+  void hand(std::size_t shard, const Record& record) noexcept;
+
+  // Control thread. finish(): the shards have handed their last; returns when every record is
+  // written or dropped.
+  void finish();
+  void abandon() noexcept {
+    writer_->abandon();
+  }  // stop waiting for a destination that takes nothing
+  void reopen() noexcept { wants_reopen_.store(true, std::memory_order_relaxed); }
+  bool is_broken_pipe() const noexcept {
+    return writer_->is_broken_pipe();
+  }  // `linger … | head`: nobody reads on
+
+  // Any thread; exact after finish().
+  OutputTotals totals() const;
+  const std::string& trouble() const noexcept {
+    return writer_->trouble();
+  }  // after finish(); empty: all is well
+  const OutputUri& uri() const noexcept { return uri_; }
+
+  // Test only: one record vanishes before it is counted, so that a test sees the ledger catch it.
+  void lose_one_record_for_test() noexcept { loses_one_.store(true, std::memory_order_relaxed); }
+
+ private:
+  struct Inlet;
+
+  void run() noexcept;
+  std::size_t drain() noexcept;
+  void encode(const Record& record) noexcept;
+  void flush() noexcept;
+
+  const OutputUri uri_;
+  const bool is_live_;
+  std::unique_ptr<Writer> writer_;
+  std::vector<std::unique_ptr<Inlet>> inlets_;  // one per shard
+  NdjsonEncoder encoder_;
+  std::vector<char> lines_;
+  std::size_t line_bytes_ = 0;
+  std::thread thread_;
+  std::atomic<bool> is_finishing_{false};  // control thread to output's thread, release and acquire
+  std::atomic<bool> wants_reopen_{false};  // control thread to output's thread
+  std::atomic<bool> loses_one_{false};     // test to output's thread
+};
+
+}  // namespace linger

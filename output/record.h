@@ -1,0 +1,125 @@
+// What is told about one session, once: the value that travels from a shard to every output. The
+// members come from the list in record_fields.h; all zero is an empty record.
+//
+// Owner: the shard that fills it, then whoever took it from the ring. Trivially copyable, no
+// pointers. Limit: kRecordBytesMax. A protocol's fields are one more group of lines in the list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+#include "engine/base/flow_key.h"
+#include "engine/base/id.h"
+#include "engine/base/time.h"
+#include "output/record_fields.h"
+
+namespace linger {
+
+// What a record tells: X(name, word, help)
+#define LINGER_ACTIONS(X)                                                        \
+  X(session_end, "session-end", "the session, whole, from its first packet on")  \
+  X(session_interim, "session-interim", "a long session so far, from its start") \
+  X(session_late, "session-late", "only what came after the end record")
+
+// Why a session ended: X(name, word, help)
+#define LINGER_REASONS(X)                                                      \
+  X(none, "none", "it has not (interim)")                                      \
+  X(attempt, "attempt", "opened, never answered")                              \
+  X(idle, "idle", "no packet for the timeout of its state or protocol")        \
+  X(closed, "closed", "closed by both sides")                                  \
+  X(reset, "reset", "aborted by one side")                                     \
+  X(evicted, "evicted", "the table was full")                                  \
+  X(end_of_input, "end-of-input", "still open when the replay was at its end") \
+  X(shutdown, "shutdown", "still open when linger was stopped")
+
+// How a TCP connection went, as Zeek's conn_state: X(name, word, help)
+#define LINGER_CONN_STATES(X)                                                    \
+  X(oth, "OTH", "no SYN seen, traffic in mid-stream")                            \
+  X(s0, "S0", "attempt seen, no answer")                                         \
+  X(s1, "S1", "established, not closed")                                         \
+  X(sf, "SF", "established and closed by both sides")                            \
+  X(rej, "REJ", "attempt rejected")                                              \
+  X(s2, "S2", "established, closed by the source, no answer by the destination") \
+  X(s3, "S3", "established, closed by the destination, no answer by the source") \
+  X(rsto, "RSTO", "established, aborted by the source")                          \
+  X(rstr, "RSTR", "established, aborted by the destination")                     \
+  X(rstos0, "RSTOS0", "the source sent a SYN, then a RST; no answer seen")       \
+  X(rstrh, "RSTRH", "the destination sent a SYN-ACK, then a RST; no SYN seen")   \
+  X(sh, "SH", "the source sent a SYN, then a FIN; no answer seen")               \
+  X(shr, "SHR", "the destination sent a SYN-ACK, then a FIN; no SYN seen")
+
+#define LINGER_WORD_ENUM(name, word, help) name,
+#define LINGER_WORD(name, word, help) std::string_view{word},
+enum class Action : std::uint8_t { LINGER_ACTIONS(LINGER_WORD_ENUM) };
+enum class Reason : std::uint8_t { LINGER_REASONS(LINGER_WORD_ENUM) };
+enum class ConnState : std::uint8_t { LINGER_CONN_STATES(LINGER_WORD_ENUM) };
+inline constexpr std::array kActionWords = {LINGER_ACTIONS(LINGER_WORD)};
+inline constexpr std::array kReasonWords = {LINGER_REASONS(LINGER_WORD)};
+inline constexpr std::array kConnStateWords = {LINGER_CONN_STATES(LINGER_WORD)};
+#undef LINGER_WORD_ENUM
+#undef LINGER_WORD
+
+using MacAddress = std::array<std::uint8_t, 6>;  // all zero: none known
+
+// Up to 31 characters of our own making (never packet data).
+struct ShortText {
+  static constexpr std::size_t kCharsMax = 31;
+  std::uint8_t size = 0;
+  std::array<char, kCharsMax> chars{};
+
+  void append(char c) noexcept {  // what does not fit is left out
+    if (size < kCharsMax) chars[size++] = c;
+  }
+  void assign(std::string_view text) noexcept {
+    size = static_cast<std::uint8_t>(text.size() < kCharsMax ? text.size() : kCharsMax);
+    std::memcpy(chars.data(), text.data(), size);
+  }
+  std::string_view view() const noexcept { return {chars.data(), size}; }
+};
+
+struct Record;
+
+namespace kind {  // the kinds of record_fields.h as types
+#define LINGER_KIND(name, cpp_type, index_type, schema) \
+  struct name {                                         \
+    using Type = cpp_type;                              \
+  };
+LINGER_RECORD_KINDS(LINGER_KIND)
+#undef LINGER_KIND
+}  // namespace kind
+
+struct Record {
+#define LINGER_ONE(k, member, path, presence, help) kind::k::Type member{};
+#define LINGER_PAIR(k, member, path, presence, help) std::array<kind::k::Type, 2> member{};
+#define LINGER_NOTHING(k, member, path, presence, help)
+  LINGER_RECORD_FIELDS(LINGER_ONE, LINGER_PAIR, LINGER_NOTHING, LINGER_PAIR, LINGER_NOTHING)
+#undef LINGER_ONE
+#undef LINGER_PAIR
+#undef LINGER_NOTHING
+
+  // What the list's VIEW lines look at.
+  const Record& self() const noexcept { return *this; }
+  bool is_tcp() const noexcept { return protocol == 6; }
+  bool is_icmp() const noexcept { return protocol == 1 || protocol == 58; }
+  bool has_ports() const noexcept { return protocol == 6 || protocol == 17 || protocol == 132; }
+  std::uint64_t total_packets() const noexcept {
+    return packets[0] + packets[1] + icmp_error_packets;
+  }
+  std::uint64_t total_bytes() const noexcept { return bytes[0] + bytes[1] + icmp_error_bytes; }
+  DurationNs duration() const noexcept {
+    return start < end ? duration_between(start, end) : DurationNs{0};
+  }
+  static constexpr std::string_view ecs_version() noexcept { return "8.17.0"; }
+  static constexpr std::string_view event_kind() noexcept { return "event"; }
+  static constexpr std::string_view event_category() noexcept { return R"(["network"])"; }
+  std::string_view event_type() const noexcept {
+    return action == Action::session_end ? R"(["connection","end"])" : R"(["connection","info"])";
+  }
+};
+static_assert(std::is_trivially_copyable_v<Record>);
+static_assert(sizeof(Record) <= 512);
+
+}  // namespace linger

@@ -1,0 +1,153 @@
+// Every field of a record, once. A line yields the member of `struct Record`, its place in the
+// NDJSON line, the JSON schema, the index template and the reference page. The order of lines is
+// the order of output; fields of one JSON object stand together.
+//
+//   ONE(kind, member, path, presence, help)       declares `member`
+//   PAIR(kind, member, path, presence, help)      declares `member[2]`: path.source, .destination
+//   VIEW(kind, expression, path, presence, help)  another look at members declared elsewhere
+//   SOURCE, DESTINATION                           LINGER_SIDE_FIELDS: source.name, destination.name
+//
+// Index 0 is the source (the side that opened the session), 1 the destination. Names are those of
+// ECS where it has one (elastic.co/guide/en/ecs), else lower_snake below the protocol. A protocol's
+// object is one more group of lines.
+#pragma once
+
+// Kinds of values: X(kind, C++ type, index type, JSON schema)
+#define LINGER_RECORD_KINDS(X)                                                                   \
+  X(Time, Timestamp, "date", R"("type":"string","format":"date-time")")                          \
+  X(Duration, DurationNs, "long", R"("type":"integer","minimum":0)")                             \
+  X(Id, Id128, "keyword", R"("type":"string","pattern":"^[0-9a-f]{32}$")")                       \
+  X(Word, std::string_view, "keyword", R"("type":"string")")                                     \
+  X(Words, std::string_view, "keyword", R"("type":"array","items":{"type":"string"})")           \
+  X(Text, ShortText, "keyword", R"("type":"string")")                                            \
+  X(Observer, Record, "keyword", R"("type":"string")")                                           \
+  X(Action, linger::Action, "keyword", R"("type":"string","enum":)" + list_of(kActionWords))     \
+  X(Reason, linger::Reason, "keyword",                                                           \
+    R"("type":"string","enum":)" + list_of(std::span(kReasonWords).subspan(1)))                  \
+  X(State, ConnState, "keyword", R"("type":"string","enum":)" + list_of(kConnStateWords))        \
+  X(Ip, IpAddress, "ip", R"("type":"string","pattern":"^[0-9a-f.:]+$")")                         \
+  X(Mac, MacAddress, "keyword", R"("type":"string","pattern":"^[0-9A-F]{2}(-[0-9A-F]{2}){5}$")") \
+  X(Transport, std::uint8_t, "keyword", R"("type":"string")")                                    \
+  X(Network, std::uint8_t, "keyword", R"("type":"string","enum":["ipv4","ipv6"])")               \
+  X(NumberText, std::uint16_t, "keyword", R"("type":"string","pattern":"^[0-9]+$")")             \
+  X(CommunityId, Record, "keyword", R"("type":"string","pattern":"^1:[A-Za-z0-9+/]{27}=$")")     \
+  X(Uint8, std::uint8_t, "long", R"("type":"integer","minimum":0,"maximum":255)")                \
+  X(Uint16, std::uint16_t, "long", R"("type":"integer","minimum":0,"maximum":65535)")            \
+  X(Uint32, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":4294967295)")       \
+  X(Uint64, std::uint64_t, "long", R"("type":"integer","minimum":0)")                            \
+  X(Flag, bool, "boolean", R"("const":true)")
+
+// When a field is there: X(presence, condition on `record` and the field's `value`, help)
+#define LINGER_RECORD_PRESENCES(X)                                           \
+  X(always, true, "always")                                                  \
+  X(nonzero, is_nonzero(value), "when not zero")                             \
+  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                          \
+  X(if_tcp, record.is_tcp(), "TCP")                                          \
+  X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                               \
+  X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero") \
+  X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
+
+// The same for both sides: X(kind, member, name, presence, help)
+#define LINGER_SIDE_FIELDS(X)                                                              \
+  X(Ip, address, "ip", always, "Address of this side.")                                    \
+  X(Uint16, port, "port", if_ports, "Port of this side.")                                  \
+  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")    \
+  X(Uint64, packets, "packets", always, "Packets this side sent.")                         \
+  X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.") \
+  X(Uint64, payload_bytes, "payload_bytes", always,                                        \
+    "Distinct application bytes this side sent; a retransmitted byte counts once.")        \
+  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                       \
+    "Packets this side sent with a wrong transport checksum.")
+
+#define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                 \
+  VIEW(Time, end, "@timestamp", always,                                                            \
+       "When the record's last packet was captured (= event.end).")                                \
+  VIEW(Word, ecs_version(), "ecs.version", always, "Version of the Elastic Common Schema.")        \
+  ONE(Id, id, "event.id", always, "The session. All records of one session carry the same id.")    \
+  VIEW(Word, event_kind(), "event.kind", always, "Always event.")                                  \
+  VIEW(Words, event_category(), "event.category", always, "Always network.")                       \
+  VIEW(Words, event_type(), "event.type", always,                                                  \
+       "connection and end (session-end) or info (session-interim, session-late).")                \
+  ONE(Action, action, "event.action", always, "What the record tells of the session.")             \
+  ONE(Time, start, "event.start", always, "When the record's first packet was captured.")          \
+  ONE(Time, end, "event.end", always, "When the record's last packet was captured.")               \
+  VIEW(Duration, duration(), "event.duration", always, "event.end - event.start, nanoseconds.")    \
+  ONE(Reason, reason, "event.reason", nonzero, "Why the session ended.")                           \
+  ONE(Uint32, sequence, "event.sequence", always,                                                  \
+      "Counts the records of one session and one action, from 0.")                                 \
+  VIEW(Id, continues, "event.continues", other_nonzero,                                            \
+       "event.id of the session, cut before its end, that this one goes on with.")                 \
+  ONE(Network, ip_version, "network.type", always, "The IP version.")                              \
+  ONE(Transport, protocol, "network.transport", always, "The transport protocol's name.")          \
+  VIEW(NumberText, protocol, "network.iana_number", always, "The IANA protocol number.")           \
+  VIEW(CommunityId, self(), "network.community_id", always, "Community ID v1, seed 0.")            \
+  VIEW(Uint64, total_packets(), "network.packets", always,                                         \
+       "Packets of both sides and the ICMP errors that quote the session.")                        \
+  VIEW(Uint64, total_bytes(), "network.bytes", always,                                             \
+       "Bytes of both sides and of the ICMP errors that quote the session.")                       \
+  ONE(NumberText, vlan_id, "network.vlan.id", nonzero, "VLAN; the outer one of two.")              \
+  ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
+  LINGER_SIDE_FIELDS(SOURCE)                                                                       \
+  LINGER_SIDE_FIELDS(DESTINATION)                                                                  \
+  VIEW(Observer, self(), "observer.name", always, "Who saw the session (setting node).")           \
+  ONE(State, state, "tcp.state", if_tcp, "How the connection went, in Zeek's conn_state letters.") \
+  ONE(Text, history, "tcp.history", tcp_nonzero,                                                   \
+      "What happened, in Zeek's history letters; capitals are the source's.")                      \
+  ONE(Flag, mid_stream, "tcp.mid_stream", nonzero,                                                 \
+      "No SYN was seen: the session began before the capture.")                                    \
+  ONE(Flag, extension_missing, "tcp.extension_missing", nonzero,                                   \
+      "extensionPool was dry: the counts of anomalies are incomplete.")                            \
+  ONE(Uint32, syn, "tcp.flags.syn", nonzero, "Segments with SYN and no ACK.")                      \
+  ONE(Uint32, syn_ack, "tcp.flags.syn_ack", nonzero, "Segments with SYN and ACK.")                 \
+  ONE(Uint32, fin, "tcp.flags.fin", nonzero, "Segments with FIN.")                                 \
+  ONE(Uint32, rst, "tcp.flags.rst", nonzero, "Segments with RST.")                                 \
+  ONE(Uint32, urg, "tcp.flags.urg", nonzero, "Segments with URG.")                                 \
+  ONE(Uint32, ece, "tcp.flags.ece", nonzero, "Segments with ECE.")                                 \
+  ONE(Uint32, cwr, "tcp.flags.cwr", nonzero, "Segments with CWR.")                                 \
+  ONE(Duration, rtt_syn_ack_ns, "tcp.rtt.syn_ack_ns", nonzero,                                     \
+      "From the SYN to its SYN-ACK: observer to destination and back.")                            \
+  ONE(Duration, rtt_ack_ns, "tcp.rtt.ack_ns", nonzero,                                             \
+      "From the SYN-ACK to its ACK: observer to source and back.")                                 \
+  PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \
+  PAIR(Uint8, window_scale, "tcp.window_scale", nonzero, "Window scale announced (shift count).")  \
+  PAIR(Uint32, late_packets, "tcp.late.packets", nonzero, "Packets after the close.")              \
+  PAIR(Uint64, late_bytes, "tcp.late.bytes", nonzero, "Bytes of the frames after the close.")      \
+  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", nonzero,                              \
+       "Payload of the packets after the close.")                                                  \
+  PAIR(Uint32, late_syn, "tcp.late.syn", nonzero, "SYNs after the close.")                         \
+  PAIR(Uint32, late_fin, "tcp.late.fin", nonzero, "FINs after the close.")                         \
+  PAIR(Uint32, late_rst, "tcp.late.rst", nonzero, "RSTs after the close.")                         \
+  PAIR(Uint32, late_ack, "tcp.late.ack", nonzero, "Bare ACKs after the close.")                    \
+  PAIR(Uint32, late_data, "tcp.late.data", nonzero, "Segments with payload after the close.")      \
+  ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                         \
+      "RSTs after the close whose sequence number did not fit.")                                   \
+  PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \
+       "Segments whose payload was seen before.")                                                  \
+  PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
+       "Payload bytes seen before.")                                                               \
+  PAIR(Uint32, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")   \
+  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                   \
+  PAIR(Uint32, zero_windows, "tcp.zero_windows", nonzero,                                          \
+       "Segments that announced a closed window.")                                                 \
+  PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                      \
+  ONE(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                             \
+      "RSTs that fitted, but whose receiver carried on.")                                          \
+  ONE(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                       \
+      "RSTs outside the receiver's window; they changed nothing.")                                 \
+  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
+      "SYNs with another ISN that never became a session.")                                        \
+  ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \
+      "event.id of the finished session that had the same addresses and ports.")                   \
+  ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                     \
+      "event.id of the next session with the same addresses and ports.")                           \
+  ONE(Id, continues, "tcp.continues", tcp_nonzero,                                                 \
+      "event.id of the session, cut before its end, that this one goes on with.")                  \
+  ONE(Uint8, icmp_type, "icmp.type", if_icmp, "Type of the first packet.")                         \
+  ONE(Uint8, icmp_code, "icmp.code", if_icmp, "Code of the first packet.")                         \
+  ONE(Uint16, icmp_id, "icmp.id", nonzero, "Identifier of an echo.")                               \
+  ONE(Uint32, icmp_error_packets, "icmp.errors.packets", nonzero,                                  \
+      "ICMP errors that quote the session.")                                                       \
+  ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \
+      "Bytes of the frames of those errors.")                                                      \
+  PAIR(Uint32, verification_tag, "sctp.verification_tag", nonzero,                                 \
+       "Verification tag of the packets this side sends.")

@@ -1,0 +1,238 @@
+// Stream sockets. What the peer has not acknowledged is held here, so that after a broken
+// connection it is sent again over the next one, from a record boundary.
+//
+//     held_:  | acknowledged by now | sent, not acknowledged | not sent |
+//             ^ a record begins     ^ settle() cuts here     ^ sent_
+//
+// Acknowledged means: taken by the peer's TCP, or read by the peer of a unix socket. SIOCOUTQ
+// counts the rest (for a unix socket with the kernel's overhead, so that rather too much is sent
+// again than too little).
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "engine/base/socket_headers.h"
+#include "output/writer.h"
+
+namespace linger {
+
+namespace {
+
+constexpr std::size_t kHeldBytesMax =
+    4 << 20;                        // unacknowledged; as much as a socket buffer takes by default
+constexpr int kPollMs = 50;         // how soon a wait notices abandon()
+constexpr int kSettleMs = 1;        // between looks at what the peer acknowledged
+constexpr int kConnectPolls = 100;  // 5 s for a connection to come up
+constexpr int kBackoffFirstMs = 10;
+constexpr int kBackoffLastMs = 1'000;
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Gives a connected socket or -1 with errno set.
+int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes) {
+  if (fd < 0) return -1;
+  int error = connect(fd, address, address_bytes) == 0 ? 0 : errno;
+  if (error == EINPROGRESS) {
+    pollfd poll_fd{fd, POLLOUT, 0};
+    int ready = 0;
+    for (int i = 0; i < kConnectPolls && ready == 0; ++i) ready = poll(&poll_fd, 1, kPollMs);
+    socklen_t error_bytes = sizeof error;
+    if (ready <= 0) {
+      error = ETIMEDOUT;
+    } else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes) != 0) {
+      error = errno;
+    }
+  }
+  if (error == 0) return fd;
+  ::close(fd);
+  errno = error;
+  return -1;
+}
+
+int connect_unix(const OutputUri& uri) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, uri.path.data(),
+              uri.path.size());  // parse_output_uri() limits its size
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return connected_or_closed(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+int connect_tcp(const OutputUri& uri, std::string& error) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int code = getaddrinfo(uri.host.c_str(), uri.port.c_str(), &hints, &found); code != 0) {
+    error = gai_strerror(code);
+    return -1;
+  }
+  int fd = -1;
+  for (const addrinfo* a = found; a != nullptr && fd < 0; a = a->ai_next) {
+    fd = connected_or_closed(
+        socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol),
+        a->ai_addr, a->ai_addrlen);
+  }
+  if (fd < 0) error = std::strerror(errno);
+  freeaddrinfo(found);
+  const int on = 1;
+  if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+class StreamWriter final : public Writer {
+ public:
+  StreamWriter(const OutputUri& uri, const WriterOptions& options) : uri_(uri), options_(options) {}
+  ~StreamWriter() override { disconnect(); }
+
+  tl::expected<void, std::string> open() override {
+    if (try_connect()) return {};
+    return tl::unexpected(
+        fmt::format("output '{}': cannot connect: {}; is somebody listening there?", uri_.text,
+                    connect_error_));
+  }
+
+  void write(std::string_view lines) override {
+    if (is_dead_) return count_dropped(dead_reason_, lines);
+    held_ += lines;
+    while (!is_dead_ && (sent_ < held_.size() || held_.size() > kHeldBytesMax)) step();
+  }
+
+  void idle() override {
+    if (!is_dead_ && !held_.empty()) step();
+  }
+
+  void close() override {
+    while (!is_dead_ && !held_.empty()) step();
+    disconnect();
+  }
+
+ private:
+  // One look at the connection and one send, or one wait.
+  void step() {
+    if (is_abandoned())
+      return give_up(DropReason::abandoned,
+                     "it did not take every record when the run was stopped");
+    if (fd_ < 0) return reconnect();
+    if (is_stalled_at_end())
+      return give_up(DropReason::failed, "its peer took nothing more at the end");
+    if (!settle()) return disconnect();
+    if (sent_ == held_.size()) {
+      if (!held_.empty()) wait(kSettleMs);
+      return;
+    }
+    const ssize_t n = send(fd_, held_.data() + sent_, held_.size() - sent_, MSG_NOSIGNAL);
+    if (n > 0) {
+      sent_ += static_cast<std::size_t>(n);
+      progress_at_ = SteadyClock::now();
+    } else if (errno == EAGAIN) {
+      pollfd poll_fd{fd_, POLLOUT, 0};
+      poll(&poll_fd, 1, kPollMs);
+    } else if (errno != EINTR) {
+      disconnect();
+    }
+  }
+
+  // Forgets what was acknowledged, up to a record boundary. False: the connection is broken.
+  //
+  // The order matters: a connection that was alive after the look at SIOCOUTQ was so during it.
+  // When a unix peer dies with bytes unread, the kernel throws them away and counts them as taken,
+  // but reports an error (POLLERR) before that.
+  bool settle() {
+    int queued = 0;
+    if (ioctl(fd_, SIOCOUTQ, &queued) != 0) return false;
+    pollfd poll_fd{fd_, 0, 0};
+    poll(&poll_fd, 1, 0);
+    if (poll_fd.revents & (POLLERR | POLLNVAL)) return false;
+    const std::size_t acknowledged = sent_ - std::min(sent_, static_cast<std::size_t>(queued));
+    const std::size_t last = std::string_view(held_).substr(0, acknowledged).rfind('\n');
+    if (last != std::string_view::npos) {
+      count_written(std::string_view(held_).substr(0, last + 1));
+      held_.erase(0, last + 1);
+      sent_ -= last + 1;
+      progress_at_ = SteadyClock::now();
+    }
+    return (poll_fd.revents & POLLHUP) == 0;
+  }
+
+  bool is_stalled_at_end() const {
+    return options_.is_live && is_finishing() &&
+           SteadyClock::now() - progress_at_ > give_up_after();
+  }
+
+  std::chrono::nanoseconds give_up_after() const {
+    return std::chrono::nanoseconds(options_.give_up_after);
+  }
+
+  bool try_connect() {
+    if (uri_.destination == Destination::tcp_socket) {
+      fd_ = connect_tcp(uri_, connect_error_);
+    } else {
+      fd_ = connect_unix(uri_);
+      if (fd_ < 0) connect_error_ = std::strerror(errno);
+    }
+    return fd_ >= 0;
+  }
+
+  void reconnect() {
+    const auto start = SteadyClock::now();
+    int backoff_ms = kBackoffFirstMs;
+    while (!try_connect()) {
+      if (is_abandoned()) return;
+      const bool is_patient = options_.is_live && !is_finishing();
+      if (!is_patient && SteadyClock::now() - start >= give_up_after()) {
+        return give_up(DropReason::failed,
+                       fmt::format("connection lost, and again: {}", connect_error_));
+      }
+      wait(backoff_ms);
+      backoff_ms = std::min(2 * backoff_ms, kBackoffLastMs);
+    }
+    const std::string_view begun = std::string_view(held_).substr(0, sent_);
+    count_resent(begun);
+    if (!begun.empty() && begun.back() != '\n') count_resent("\n");  // a record sent in part
+    sent_ = 0;
+    progress_at_ = SteadyClock::now();
+  }
+
+  void disconnect() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+  void give_up(DropReason reason, std::string_view why) {
+    disconnect();
+    is_dead_ = true;
+    dead_reason_ = reason;
+    trouble_ = fmt::format("output '{}': {}", uri_.text, why);
+    count_dropped(reason, held_);
+    held_.clear();
+    sent_ = 0;
+  }
+
+  void wait(int ms) const {
+    for (; ms > 0 && !is_abandoned(); ms -= kPollMs) poll(nullptr, 0, std::min(ms, kPollMs));
+  }
+
+  const OutputUri uri_;
+  const WriterOptions options_;
+  int fd_ = -1;
+  std::string held_;      // begins at a record boundary
+  std::size_t sent_ = 0;  // bytes of held_ that this connection took
+  bool is_dead_ = false;
+  DropReason dead_reason_ = DropReason::failed;
+  SteadyClock::time_point progress_at_{};  // when the peer last took something
+  std::string connect_error_;
+};
+
+}  // namespace
+
+std::unique_ptr<Writer> make_stream_writer(const OutputUri& uri, const WriterOptions& options) {
+  return std::make_unique<StreamWriter>(uri, options);
+}
+
+}  // namespace linger

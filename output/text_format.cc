@@ -1,0 +1,99 @@
+#include "output/text_format.h"
+
+#include <chrono>
+
+namespace linger {
+
+namespace {
+
+using text_format_detail::kHexLower;
+
+char* put_group(char* out,
+                std::uint32_t group) noexcept {  // up to four hexadecimal digits, no leading zeros
+  char digits[4];
+  std::memcpy(digits, &kHexLower[2 * (group >> 8)], 2);
+  std::memcpy(digits + 2, &kHexLower[2 * (group & 0xff)], 2);
+  const int skip = group >= 0x1000 ? 0 : group >= 0x100 ? 1 : group >= 0x10 ? 2 : 3;
+  for (int i = skip; i < 4; ++i) *out++ = digits[i];
+  return out;
+}
+
+// Length of the well-formed UTF-8 sequence at `text`, 0 when there is none (RFC 3629 §4).
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
+  const std::uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  if (!continues(1)) return 0;
+  if (first < 0xe0) return 2;
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+  if (!continues(2)) return 0;
+  if (first < 0xf0) return 3;
+  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+  return continues(3) ? 4 : 0;
+}
+
+}  // namespace
+
+// RFC 5952: lowercase, no leading zeros, the first longest run of at least two zero groups as "::"
+// (§4); an IPv4-mapped address ends in dotted decimals (§5).
+char* put_ipv6(char* out, const std::uint8_t* address) noexcept {
+  std::uint32_t groups[8];
+  for (int i = 0; i < 8; ++i) {
+    groups[i] = static_cast<std::uint32_t>(address[2 * i] << 8 | address[2 * i + 1]);
+  }
+  int run_start = -1;
+  int run_length = 1;
+  for (int i = 0; i < 8; ++i) {
+    int length = 0;
+    while (i + length < 8 && groups[i + length] == 0) ++length;
+    if (length > run_length) run_start = i, run_length = length;
+    i += length;
+  }
+  const bool is_mapped = run_start == 0 && run_length == 5 && groups[5] == 0xffff;
+  for (int i = 0; i < (is_mapped ? 6 : 8); ++i) {
+    if (i == run_start) {
+      *out++ = ':';
+      if (i == 0) *out++ = ':';
+      i += run_length - 1;
+      continue;
+    }
+    out = put_group(out, groups[i]);
+    if (i != 7) *out++ = ':';
+  }
+  return is_mapped ? put_ipv4(out, address + 12) : out;
+}
+
+void TimeText::remember(std::int64_t day) noexcept {
+  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
+  const auto year = static_cast<std::uint32_t>(static_cast<int>(date.year()));
+  text_format_detail::put_two(date_, year / 100);
+  text_format_detail::put_two(date_ + 2, year % 100);
+  text_format_detail::put_two(date_ + 5, static_cast<unsigned>(date.month()));
+  text_format_detail::put_two(date_ + 8, static_cast<unsigned>(date.day()));
+  date_[4] = date_[7] = '-';
+  date_[10] = 'T';
+  day_ = day;
+}
+
+std::string json_escaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const auto byte = static_cast<std::uint8_t>(text[0]);
+    if (length == 0) {
+      out += "\xef\xbf\xbd";  // U+FFFD
+    } else if (byte == '"' || byte == '\\') {
+      out += {'\\', text[0]};
+    } else if (byte < 0x20) {
+      out += {'\\', 'u', '0', '0', kHexLower[2 * byte], kHexLower[2 * byte + 1]};
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+}  // namespace linger

@@ -1,0 +1,82 @@
+#include "output/uri.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "engine/base/socket_headers.h"
+
+namespace linger {
+
+namespace {
+
+constexpr std::size_t kUnixPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
+
+tl::unexpected<std::string> wrong(std::string_view text, std::string_view what) {
+  return tl::unexpected(fmt::format("output '{}': {}", text, what));
+}
+
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() && port >= 1 && port <= 65'535;
+}
+
+// HOST:PORT or [IPv6]:PORT
+bool split_host(std::string_view place, OutputUri& uri) {
+  const std::size_t colon = place.rfind(':');
+  if (colon == std::string_view::npos || !is_port(place.substr(colon + 1))) return false;
+  std::string_view host = place.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]/") != std::string_view::npos) {
+    return false;
+  }
+  uri.host = host;
+  uri.port = place.substr(colon + 1);
+  return !uri.host.empty();
+}
+
+}  // namespace
+
+tl::expected<OutputUri, std::string> parse_output_uri(std::string_view text) {
+  OutputUri uri;
+  uri.text = text;
+  std::string_view place = text;
+  if (const std::size_t mark = place.find('?'); mark != std::string_view::npos) {
+    const std::string_view options = place.substr(mark + 1);
+    place = place.substr(0, mark);
+    if (options != "format=ndjson") {
+      return wrong(text, fmt::format("unknown option '{}'; there is format=ndjson", options));
+    }
+  }
+  const auto take = [&](std::string_view prefix) {
+    if (!place.starts_with(prefix)) return false;
+    place.remove_prefix(prefix.size());
+    return true;
+  };
+  if (place == "-") return uri;
+  if (take("tcp://")) {
+    uri.destination = Destination::tcp_socket;
+    if (!split_host(place, uri))
+      return wrong(text, "expected tcp://HOST:PORT with a port from 1 to 65535");
+    return uri;
+  }
+  if (take("unix:")) {
+    uri.destination = Destination::unix_socket;
+    if (place.size() > kUnixPathBytesMax) {
+      return wrong(text,
+                   fmt::format("the path of a socket has at most {} bytes", kUnixPathBytesMax));
+    }
+  } else {
+    uri.destination = Destination::file;
+    if (!take("file:") && place.find("://") != std::string_view::npos) {
+      return wrong(text, "unknown kind; there are -, file:PATH, unix:PATH and tcp://HOST:PORT");
+    }
+  }
+  if (place.empty()) return wrong(text, "the path is missing");
+  uri.path = place;
+  return uri;
+}
+
+}  // namespace linger

@@ -1,0 +1,30 @@
+// Where records go, as -o and the setting `output` say it:
+//
+//   -               standard output
+//   file:PATH       a file (PATH alone means the same)
+//   unix:PATH       a stream socket that somebody listens on
+//   tcp://HOST:PORT the same over TCP; an IPv6 address stands in brackets
+//
+// `?format=ndjson` behind any of them names the encoder; ndjson is the default.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+namespace linger {
+
+enum class Destination { standard_output, file, unix_socket, tcp_socket };
+
+struct OutputUri {
+  Destination destination = Destination::standard_output;
+  std::string path;  // of a file or unix socket
+  std::string host;
+  std::string port;  // 1 … 65535
+  std::string text;  // as the user wrote it
+};
+
+// The error says what is wrong with `text` and what would be right.
+tl::expected<OutputUri, std::string> parse_output_uri(std::string_view text);
+
+}  // namespace linger

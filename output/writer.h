@@ -1,0 +1,93 @@
+// Where encoded records go. A writer takes whole lines and answers for every one of them: it is
+// written, dropped for a named reason, or still held.
+//
+// Owner: one output's thread, but for the counts, is_broken_pipe(), finish_soon() and abandon(),
+// which any thread may call. A writer blocks where it must wait, and stops waiting soon after
+// abandon().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "engine/base/time.h"
+#include "output/tally.h"
+#include "output/uri.h"
+
+namespace linger {
+
+// Why a record was not written: X(name, help)
+#define LINGER_DROP_REASONS(X)                                                         \
+  X(queue_full, "a live run does not wait for a slow output")                          \
+  X(failed, "the output could not be written to: disk full, connection lost for good") \
+  X(reader_gone, "the reader of standard output closed it")                            \
+  X(abandoned, "the run was stopped while the output did not take records")
+
+enum class DropReason : std::uint8_t {
+#define LINGER_DROP_REASON(name, help) name,
+  LINGER_DROP_REASONS(LINGER_DROP_REASON)
+#undef LINGER_DROP_REASON
+};
+inline constexpr std::size_t kDropReasonCount = 4;
+
+class Writer {
+ public:
+  virtual ~Writer() = default;
+
+  // Before the thread starts; the error names the output and the mend.
+  virtual tl::expected<void, std::string> open() = 0;
+  virtual void write(std::string_view lines) = 0;
+  virtual void idle() {}     // nothing to write for now
+  virtual void reopen() {}   // the file was moved away (HUP)
+  virtual void close() = 0;  // settles every line that is still held
+
+  void finish_soon() noexcept {
+    finishing_.store(true, std::memory_order_relaxed);
+  }  // close() comes next
+  void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
+  bool is_broken_pipe() const noexcept { return broken_pipe_.load(std::memory_order_relaxed); }
+  std::uint64_t written() const noexcept { return written_.get(); }
+  std::uint64_t resent() const noexcept { return resent_.get(); }
+  std::uint64_t dropped(DropReason reason) const noexcept {
+    return dropped_[static_cast<std::size_t>(reason)].get();
+  }
+  // The last thing that went wrong, as a sentence; empty when all is well. Valid after close().
+  const std::string& trouble() const noexcept { return trouble_; }
+
+ protected:
+  bool is_finishing() const noexcept { return finishing_.load(std::memory_order_relaxed); }
+  bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_relaxed); }
+  void count_written(std::string_view lines) noexcept;
+  void count_resent(std::string_view lines) noexcept;
+  void count_dropped(DropReason reason, std::string_view lines) noexcept;
+  void set_broken_pipe() noexcept { broken_pipe_.store(true, std::memory_order_relaxed); }
+
+  std::string trouble_;
+
+ private:
+  Tally written_;
+  Tally resent_;
+  Tally dropped_[kDropReasonCount];
+  std::atomic<bool> finishing_{false};  // set by the control thread, polled by the output's
+  std::atomic<bool> abandoned_{false};  // likewise
+  std::atomic<bool> broken_pipe_{
+      false};  // set by the output's thread, polled by the control thread
+};
+
+// How long a socket is waited for. A replay waits for a slow peer as long as it takes, and for a
+// lost one give_up_after. A live run never gives a peer up before its end; then a lost or slow one
+// gets give_up_after.
+struct WriterOptions {
+  bool is_live = false;
+  DurationNs give_up_after = 10 * kSecond;
+};
+
+std::unique_ptr<Writer> make_writer(const OutputUri& uri, const WriterOptions& options);
+
+std::unique_ptr<Writer> make_file_writer(const OutputUri& uri);
+std::unique_ptr<Writer> make_stream_writer(const OutputUri& uri, const WriterOptions& options);
+
+}  // namespace linger

@@ -1,0 +1,58 @@
+// Extension blocks: what most sessions lack, taken from a pool at first need. A dry pool is counted
+// and marked on the session (record: extension_missing); the session goes on without.
+// Owner: one shard. Memory: 192 bytes a block, taken at start, touched as used.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/counters.h"
+#include "engine/base/mapping.h"
+#include "sessiontable/free_list.h"
+#include "sessiontable/session.h"
+
+namespace linger {
+
+class ExtensionPool {
+ public:
+  ExtensionPool(std::uint32_t capacity, Counter& dry)
+      : blocks_(capacity), free_(capacity), dry_(dry) {}
+
+  Extension* find(const SessionCold& cold) noexcept {
+    return cold.extension != kNoSlot ? &blocks_[cold.extension] : nullptr;
+  }
+
+  // The session's block, a new one if it has none; null when the pool is dry.
+  Extension* get(SessionHot& hot, SessionCold& cold) noexcept {
+    if (cold.extension != kNoSlot) return &blocks_[cold.extension];
+    cold.extension = free_.take(next_of());
+    if (cold.extension == kNoSlot) {
+      hot.flags |= kSessionExtensionDry;
+      dry_.add();
+      return nullptr;
+    }
+    blocks_[cold.extension] = Extension{};
+    return &blocks_[cold.extension];
+  }
+
+  void release(SessionCold& cold) noexcept {
+    if (cold.extension == kNoSlot) return;
+    free_.give_back(cold.extension, next_of());
+    cold.extension = kNoSlot;
+  }
+
+  std::uint64_t bytes() const noexcept { return blocks_.bytes(); }
+  void populate() noexcept { blocks_.populate(); }
+
+ private:
+  struct NextOf {
+    Array<Extension>& blocks;
+    std::uint32_t& operator()(std::uint32_t slot) noexcept { return blocks[slot].gaps[0].begin; }
+  };
+  NextOf next_of() noexcept { return {blocks_}; }
+
+  Array<Extension> blocks_;
+  FreeList free_;
+  Counter& dry_;
+};
+
+}  // namespace linger

@@ -1,0 +1,194 @@
+#include "sessiontable/graveyard.h"
+
+#include <algorithm>
+
+namespace linger {
+namespace {
+
+constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
+constexpr std::uint32_t kLateSequenceMax = 15;
+
+std::uint32_t second_of(ClockNs clock) noexcept {
+  return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
+}
+
+}  // namespace
+
+void LateCounts::add(const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  ++packets[side];
+  if (packet.key.protocol != kProtocolTcp) return;
+  if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
+  if (packet.tcp.flags & kTcpFin) saturating_increment(fin[side]);
+  if (packet.tcp.flags & kTcpRst) saturating_increment(rst[side]);
+  if (packet.payload_bytes != 0) saturating_increment(data[side]);
+  if ((packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpRst | kTcpAck)) == kTcpAck &&
+      packet.payload_bytes == 0)
+    saturating_increment(ack[side]);
+}
+
+Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters, LateSink& sink)
+    : settings_(settings),
+      counters_(counters),
+      sink_(sink),
+      ring_(settings.graves),
+      index_(settings.graves),
+      blocks_(settings.blocks),
+      block_index_(settings.blocks),
+      free_blocks_(settings.blocks) {}
+
+// Ages are told in whole seconds, of burial and of late packets alike, so that a block and a grave
+// end at the same moment whenever the sweep comes. Seconds wrap after 36 hours; what lies just
+// ahead (rounding up) is no age.
+bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept {
+  const std::uint32_t age = (second_of(now) - burial_second) & kSecondMask;
+  return age > life / kSecond && age < kSecondMask - 60;
+}
+
+bool Graveyard::is_over(const Grave& grave, ClockNs now) const noexcept {
+  const bool finished = is_finished(static_cast<Ending>(grave.ending));
+  return is_older(grave.burial_second,
+                  finished ? settings_.late_timeout : settings_.continue_timeout, now);
+}
+
+bool Graveyard::is_due(const LateBlock& block, ClockNs now) const noexcept {
+  return is_older(second_of(block.last_clock), settings_.late_timeout, now);
+}
+
+void Graveyard::bury(Grave grave, ClockNs clock) noexcept {
+  if (ring_.size() == 0) return;
+  grave.burial_second = second_of(clock);
+  put(grave, clock);
+}
+
+void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
+  if (ring_.size() == 0 || grave.fingerprint == 0) return;
+  const auto slot = static_cast<std::uint32_t>(head_);
+  Grave& place = ring_[slot];
+  if (place.fingerprint != 0) {
+    if (!is_over(place, now)) counters_.graves_lost.add();
+    index_.erase(place.fingerprint, slot);
+  }
+  place = grave;
+  index_.insert(grave.fingerprint, slot);
+  if (++head_ == ring_.size()) head_ = 0;
+  if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
+}
+
+void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexcept {
+  if (place.is_block && is_due(blocks_[place.slot], packet.clock)) {
+    close_block(place.slot, packet.clock);  // its record was due before this packet came
+    place = {nullptr, static_cast<std::uint32_t>(head_ == 0 ? ring_.size() - 1 : head_ - 1), false};
+  }
+  const std::uint32_t slot = place.is_block ? place.slot : take_block(place.slot, packet);
+  LateBlock& block = blocks_[slot];
+  unlink(slot);
+  link_newest(slot);
+  block.last_clock = packet.clock;
+  block.first = std::min(block.first, packet.timestamp);
+  block.last = std::max(block.last, packet.timestamp);
+  if (packet.flags & kPacketIcmpError) {
+    ++block.icmp_error_packets;
+    block.icmp_error_bytes += packet.wire_bytes;
+    return;
+  }
+  block.bytes[packet.direction] += packet.wire_bytes;
+  block.payload_bytes[packet.direction] += packet.payload_bytes;
+  block.counts.add(packet);
+  if (off_sequence) saturating_increment(block.counts.rst_off_sequence);
+}
+
+// The grave leaves the ring; the block carries it from now on.
+std::uint32_t Graveyard::take_block(std::uint32_t grave_slot, const Packet& packet) noexcept {
+  const Grave grave = ring_[grave_slot];
+  index_.erase(grave.fingerprint, grave_slot);
+  ring_[grave_slot].fingerprint = 0;
+  const auto next_of = [this](std::uint32_t s) -> std::uint32_t& { return blocks_[s].older; };
+  std::uint32_t slot = free_blocks_.take(next_of);
+  if (slot == kNoSlot) {
+    counters_.late_blocks_early.add();
+    close_block(oldest_block_, packet.clock);
+    slot = free_blocks_.take(next_of);
+  }
+  LateBlock& block = blocks_[slot];
+  block = LateBlock{};
+  block.key = packet.key;
+  block.grave = grave;
+  block.first = block.last = packet.timestamp;
+  block_index_.insert(grave.fingerprint, slot);
+  link_newest(slot);
+  return slot;
+}
+
+// Writes the late record; what may still be found later goes back to the ring.
+void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
+  LateBlock& block = blocks_[slot];
+  if (lose_next_block_) {
+    lose_next_block_ = false;
+  } else {
+    sink_.on_late(block);
+  }
+  Grave grave = block.grave;
+  const bool due = is_due(block, now);
+  // Late packets keep a finished session's grave: its time runs from the last of them.
+  if (is_finished(static_cast<Ending>(grave.ending)))
+    grave.burial_second = second_of(block.last_clock);
+  unlink(slot);
+  block_index_.erase(grave.fingerprint, slot);
+  free_blocks_.give_back(slot,
+                         [this](std::uint32_t s) -> std::uint32_t& { return blocks_[s].older; });
+  if (grave.late_sequence < kLateSequenceMax) ++grave.late_sequence;
+  const bool finished = is_finished(static_cast<Ending>(grave.ending));
+  if (!(finished && due) && !is_over(grave, now)) put(grave, now);
+}
+
+void Graveyard::expire(ClockNs now, int& steps) noexcept {
+  while (oldest_block_ != kNoSlot && steps > 0) {
+    if (!is_due(blocks_[oldest_block_], now)) return;
+    --steps;
+    close_block(oldest_block_, now);
+  }
+  // Graves whose time is over leave the ring before their seconds can wrap.
+  for (; tail_ != head_ && steps > 0; tail_ = tail_ + 1 == ring_.size() ? 0 : tail_ + 1) {
+    Grave& grave = ring_[tail_];
+    if (grave.fingerprint == 0) continue;
+    if (!is_over(grave, now)) return;
+    --steps;
+    index_.erase(grave.fingerprint, static_cast<std::uint32_t>(tail_));
+    grave.fingerprint = 0;
+  }
+}
+
+void Graveyard::finish() noexcept {
+  while (oldest_block_ != kNoSlot) {
+    LateBlock& block = blocks_[oldest_block_];
+    close_block(oldest_block_, block.last_clock);
+  }
+}
+
+void Graveyard::unlink(std::uint32_t slot) noexcept {
+  LateBlock& block = blocks_[slot];
+  (block.older != kNoSlot ? blocks_[block.older].newer : oldest_block_) = block.newer;
+  (block.newer != kNoSlot ? blocks_[block.newer].older : newest_block_) = block.older;
+}
+
+void Graveyard::link_newest(std::uint32_t slot) noexcept {
+  LateBlock& block = blocks_[slot];
+  block.older = newest_block_;
+  block.newer = kNoSlot;
+  (newest_block_ != kNoSlot ? blocks_[newest_block_].newer : oldest_block_) = slot;
+  newest_block_ = slot;
+}
+
+void Graveyard::populate() noexcept {
+  ring_.populate();
+  index_.populate();
+  blocks_.populate();
+  block_index_.populate();
+}
+
+std::uint64_t Graveyard::bytes() const noexcept {
+  return ring_.bytes() + index_.bytes() + blocks_.bytes() + block_index_.bytes();
+}
+
+}  // namespace linger

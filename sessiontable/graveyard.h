@@ -1,0 +1,165 @@
+// Sessions already recorded, so that a packet that comes later still finds its owner.
+//
+//     ring    graveyardSize graves of 32 bytes in order of burial; when full the oldest is
+//     overwritten, and counted
+//             as lost when its time was not over
+//     index   8 bytes a grave, by fingerprint (the flow hash)
+//     blocks  latePool blocks of <= 256 bytes: the first late packet takes the grave out of the
+//     ring into a block,
+//             which collects what comes until nothing came for lateTimeout; then its late record is
+//             due. A dry pool writes the oldest block's record early and buries it again.
+//
+//      0           8       16           24       28        32
+//     | fingerprint | start | final[2]   | first  | packed  |      Grave
+//
+// Owner: one shard. Cost: a missing key costs one index line; a find one more for each equal tag.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "engine/base/counters.h"
+#include "engine/base/flow_key.h"
+#include "engine/base/mapping.h"
+#include "engine/base/time.h"
+#include "sessiontable/flow_index.h"
+#include "sessiontable/free_list.h"
+#include "sessiontable/session.h"
+
+namespace linger {
+
+struct Grave {
+  FlowHash fingerprint;
+  Timestamp start;                              // of the session; part of its id
+  std::array<std::uint32_t, 2> final_sequence;  // TCP: one past the last each side sent; see below
+  std::uint32_t id_sequence;                    // of the first packet; part of its id
+  std::uint32_t burial_second : 17;  // due moment of the end record, rounded up, mod 1.5 days
+  std::uint32_t ending : 3;          // Ending
+  std::uint32_t originator : 1;      // side
+  std::uint32_t first_side : 1;      // that sent the first packet
+  std::uint32_t seen : 2;            // bit per side: it sent something
+  std::uint32_t fin : 2;             // bit per side: it sent a FIN
+  std::uint32_t ordinal : 2;         // part of its id
+  std::uint32_t late_sequence : 4;   // late records written so far, saturating
+};
+static_assert(sizeof(Grave) == 32);
+// final_sequence of SCTP: the verification tag of each side's packets. Of all others, which are
+// buried only when they were evicted: the source clock of the last packet, low word first.
+
+// What came after the end record of one session.
+struct LateBlock {
+  FlowKey key;
+  Grave grave;
+  ClockNs last_clock;
+  Timestamp first, last;  // timestamps of the late packets
+  std::array<std::uint64_t, 2> bytes, payload_bytes;
+  std::uint32_t icmp_error_packets;
+  std::uint32_t icmp_error_bytes;
+  LateCounts counts;
+  std::uint32_t older, newer;  // list in order of last_clock; older: also the free list's link
+};
+static_assert(sizeof(LateBlock) <= 256);
+
+class LateSink {
+ public:
+  virtual void on_late(const LateBlock& block) noexcept = 0;
+
+ protected:
+  ~LateSink() = default;
+};
+
+struct GraveyardSettings {
+  std::uint64_t graves = 0;
+  std::uint32_t blocks = 0;
+  DurationNs late_timeout = 0;
+  DurationNs continue_timeout = 0;
+};
+
+class Graveyard {
+ public:
+  Graveyard(const GraveyardSettings& settings, TableCounters& counters, LateSink& sink);
+
+  // `clock`: the due moment of the end record. The key comes back with a late packet; the
+  // fingerprint stays.
+  void bury(Grave grave, ClockNs clock) noexcept;
+
+  // A recorded session of this key that a packet at `now` may still belong to: the newest for which
+  // accept(const Grave&) is true. The Place is good until the next call that is not const.
+  struct Place {
+    const Grave* grave = nullptr;
+    std::uint32_t slot = kNoSlot;
+    bool is_block = false;
+    explicit operator bool() const noexcept { return grave != nullptr; }
+  };
+  template <class Accept>
+  Place find(const FlowKey& key, FlowHash hash, ClockNs now, Accept&& accept) const noexcept;
+
+  // The late packet joins the buried session.
+  void join(Place place, const Packet& packet, bool off_sequence) noexcept;
+
+  void prefetch(FlowHash hash) const noexcept { index_.prefetch(hash); }
+
+  // Late records that are due by `now`, at most `steps` of them.
+  void expire(ClockNs now, int& steps) noexcept;
+  // Late records of all blocks, at the end of a run.
+  void finish() noexcept;
+
+  void populate() noexcept;
+  std::uint64_t bytes() const noexcept;
+  std::uint32_t blocks_used() const noexcept { return free_blocks_.used(); }
+
+  void lose_next_block_for_test() noexcept { lose_next_block_ = true; }
+
+ private:
+  bool is_over(const Grave& grave, ClockNs now) const noexcept;
+  bool is_due(const LateBlock& block, ClockNs now) const noexcept;
+  std::uint32_t take_block(std::uint32_t grave_slot, const Packet& packet) noexcept;
+  void close_block(std::uint32_t slot, ClockNs now) noexcept;
+  void unlink(std::uint32_t slot) noexcept;
+  void link_newest(std::uint32_t slot) noexcept;
+  void put(const Grave& grave, ClockNs now) noexcept;
+
+  GraveyardSettings settings_;
+  TableCounters& counters_;
+  LateSink& sink_;
+  Array<Grave> ring_;  // fingerprint 0: empty
+  FlowIndex index_;
+  std::uint64_t head_ = 0;  // next place in the ring
+  std::uint64_t tail_ = 0;  // oldest place that may be taken
+  Array<LateBlock> blocks_;
+  FlowIndex block_index_;
+  FreeList free_blocks_;
+  std::uint32_t oldest_block_ = kNoSlot;
+  std::uint32_t newest_block_ = kNoSlot;
+  bool lose_next_block_ = false;
+};
+
+// Which of two graves of one key is newer: by start, then by ordinal.
+constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
+  return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
+}
+
+template <class Accept>
+Graveyard::Place Graveyard::find(const FlowKey& key, FlowHash hash, ClockNs now,
+                                 Accept&& accept) const noexcept {
+  Place best;
+  if (free_blocks_.used() != 0) {
+    block_index_.find(hash, [&](std::uint32_t slot) {
+      const LateBlock& block = blocks_[slot];
+      if (block.key == key && (!is_due(block, now) || !is_over(block.grave, now)) &&
+          (!best || is_newer(block.grave, *best.grave)) && accept(block.grave))
+        best = {&block.grave, slot, true};
+      return false;
+    });
+  }
+  index_.find(hash, [&](std::uint32_t slot) {
+    const Grave& grave = ring_[slot];
+    if (grave.fingerprint == hash && !is_over(grave, now) &&
+        (!best || is_newer(grave, *best.grave)) && accept(grave))
+      best = {&grave, slot, false};
+    return false;
+  });
+  return best;
+}
+
+}  // namespace linger

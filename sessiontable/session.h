@@ -1,0 +1,208 @@
+// One session in memory: a hot part that every packet touches, a cold part for the moments of its
+// life, and an extension block for what most sessions lack.
+//
+//     SessionHot   128 bytes, two cache lines    key, counters, sequence space, state
+//     SessionCold  120 bytes                     start, timer links, first sequence numbers, flag
+//     counts, history Extension    192 bytes, from a pool        gaps, retransmissions, late
+//     packets, links to other incarnations index          8 bytes                     FlowIndex all
+//     in: 256 bytes for an established session without anomalies, IPv4 or IPv6
+//
+// Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
+// `originator`, so that learning it late moves nothing. Owner: one shard.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+#include "engine/base/flow_key.h"
+#include "engine/base/id.h"
+#include "engine/base/time.h"
+#include "engine/packet/packet.h"
+#include "sessiontable/flow_index.h"
+
+namespace linger {
+
+// What a session waits for; each has one timeout (DESIGN §4) and one timer wheel.
+enum class Phase : std::uint8_t {
+  opening,      // TCP: SYN seen; tcpSynTimeout
+  established,  // TCP; tcpTimeout
+  half_closed,  // TCP: a FIN from one side; tcpHalfClosedTimeout
+  closed,       // FINs from both sides, SCTP SHUTDOWN COMPLETE: lingers; tcpClosingTimeout
+  reset,        // a RST that fits, SCTP ABORT: lingers; tcpRstTimeout
+  udp,
+  icmp,
+  sctp,
+  esp,
+  other,
+};
+inline constexpr std::size_t kPhaseCount = 10;
+
+constexpr bool lingers(Phase phase) noexcept {
+  return phase == Phase::closed || phase == Phase::reset;
+}
+
+enum SessionFlag : std::uint16_t {
+  kSessionOriginator = 0x0001,  // the side that opened it: 0 or 1
+  kSessionSeen0 = 0x0002,       // side 0 has sent a segment: its sequence_end is known
+  kSessionSeen1 = 0x0004,
+  kSessionSyn0 = 0x0008,  // side 0's initial sequence number is known
+  kSessionSyn1 = 0x0010,
+  kSessionFin0 = 0x0020,  // side 0 has sent a FIN
+  kSessionFin1 = 0x0040,
+  kSessionAck0 =
+      0x0080,  // side 0 has acknowledged something: `acknowledged` and `window` are known
+  kSessionAck1 = 0x0100,
+  kSessionPureAck0 = 0x0200,  // history letter A or a written
+  kSessionPureAck1 = 0x0400,
+  kSessionData0 = 0x0800,  // history letter D or d written
+  kSessionData1 = 0x1000,
+  kSessionHasOlder =
+      0x2000,  // another incarnation of this key is still in the table: SessionCold::older
+  kSessionExtensionDry = 0x4000,  // the extension pool was empty when it was needed
+  kSessionFlipped = 0x8000,       // opened by a SYN-ACK: its receiver is the originator (history ^)
+};
+
+// Per-side flags come in pairs: flag of side 0, shifted left by the side.
+constexpr std::uint16_t side_flag(SessionFlag of_side_0, unsigned side) noexcept {
+  return static_cast<std::uint16_t>(of_side_0 << side);
+}
+
+struct alignas(64) SessionHot {
+  // line 0
+  FlowKey key;
+  std::array<std::uint32_t, 2> packets;  // carries into SessionCold::packets_high
+  ClockNs last_clock;
+  // line 1
+  std::array<std::uint64_t, 2> bytes;  // frames as they were on the wire
+  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
+  // sequence number). Others: payload bytes.
+  std::array<std::uint64_t, 2> sequence_end;
+  std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
+  std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
+  Phase phase;
+  std::uint8_t unused;
+  std::uint16_t flags;
+  Timestamp end;     // latest timestamp
+  ClockNs save_due;  // next interim record
+
+  unsigned originator() const noexcept { return flags & kSessionOriginator; }
+  bool has(SessionFlag of_side_0, unsigned side) const noexcept {
+    return (flags & side_flag(of_side_0, side)) != 0;
+  }
+  void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
+};
+static_assert(sizeof(SessionHot) == 128);
+
+inline constexpr std::size_t kHistoryMax = 16;
+
+struct TimerLink {
+  std::uint32_t next;
+  std::uint32_t previous;  // or the wheel's bucket, for the first of a list
+};
+
+struct SessionCold {
+  Timestamp start;      // of the first packet; part of the id
+  ClockNs phase_clock;  // when it opened; once it lingers: when it began to
+  TimerLink timer;      // next: also the free list's link
+  std::uint32_t older;  // an older incarnation of this key, or kNoSlot
+  std::uint32_t extension;
+  std::uint32_t id_sequence;  // sequence number of the first packet; part of the id
+  std::uint32_t version;      // odd while its shard writes (live queries)
+  // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
+  // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
+  std::array<std::uint32_t, 2> first_sequence;
+  std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
+  std::array<std::uint16_t, kVlanDepthMax> vlan;
+  std::array<std::uint16_t, 2> syn, syn_ack, fin, rst;  // counts per side, saturating
+  std::array<char, kHistoryMax> history;  // Zeek's letters, upper case, | kHistorySide1 for side 1
+  std::array<std::uint16_t, 2> mss;
+  std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
+  std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
+      syn_acked : 1, unused : 1;
+  std::uint8_t ordinal;                 // of incarnations with equal key, start and id_sequence
+  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint16_t interim_count;
+  std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
+};
+static_assert(sizeof(SessionCold) == 120);
+static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
+
+inline constexpr std::uint8_t kNoWindowScale = 0xff;
+inline constexpr char kHistorySide1 = '\x80';
+
+// A range of sequence numbers that was skipped and has not come yet.
+struct Gap {
+  std::uint32_t begin;
+  std::uint32_t end;
+};
+inline constexpr std::size_t kGapsMax = 5;
+
+// What came after the close, or after the end record.
+struct LateCounts {
+  std::array<std::uint32_t, 2> packets;
+  std::array<std::uint16_t, 2> syn, fin, rst, ack, data;  // saturating; data: segments with payload
+  std::uint16_t rst_off_sequence;
+
+  void add(const Packet& packet) noexcept;
+  std::uint64_t total() const noexcept { return std::uint64_t{packets[0]} + packets[1]; }
+};
+
+// Extension::candidate: a SYN with another initial sequence number against an open session.
+struct CandidateSyn {
+  ClockNs clock;
+  Timestamp timestamp;
+  std::uint32_t sequence;
+  std::uint32_t bytes;
+  std::uint16_t packets;  // 0: none
+  std::uint16_t window;
+  std::uint16_t mss;
+  std::uint8_t window_scale;
+  std::uint8_t side;
+};
+
+enum class Link : std::uint8_t { none, reuse_of, continues };
+
+struct Extension {
+  std::array<Gap, kGapsMax> gaps;
+  std::uint8_t gap_side_bits;  // bit i: gaps[i] is of side 1
+  std::uint8_t gap_count;
+  Link link;                               // what `linked` is
+  bool rst_challenged;                     // after the RST its receiver sent new payload
+  std::uint32_t rst_peer_end;              // sequence_end of the RST's receiver when it came
+  std::array<std::uint32_t, 2> gap_bytes;  // not yet filled, saturating
+  std::array<std::uint32_t, 2> retransmitted_packets;
+  std::array<std::uint32_t, 2> retransmitted_bytes;
+  std::array<std::uint16_t, 2> out_of_order_packets, zero_windows, keep_alives;
+  std::uint16_t rst_off_window;
+  std::uint16_t rst_ignored;
+  std::uint16_t syn_candidates;
+  std::uint16_t icmp_error_packets;
+  std::uint32_t icmp_error_bytes;
+  Id128 linked;     // the incarnation it reuses or continues
+  Id128 reused_by;  // the incarnation that reused its tuple
+  CandidateSyn candidate;
+  LateCounts late;
+};
+static_assert(sizeof(Extension) == 192);
+
+// How a session ended. Cut ones may go on (continues); finished ones are over.
+enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };
+constexpr bool is_finished(Ending ending) noexcept { return ending <= Ending::reset; }
+
+template <class T>
+constexpr void saturating_increment(T& value) noexcept {
+  if (value != std::numeric_limits<T>::max()) ++value;
+}
+
+// Sequence numbers compare modulo 2^32 (RFC 9293 §3.4); valid while |a-b| < 2^31.
+constexpr bool seq_before(std::uint32_t a, std::uint32_t b) noexcept {
+  return static_cast<std::int32_t>(a - b) < 0;
+}
+constexpr bool seq_after(std::uint32_t a, std::uint32_t b) noexcept { return seq_before(b, a); }
+// low <= v <= high on the circle that begins at low.
+constexpr bool seq_within(std::uint32_t v, std::uint32_t low, std::uint32_t high) noexcept {
+  return v - low <= high - low;
+}
+
+}  // namespace linger

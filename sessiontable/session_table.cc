@@ -1,0 +1,729 @@
+#include "sessiontable/session_table.h"
+
+#include <algorithm>
+
+namespace linger {
+namespace {
+
+constexpr int kIncarnationsMax = 4;  // of one key in the table at a time
+constexpr int kDueSteps = 4;
+constexpr int kEvictionSteps = 8;  // sessions looked at for one that may go
+constexpr int kSweepShare = 4;     // part of a sweep's steps that the graveyard may use
+
+Phase phase_of_protocol(std::uint8_t protocol) noexcept {
+  switch (protocol) {
+    case kProtocolTcp:
+      return Phase::established;
+    case kProtocolUdp:
+      return Phase::udp;
+    case kProtocolIcmp:
+    case kProtocolIcmpV6:
+      return Phase::icmp;
+    case kProtocolSctp:
+      return Phase::sctp;
+    case kProtocolEsp:
+      return Phase::esp;
+    default:
+      return Phase::other;
+  }
+}
+
+Ending ending_of(Phase phase) noexcept {
+  switch (phase) {
+    case Phase::opening:
+      return Ending::attempt;
+    case Phase::closed:
+      return Ending::closed;
+    case Phase::reset:
+      return Ending::reset;
+    default:
+      return Ending::idle;
+  }
+}
+
+// SCTP chunk types, RFC 9260 §3.2.
+constexpr std::uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpShutdownComplete = 14;
+
+Membership sctp_membership(const SessionHot& hot, const Packet& packet) noexcept {
+  if (!lingers(hot.phase)) return Membership::member;
+  const unsigned side = packet.direction;
+  const SctpHeader& sctp = packet.sctp;
+  if (sctp.first_chunk == kSctpInit)  // its tag is the one the peer will use (RFC 9260 §5.1)
+    return hot.acknowledged[side ^ 1] == sctp.initiate_tag ? Membership::member
+                                                           : Membership::stranger;
+  const bool own = hot.acknowledged[side] == 0 || hot.acknowledged[side] == sctp.verification_tag;
+  const bool reflected = hot.acknowledged[side ^ 1] == sctp.verification_tag;  // T bit, §8.5.1
+  return own || reflected ? Membership::member : Membership::stranger;
+}
+
+// An association's tags and its end. `acknowledged` holds the tag of the packets each side sends.
+void sctp_update(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const SctpHeader& sctp = packet.sctp;
+  if (sctp.first_chunk == kSctpInit || sctp.first_chunk == kSctpInitAck)
+    s.hot.acknowledged[side ^ 1] = sctp.initiate_tag;
+  if (s.hot.acknowledged[side] == 0) s.hot.acknowledged[side] = sctp.verification_tag;
+  if (lingers(s.hot.phase)) return;
+  if (sctp.first_chunk == kSctpAbort) s.hot.phase = Phase::reset;
+  if (sctp.first_chunk == kSctpShutdownComplete) s.hot.phase = Phase::closed;
+  if (lingers(s.hot.phase)) s.cold.phase_clock = packet.clock;
+}
+
+GraveVerdict sctp_judge(const Grave& grave, const Packet& packet) noexcept {
+  SessionHot hot{};
+  hot.phase = Phase::closed;
+  hot.acknowledged = grave.final_sequence;
+  const bool member = sctp_membership(hot, packet) == Membership::member;
+  if (!member) return GraveVerdict::reuse;
+  return is_finished(static_cast<Ending>(grave.ending)) ? GraveVerdict::late
+                                                        : GraveVerdict::continues;
+}
+
+ClockNs last_clock_of(const Grave& grave) noexcept {  // of an evicted UDP, ICMP, … session
+  return static_cast<ClockNs>(std::uint64_t{grave.final_sequence[1]} << 32 |
+                              grave.final_sequence[0]);
+}
+
+std::uint32_t sequence_of(const Packet& packet) noexcept {
+  return packet.key.protocol == kProtocolTcp ? packet.tcp.sequence : 0;
+}
+
+}  // namespace
+
+TableShare table_share(const Settings& settings) noexcept {
+  const auto part = [&](std::uint64_t all) {
+    return std::max<std::uint64_t>(1, all / settings.packetThreads);
+  };
+  TableShare share;
+  share.sessions = static_cast<std::uint32_t>(part(settings.maxStreams));
+  share.graves = part(settings.graveyard_size());
+  share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
+  share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
+  return share;
+}
+
+SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
+                           const HashSeed& id_seed, TableCounters& counters, SessionSink& sink)
+    : settings_(settings),
+      decode_settings_(decode_settings),
+      id_seed_(id_seed),
+      counters_(counters),
+      sink_(sink),
+      timeout_{settings.tcpSynTimeout,     settings.tcpTimeout,    settings.tcpHalfClosedTimeout,
+               settings.tcpClosingTimeout, settings.tcpRstTimeout, settings.udpTimeout,
+               settings.icmpTimeout,       settings.sctpTimeout,   settings.espTimeout,
+               settings.otherTimeout},
+      index_(table_share(settings).sessions),
+      hot_(table_share(settings).sessions),
+      cold_(table_share(settings).sessions),
+      free_(table_share(settings).sessions),
+      extensions_(table_share(settings).extensions, counters.extension_dry),
+      graveyard_({.graves = table_share(settings).graves,
+                  .blocks = table_share(settings).late_blocks,
+                  .late_timeout = settings.lateTimeout,
+                  .continue_timeout = settings.continueTimeout},
+                 counters, *this) {
+  half_open_max_ = std::max<std::uint32_t>(
+      1,
+      static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));
+  wheels_.reserve(kPhaseCount);
+  for (std::size_t i = 0; i < kPhaseCount; ++i) wheels_.emplace_back(*this);
+}
+
+// --- Finding ----------------------------------------------------------------------------------
+
+void SessionTable::track(Burst& burst) noexcept {
+  std::array<std::uint32_t, kBurstMax> guess;
+  for (std::uint32_t i = 0; i < burst.count; ++i) index_.prefetch(burst.packets[i].hash);
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    guess[i] = packet.verdict == Verdict::session ? index_.guess(packet.hash) : kNoSlot;
+    if (guess[i] != kNoSlot) {
+      const char* lines = reinterpret_cast<const char*>(&hot_.data()[guess[i]]);
+      __builtin_prefetch(lines, 1, 2);
+      __builtin_prefetch(lines + 64, 1, 2);
+    } else if (packet.verdict == Verdict::session) {
+      graveyard_.prefetch(packet.hash);
+    }
+  }
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    Packet& packet = burst.packets[i];
+    if (packet.verdict != Verdict::session) continue;
+    ++packets;
+    bytes += packet.wire_bytes;
+    track_one(packet, guess[i]);
+  }
+  counters_.packets.add(packets);
+  counters_.bytes.add(bytes);
+}
+
+std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexcept {
+  return index_.find(hash, [&](std::uint32_t slot) { return hot_[slot].key == key; });
+}
+
+void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
+  if (!started_) {
+    started_ = true;
+    for (Wheel& wheel : wheels_) wheel.start(packet.clock);
+  }
+  now_ = std::max(now_, packet.clock);
+  if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
+  std::uint32_t slot = guess;
+  if (slot == kNoSlot || !(hot_[slot].key == packet.key)) slot = find(packet.key, packet.hash);
+  if (slot == kNoSlot) return miss(packet);
+  SessionHot& hot = hot_[slot];
+  const std::size_t phase = static_cast<std::size_t>(hot.phase);
+  if (packet.clock - hot.last_clock < timeout_[phase] && packet.clock < hot.save_due &&
+      (hot.flags & kSessionHasOlder) == 0) {
+    if (packet.key.protocol != kProtocolTcp) {
+      if (packet.key.protocol != kProtocolSctp) return join(slot, packet);
+    } else if (tcp_fast_path(hot, packet)) {
+      return count(hot, slot, packet);
+    }
+  }
+  slot = settle(slot, packet.clock);
+  if (slot == kNoSlot) return miss(packet);
+  join_slowly(slot, packet);
+}
+
+// Counts the packet as its session's; a session's own packets only ever do this once each.
+void SessionTable::count(SessionHot& hot, std::uint32_t slot, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if (++hot.packets[side] == 0) ++cold_[slot].packets_high[side];
+  hot.bytes[side] += packet.wire_bytes;
+  hot.last_clock = std::max(hot.last_clock, packet.clock);
+  hot.end = std::max(hot.end, packet.timestamp);
+}
+
+// UDP, ICMP, ESP and others: payload is all there is.
+void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
+  SessionHot& hot = hot_[slot];
+  count(hot, slot, packet);
+  hot.sequence_end[packet.direction] += packet.payload_bytes;
+}
+
+// TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
+void SessionTable::join_slowly(std::uint32_t newest, const Packet& packet) noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  if (protocol != kProtocolTcp && protocol != kProtocolSctp) return join(newest, packet);
+  auto [slot, membership] = choose(newest, packet);
+  if (membership == Membership::stranger) {
+    const Id128 old = id_of(session(newest));
+    slot = open(packet);
+    link_to(slot, Link::reuse_of, old);
+  }
+  if (membership != Membership::candidate) return update(slot, packet);
+  Session s = session(slot);
+  count(s.hot, slot, packet);
+  saturating_increment(s.cold.syn[packet.direction]);
+}
+
+// The packet joins this session: counts, protocol state, timers.
+void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
+  Session s = session(slot);
+  const Phase before = s.hot.phase;
+  count(s.hot, slot, packet);
+  if (packet.key.protocol == kProtocolTcp) {
+    tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
+  } else {
+    s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+    if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
+  }
+  if (s.hot.phase == before) return;
+  wheel_of(before).unlink(slot);
+  wheel_of(s.hot.phase).link(slot, deadline(slot));
+}
+
+// Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.
+std::uint32_t SessionTable::settle(std::uint32_t slot, ClockNs now) noexcept {
+  std::uint32_t newest = kNoSlot;
+  std::uint32_t next;
+  for (; slot != kNoSlot; slot = next) {
+    next = cold_[slot].older;
+    const ClockNs due = deadline(slot);
+    if (due <= now) {
+      end(slot, ending_of(hot_[slot].phase), due);
+      continue;
+    }
+    save_if_due(slot, now);
+    if (newest == kNoSlot) newest = slot;
+  }
+  return newest;
+}
+
+// Among the incarnations of a key, the one whose sequence space the packet fits best, and how.
+SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& packet) noexcept {
+  if (packet.key.protocol == kProtocolSctp) {
+    for (std::uint32_t slot = newest; slot != kNoSlot; slot = cold_[slot].older)
+      if (sctp_membership(hot_[slot], packet) == Membership::member)
+        return {slot, Membership::member};
+    return {newest, Membership::stranger};
+  }
+  std::uint32_t slot = newest;
+  if (cold_[newest].older != kNoSlot) {
+    std::uint32_t best = UINT32_MAX;
+    for (std::uint32_t i = newest; i != kNoSlot; i = cold_[i].older) {
+      const std::uint32_t distance = tcp_distance(session(i), packet);
+      if (distance < best) best = distance, slot = i;
+    }
+    if (slot != newest && tcp_membership(session(slot), packet) != Membership::member)
+      slot = newest;
+  }
+  const std::uint32_t promoted = promote_candidate(slot, packet);
+  if (promoted != kNoSlot) return {promoted, Membership::member};
+  const Membership membership = tcp_membership(session(slot), packet);
+  if (membership == Membership::candidate) note_candidate(slot, packet);
+  return {slot, membership};
+}
+
+// --- A SYN with another ISN against an open session -------------------------------------------
+
+void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noexcept {
+  Session s = session(slot);
+  Extension* e = extensions_.get(s.hot, s.cold);
+  if (e == nullptr) return;
+  saturating_increment(e->syn_candidates);
+  CandidateSyn& c = e->candidate;
+  if (c.packets != 0 && c.sequence == packet.tcp.sequence && c.side == packet.direction) {
+    ++c.packets;
+    c.bytes += packet.wire_bytes;
+    return;
+  }
+  c = {.clock = packet.clock,
+       .timestamp = packet.timestamp,
+       .sequence = packet.tcp.sequence,
+       .bytes = packet.wire_bytes,
+       .packets = 1,
+       .window = packet.tcp.window,
+       .mss = packet.tcp.mss,
+       .window_scale = (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale
+                                                                         : kNoWindowScale,
+       .side = packet.direction};
+}
+
+// An answer that names the candidate's ISN, or data that follows it, makes it a session of its own,
+// and its SYNs move there. The new slot, or kNoSlot.
+std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& packet) noexcept {
+  const Extension* found = extensions_.find(cold_[slot]);
+  if (found == nullptr || found->candidate.packets == 0) return kNoSlot;
+  const CandidateSyn c = found->candidate;
+  const TcpHeader& tcp = packet.tcp;
+  const bool from_candidate = packet.direction == c.side;
+  const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
+                       (tcp.flags & kTcpAck) != 0 && tcp.acknowledgment == c.sequence + 1;
+  const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
+                       packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1;
+  if (!answers && !follows) return kNoSlot;
+
+  Packet syn = packet;
+  syn.direction = c.side;
+  syn.timestamp = c.timestamp;
+  syn.clock = c.clock;
+  syn.wire_bytes = c.bytes;
+  syn.payload_bytes = 0;
+  syn.tcp = {.sequence = c.sequence, .window = c.window, .flags = kTcpSyn, .mss = c.mss};
+  if (c.mss != 0) syn.tcp.options |= kTcpOptionMss;
+  if (c.window_scale != kNoWindowScale) {
+    syn.tcp.options |= kTcpOptionWindowScale;
+    syn.tcp.window_scale = c.window_scale;
+  }
+  // Its SYNs leave the old session. Never below zero: each was counted there when it came.
+  Session old = session(slot);
+  Extension* e = extensions_.find(old.cold);
+  e->candidate = {};
+  e->syn_candidates =
+      static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.packets));
+  if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
+  old.hot.packets[c.side] -= c.packets;
+  old.hot.bytes[c.side] -= c.bytes;
+  old.cold.syn[c.side] =
+      static_cast<std::uint16_t>(old.cold.syn[c.side] - std::min(old.cold.syn[c.side], c.packets));
+
+  const Id128 old_id = id_of(old);
+  const std::uint32_t fresh = open(syn);
+  link_to(fresh, Link::reuse_of, old_id);
+  update(fresh, syn);
+  Session s = session(fresh);
+  s.hot.packets[c.side] += c.packets - 1u;
+  s.cold.syn[c.side] = c.packets;
+  return fresh;
+}
+
+// --- Opening ----------------------------------------------------------------------------------
+
+// No session in the table: a buried one that the packet belongs to, or a new one.
+void SessionTable::miss(Packet& packet) noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  const bool judged = protocol == kProtocolTcp || protocol == kProtocolSctp;
+  GraveVerdict verdict = GraveVerdict::reuse;
+  Graveyard::Place place;
+  if (judged || buries_all_) {
+    const auto judge = [&](const Grave& grave) {
+      if (protocol == kProtocolTcp) return tcp_judge(grave, packet);
+      if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
+      const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
+      return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
+                                                           : GraveVerdict::reuse;
+    };
+    place = graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave) {
+      const GraveVerdict v = judge(grave);
+      if (v == GraveVerdict::reuse) return false;
+      verdict = v;
+      return true;
+    });
+    if (!place && judged)  // nobody's late packet: the newest is whose tuple it reuses
+      place =
+          graveyard_.find(packet.key, packet.hash, packet.clock, [](const Grave&) { return true; });
+  }
+  if (place && (verdict == GraveVerdict::late || verdict == GraveVerdict::late_off_sequence)) {
+    counters_.late_buried.add();
+    graveyard_.join(place, packet, verdict == GraveVerdict::late_off_sequence);
+    return;
+  }
+  const bool linked = place && (verdict == GraveVerdict::continues || judged);
+  Grave grave{};
+  if (linked) grave = *place.grave;
+  const std::uint32_t slot = open(packet);
+  Session s = session(slot);
+  if (linked) {
+    if (grave.start == packet.timestamp && grave.id_sequence == s.cold.id_sequence)
+      s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
+    const bool continues = verdict == GraveVerdict::continues;
+    link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
+    if (continues && protocol == kProtocolTcp) tcp_resume(s, grave);
+    if (continues && !judged)
+      s.hot.flags =
+          static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | grave.originator);
+  } else if (protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0) {
+    counters_.lone_rst.add();
+  }
+  update(slot, packet);
+}
+
+// A session of the packet's key, without any packets yet; in front of the incarnations there are.
+std::uint32_t SessionTable::open(const Packet& packet) noexcept {
+  limit_incarnations(packet);
+  const std::uint32_t slot = take_slot(packet);
+  const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
+  Session s = session(slot);
+  const std::uint32_t version = s.cold.version;
+  s.hot = {};
+  s.cold = {};
+  s.cold.version = version;
+  s.hot.key = packet.key;
+  s.hot.last_clock = packet.clock;
+  s.hot.end = packet.timestamp;
+  s.cold.start = packet.timestamp;
+  s.cold.phase_clock = packet.clock;
+  s.cold.older = kNoSlot;
+  s.cold.extension = kNoSlot;
+  s.cold.id_sequence = sequence_of(packet);
+  s.cold.first_side = packet.direction & 1;
+  s.cold.vlan = packet.vlan;
+  s.cold.vlan_count = packet.vlan_count & 3;
+  if (packet.mac_offset != Packet::kNoMac) {
+    s.cold.has_mac = 1;
+    std::memcpy(s.cold.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
+    std::memcpy(s.cold.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
+  }
+  const std::uint8_t protocol = packet.key.protocol;
+  s.hot.phase = phase_of_protocol(protocol);
+  s.hot.flags = packet.direction;
+  if (protocol == kProtocolTcp) {
+    s.hot.flags = 0;
+    tcp_open(s, packet);
+  } else if (s.hot.phase == Phase::icmp) {
+    s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
+                             packet.icmp.id};
+  }
+  s.hot.save_due = packet.clock +
+                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
+  if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
+    index_.erase(packet.hash, older);
+    s.cold.older = older;
+    s.hot.flags |= kSessionHasOlder;
+    if (cold_[older].start == s.cold.start && cold_[older].id_sequence == s.cold.id_sequence)
+      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
+  }
+  index_.insert(packet.hash, slot);
+  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  counters_.opened.add();
+  return slot;
+}
+
+void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexcept {
+  Session s = session(slot);
+  (link == Link::reuse_of ? counters_.reused : counters_.continued).add();
+  if (Extension* e = extensions_.get(s.hot, s.cold)) {
+    e->link = link;
+    e->linked = id;
+  }
+  if (s.cold.older == kNoSlot) return;
+  Session old = session(s.cold.older);
+  if (Extension* e = extensions_.get(old.hot, old.cold)) e->reused_by = id_of(s);
+}
+
+// --- ICMP errors ------------------------------------------------------------------------------
+
+// An ICMP error joins the session that it quotes, in the table or buried; else it is one of its
+// own.
+void SessionTable::join_icmp_error(Packet& packet) noexcept {
+  std::uint32_t slot = find(packet.key, packet.hash);
+  if (slot != kNoSlot) slot = settle(slot, packet.clock);
+  if (slot != kNoSlot) {
+    Session s = session(slot);
+    s.hot.last_clock = std::max(s.hot.last_clock, packet.clock);
+    s.hot.end = std::max(s.hot.end, packet.timestamp);
+    if (Extension* e = extensions_.get(s.hot, s.cold);
+        e != nullptr && e->icmp_error_packets != UINT16_MAX) {
+      ++e->icmp_error_packets;
+      e->icmp_error_bytes += packet.wire_bytes;
+    } else {  // as a packet of the side that it came from
+      count(s.hot, slot, packet);
+    }
+    return;
+  }
+  const auto place =
+      graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave&) { return true; });
+  if (place) {
+    counters_.late_buried.add();
+    graveyard_.join(place, packet, false);
+    return;
+  }
+  rekey_icmp_error(packet, decode_settings_);
+  packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
+  track_one(packet, kNoSlot);
+}
+
+// --- Ending -----------------------------------------------------------------------------------
+
+ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
+  const SessionHot& hot = hot_[slot];
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase)];
+  const ClockNs due = hot.last_clock + timeout;
+  if (!lingers(hot.phase)) return due;
+  return std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling));
+}
+
+// The interim record due by `now`: exactly the packets before the due moment, as every packet comes
+// here before it joins. None when nothing came since the last.
+void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
+  Session s = session(slot);
+  if (now < s.hot.save_due) return;
+  const DurationNs interval =
+      s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
+  if (s.hot.last_clock >= s.hot.save_due - interval) {
+    counters_.interim.add();
+    sink_.on_session(
+        {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
+    saturating_increment(s.cold.interim_count);
+  }
+  s.hot.save_due += ((now - s.hot.save_due) / interval + 1) * interval;
+}
+
+// Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
+void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
+  save_if_due(slot, when);
+  Session s = session(slot);
+  sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
+  Counter* const ended[] = {&counters_.ended_closed,  &counters_.ended_reset,
+                            &counters_.ended_idle,    &counters_.ended_attempt,
+                            &counters_.ended_evicted, &counters_.ended_by_run,
+                            &counters_.ended_by_run};
+  ended[static_cast<std::size_t>(ending)]->add();
+  if (ending < Ending::end_of_input) bury(slot, ending, when);
+  forget(slot);
+}
+
+void SessionTable::bury(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
+  Session s = session(slot);
+  const std::uint8_t protocol = s.hot.key.protocol;
+  Grave grave{};
+  grave.fingerprint = hash_of(s.hot.key, decode_settings_.seed);
+  grave.start = s.cold.start;
+  grave.id_sequence = s.cold.id_sequence;
+  grave.ending = static_cast<std::uint32_t>(ending) & 7;
+  grave.originator = s.hot.originator() & 1;
+  grave.first_side = s.cold.first_side;
+  grave.ordinal = s.cold.ordinal & 3;
+  if (protocol == kProtocolTcp) {
+    tcp_fill_grave(s, grave);
+  } else if (protocol == kProtocolSctp) {
+    grave.final_sequence = s.hot.acknowledged;
+  } else {
+    if (ending != Ending::evicted) return;  // its next packet is another session
+    buries_all_ = true;
+    grave.final_sequence = {static_cast<std::uint32_t>(s.hot.last_clock),
+                            static_cast<std::uint32_t>(s.hot.last_clock >> 32)};
+  }
+  graveyard_.bury(grave, when);
+}
+
+// Takes the session out of index, chain, timers and pools.
+void SessionTable::forget(std::uint32_t slot) noexcept {
+  Session s = session(slot);
+  const FlowHash hash = hash_of(s.hot.key, decode_settings_.seed);
+  const std::uint32_t newest = find(s.hot.key, hash);
+  if (newest == slot) {
+    index_.erase(hash, slot);
+    if (s.cold.older != kNoSlot) index_.insert(hash, s.cold.older);
+  } else {
+    std::uint32_t newer = newest;
+    while (cold_[newer].older != slot) newer = cold_[newer].older;
+    cold_[newer].older = s.cold.older;
+    if (s.cold.older == kNoSlot) hot_[newer].flags &= static_cast<std::uint16_t>(~kSessionHasOlder);
+  }
+  wheel_of(s.hot.phase).unlink(slot);
+  extensions_.release(s.cold);
+  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
+}
+
+bool SessionTable::expire(ClockNs now, int steps) noexcept {
+  if (!started_) return true;
+  now_ = std::max(now_, now);
+  int late_steps = steps / kSweepShare + 1;
+  graveyard_.expire(now_, late_steps);
+  for (std::size_t i = 0; i < kPhaseCount; ++i) {
+    Wheel& wheel = wheels_[sweep_from_];
+    for (std::uint32_t slot; (slot = wheel.due(now_, steps)) != kNoSlot;)
+      end(slot, ending_of(hot_[slot].phase), deadline(slot));
+    if (steps <= 0) return false;  // the next sweep goes on here
+    sweep_from_ = (sweep_from_ + 1) % kPhaseCount;
+  }
+  return true;
+}
+
+void SessionTable::finish(Ending ending) noexcept {
+  for (Wheel& wheel : wheels_) {
+    for (std::uint32_t slot; (slot = wheel.first()) != kNoSlot;) {
+      const Phase phase = hot_[slot].phase;
+      const ClockNs due = deadline(slot);
+      if (due <= now_) {
+        end(slot, ending_of(phase), due);
+      } else {
+        end(slot, lingers(phase) ? ending_of(phase) : ending, now_);
+      }
+    }
+  }
+  graveyard_.finish();
+}
+
+// --- A full table -----------------------------------------------------------------------------
+
+// A free slot for the packet's session.
+std::uint32_t SessionTable::take_slot(const Packet& packet) noexcept {
+  const auto next_of = [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; };
+  const bool half_open = packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
+  if (half_open && sessions_in(Phase::opening) >= half_open_max_)
+    evict_from(Phase::opening, packet.clock, INT64_MAX);
+  std::uint32_t slot = free_.take(next_of);
+  if (slot != kNoSlot) return slot;
+  evict(packet.clock);
+  slot = free_.take(next_of);
+  CHECK(slot != kNoSlot);
+  return slot;
+}
+
+// Makes room for one session (DESIGN §4, Full table). Constant work: a few heads of lists.
+void SessionTable::evict(ClockNs now) noexcept {
+  for (Wheel& wheel : wheels_) {
+    int steps = kDueSteps;
+    const std::uint32_t slot = wheel.due(now, steps);
+    if (slot != kNoSlot) return end(slot, ending_of(hot_[slot].phase), deadline(slot));
+  }
+  if (evict_from(Phase::closed, now, INT64_MAX) || evict_from(Phase::reset, now, INT64_MAX)) return;
+  if (evict_from(Phase::opening, now, now - settings_.halfOpenMinimum)) return;
+  Phase longest = Phase::opening;
+  ClockNs oldest = INT64_MAX;
+  for (Phase phase : {Phase::established, Phase::half_closed, Phase::udp, Phase::icmp, Phase::sctp,
+                      Phase::esp, Phase::other}) {
+    const std::uint32_t slot = wheel_of(phase).first();
+    if (slot == kNoSlot || hot_[slot].last_clock >= oldest) continue;
+    oldest = hot_[slot].last_clock;
+    longest = phase;
+  }
+  evict_from(longest, now, INT64_MAX);
+}
+
+// The session of this phase that has waited longest, if it began to wait by `not_after`.
+bool SessionTable::evict_from(Phase phase, ClockNs now, ClockNs not_after) noexcept {
+  Wheel& wheel = wheel_of(phase);
+  std::uint32_t best = kNoSlot;
+  for (int step = 0; step < kEvictionSteps; ++step) {
+    const std::uint32_t slot = wheel.first();
+    if (slot == kNoSlot) return false;
+    if (best == kNoSlot || hot_[slot].last_clock < hot_[best].last_clock) best = slot;
+    // Packets may have come since it was linked: to where it belongs now.
+    wheel.unlink(slot);
+    wheel.link(slot, deadline(slot));
+    if (wheel.first() == slot) break;
+  }
+  if (cold_[best].phase_clock > not_after) return false;
+  const ClockNs due = deadline(best);
+  if (due <= now) {
+    end(best, ending_of(phase), due);
+  } else if (lingers(phase)) {
+    counters_.evicted_lingering.add();
+    end(best, ending_of(phase), now);
+  } else {
+    (phase == Phase::opening ? counters_.evicted_half_open : counters_.evicted_open).add();
+    end(best, Ending::evicted, now);
+  }
+  return true;
+}
+
+// At most kIncarnationsMax of one key in the table, the coming one included.
+void SessionTable::limit_incarnations(const Packet& packet) noexcept {
+  int count = 1;
+  std::uint32_t oldest = kNoSlot;
+  for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = cold_[i].older)
+    ++count, oldest = i;
+  if (count <= kIncarnationsMax) return;
+  const Phase phase = hot_[oldest].phase;
+  end(oldest, lingers(phase) ? ending_of(phase) : Ending::evicted, now_);
+}
+
+// --- Ids --------------------------------------------------------------------------------------
+
+Id128 make_session_id(const FlowKey& key, Timestamp start, std::uint32_t id_sequence,
+                      unsigned ordinal, const HashSeed& seed) noexcept {
+  FlowKey first = key;
+  first.scope ^= static_cast<std::uint64_t>(start.value) * 0x9e37'79b9'7f4a'7c15;
+  HashSeed second_seed = seed;
+  std::rotate(second_seed.words.begin(), second_seed.words.begin() + 3, second_seed.words.end());
+  FlowKey second = key;
+  second.scope ^= static_cast<std::uint64_t>(start.value) + seed.words[2];
+  const std::uint64_t tail = std::uint64_t{ordinal} << 32 | id_sequence;
+  const uint128 mixed = static_cast<uint128>(tail + seed.words[5]) * (seed.words[1] | 1);
+  return {hash_of(first, seed) ^ static_cast<std::uint64_t>(mixed >> 64),
+          hash_of(second, second_seed) ^ static_cast<std::uint64_t>(mixed)};
+}
+
+Id128 SessionTable::id_of(const Session& s) const noexcept {
+  return make_session_id(s.hot.key, s.cold.start, s.cold.id_sequence, s.cold.ordinal, id_seed_);
+}
+
+Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept {
+  return make_session_id(key, grave.start, grave.id_sequence, grave.ordinal, id_seed_);
+}
+
+void SessionTable::on_late(const LateBlock& block) noexcept {
+  counters_.late_records.add();
+  sink_.on_late(block, id_of(block.key, block.grave));
+}
+
+void SessionTable::populate() noexcept {
+  index_.populate();
+  hot_.populate();
+  cold_.populate();
+  extensions_.populate();
+  graveyard_.populate();
+}
+
+std::uint64_t SessionTable::bytes() const noexcept {
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + graveyard_.bytes();
+}
+
+}  // namespace linger

@@ -1,0 +1,155 @@
+// The sessions of one shard: finds or opens the session of each packet, keeps its state and timers,
+// and hands every session out exactly once when it ends.
+//
+//     packet -> index -> session        open or lingering: joins it
+//                     -> graveyard      recorded: late packet, continuation or reuse
+//                     -> a new session
+//
+// Owner: one shard; nobody else calls it. Decisions compare source clocks only, so what is handed
+// out never depends on when the sweep came. Limits: maxStreams and the pools, taken at start; a
+// full table evicts (due, lingering, half-open, longest idle) in a constant number of steps. Cost:
+// track() works a burst in stages, each prefetching for the next.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/counters.h"
+#include "engine/base/id.h"
+#include "engine/base/mapping.h"
+#include "engine/base/settings.h"
+#include "engine/packet/decode.h"
+#include "engine/packet/packet.h"
+#include "sessiontable/extension_pool.h"
+#include "sessiontable/flow_index.h"
+#include "sessiontable/free_list.h"
+#include "sessiontable/graveyard.h"
+#include "sessiontable/session.h"
+#include "sessiontable/tcp.h"
+#include "sessiontable/timer_wheel.h"
+
+namespace linger {
+
+// A session as it is handed out; valid during the call.
+struct SessionView {
+  Session session;
+  const Extension* extension;  // null: none
+  Id128 id;
+  Ending ending;
+  bool is_interim;
+  std::uint32_t sequence;
+};
+
+class SessionSink {
+ public:
+  virtual void on_session(const SessionView& view) noexcept = 0;
+  virtual void on_late(const LateBlock& block, const Id128& id) noexcept = 0;
+
+ protected:
+  ~SessionSink() = default;
+};
+
+struct TableShare {  // one shard's part of the run's limits
+  std::uint32_t sessions = 0;
+  std::uint64_t graves = 0;
+  std::uint32_t late_blocks = 0;
+  std::uint32_t extensions = 0;
+};
+TableShare table_share(const Settings& settings) noexcept;
+
+class SessionTable final : private LateSink {
+ public:
+  SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
+               const HashSeed& id_seed, TableCounters& counters, SessionSink& sink);
+
+  // Every packet of verdict `session` joins one session. Packets in reading order.
+  void track(Burst& burst) noexcept;
+
+  // Ends what is due at `now`; at most `steps` sessions are looked at. True: nothing due is left.
+  bool expire(ClockNs now, int steps) noexcept;
+
+  // The end of the run: every session is handed out, as ending (end_of_input or shutdown) or as it
+  // had ended before.
+  void finish(Ending ending) noexcept;
+
+  void populate() noexcept;
+  std::uint64_t bytes() const noexcept;
+  std::uint32_t sessions() const noexcept { return free_.used(); }
+  std::uint32_t sessions_in(Phase phase) const noexcept {
+    return wheels_[static_cast<std::size_t>(phase)].size();
+  }
+
+  void lose_next_late_block_for_test() noexcept { graveyard_.lose_next_block_for_test(); }
+
+  // What the timer wheels ask.
+  TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
+  ClockNs deadline(std::uint32_t slot) const noexcept;
+
+ private:
+  using Wheel = TimerWheel<SessionTable>;
+
+  Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
+  Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
+  std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
+
+  void track_one(Packet& packet, std::uint32_t guess) noexcept;
+  void join(std::uint32_t slot, const Packet& packet) noexcept;
+  void join_slowly(std::uint32_t slot, const Packet& packet) noexcept;
+  void join_icmp_error(Packet& packet) noexcept;
+  void count(SessionHot& hot, std::uint32_t slot, const Packet& packet) noexcept;
+
+  void update(std::uint32_t slot, const Packet& packet) noexcept;
+
+  struct Choice {
+    std::uint32_t slot;
+    Membership membership;
+  };
+  std::uint32_t settle(std::uint32_t slot, ClockNs now) noexcept;
+  Choice choose(std::uint32_t newest, const Packet& packet) noexcept;
+  std::uint32_t promote_candidate(std::uint32_t slot, const Packet& packet) noexcept;
+  void note_candidate(std::uint32_t slot, const Packet& packet) noexcept;
+
+  void miss(Packet& packet) noexcept;
+  std::uint32_t open(const Packet& packet) noexcept;
+  void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
+  void limit_incarnations(const Packet& packet) noexcept;
+  std::uint32_t take_slot(const Packet& packet) noexcept;
+  void evict(ClockNs now) noexcept;
+  bool evict_from(Phase phase, ClockNs now, ClockNs not_after) noexcept;
+
+  void save_if_due(std::uint32_t slot, ClockNs now) noexcept;
+  void end(std::uint32_t slot, Ending ending, ClockNs when) noexcept;
+  void bury(std::uint32_t slot, Ending ending, ClockNs when) noexcept;
+  void forget(std::uint32_t slot) noexcept;
+
+  Id128 id_of(const Session& session) const noexcept;
+  Id128 id_of(const FlowKey& key, const Grave& grave) const noexcept;
+  void on_late(const LateBlock& block) noexcept override;
+
+  const Settings& settings_;
+  const DecodeSettings& decode_settings_;
+  HashSeed id_seed_;
+  TableCounters& counters_;
+  SessionSink& sink_;
+  std::array<DurationNs, kPhaseCount> timeout_;
+  std::uint32_t half_open_max_;
+  bool buries_all_ = false;  // a session without late packets of its kind was evicted and buried
+
+  FlowIndex index_;
+  Array<SessionHot> hot_;
+  Array<SessionCold> cold_;
+  FreeList free_;
+  ExtensionPool extensions_;
+  Graveyard graveyard_;
+  std::vector<Wheel> wheels_;   // one for each Phase
+  std::size_t sweep_from_ = 0;  // the wheel that the next sweep begins with
+  bool started_ = false;
+  ClockNs now_ = 0;  // of the latest packet or sweep
+};
+
+// The id of a session: equal for any number of threads (DESIGN §4, Ids).
+Id128 make_session_id(const FlowKey& key, Timestamp start, std::uint32_t id_sequence,
+                      unsigned ordinal, const HashSeed& seed) noexcept;
+
+}  // namespace linger

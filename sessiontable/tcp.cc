@@ -1,0 +1,582 @@
+#include "sessiontable/tcp.h"
+
+#include <algorithm>
+
+namespace linger {
+namespace {
+
+constexpr std::uint8_t kHandshakeFlags = kTcpSyn | kTcpFin | kTcpRst;
+constexpr std::uint32_t kUnknown = UINT32_MAX;
+constexpr std::uint32_t kSlack = 1 << 16;        // an unscaled window
+constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
+constexpr std::uint32_t kReorderedAck = 1 << 16;
+constexpr std::uint8_t kWindowScaleMax = 14;              // RFC 7323 §2.3
+constexpr std::uint64_t kEpoch = std::uint64_t{1} << 32;  // sequence_end begins above it
+constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is (RFC 7323 §2.3)
+
+bool is_syn(const TcpHeader& tcp) noexcept {
+  return (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
+}
+bool is_syn_ack(const TcpHeader& tcp) noexcept {
+  return (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == (kTcpSyn | kTcpAck);
+}
+bool has_ack(const TcpHeader& tcp) noexcept { return (tcp.flags & kTcpAck) != 0; }
+
+// Sequence numbers that the segment takes, and the one after its last.
+std::uint32_t length_of(const Packet& packet) noexcept {
+  const std::uint8_t flags = packet.tcp.flags;
+  return packet.payload_bytes + ((flags & kTcpSyn) != 0) + ((flags & kTcpFin) != 0);
+}
+std::uint32_t end_of(const Packet& packet) noexcept {
+  return packet.tcp.sequence + length_of(packet);
+}
+
+std::uint32_t sent_end(const SessionHot& hot, unsigned side) noexcept {
+  return static_cast<std::uint32_t>(hot.sequence_end[side]);
+}
+std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept {
+  return cold.first_sequence[side] - 1;
+}
+
+// What the receiver `side` has announced, scaled as far as its scale was seen.
+std::uint32_t window_of(const Session& s, unsigned side) noexcept {
+  std::uint8_t scale = s.cold.window_scale[side];
+  if (scale == kNoWindowScale) scale = s.hot.has(kSessionSyn0, side) ? 0 : kWindowScaleMax;
+  return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
+}
+
+void write_history(SessionCold& cold, unsigned side, char letter) noexcept {
+  const char code = static_cast<char>(letter | (side != 0 ? kHistorySide1 : '\0'));
+  for (char& c : cold.history) {
+    if (c == code) return;
+    if (c == '\0') {
+      c = code;
+      return;
+    }
+  }
+}
+
+// --- Membership -------------------------------------------------------------------------------
+
+Membership syn_membership(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  const std::uint32_t after_syn = packet.tcp.sequence + 1;
+  const Membership other = lingers(s.hot.phase) ? Membership::stranger : Membership::candidate;
+  // The same ISN: a retransmission, or a SYN that came after the data it announces.
+  if (s.hot.has(kSessionSeen0, side))
+    return s.cold.first_sequence[side] == after_syn ? Membership::member : other;
+  if (!s.hot.has(kSessionSeen0, peer)) return other;
+  if (s.hot.has(kSessionAck0, peer))  // a SYN-ACK or data of the peer came first
+    return seq_within(s.hot.acknowledged[peer], after_syn, after_syn + kReorderedAck)
+               ? Membership::member
+               : other;
+  return s.hot.phase == Phase::opening ? Membership::member : other;  // simultaneous open
+}
+
+Membership syn_ack_membership(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  if (s.hot.has(kSessionSeen0, side) && s.cold.first_sequence[side] == packet.tcp.sequence + 1)
+    return Membership::member;
+  if (s.hot.has(kSessionSyn0, peer))
+    return packet.tcp.acknowledgment == s.cold.first_sequence[peer] || s.hot.phase == Phase::opening
+               ? Membership::member
+               : Membership::stranger;
+  if (s.hot.has(kSessionSeen0, peer) && !s.hot.has(kSessionSeen0, side) &&
+      seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer] - kSlack,
+                 sent_end(s.hot, peer)))
+    return Membership::member;  // the peer's data came first, its SYN not at all
+  return Membership::stranger;
+}
+
+// A segment that acknowledges what `peer` sent, as far as that is known.
+bool acknowledges(const Session& s, const Packet& packet, unsigned peer) noexcept {
+  if (!has_ack(packet.tcp) || !s.hot.has(kSessionSeen0, peer)) return true;
+  return seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer] - kSlack,
+                    sent_end(s.hot, peer) + kInFlightMax);
+}
+
+// Neither SYN nor RST, against a lingering session.
+Membership lingering_membership(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  if (!s.hot.has(kSessionSeen0, side))
+    return acknowledges(s, packet, peer) ? Membership::member : Membership::stranger;
+  std::uint32_t last = sent_end(s.hot, side);
+  if (!s.hot.has(kSessionFin0, side))  // data was under way when the RST came
+    last += std::max(kInFlightMax, s.hot.has(kSessionAck0, peer) ? window_of(s, peer) : 0);
+  // Nothing lies beyond a sender's own FIN (RFC 9293 §3.6); before its first byte only a keep-alive
+  // or, in mid-stream, what was sent before the capture began.
+  const std::uint32_t first =
+      s.cold.first_sequence[side] - (s.hot.has(kSessionSyn0, side) ? 1 : kSlack);
+  const bool fits =
+      seq_within(packet.tcp.sequence, first, last) && seq_within(end_of(packet), first, last);
+  return fits ? Membership::member : Membership::stranger;
+}
+
+std::uint32_t distance(std::uint32_t v, std::uint32_t low, std::uint32_t high) noexcept {
+  if (seq_within(v, low, high)) return 0;
+  return std::min(low - v, v - high);
+}
+
+// --- RST --------------------------------------------------------------------------------------
+
+// Whether a RST from `side` would be taken, as far as an observer can know (RFC 9293 §3.10.7.4,
+// RFC 5961 §3).
+bool rst_fits(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  const TcpHeader& tcp = packet.tcp;
+  const bool peer_in_syn_sent = s.hot.phase == Phase::opening && s.hot.has(kSessionSyn0, peer) &&
+                                !s.hot.has(kSessionAck0, peer);
+  if (peer_in_syn_sent && !s.hot.has(kSessionSeen0, side))  // only its ISN can be acknowledged
+    return has_ack(tcp) &&
+           seq_within(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
+  // The answer to a segment without ACK has SEQ 0 (RFC 9293 §3.10.7.1).
+  if (tcp.sequence == 0 && has_ack(tcp) && s.hot.has(kSessionSeen0, peer) &&
+      tcp.acknowledgment == sent_end(s.hot, peer))
+    return true;
+  if (!s.hot.has(kSessionAck0, peer)) return true;  // no window seen
+  const std::uint32_t low = s.hot.acknowledged[peer];
+  std::uint32_t high = low + window_of(s, peer);
+  // The receiver may have more than it acknowledged so far: what its peer has sent.
+  if (s.hot.has(kSessionSeen0, side) && seq_after(sent_end(s.hot, side), high))
+    high = sent_end(s.hot, side);
+  return seq_within(tcp.sequence, low, high);
+}
+
+void enter(Session s, Phase phase, ClockNs now) noexcept {
+  if (lingers(phase) && !lingers(s.hot.phase)) s.cold.phase_clock = now;
+  s.hot.phase = phase;
+}
+
+// The phase that the flags seen so far amount to.
+Phase open_phase(const SessionHot& hot) noexcept {
+  const bool fin0 = hot.has(kSessionFin0, 0);
+  const bool fin1 = hot.has(kSessionFin0, 1);
+  if (fin0 && fin1) return Phase::closed;
+  return fin0 || fin1 ? Phase::half_closed : Phase::established;
+}
+
+void update_rst(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  saturating_increment(s.cold.rst[side]);
+  write_history(s.cold, side, 'R');
+  if (lingers(s.hot.phase)) return;
+  if (!rst_fits(s, packet)) {
+    context.counters.rst_off_window.add();
+    if (Extension* e = context.extensions.get(s.hot, s.cold))
+      saturating_increment(e->rst_off_window);
+    return;
+  }
+  s.cold.rst_seen = 1;
+  s.cold.rst_side = side & 1;
+  enter(s, Phase::reset, packet.clock);
+}
+
+// A RST only closes tentatively: when its receiver sends new payload and its sender acknowledges
+// that, it was not taken (challenge ACK, RFC 5961 §3.2).
+void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
+                 const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  if (side != s.cold.rst_side) {
+    if (packet.payload_bytes == 0 || !seq_after(end_of(packet), peer_end)) return;
+    Extension* e = context.extensions.get(s.hot, s.cold);
+    if (e == nullptr || e->rst_challenged) return;
+    e->rst_challenged = true;
+    e->rst_peer_end = peer_end;
+    return;
+  }
+  Extension* e = context.extensions.find(s.cold);
+  if (e == nullptr || !e->rst_challenged || !has_ack(packet.tcp)) return;
+  if (!seq_after(packet.tcp.acknowledgment, e->rst_peer_end)) return;
+  e->rst_challenged = false;
+  saturating_increment(e->rst_ignored);
+  context.counters.rst_ignored.add();
+  s.cold.rst_seen = 0;
+  enter(s, open_phase(s.hot), packet.clock);
+}
+
+// --- Sequence space ---------------------------------------------------------------------------
+
+void add_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
+             const TcpContext& context) noexcept {
+  Extension* e = context.extensions.get(s.hot, s.cold);
+  if (e == nullptr) return;
+  const std::uint32_t room = UINT32_MAX - e->gap_bytes[side];
+  e->gap_bytes[side] += std::min(end - begin, room);
+  write_history(s.cold, side, 'G');
+  if (e->gap_count == kGapsMax) {  // the oldest stays a loss
+    std::copy(e->gaps.begin() + 1, e->gaps.end(), e->gaps.begin());
+    e->gap_side_bits = static_cast<std::uint8_t>(e->gap_side_bits >> 1);
+    --e->gap_count;
+  }
+  e->gaps[e->gap_count] = {begin, end};
+  const auto bit = static_cast<std::uint8_t>(1u << e->gap_count);
+  e->gap_side_bits =
+      static_cast<std::uint8_t>(side != 0 ? e->gap_side_bits | bit : e->gap_side_bits & ~bit);
+  ++e->gap_count;
+}
+
+void erase_gap(Extension& e, unsigned i) noexcept {
+  for (unsigned j = i; j + 1u < e.gap_count; ++j) e.gaps[j] = e.gaps[j + 1];
+  const unsigned below = e.gap_side_bits & ((1u << i) - 1);
+  const unsigned above = (e.gap_side_bits >> (i + 1)) << i;
+  e.gap_side_bits = static_cast<std::uint8_t>(below | above);
+  --e.gap_count;
+}
+
+// Bytes of [begin, end) that fill gaps of this side. A piece out of the middle keeps the longer
+// rest.
+std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
+                        std::uint32_t end) noexcept {
+  std::uint32_t filled = 0;
+  for (unsigned i = 0; i < e.gap_count;) {
+    Gap& gap = e.gaps[i];
+    const bool same_side = ((e.gap_side_bits >> i) & 1) == side;
+    const std::uint32_t low = seq_after(begin, gap.begin) ? begin : gap.begin;
+    const std::uint32_t high = seq_before(end, gap.end) ? end : gap.end;
+    if (!same_side || !seq_before(low, high)) {
+      ++i;
+      continue;
+    }
+    filled += high - low;
+    const Gap before{gap.begin, low};
+    const Gap after{high, gap.end};
+    if (before.begin == before.end && after.begin == after.end) {
+      erase_gap(e, i);
+      continue;
+    }
+    if (before.begin == before.end) {
+      gap = after;
+    } else if (after.begin == after.end) {
+      gap = before;
+    } else if (e.gap_count < kGapsMax) {
+      gap = before;
+      e.gaps[e.gap_count] = after;
+      const auto bit = static_cast<std::uint8_t>(1u << e.gap_count);
+      e.gap_side_bits =
+          static_cast<std::uint8_t>(side != 0 ? e.gap_side_bits | bit : e.gap_side_bits & ~bit);
+      ++e.gap_count;
+    } else {
+      gap = before.end - before.begin > after.end - after.begin ? before : after;
+    }
+    ++i;
+  }
+  e.gap_bytes[side] -= std::min(filled, e.gap_bytes[side]);
+  return filled;
+}
+
+// Payload [begin, end) of a side, none of it beyond sequence_end.
+void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
+                       const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  Extension* e = context.extensions.get(s.hot, s.cold);
+  if (e == nullptr) return;
+  std::uint32_t fresh = fill_gaps(*e, side, begin, end);
+  // Sent before the capture's first byte of this side, but captured after it.
+  if (seq_before(begin, s.cold.first_sequence[side]) && !s.hot.has(kSessionSyn0, side) &&
+      s.cold.first_sequence[side] - begin < kSlack) {
+    const std::uint32_t first = s.cold.first_sequence[side];
+    const std::uint32_t last = seq_before(end, first) ? end : first;
+    fresh += last - begin;
+    s.cold.first_sequence[side] = begin;
+    if (begin > first) s.hot.sequence_end[side] += kEpoch;  // across the wrap
+    if (last != first) add_gap(s, side, last, first, context);
+  }
+  if (fresh != 0) {
+    saturating_increment(e->out_of_order_packets[side]);
+  } else {
+    saturating_increment(e->retransmitted_packets[side]);
+    write_history(s.cold, side, 'T');
+  }
+  const std::uint32_t again = end - begin - fresh;
+  e->retransmitted_bytes[side] += std::min(again, UINT32_MAX - e->retransmitted_bytes[side]);
+}
+
+// Moves a side's sequence space on by one segment. SYN and first segments have been through
+// note_first().
+void advance(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  const std::uint32_t length = length_of(packet);
+  const std::uint32_t high = sent_end(s.hot, side);
+  const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
+  const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
+  if (length <= 1 && ahead == -1 && (packet.tcp.flags & kHandshakeFlags) == 0 &&
+      !s.hot.has(kSessionFin0, side)) {
+    // One byte or none, just before what comes next (RFC 9293 §3.8.4).
+    if (Extension* e = context.extensions.get(s.hot, s.cold))
+      saturating_increment(e->keep_alives[side]);
+    return;
+  }
+  if (length == 0) return;
+  if (ahead > 0) {
+    if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
+    add_gap(s, side, high, packet.tcp.sequence, context);
+    s.hot.sequence_end[side] += static_cast<std::uint32_t>(ahead) + length;
+    return;
+  }
+  const std::uint32_t begin = packet.tcp.sequence + (syn ? 1 : 0);
+  const std::uint32_t end = begin + packet.payload_bytes;
+  const auto beyond = static_cast<std::int32_t>(end_of(packet) - high);
+  const std::uint32_t old_end = seq_before(end, high) ? end : high;
+  if (packet.payload_bytes != 0 && seq_before(begin, old_end))
+    count_old_payload(s, packet, begin, old_end, context);
+  if (beyond > 0) s.hot.sequence_end[side] += static_cast<std::uint32_t>(beyond);
+}
+
+// A side's first segment, or a SYN that tells where it began.
+void note_first(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
+  if (!s.hot.has(kSessionSeen0, side)) {
+    s.hot.set(kSessionSeen0, side);
+    s.cold.first_sequence[side] = packet.tcp.sequence + (syn ? 1 : 0);
+    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0);
+  }
+  if (!syn) return;
+  // A SYN cookie server may answer again with another ISN while nothing has been sent.
+  if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
+      is_syn_ack(packet.tcp)) {
+    s.cold.first_sequence[side] = packet.tcp.sequence + 1;
+    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - 1;
+  }
+  s.hot.set(kSessionSyn0, side);
+}
+
+std::uint32_t saturated_ns(DurationNs duration) noexcept {
+  return static_cast<std::uint32_t>(std::clamp<DurationNs>(duration, 0, UINT32_MAX));
+}
+
+void update_syn(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  const bool syn_ack = has_ack(packet.tcp);
+  saturating_increment(syn_ack ? s.cold.syn_ack[side] : s.cold.syn[side]);
+  write_history(s.cold, side, syn_ack ? 'H' : 'S');
+  if (packet.tcp.options & kTcpOptionMss) s.cold.mss[side] = packet.tcp.mss;
+  s.cold.window_scale[side] =
+      (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
+  if (!syn_ack) {
+    // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
+    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0)
+      s.hot.flags = static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | side);
+    return;
+  }
+  // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
+  if (s.cold.syn[peer] == 1 && s.cold.syn_ack[side] == 1 && s.cold.first_side == peer)
+    s.cold.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
+}
+
+void update_acknowledgment(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  const TcpHeader& tcp = packet.tcp;
+  if (!has_ack(tcp)) return;
+  if (!s.hot.has(kSessionAck0, side) || !seq_before(tcp.acknowledgment, s.hot.acknowledged[side])) {
+    s.hot.set(kSessionAck0, side);
+    s.hot.acknowledged[side] = tcp.acknowledgment;
+    s.hot.window[side] = tcp.window;
+  }
+  if (tcp.window == 0 && (tcp.flags & kHandshakeFlags) == 0) {
+    write_history(s.cold, side, 'W');
+    if (Extension* e = context.extensions.get(s.hot, s.cold))
+      saturating_increment(e->zero_windows[side]);
+  }
+}
+
+void update_phase(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  const TcpHeader& tcp = packet.tcp;
+  if ((tcp.flags & kTcpFin) != 0) {
+    saturating_increment(s.cold.fin[side]);
+    write_history(s.cold, side, 'F');
+    s.hot.set(kSessionFin0, side);
+    if (lingers(s.hot.phase)) return;
+    const bool one_way = s.hot.packets[peer] == 0 && s.cold.packets_high[peer] == 0;
+    enter(s, one_way ? Phase::closed : open_phase(s.hot), packet.clock);
+    return;
+  }
+  if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) && s.hot.packets[side] == 1 &&
+      s.cold.packets_high[side] == 0) {
+    s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
+    s.cold.phase_clock = packet.clock;
+    return;
+  }
+  if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
+  const bool sent_syn = s.hot.has(kSessionSyn0, side);
+  // A challenge ACK to the SYN establishes nothing.
+  if (!sent_syn && packet.payload_bytes == 0 && s.cold.syn_ack[peer] == 0) return;
+  if (s.cold.rtt_ns[0] != 0 && s.cold.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
+    const DurationNs since_start = duration_between(s.cold.start, packet.timestamp);
+    s.cold.rtt_ns[1] = saturated_ns(since_start - s.cold.rtt_ns[0]);
+  }
+  enter(s, Phase::established, packet.clock);
+}
+
+// The end of a close, told in the order it was sent in: the ACK of the last FIN, and data that a
+// FIN overtook on its way here.
+bool completes_close(const Session& s, const Packet& packet, std::uint32_t acknowledged_before,
+                     std::uint32_t filled_before, const Extension* e,
+                     DurationNs reorder_window) noexcept {
+  if (s.hot.phase != Phase::closed) return false;
+  const unsigned side = packet.direction;
+  const bool pure = length_of(packet) == 0;
+  if (pure && has_ack(packet.tcp) && s.hot.has(kSessionFin0, side ^ 1) &&
+      packet.tcp.acknowledgment == sent_end(s.hot, side ^ 1) &&
+      acknowledged_before != packet.tcp.acknowledgment)
+    return true;
+  return packet.payload_bytes != 0 && packet.clock - s.cold.phase_clock <= reorder_window &&
+         e != nullptr && e->gap_bytes[side] < filled_before;
+}
+
+}  // namespace
+
+Membership tcp_membership(const Session& s, const Packet& packet) noexcept {
+  if ((packet.tcp.flags & kTcpRst) != 0) return Membership::member;
+  if (is_syn(packet.tcp)) return syn_membership(s, packet);
+  if (is_syn_ack(packet.tcp)) return syn_ack_membership(s, packet);
+  return lingers(s.hot.phase) ? lingering_membership(s, packet) : Membership::member;
+}
+
+std::uint32_t tcp_distance(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  const TcpHeader& tcp = packet.tcp;
+  const bool by_ack = has_ack(tcp) && s.hot.has(kSessionSeen0, peer);
+  const auto ack_distance = [&] {
+    return distance(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
+  };
+  if ((tcp.flags & kTcpRst) != 0 && tcp.sequence == 0 && by_ack) return ack_distance();
+  if (is_syn(tcp))
+    return s.hot.has(kSessionSyn0, side) && initial_sequence(s.cold, side) == tcp.sequence
+               ? 0
+               : kUnknown;
+  if (is_syn_ack(tcp) && by_ack) return ack_distance();
+  if (s.hot.has(kSessionSeen0, side))
+    return distance(tcp.sequence, initial_sequence(s.cold, side), sent_end(s.hot, side));
+  return by_ack ? ack_distance() : kUnknown;
+}
+
+void tcp_open(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const TcpHeader& tcp = packet.tcp;
+  s.cold.window_scale = {kNoWindowScale, kNoWindowScale};
+  unsigned originator = side;
+  if (is_syn_ack(tcp)) {
+    originator = side ^ 1;
+    s.hot.flags |= kSessionFlipped;
+  }
+  s.hot.flags = static_cast<std::uint16_t>(s.hot.flags | originator);
+  const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn;
+  s.hot.phase = syn ? Phase::opening : Phase::established;
+}
+
+void tcp_resume(Session s, const Grave& grave) noexcept {
+  s.hot.flags = static_cast<std::uint16_t>((s.hot.flags & ~(kSessionOriginator | kSessionFlipped)) |
+                                           grave.originator);
+  for (unsigned side = 0; side < 2; ++side) {
+    if ((grave.seen >> side & 1) == 0) continue;
+    s.hot.set(kSessionSeen0, side);
+    s.cold.first_sequence[side] = grave.final_sequence[side];
+    s.hot.sequence_end[side] = kEpoch + grave.final_sequence[side];
+    if (grave.fin >> side & 1) s.hot.set(kSessionFin0, side);
+  }
+}
+
+void tcp_update(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  const bool was_lingering = lingers(s.hot.phase);
+  if ((packet.tcp.flags & kTcpRst) != 0) {
+    update_rst(s, packet, context);
+    if (was_lingering)
+      if (Extension* e = context.extensions.get(s.hot, s.cold)) e->late.add(packet);
+    if (was_lingering) context.counters.late_lingering.add();
+    return;
+  }
+  const Extension* before = context.extensions.find(s.cold);
+  const std::uint32_t gap_before = before != nullptr ? before->gap_bytes[side] : 0;
+  const std::uint32_t acknowledged_before = s.hot.acknowledged[side];
+
+  if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) note_first(s, packet);
+  const std::uint32_t end_before = sent_end(s.hot, side);
+  if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
+  advance(s, packet, context);
+  update_acknowledgment(s, packet, context);
+  if (packet.payload_bytes != 0) {
+    if (!s.hot.has(kSessionData0, side)) write_history(s.cold, side, 'D');
+    s.hot.set(kSessionData0, side);
+  } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
+    if (!s.hot.has(kSessionPureAck0, side)) write_history(s.cold, side, 'A');
+    s.hot.set(kSessionPureAck0, side);
+  }
+  update_phase(s, packet);
+  if (!was_lingering || !lingers(s.hot.phase)) return;
+
+  if (!completes_close(s, packet, acknowledged_before, gap_before, before,
+                       context.reorder_window)) {
+    context.counters.late_lingering.add();
+    if (Extension* e = context.extensions.get(s.hot, s.cold)) e->late.add(packet);
+  }
+  if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
+}
+
+GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const TcpHeader& tcp = packet.tcp;
+  const bool seen = (grave.seen >> side & 1) != 0;
+  const std::uint32_t final = grave.final_sequence[side];
+  const bool finished = is_finished(static_cast<Ending>(grave.ending));
+  if (is_syn(tcp))
+    return side == grave.first_side && tcp.sequence == grave.id_sequence ? GraveVerdict::late
+                                                                         : GraveVerdict::reuse;
+  // The segment's number in the space of the side whose first number is known.
+  const unsigned first_side = grave.first_side;
+  const bool by_sequence = side == first_side;
+  const std::uint32_t number = by_sequence ? tcp.sequence : tcp.acknowledgment;
+  const bool testable = (by_sequence || has_ack(tcp)) && (grave.seen >> first_side & 1) != 0;
+  const std::uint32_t slack = (grave.fin >> first_side & 1) != 0 ? 0 : kInFlightMax;
+  const bool in_space = !testable || seq_within(number, grave.id_sequence - kSlack,
+                                                grave.final_sequence[first_side] + slack);
+  if ((tcp.flags & kTcpRst) != 0) {
+    const bool answers = tcp.sequence == 0 && has_ack(tcp);  // RFC 9293 §3.10.7.1
+    const bool fits =
+        seen && !answers ? seq_within(tcp.sequence, final - kSlack, final + kSlack) : in_space;
+    return fits ? GraveVerdict::late : GraveVerdict::late_off_sequence;
+  }
+  if (is_syn_ack(tcp)) {
+    const bool same = by_sequence ? tcp.sequence == grave.id_sequence
+                                  : tcp.acknowledgment == grave.id_sequence + 1;
+    if (!same) return GraveVerdict::reuse;
+    return finished || seen ? GraveVerdict::late : GraveVerdict::continues;
+  }
+  const bool fin_seen = (grave.fin >> side & 1) != 0;
+  if (finished) {
+    const std::uint32_t last = fin_seen ? final : final + kInFlightMax;
+    const bool old = !seen || !seq_after(end_of(packet), last);
+    return old && in_space ? GraveVerdict::late : GraveVerdict::reuse;
+  }
+  if (packet.payload_bytes == 0) return GraveVerdict::late;
+  return !seen || seq_after(end_of(packet), final) ? GraveVerdict::continues : GraveVerdict::late;
+}
+
+void tcp_fill_grave(const Session& s, Grave& grave) noexcept {
+  for (unsigned side = 0; side < 2; ++side) {
+    grave.final_sequence[side] = sent_end(s.hot, side);
+    if (s.hot.has(kSessionSeen0, side)) grave.seen |= 1u << side;
+    if (s.hot.has(kSessionFin0, side)) grave.fin |= 1u << side;
+  }
+}
+
+std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,
+                                unsigned side) noexcept {
+  if (!s.hot.has(kSessionSeen0, side)) return 0;
+  const std::uint64_t first = kEpoch + s.cold.first_sequence[side];
+  std::uint64_t not_payload = s.hot.has(kSessionFin0, side) ? 1 : 0;
+  if (extension != nullptr) not_payload += extension->gap_bytes[side];
+  const std::uint64_t sent = s.hot.sequence_end[side] - first;
+  return sent > not_payload && sent < (std::uint64_t{1} << 63) ? sent - not_payload : 0;
+}
+
+}  // namespace linger

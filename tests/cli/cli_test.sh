@@ -1,0 +1,122 @@
+#!/bin/bash
+# cli_test.sh LINGER CAPTURE: the command line from outside: exit codes, what goes to which stream,
+# and what bad input gets. TAP on standard output.
+set -uo pipefail
+linger=$(readlink -f "$1")
+capture=$(readlink -f "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+count=0
+bad=0
+result() { # result GOOD NAME [WHY]
+  count=$((count + 1))
+  if [[ "$1" == 0 ]]; then
+    echo "ok $count $2"
+  else
+    echo "not ok $count $2"
+    sed 's/^/# /' <<<"${3:-}"
+    bad=1
+  fi
+}
+
+run() { # run ARGUMENT...: leaves code, out and err
+  "$linger" "$@" >out 2>err </dev/null
+  code=$?
+}
+
+# expect NAME CODE PATTERN ARGUMENT...: exit code, and a line on standard error (or output, for 0).
+expect() {
+  local name=$1 wanted=$2 pattern=$3 stream=err
+  shift 3
+  run "$@"
+  ((wanted == 0)) && stream=out
+  [[ "$code" == "$wanted" ]] && grep -qE -- "$pattern" "$stream"
+  result $? "$name" "exit $code: linger $*"$'\n'"$(head -5 err)"
+}
+
+expect "help_goes_to_standard_output" 0 '^Usage: linger' --help
+expect "settings_help_lists_a_setting" 0 '^tcpTimeout$' --help-settings
+expect "version_names_the_program" 0 '^linger [0-9]' -V
+expect "dump_config_shows_what_is_set" 0 '^tcpTimeout: 1h$' --dump-config --set tcpTimeout=60min
+expect "the_json_schema_is_printed" 0 'schema' --dump-schema json-schema
+expect "no_source_is_bad_usage" 2 '^linger: nothing to read'
+expect "an_unknown_option_is_bad_usage" 2 'bogus' --bogus
+expect "replay_and_live_exclude_each_other" 2 'exclude' -r "$capture" -i lo
+expect "a_wrong_setting_is_bad_usage" 2 'the nearest is maxStreams' -r "$capture" --set maxStream=5
+expect "a_setting_out_of_range_is_bad_usage" 2 'allowed: .* from 1 to 64' \
+  -r "$capture" --set packetThreads=65
+echo "nodee: x" >bad.yaml
+expect "a_wrong_file_of_settings_names_its_line" 2 'bad.yaml:1: .*nearest is node' \
+  -r "$capture" -c bad.yaml
+expect "a_missing_file_of_settings_is_named" 2 'none.yaml: cannot be read' \
+  -r "$capture" -c none.yaml
+expect "a_bad_filter_is_shown" 2 'tcp port port' -r "$capture" tcp port port
+expect "an_unknown_output_is_bad_usage" 2 'gopher' -r "$capture" -o gopher://x
+expect "checking_settings_ends_well" 0 '' -T
+expect "checking_a_wrong_setting_does_not" 2 'tcpTimeout' -T --set tcpTimeout=0
+
+expect "a_missing_capture_is_named" 1 'none.pcap' -r none.pcap
+echo "this is no capture" >foreign.pcap
+expect "a_foreign_file_is_named" 1 'foreign.pcap' -r foreign.pcap
+[[ $(wc -l <err) == 1 ]]
+result $? "a_foreign_file_gets_one_line" "$(cat err)"
+
+expect "a_replay_writes_records_to_standard_output" 0 '^\{"@timestamp".*\}$' -r "$capture"
+grep -q '[0-9] packets' err
+result $? "a_replay_writes_its_summary_to_standard_error" "$(cat err)"
+cp out plain
+run -q -r "$capture"
+[[ "$code" == 0 && ! -s err ]] && cmp -s out plain
+result $? "quiet_writes_the_same_records_and_nothing_else" "$(cat err)"
+
+run -q -r "$capture" -o file:records
+[[ "$code" == 0 && ! -s out ]] && cmp -s records plain
+result $? "a_file_gets_the_same_records" "$(cat err)"
+
+"$linger" -q -r - <"$capture" >out 2>err
+[[ $? == 0 ]] && cmp -s out plain
+result $? "standard_input_gives_the_same_records" "$(cat err)"
+
+run -q -r "$capture" net 203.0.113.255/32
+[[ "$code" == 0 && ! -s out ]]
+result $? "a_filter_that_fits_nothing_gives_no_record" "$(cat err)"
+
+size=$(stat -c %s "$capture")
+head -c $((size - 5)) "$capture" >cut.pcap
+run -r cut.pcap
+[[ "$code" == 3 && -s out ]] && grep -q 'cut.pcap' err
+result $? "a_capture_that_breaks_off_gives_records_and_says_where" "exit $code"$'\n'"$(cat err)"
+
+head -c 24 "$capture" >empty.pcap
+run -r empty.pcap
+[[ "$code" == 0 && ! -s out ]]
+result $? "an_empty_capture_gives_no_record" "exit $code"$'\n'"$(cat err)"
+
+expect "a_socket_that_nobody_listens_on_is_an_error_at_start" 1 'nobody.sock' \
+  -r "$capture" -o unix:nobody.sock
+expect "a_file_that_cannot_be_made_is_an_error_at_start" 1 '/nowhere/x' \
+  -r "$capture" -o file:/nowhere/x
+
+"$linger" -q -r "$capture" 2>err | true
+[[ ${PIPESTATUS[0]} == 0 && ! -s err ]]
+result $? "a_closed_pipe_ends_quietly" "$(cat err)"
+
+if [[ -w /dev/full ]]; then
+  "$linger" -r "$capture" >/dev/full 2>err
+  [[ $? == 3 ]] && grep -qi 'no space' err
+  result $? "a_full_disk_is_counted_and_said" "$(cat err)"
+fi
+
+for loss in record packet late-block; do
+  run -q -r "$capture" --test-lose "$loss"
+  [[ "$code" == 3 && -s err ]]
+  result $? "the_ledger_catches_a_lost_$loss" "exit $code"$'\n'"$(cat err)"
+done
+run -q -r "$capture" --set packetThreads=2 --test-lose handoff
+[[ "$code" == 3 && -s err ]]
+result $? "the_ledger_catches_a_lost_handoff" "exit $code"$'\n'"$(cat err)"
+
+echo "1..$count"
+exit "$bad"

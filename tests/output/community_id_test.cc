@@ -1,0 +1,75 @@
+#include "output/community_id.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace linger {
+namespace {
+
+Record record_between(std::uint8_t protocol, std::array<std::uint8_t, 4> a,
+                      std::array<std::uint8_t, 4> b) {
+  Record r;
+  r.ip_version = 4;
+  r.protocol = protocol;
+  std::copy(a.begin(), a.end(), r.address[0].bytes.begin());
+  std::copy(b.begin(), b.end(), r.address[1].bytes.begin());
+  return r;
+}
+
+std::string id_of(const Record& record) {
+  char out[64];
+  CommunityIdText text;
+  return {out, text.put(out, record)};
+}
+
+Record reversed(Record r) {
+  std::swap(r.address[0], r.address[1]);
+  std::swap(r.port[0], r.port[1]);
+  return r;
+}
+
+// The values of the specification's baseline (github.com/corelight/community-id-spec).
+TEST(community_id, tcp_udp_and_sctp_as_the_specification_has_them) {
+  Record tcp = record_between(6, {128, 232, 110, 120}, {66, 35, 250, 204});
+  tcp.port = {34'855, 80};
+  EXPECT_EQ(id_of(tcp), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+  Record udp = record_between(17, {192, 168, 1, 52}, {8, 8, 8, 8});
+  udp.port = {54'585, 53};
+  EXPECT_EQ(id_of(udp), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+  Record sctp = record_between(132, {192, 168, 170, 8}, {192, 168, 170, 56});
+  sctp.port = {7, 80};
+  EXPECT_EQ(id_of(sctp), "1:jQgCxbku+pNGw8WPbEc/TS/uTpQ=");
+}
+
+TEST(community_id, icmp_types_that_answer_each_other_stand_for_ports) {
+  Record ping = record_between(1, {192, 168, 0, 89}, {192, 168, 0, 1});
+  ping.icmp_type = 8;
+  EXPECT_EQ(id_of(ping), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
+  Record answer = reversed(ping);
+  answer.icmp_type = 0;
+  EXPECT_EQ(id_of(answer), id_of(ping));
+}
+
+TEST(community_id, both_directions_have_the_same_id) {
+  Record r = record_between(6, {10, 0, 0, 1}, {10, 0, 0, 2});
+  r.port = {1000, 80};
+  EXPECT_EQ(id_of(r), id_of(reversed(r)));
+  r.address[1] = r.address[0];  // then the ports decide
+  EXPECT_EQ(id_of(r), id_of(reversed(r)));
+  r.ip_version = 6;
+  r.address[0].bytes[15] = 7;
+  EXPECT_EQ(id_of(r), id_of(reversed(r)));
+  r.protocol = 50;
+  EXPECT_EQ(id_of(r), id_of(reversed(r)));
+}
+
+TEST(community_id, one_way_icmp_is_not_turned_round) {
+  Record unreachable = record_between(1, {10, 0, 0, 2}, {10, 0, 0, 1});
+  unreachable.icmp_type = 3;
+  unreachable.icmp_code = 1;
+  EXPECT_NE(id_of(unreachable), id_of(reversed(unreachable)));
+}
+
+}  // namespace
+}  // namespace linger
