@@ -81,7 +81,7 @@ struct alignas(64) SessionHot {
   std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
   std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
   Phase phase;
-  std::uint8_t unused;
+  bool is_newest;  // of its key in the table; false in a free slot: what a stale guess looks at
   std::uint16_t flags;
   Timestamp end;     // latest timestamp
   ClockNs save_due;  // next interim record

@@ -171,7 +171,8 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   now_ = std::max(now_, packet.clock);
   if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
   std::uint32_t slot = guess;
-  if (slot == kNoSlot || !(hot_[slot].key == packet.key)) slot = find(packet.key, packet.hash);
+  if (slot == kNoSlot || !hot_[slot].is_newest || !(hot_[slot].key == packet.key))
+    slot = find(packet.key, packet.hash);
   if (slot == kNoSlot) return miss(packet);
   SessionHot& hot = hot_[slot];
   const std::size_t phase = static_cast<std::size_t>(hot.phase);
@@ -413,6 +414,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   s.cold = {};
   s.cold.version = version;
   s.hot.key = packet.key;
+  s.hot.is_newest = true;
   s.hot.last_clock = packet.clock;
   s.hot.end = packet.timestamp;
   s.cold.start = packet.timestamp;
@@ -444,6 +446,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
     index_.erase(packet.hash, older);
     s.cold.older = older;
     s.hot.flags |= kSessionHasOlder;
+    hot_[older].is_newest = false;
     if (cold_[older].start == s.cold.start && cold_[older].id_sequence == s.cold.id_sequence)
       s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
   }
@@ -568,13 +571,17 @@ void SessionTable::forget(std::uint32_t slot) noexcept {
   const std::uint32_t newest = find(s.hot.key, hash);
   if (newest == slot) {
     index_.erase(hash, slot);
-    if (s.cold.older != kNoSlot) index_.insert(hash, s.cold.older);
+    if (s.cold.older != kNoSlot) {
+      index_.insert(hash, s.cold.older);
+      hot_[s.cold.older].is_newest = true;
+    }
   } else {
     std::uint32_t newer = newest;
     while (cold_[newer].older != slot) newer = cold_[newer].older;
     cold_[newer].older = s.cold.older;
     if (s.cold.older == kNoSlot) hot_[newer].flags &= static_cast<std::uint16_t>(~kSessionHasOlder);
   }
+  s.hot.is_newest = false;
   wheel_of(s.hot.phase).unlink(slot);
   extensions_.release(s.cold);
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });

@@ -31,6 +31,12 @@ std::uint32_t end_of(const Packet& packet) noexcept {
   return packet.tcp.sequence + length_of(packet);
 }
 
+// How far it reaches for the question whether it lies beyond its sender's FIN: one past its payload;
+// without payload one less than its number, as some stacks repeat a bare FIN or ACK one past their FIN.
+std::uint32_t reach_of(const Packet& packet) noexcept {
+  return packet.payload_bytes != 0 ? end_of(packet) : packet.tcp.sequence - 1;
+}
+
 std::uint32_t sent_end(const SessionHot& hot, unsigned side) noexcept {
   return static_cast<std::uint32_t>(hot.sequence_end[side]);
 }
@@ -110,8 +116,8 @@ Membership lingering_membership(const Session& s, const Packet& packet) noexcept
   // or, in mid-stream, what was sent before the capture began.
   const std::uint32_t first =
       s.cold.first_sequence[side] - (s.hot.has(kSessionSyn0, side) ? 1 : kSlack);
-  const bool fits =
-      seq_within(packet.tcp.sequence, first, last) && seq_within(end_of(packet), first, last);
+  const bool fits = seq_within(packet.tcp.sequence, first, last + 1) &&
+                    seq_within(reach_of(packet), first - 1, last);
   return fits ? Membership::member : Membership::stranger;
 }
 
@@ -536,7 +542,7 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
   const bool by_sequence = side == first_side;
   const std::uint32_t number = by_sequence ? tcp.sequence : tcp.acknowledgment;
   const bool testable = (by_sequence || has_ack(tcp)) && (grave.seen >> first_side & 1) != 0;
-  const std::uint32_t slack = (grave.fin >> first_side & 1) != 0 ? 0 : kInFlightMax;
+  const std::uint32_t slack = (grave.fin >> first_side & 1) != 0 ? 1 : kInFlightMax;
   const bool in_space = !testable || seq_within(number, grave.id_sequence - kSlack,
                                                 grave.final_sequence[first_side] + slack);
   if ((tcp.flags & kTcpRst) != 0) {
@@ -554,7 +560,7 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
   const bool fin_seen = (grave.fin >> side & 1) != 0;
   if (finished) {
     const std::uint32_t last = fin_seen ? final : final + kInFlightMax;
-    const bool old = !seen || !seq_after(end_of(packet), last);
+    const bool old = !seen || !seq_after(reach_of(packet), last);
     return old && in_space ? GraveVerdict::late : GraveVerdict::reuse;
   }
   if (packet.payload_bytes == 0) return GraveVerdict::late;

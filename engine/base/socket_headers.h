@@ -5,6 +5,7 @@
 #pragma once
 
 #define linger socket_linger_option
+#include <arpa/inet.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>

@@ -9,7 +9,7 @@
 // 64 bits, so values far past int64 nanoseconds exist; none of them has both: a real clock and more
 // than microsecond resolution).
 //
-//     value      0 ............... 2^62 ............................ kTimestampMax
+//     value      0 ............... ~2^62 ........................... kTimestampMax
 //     meaning    nanoseconds        2^62 ns + (value - 2^62) us       9999-12-31T23:59:59.999999Z
 //     (RFC 3339's last year)
 #pragma once
@@ -43,7 +43,7 @@ struct Timestamp {
   friend constexpr auto operator<=>(Timestamp, Timestamp) = default;
 };
 
-inline constexpr std::int64_t kTimestampFineMax = std::int64_t{1} << 62;
+inline constexpr std::int64_t kTimestampFineMax = (std::int64_t{1} << 62) / 1000 * 1000;
 inline constexpr std::int64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
 
 // Any pair of seconds and nanoseconds; clamps to [1970, 9999]. `nanoseconds` may exceed a second (a

@@ -40,12 +40,12 @@ void clear_session(Packet& packet) noexcept {
 
 }  // namespace
 
+void read_next(Walk& walk) noexcept { kReaders[static_cast<std::size_t>(walk.next)](walk); }
+
 void walk_headers(Packet& packet, const DecodeSettings& settings) noexcept {
   clear(packet);
   Walk walk(packet, settings);
-  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) {
-    kReaders[static_cast<std::size_t>(walk.next)](walk);
-  }
+  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
   if (walk.next != Header::done) walk.stop(Verdict::too_deep);
 
   const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;

@@ -54,8 +54,7 @@ std::uint64_t scope_of(const Packet& packet, const Walk& walk) noexcept {
   return scope;
 }
 
-// The session is found; its payload begins `header_bytes` further on. False when that is too far
-// in.
+// The session is found; its payload begins `header_bytes` further on. False: too far in.
 bool finish(Walk& walk, std::uint32_t header_bytes) noexcept {
   Packet& packet = walk.packet;
   const std::uint32_t payload = walk.offset + std::min(header_bytes, walk.readable());
@@ -129,24 +128,7 @@ bool set_key_from_quote(Walk& walk, std::uint32_t offset) noexcept {
   quote.offset = offset;
   quote.readable_end = quote.claimed_end = walk.readable_end;
   quote.next = Header::ip;
-  for (int depth = 0; depth < kHeadersMax && quote.next != Header::transport; ++depth) {
-    switch (quote.next) {
-      case Header::ip:
-        read_ip(quote);
-        break;
-      case Header::ipv4:
-        read_ipv4(quote);
-        break;
-      case Header::ipv6:
-        read_ipv6(quote);
-        break;
-      case Header::extension:
-        read_extension(quote);
-        break;
-      default:
-        return false;
-    }
-  }
+  for (int depth = 0; depth < kHeadersMax && is_network(quote.next); ++depth) read_next(quote);
   if (quote.next != Header::transport) return false;
   if (has_ports(quote.protocol)) {
     if (!quote.has(4)) return false;
@@ -203,13 +185,6 @@ void read_other(Walk& walk) noexcept {
 }  // namespace
 
 void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t bytes) noexcept {
-  constexpr std::uint32_t kNopNopTimestamp = 0x0101080a;
-  if (bytes == 12 && load_be32(options) == kNopNopTimestamp) {  // nearly every segment that has any
-    tcp.options = kTcpOptionTimestamp;
-    tcp.timestamp_value = load_be32(options + 4);
-    tcp.timestamp_echo = load_be32(options + 8);
-    return;
-  }
   for (std::uint32_t i = 0; i < bytes;) {  // at most 40
     const std::uint8_t kind = options[i];
     if (kind == 0) return;

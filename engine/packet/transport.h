@@ -43,11 +43,12 @@ inline std::uint8_t set_key(Packet& packet, const PacketEnd& source, const Packe
   return direction;
 }
 
-// RFC 9293 §3.1. Of `bytes` header bytes, `readable` are there, at least up to the window.
+// Any options, `bytes` of them.
 void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t bytes) noexcept;
 
-inline constexpr std::uint32_t kTcpBytesNeeded = 16;
+inline constexpr std::uint32_t kTcpBytesNeeded = 16;  // up to the window
 
+// RFC 9293 §3.1; `readable` bytes of the header are there, at least kTcpBytesNeeded.
 inline void read_tcp_header(TcpHeader& tcp, const std::uint8_t* data,
                             std::uint32_t readable) noexcept {
   const Block<kTcpBytesNeeded> header{data};
@@ -56,7 +57,15 @@ inline void read_tcp_header(TcpHeader& tcp, const std::uint8_t* data,
   tcp.acknowledgment = be32<8>(header);
   tcp.flags = u8<13>(header);
   tcp.window = be16<14>(header);
-  if (readable > 20) read_tcp_options(tcp, data + 20, readable - 20);
+  if (readable <= 20) return;
+  constexpr std::uint32_t kNopNopTimestamp = 0x0101080a;
+  if (readable == 32 && load_be32(data + 20) == kNopNopTimestamp) {  // most that have options
+    tcp.options = kTcpOptionTimestamp;
+    tcp.timestamp_value = load_be32(data + 24);
+    tcp.timestamp_echo = load_be32(data + 28);
+    return;
+  }
+  read_tcp_options(tcp, data + 20, readable - 20);
 }
 
 }  // namespace linger

@@ -44,6 +44,10 @@ enum class Header : std::uint8_t {
       done,
 };
 
+constexpr bool is_network(Header header) noexcept {
+  return header >= Header::ip && header <= Header::extension;
+}
+
 enum class Tunnel : std::uint8_t {
   none,
   ip,
@@ -127,6 +131,9 @@ struct Walk {
 #define LINGER_HEADER_READER(name) void read_##name(Walk& walk) noexcept;
 LINGER_HEADERS(LINGER_HEADER_READER)
 #undef LINGER_HEADER_READER
+
+// The one of them that walk.next names; not `done`.
+void read_next(Walk& walk) noexcept;
 
 // What an EtherType or an IP protocol number says comes next.
 void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept;

@@ -90,7 +90,7 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
       return error_of(path, (*reader)->trouble());
     }
   } else if (head == CaptureReader::Status::limit) {
-    Input& input = pending_.emplace_back();
+    Input& input = *pending_.emplace_back(std::make_unique<Input>());
     input.key = {(*reader)->head(), input_count_++};
     input.path = path;
     is_size_known_ &= is_regular;
@@ -111,7 +111,8 @@ void CaptureFileSource::skipped(const std::string& path, const std::string& reas
 void CaptureFileSource::sort_pending() {
   std::sort(pending_.begin(), pending_.end(), is_after);
   if (!is_size_known_) bytes_total_ = 0;
-  if (skipped_count_ > 1) notes_ += fmt::format("; so are {} other files", skipped_count_ - 1);
+  if (skipped_count_ == 2) notes_ += "; so is one other file";
+  if (skipped_count_ > 2) notes_ += fmt::format("; so are {} other files", skipped_count_ - 1);
   if (skipped_count_ > 0) notes_ += '.';
 }
 
@@ -125,10 +126,10 @@ RxStatus CaptureFileSource::rx(Burst& burst) noexcept {
 RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
   for (int turn = 0; turn < kTurnsMax && burst.count < kBurstMax; ++turn) {
     if (burst.count == 0) pool_.begin_burst();
-    if (!current_.reader && !choose_input()) {
+    if (!current_ && !choose_input()) {
       return burst.count > 0 ? RxStatus::packets : RxStatus::end;
     }
-    CaptureReader& reader = *current_.reader;
+    CaptureReader& reader = *current_->reader;
     const std::uint64_t input_bytes = reader.input_bytes();
     PacketRun run{burst.packets.data() + burst.count, kBurstMax - burst.count, 0, merge_limit()};
     const CaptureReader::Status status = reader.read(run);
@@ -142,16 +143,16 @@ RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
       case CaptureReader::Status::again:
         return burst.count > 0 ? RxStatus::packets : RxStatus::idle;
       case CaptureReader::Status::limit:
-        current_.key.head = reader.head();
+        current_->key.head = reader.head();
         open_.push_back(std::move(current_));
         std::push_heap(open_.begin(), open_.end(), is_after);
         break;
       case CaptureReader::Status::damaged:
-        say_trouble(current_.path, reader.trouble());
-        current_.reader.reset();
+        say_trouble(current_->path, reader.trouble());
+        current_.reset();
         break;
       case CaptureReader::Status::end:
-        current_.reader.reset();
+        current_.reset();
         break;
     }
   }
@@ -162,11 +163,11 @@ RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
 bool CaptureFileSource::choose_input() noexcept {
   for (;;) {
     const bool is_pending_first =
-        !pending_.empty() && (open_.empty() || pending_.back().key < open_.front().key);
+        !pending_.empty() && (open_.empty() || pending_.back()->key < open_.front()->key);
     if (is_pending_first && open_.size() < kOpenFilesMax) {
       current_ = std::move(pending_.back());
       pending_.pop_back();
-      if (current_.reader || open_current()) return true;
+      if (current_->reader || open_current()) return true;
     } else if (!open_.empty()) {
       std::pop_heap(open_.begin(), open_.end(), is_after);
       current_ = std::move(open_.back());
@@ -179,12 +180,13 @@ bool CaptureFileSource::choose_input() noexcept {
 }
 
 bool CaptureFileSource::open_current() noexcept {
-  auto reader = open_reader(current_.path, pool_);
+  auto reader = open_reader(current_->path, pool_);
   if (!reader) {
-    say_trouble(current_.path, "cannot be read any more: " + reader.error());
+    say_trouble(current_->path, "cannot be read any more: " + reader.error());
+    current_.reset();
     return false;
   }
-  current_.reader = std::move(*reader);
+  current_->reader = std::move(*reader);
   return true;
 }
 
@@ -192,16 +194,16 @@ bool CaptureFileSource::open_current() noexcept {
 std::int64_t CaptureFileSource::merge_limit() noexcept {
   std::int64_t limit = INT64_MAX;
   const auto stop_before = [&](const Key& other) {
-    const std::int64_t last = other.head.value - (other.order < current_.key.order ? 1 : 0);
+    const std::int64_t last = other.head.value - (other.order < current_->key.order ? 1 : 0);
     limit = std::min(limit, last);
   };
-  if (!open_.empty()) stop_before(open_.front().key);
+  if (!open_.empty()) stop_before(open_.front()->key);
   if (!pending_.empty()) {
     if (open_.size() + 1 < kOpenFilesMax) {
-      stop_before(pending_.back().key);
-    } else if (!is_too_many_said_ && pending_.back().key.head.value <= limit) {
+      stop_before(pending_.back()->key);
+    } else if (!is_too_many_said_ && pending_.back()->key.head.value <= limit) {
       is_too_many_said_ = true;
-      say_trouble(pending_.back().path,
+      say_trouble(pending_.back()->path,
                   fmt::format("overlaps in time with {} other files, more than are merged; its "
                               "packets come late",
                               kOpenFilesMax));
@@ -217,7 +219,7 @@ void CaptureFileSource::say_trouble(const std::string& path, const std::string& 
 
 void CaptureFileSource::stamp(Burst& burst) noexcept {
   std::uint64_t bytes = 0;
-  SourceClock clock = clock_;  // a copy that no packet can alias: half the time of this loop
+  SourceClock clock = clock_;  // a local copy, which no store to a packet can alias
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     Packet& packet = burst.packets[i];
     packet.clock = clock.stamp(packet.timestamp);

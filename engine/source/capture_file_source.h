@@ -68,6 +68,7 @@ class CaptureFileSource final : public Source {
     std::unique_ptr<CaptureReader> reader;  // null: not open yet
   };
 
+  using InputPointer = std::unique_ptr<Input>;
   using Outcome = tl::expected<void, std::string>;
 
   explicit CaptureFileSource(const CaptureOptions& options);
@@ -84,7 +85,9 @@ class CaptureFileSource final : public Source {
   [[gnu::cold]] void say_trouble(const std::string& path, const std::string& what) noexcept;
   void stamp(Burst& burst) noexcept;
 
-  static bool is_after(const Input& a, const Input& b) noexcept { return a.key > b.key; }
+  static bool is_after(const InputPointer& a, const InputPointer& b) noexcept {
+    return a->key > b->key;
+  }
   static std::uint64_t load(const std::atomic<std::uint64_t>& value) noexcept {
     return value.load(std::memory_order_relaxed);
   }
@@ -95,9 +98,9 @@ class CaptureFileSource final : public Source {
   BlockPool pool_;
   PacketFilter filter_;
   SourceClock clock_;
-  Input current_;               // being read; its reader is null between two inputs
-  std::vector<Input> open_;     // a heap, the next one in front
-  std::vector<Input> pending_;  // sorted, the next one last
+  InputPointer current_;               // being read; null between two inputs
+  std::vector<InputPointer> open_;     // a heap, the next one in front
+  std::vector<InputPointer> pending_;  // sorted, the next one last
   std::string trouble_;
   std::string notes_;
   std::size_t skipped_count_ = 0;

@@ -354,8 +354,8 @@ Timestamp CaptureParser::timestamp_of(const Resolution& resolution, std::uint64_
     if (exponent < 64) seconds = units >> exponent;
     const std::uint64_t fraction =
         exponent < 64 ? units & ((std::uint64_t{1} << exponent) - 1) : units;
-    nanoseconds = static_cast<std::uint64_t>((static_cast<uint128>(fraction) * kSecond) >>
-                                             exponent);
+    nanoseconds =
+        static_cast<std::uint64_t>((static_cast<uint128>(fraction) * kSecond) >> exponent);
   } else if (exponent <= 19) {  // 10^19 is the last power in 64 bits
     const std::uint64_t units_per_second = power_of_ten(exponent);
     seconds = units / units_per_second;

@@ -10,7 +10,7 @@ Timestamp later(Timestamp timestamp, DurationNs by, std::uint64_t times) noexcep
   if (by == 0 || times == 0) return timestamp;
   const TimeParts parts = time_parts(timestamp);
   const int128 total = static_cast<int128>(parts.seconds) * kSecond + parts.nanoseconds +
-                         static_cast<int128>(by) * static_cast<int128>(times);
+                       static_cast<int128>(by) * static_cast<int128>(times);
   const int128 seconds = std::clamp<int128>(total / kSecond, 0, kLastSecond);
   return make_timestamp(static_cast<std::int64_t>(seconds),
                         static_cast<std::uint64_t>(std::max<int128>(total, 0) % kSecond));

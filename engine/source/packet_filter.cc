@@ -1,6 +1,8 @@
 #include "engine/source/packet_filter.h"
 
+// clang-format off
 #include "engine/base/socket_headers.h"  // before pcap.h
+// clang-format on
 
 #include <fmt/format.h>
 #include <pcap/pcap.h>

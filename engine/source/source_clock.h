@@ -13,8 +13,7 @@
 
 namespace linger {
 
-// No source clock exceeds this, so that clock + timeout cannot overflow, whatever times a capture
-// claims.
+// No source clock exceeds this, whatever times a capture claims: clock + timeout cannot overflow.
 inline constexpr ClockNs kClockMax = INT64_MAX - 1000 * kDay;
 
 class SourceClock {
@@ -24,9 +23,8 @@ class SourceClock {
   ClockNs now() const noexcept { return now_; }
 
   ClockNs stamp(Timestamp timestamp) noexcept {
-    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond. No
-    // branch on what is as good as random on a fast link: whether a packet is later than the one
-    // before.
+    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond.
+    // No branch on whether a packet is later than the one before: on a fast link that is random.
     const DurationNs step = timestamp.value - reference_.value;
     const bool is_plain = (timestamp.value | reference_.value) < kTimestampFineMax;
     if (!is_plain || step > jump_ || step < -jump_) [[unlikely]]

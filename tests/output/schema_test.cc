@@ -87,8 +87,8 @@ TEST(schema, paths_are_unique_and_objects_stand_together) {
     for (std::size_t dot = field.path.find('.'); dot != std::string_view::npos;
          dot = field.path.find('.', dot + 1)) {
       const std::string_view object = field.path.substr(0, dot + 1);
-      if (!previous.starts_with(object))
-        EXPECT_TRUE(left.insert(std::string(object)).second) << field.path;
+      if (previous.starts_with(object)) continue;
+      EXPECT_TRUE(left.insert(std::string(object)).second) << field.path;
     }
     previous = field.path;
   });

@@ -1,9 +1,10 @@
 #include "output/text_format.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <random>
+
+#include "engine/base/socket_headers.h"
 
 namespace linger {
 namespace {

@@ -148,7 +148,7 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
   EXPECT_EQ((*source)->notes(),
             (folder / "README") +
                 " is passed over: not a capture file (pcap and pcapng are read, plain or "
-                "compressed with gzip or zstd); so are 1 other files.");
+                "compressed with gzip or zstd); so is one other file.");
 }
 
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {

@@ -1,0 +1,62 @@
+// Any bytes as a frame of any link type: decode must stay inside them and keep its promises. The
+// first two bytes choose the link type, the third what the settings add to the key and how much
+// longer the frame was on the wire.
+#include <memory>
+
+#include "engine/base/check.h"
+#include "engine/packet/plain.h"
+#include "engine/packet/walk.h"
+
+namespace {
+
+void check(const linger::Packet& packet, const linger::DecodeSettings& settings) {
+  using linger::Verdict;
+  CHECK(packet.payload_offset <= packet.captured_bytes);
+  CHECK(packet.ip_offset <= packet.captured_bytes);
+  CHECK(packet.mac_offset == linger::Packet::kNoMac ||
+        packet.mac_offset + 12U <= packet.captured_bytes);
+  CHECK(packet.vlan_count <= linger::kVlanDepthMax);
+  CHECK(packet.direction <= 1);
+  if (packet.verdict != Verdict::session) {
+    CHECK(packet.hash == 0 && packet.key == linger::FlowKey{});
+    return;
+  }
+  CHECK(packet.key.ip_version == 4 || packet.key.ip_version == 6);
+  CHECK(packet.ip_offset + 20U <= packet.captured_bytes);
+  CHECK(packet.hash == linger::hash_of(packet.key, settings.seed));
+  const auto& key = packet.key;
+  CHECK(key.address[0].bytes < key.address[1].bytes ||
+        (key.address[0].bytes == key.address[1].bytes && key.port[0] <= key.port[1]));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 3) return 0;
+  linger::DecodeSettings settings;
+  settings.seed = linger::make_hash_seed(1);
+  settings.key_has_vlan = (data[2] & 1) != 0;
+  settings.key_has_tunnel = (data[2] & 2) != 0;
+
+  // A copy of its own size: one byte too far is found.
+  const std::size_t bytes = size - 3;
+  const auto frame = std::make_unique<std::uint8_t[]>(bytes);
+  std::copy(data + 3, data + size, frame.get());
+  linger::Packet packet;
+  packet.data = frame.get();
+  packet.captured_bytes = static_cast<std::uint32_t>(bytes);
+  packet.wire_bytes = packet.captured_bytes + (data[2] >> 2) * 16U;
+  packet.link_type = linger::load_le16(data);
+
+  decode(packet, settings);
+  check(packet, settings);
+  linger::Packet walked = packet;
+  walk_headers(walked, settings);
+  CHECK(walked.key == packet.key && walked.verdict == packet.verdict);
+  CHECK(walked.payload_offset == packet.payload_offset && walked.direction == packet.direction);
+  if (packet.flags & linger::kPacketIcmpError) {
+    rekey_icmp_error(packet, settings);
+    check(packet, settings);
+  }
+  return 0;
+}

@@ -1,0 +1,179 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "output/writer.h"
+#include "tests/output/temporary_folder.h"
+
+namespace linger {
+namespace {
+
+std::unique_ptr<Writer> writer_to(const std::string& uri) {
+  const auto parsed = parse_output_uri(uri);
+  EXPECT_TRUE(parsed.has_value());
+  return make_writer(*parsed, {});
+}
+
+// While it lives, files grow to at most this size, as on a full disk: a short write, then an error.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    was_set_ = setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    handler_ = signal(SIGXFSZ, SIG_IGN);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, handler_);
+  }
+  bool was_set() const { return was_set_; }
+
+ private:
+  rlimit before_{};
+  bool was_set_ = false;
+  sighandler_t handler_ = nullptr;
+};
+
+// While it lives, standard output is `fd`, which it closes.
+class StandardOutput {
+ public:
+  explicit StandardOutput(int fd) : before_(dup(STDOUT_FILENO)) {
+    fflush(stdout);
+    dup2(fd, STDOUT_FILENO);
+    ::close(fd);
+  }
+  ~StandardOutput() {
+    dup2(before_, STDOUT_FILENO);
+    ::close(before_);
+  }
+
+ private:
+  int before_;
+};
+
+TEST(file_writer, writes_what_it_was_given_and_replaces_what_was_there) {
+  TemporaryFolder folder;
+  std::ofstream(folder.file("x")) << "something older and longer";
+  const auto writer = writer_to("file:" + folder.file("x"));
+  ASSERT_TRUE(writer->open());
+  writer->write("one\ntwo\n");
+  writer->write("three\n");
+  writer->close();
+  EXPECT_EQ(content_of(folder.file("x")), "one\ntwo\nthree\n");
+  EXPECT_EQ(writer->written(), 3u);
+  EXPECT_EQ(writer->trouble(), "");
+}
+
+TEST(file_writer, a_file_that_cannot_be_made_is_an_error_at_start) {
+  TemporaryFolder folder;
+  const auto result = writer_to(folder.file("none/x"))->open();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().find("none/x"), std::string::npos);
+  EXPECT_NE(result.error().find("No such file or directory"), std::string::npos);
+}
+
+TEST(file_writer, a_full_file_keeps_whole_records_and_counts_the_rest_as_dropped) {
+  TemporaryFolder folder;
+  const auto writer = writer_to(folder.file("x"));
+  ASSERT_TRUE(writer->open());
+  {
+    FileSizeLimit limit(20);
+    if (!limit.was_set()) GTEST_SKIP() << "SKIPPED: cannot set RLIMIT_FSIZE here";
+    writer->write("aaaaa\nbbbbb\n");     // 12 bytes
+    writer->write("ccccc\nddddd\ne\n");  // 8 of 14 fit: ccccc and a torn line
+  }
+  writer->write("after\n");
+  writer->close();
+  EXPECT_EQ(content_of(folder.file("x")), "aaaaa\nbbbbb\nccccc\n");
+  EXPECT_EQ(writer->written(), 3u);
+  EXPECT_EQ(writer->dropped(DropReason::failed), 3u);
+  EXPECT_NE(writer->trouble().find("File too large"), std::string::npos) << writer->trouble();
+}
+
+TEST(file_writer, standard_output_that_is_a_file_is_cut_back_behind_what_was_there_before) {
+  TemporaryFolder folder;
+  std::ofstream(folder.file("x")) << "before\n";
+  const auto writer = writer_to("-");
+  {
+    StandardOutput output(open(folder.file("x").c_str(), O_WRONLY | O_APPEND));
+    ASSERT_TRUE(writer->open());
+    FileSizeLimit limit(12);
+    if (!limit.was_set()) GTEST_SKIP() << "SKIPPED: cannot set RLIMIT_FSIZE here";
+    writer->write("aa\nbbbbbb\n");
+    writer->close();
+  }
+  EXPECT_EQ(content_of(folder.file("x")), "before\naa\n");
+  EXPECT_EQ(writer->written(), 1u);
+  EXPECT_EQ(writer->dropped(DropReason::failed), 1u);
+  EXPECT_FALSE(writer->is_broken_pipe());
+}
+
+TEST(file_writer, a_full_device_says_so) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "SKIPPED: there is no /dev/full here";
+  const auto writer = writer_to("/dev/full");
+  ASSERT_TRUE(writer->open());
+  writer->write("one\ntwo\n");
+  writer->close();
+  EXPECT_EQ(writer->written(), 0u);
+  EXPECT_EQ(writer->dropped(DropReason::failed), 2u);
+  EXPECT_NE(writer->trouble().find("No space left on device"), std::string::npos);
+}
+
+TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {
+  signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto writer = writer_to("-");
+  {
+    StandardOutput output(ends[1]);
+    ASSERT_TRUE(writer->open());
+    writer->write("one\n");
+    char taken[8];
+    EXPECT_EQ(read(ends[0], taken, sizeof taken), 4);
+    ::close(ends[0]);
+    writer->write("two\n");
+    writer->write("three\n");
+    writer->close();
+  }
+  EXPECT_TRUE(writer->is_broken_pipe());
+  EXPECT_EQ(writer->written(), 1u);
+  EXPECT_EQ(writer->dropped(DropReason::reader_gone), 2u);
+  EXPECT_EQ(writer->trouble(), "");
+}
+
+TEST(file_writer, an_abandoned_pipe_that_nobody_reads_is_given_up) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto writer = writer_to("-");
+  {
+    StandardOutput output(ends[1]);
+    ASSERT_TRUE(writer->open());
+    writer->abandon();
+    writer->write(std::string(1 << 20, 'x') + "\n");  // more than a pipe holds
+    writer->close();
+  }
+  ::close(ends[0]);
+  EXPECT_EQ(writer->dropped(DropReason::abandoned), 1u);
+}
+
+TEST(file_writer, reopen_writes_on_in_a_new_file_after_the_old_was_moved_away) {
+  TemporaryFolder folder;
+  const auto writer = writer_to(folder.file("x"));
+  ASSERT_TRUE(writer->open());
+  writer->write("one\n");
+  std::filesystem::rename(folder.file("x"), folder.file("y"));
+  writer->reopen();
+  writer->write("two\n");
+  writer->reopen();  // nothing was moved: it goes on behind what is there
+  writer->write("three\n");
+  writer->close();
+  EXPECT_EQ(content_of(folder.file("y")), "one\n");
+  EXPECT_EQ(content_of(folder.file("x")), "two\nthree\n");
+  EXPECT_EQ(writer->written(), 3u);
+}
+
+}  // namespace
+}  // namespace linger

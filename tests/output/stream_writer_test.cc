@@ -1,0 +1,254 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "engine/base/socket_headers.h"
+#include "output/writer.h"
+#include "tests/output/temporary_folder.h"
+
+namespace linger {
+namespace {
+
+// Somebody who listens on a unix or TCP socket and takes one connection at a time.
+class Peer {
+ public:
+  explicit Peer(const std::string& path)
+      : listener_(socket(AF_UNIX, SOCK_STREAM, 0)), uri_("unix:" + path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(listener_, 8), 0);
+  }
+  Peer()
+      : listener_(socket(AF_INET, SOCK_STREAM, 0)) {  // on any free port of the loopback interface
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(listener_, 8), 0);
+    socklen_t bytes = sizeof address;
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &bytes);
+    uri_ = "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~Peer() {
+    hang_up();
+    stop_listening();
+  }
+
+  const std::string& uri() const { return uri_; }
+  void take_connection() { connection_ = accept(listener_, nullptr, nullptr); }
+  void hang_up() {
+    if (connection_ >= 0) ::close(connection_);
+    connection_ = -1;
+  }
+  void reset() {  // hang up with a RST
+    const socket_linger_option at_once{1, 0};
+    setsockopt(connection_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    hang_up();
+  }
+  void stop_listening() {
+    if (listener_ >= 0) ::close(listener_);
+    listener_ = -1;
+  }
+  std::string read_bytes(std::size_t count) {
+    std::string text(count, '\0');
+    std::size_t done = 0;
+    while (done < count) {
+      const ssize_t n = read(connection_, text.data() + done, count - done);
+      if (n <= 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    text.resize(done);
+    return text;
+  }
+  std::string read_all() {
+    std::string text;
+    for (std::string part = read_bytes(4'096); !part.empty(); part = read_bytes(4'096))
+      text += part;
+    return text;
+  }
+
+ private:
+  int listener_ = -1;
+  int connection_ = -1;
+  std::string uri_;
+};
+
+std::unique_ptr<Writer> writer_to(const std::string& uri, WriterOptions options = {}) {
+  const auto parsed = parse_output_uri(uri);
+  EXPECT_TRUE(parsed.has_value());
+  return make_writer(*parsed, options);
+}
+
+// Lines 000000 … , 7 bytes each.
+std::string numbered_lines(int count) {
+  std::string lines;
+  char line[16];
+  for (int i = 0; i < count; ++i) {
+    snprintf(line, sizeof line, "%06d\n", i);
+    lines += line;
+  }
+  return lines;
+}
+
+TEST(stream_writer, nobody_listening_is_an_error_at_start) {
+  TemporaryFolder folder;
+  for (const std::string& uri : {"unix:" + folder.file("none"), std::string("tcp://127.0.0.1:1")}) {
+    const auto result = writer_to(uri)->open();
+    ASSERT_FALSE(result) << uri;
+    EXPECT_NE(result.error().find(uri), std::string::npos);
+    EXPECT_NE(result.error().find("is somebody listening there?"), std::string::npos);
+  }
+}
+
+void expect_everything_arrives(Peer& peer) {
+  const auto writer = writer_to(peer.uri());
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  const std::string lines = numbered_lines(100'000);  // more than the socket holds
+  std::string taken;
+  std::thread reader([&] { taken = peer.read_all(); });
+  writer->write(lines);
+  writer->close();
+  reader.join();
+  EXPECT_EQ(taken, lines);
+  EXPECT_EQ(writer->written(), 100'000u);
+  EXPECT_EQ(writer->resent(), 0u);
+  EXPECT_EQ(writer->trouble(), "");
+}
+
+TEST(stream_writer, everything_arrives_over_a_unix_socket) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  expect_everything_arrives(peer);
+}
+
+TEST(stream_writer, everything_arrives_over_tcp) {
+  Peer peer;
+  expect_everything_arrives(peer);
+}
+
+TEST(stream_writer,
+     a_unix_peer_that_dies_with_bytes_unread_gets_them_again_from_a_record_boundary) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri());
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  writer->write(numbered_lines(10));
+  EXPECT_EQ(peer.read_bytes(24), numbered_lines(10).substr(0, 24));  // three records and a half
+  peer.hang_up();
+  std::string taken;
+  std::thread reader([&] {
+    peer.take_connection();
+    taken = peer.read_all();
+  });
+  writer->write("last\n");
+  writer->close();
+  reader.join();
+  EXPECT_EQ(taken,
+            numbered_lines(10) + "last\n");  // the kernel frees what was read in whole blocks only
+  EXPECT_EQ(writer->resent(), 10u);
+  EXPECT_EQ(writer->written(), 11u);
+}
+
+TEST(stream_writer, a_unix_peer_that_read_everything_before_it_left_gets_nothing_twice) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri());
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  writer->write("one\ntwo\n");
+  EXPECT_EQ(peer.read_bytes(8), "one\ntwo\n");
+  peer.hang_up();
+  std::string taken;
+  std::thread reader([&] {
+    peer.take_connection();
+    taken = peer.read_all();
+  });
+  writer->write("three\n");
+  writer->close();
+  reader.join();
+  EXPECT_EQ(taken, "three\n");
+  EXPECT_EQ(writer->resent(), 0u);
+  EXPECT_EQ(writer->written(), 3u);
+}
+
+// What a peer took before a reset may be lost with it; what it did not take comes again, and
+// nothing is left out.
+TEST(stream_writer, after_a_tcp_reset_no_record_is_missing_between_what_two_connections_took) {
+  Peer peer;
+  const auto writer = writer_to(peer.uri());
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  const std::string lines = numbered_lines(2'000'000);
+  std::string first, second;
+  std::thread reader([&] {
+    first = peer.read_bytes(1'000'003);
+    peer.reset();
+    peer.take_connection();
+    second = peer.read_all();
+  });
+  writer->write(lines);
+  writer->close();
+  reader.join();
+  ASSERT_EQ(first, lines.substr(0, 1'000'003));
+  ASSERT_FALSE(second.empty());
+  EXPECT_EQ(second,
+            lines.substr(lines.size() - second.size()));  // the end, from a record boundary on
+  EXPECT_EQ(second.size() % 7, 0u);
+  EXPECT_EQ(writer->written(), 2'000'000u);
+  EXPECT_GT(writer->resent(), 0u);
+}
+
+TEST(stream_writer, a_peer_that_never_comes_back_costs_the_records_it_did_not_take) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri(), {.is_live = false, .give_up_after = 0});
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  writer->write("one\n");
+  EXPECT_EQ(peer.read_bytes(4), "one\n");
+  peer.hang_up();
+  peer.stop_listening();
+  writer->write("two\nthree\n");
+  writer->write("four\n");
+  writer->close();
+  EXPECT_EQ(writer->written(), 1u);
+  EXPECT_EQ(writer->dropped(DropReason::failed), 3u);
+  EXPECT_NE(writer->trouble().find("connection lost"), std::string::npos);
+}
+
+TEST(stream_writer, a_live_run_gives_up_at_its_end_a_peer_that_takes_nothing) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri(), {.is_live = true, .give_up_after = 0});
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  writer->write("one\ntwo\n");
+  writer->finish_soon();
+  writer->close();
+  EXPECT_EQ(writer->dropped(DropReason::failed), 2u);
+  EXPECT_NE(writer->trouble().find("took nothing more"), std::string::npos);
+}
+
+TEST(stream_writer, abandon_ends_the_wait_for_a_peer_that_takes_nothing) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri());
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  std::thread control([&] { writer->abandon(); });
+  writer->write(numbered_lines(1'000'000));
+  writer->close();
+  control.join();
+  EXPECT_EQ(writer->written() + writer->dropped(DropReason::abandoned), 1'000'000u);
+  EXPECT_GT(writer->dropped(DropReason::abandoned), 0u);
+}
+
+}  // namespace
+}  // namespace linger

@@ -1,0 +1,147 @@
+#include "tests/packet/decoded.h"
+
+#include <fmt/format.h>
+
+// <sys/socket.h> has a struct of the name of our namespace.
+#define linger linger_option
+#include <arpa/inet.h>
+#undef linger
+
+namespace linger::test {
+namespace {
+
+const char* verdict_name(Verdict verdict) {
+  static constexpr const char* kNames[] = {
+#define LINGER_VERDICT_NAME(name, help) #name,
+      LINGER_VERDICTS(LINGER_VERDICT_NAME)
+#undef LINGER_VERDICT_NAME
+  };
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+std::string protocol_name(std::uint8_t protocol) {
+  switch (protocol) {
+    case kProtocolIcmp:
+      return "icmp";
+    case kProtocolTcp:
+      return "tcp";
+    case kProtocolUdp:
+      return "udp";
+    case kProtocolEsp:
+      return "esp";
+    case kProtocolIcmpV6:
+      return "icmp6";
+    case kProtocolSctp:
+      return "sctp";
+    default:
+      return fmt::format("ip{}", protocol);
+  }
+}
+
+std::string end_text(const FlowKey& key, std::size_t side) {
+  char text[INET6_ADDRSTRLEN];
+  const int family = key.ip_version == 4 ? AF_INET : AF_INET6;
+  inet_ntop(family, key.address[side].bytes.data(), text, sizeof text);
+  return key.ip_version == 4 ? fmt::format("{}:{}", text, key.port[side])
+                             : fmt::format("[{}]:{}", text, key.port[side]);
+}
+
+}  // namespace
+
+DecodeSettings decode_settings() {
+  DecodeSettings settings;
+  settings.seed = make_hash_seed(1);
+  return settings;
+}
+
+Packet decoded(const Frame& frame, const DecodeSettings& settings) {
+  Packet packet = packet_of(frame);
+  decode(packet, settings);
+  return packet;
+}
+
+std::string session_text(const Packet& packet) {
+  if (packet.verdict != Verdict::session) return verdict_name(packet.verdict);
+  const std::size_t from = packet.direction;
+  return fmt::format("{} {} > {}", protocol_name(packet.key.protocol), end_text(packet.key, from),
+                     end_text(packet.key, 1 - from));
+}
+
+std::string whole_text(const Packet& packet) {
+  const TcpHeader& tcp = packet.tcp;
+  const auto key = packet.key.words();
+  return fmt::format(
+      "{} {} direction {} flags {:x} vlan {}:{},{} mac {} ip {} payload {}+{} hash {:x}\n"
+      "key {:x} {:x} {:x} {:x} {:x} {:x}\n"
+      "tcp {} {} {} {:x} {:x} {} {} {} {}",
+      verdict_name(packet.verdict), session_text(packet), packet.direction, packet.flags,
+      packet.vlan_count, packet.vlan[0], packet.vlan[1], packet.mac_offset, packet.ip_offset,
+      packet.payload_offset, packet.payload_bytes, packet.hash, key[0], key[1], key[2], key[3],
+      key[4], key[5], tcp.sequence, tcp.acknowledgment, tcp.window, tcp.flags, tcp.options, tcp.mss,
+      tcp.window_scale, tcp.timestamp_value, tcp.timestamp_echo);
+}
+
+std::string payload_text(const Frame& frame) {
+  const Packet packet = decoded(frame);
+  const std::uint32_t captured = packet.captured_bytes - packet.payload_offset;
+  const std::uint32_t bytes = std::min(captured, packet.payload_bytes);
+  const std::uint8_t* payload = packet.data + packet.payload_offset;
+  return std::string(payload, payload + bytes);
+}
+
+std::vector<Sample> samples() {
+  const Address a = "192.0.2.1", b = "198.51.100.2", a6 = "2001:db8::1", b6 = "2001:db8::2";
+  const TcpOptions options{.mss = 1460,
+                           .window_scale = 7,
+                           .sack_permitted = true,
+                           .timestamps = TcpOptions::Stamps{1, 2}};
+  const auto ethernet = [] { return PacketBuilder().ethernet(); };
+  const auto inner = [&](PacketBuilder builder) {
+    return builder.ip(a6, b6).tcp(40000, 80).payload("inner").frame();
+  };
+  const Frame quoted = ethernet().ip(a, b).tcp(40000, 80).payload("data").frame();
+  const Frame quoted6 = ethernet().ip(a6, b6).extension(0).udp(40000, 53).frame();
+  return {
+      {"tcp", ethernet().ip(a, b).tcp(40000, 80).payload("hello, world").frame()},
+      {"tcp options", ethernet().ip(a, b).tcp(40000, 80, {.options = options}).frame()},
+      {"tcp over ipv6", ethernet().ip(a6, b6).tcp(40000, 80, {.options = options}).frame()},
+      {"ipv4 options", ethernet().ip(a, b, {.options = {7, 4, 4, 0}}).tcp(1, 2).frame()},
+      {"udp", ethernet().ip(b, a).udp(53, 40000).payload("answer").frame()},
+      {"udp over ipv6", ethernet().ip(b6, a6).udp(53, 40000).payload("answer").frame()},
+      {"udp-lite", ethernet().ip(a, b).next_is(136).udp(1, 2).payload("x").frame()},
+      {"dccp", ethernet().ip(a, b).next_is(33).udp(1, 2).payload("x").frame()},
+      {"icmp echo", ethernet().ip(a, b).icmp(8, 0, 0x12340001).payload("ping").frame()},
+      {"icmpv6 echo", ethernet().ip(a6, b6).icmp(128, 0, 0x12340001).payload("ping").frame()},
+      {"icmpv6 neighbour", ethernet().ip(a6, b6).icmp(135, 0).payload(ByteList(16)).frame()},
+      {"icmp error", ethernet().ip(b, a).icmp_error(3, 1, quoted).frame()},
+      {"icmpv6 error", ethernet().ip(b6, a6).icmp_error(1, 4, quoted6).frame()},
+      {"sctp", ethernet().ip(a, b).sctp(1, 2, 0).sctp_chunk(1, 0, ByteList(16, 7)).frame()},
+      {"esp", ethernet().ip(a, b).esp(1, 1).payload(ByteList(32)).frame()},
+      {"ospf", ethernet().ip(a, b).next_is(89).payload(ByteList(24)).frame()},
+      {"extensions", ethernet()
+                         .ip(a6, b6)
+                         .extension(0)
+                         .extension(43)
+                         .extension(60)
+                         .extension(51)
+                         .ipv6_fragment(0, false)
+                         .tcp(1, 2)
+                         .frame()},
+      {"first fragment", ethernet().ip(a, b, {.more_fragments = true}).udp(1, 2).frame()},
+      {"vlans", ethernet().vlan(5, 0x88a8).vlan(7).vlan(9, 0x9100).ip(a, b).tcp(1, 2).frame()},
+      {"llc", ethernet().llc_snap().ip(a, b).tcp(1, 2).frame()},
+      {"mpls", ethernet().mpls(3).mpls(4).ip(a6, b6).tcp(1, 2).frame()},
+      {"pseudowire", ethernet().mpls(3).payload(ByteList(4)).ethernet().ip(a, b).tcp(1, 2).frame()},
+      {"pppoe", ethernet().pppoe().ip(a, b).tcp(1, 2).frame()},
+      {"raw", PacketBuilder().raw_ip().ip(a6, b6).tcp(1, 2).frame()},
+      {"ip in ip", inner(ethernet().ip(a, b))},
+      {"gre", inner(ethernet().ip(a, b).gre(7))},
+      {"nvgre", inner(ethernet().ip(a, b).gre(0x700).ethernet())},
+      {"vxlan", inner(ethernet().ip(a, b).udp(9, 4789).vxlan(7).ethernet().vlan(3))},
+      {"geneve", inner(ethernet().ip(a, b).udp(9, 6081).geneve(7).ethernet())},
+      {"gtp", inner(ethernet().ip(a, b).udp(9, 2152).gtp_u(7))},
+      {"teredo", inner(ethernet().ip(a, b).udp(9, 3544))},
+  };
+}
+
+}  // namespace linger::test

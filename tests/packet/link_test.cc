@@ -1,0 +1,218 @@
+#include <gtest/gtest.h>
+
+#include "tests/packet/decoded.h"
+
+namespace linger::test {
+namespace {
+
+const Address kA = "192.0.2.1", kB = "198.51.100.2", kA6 = "2001:db8::1", kB6 = "2001:db8::2";
+const std::string kSession = "tcp 192.0.2.1:1 > 198.51.100.2:2";
+
+PacketBuilder ethernet() { return PacketBuilder().ethernet(); }
+std::string session_of(const Frame& frame) { return session_text(decoded(frame)); }
+Packet tcp_behind(PacketBuilder builder) {
+  static Frame frame;  // what the packet points into
+  frame = builder.ip(kA, kB).tcp(1, 2).payload("x").frame();
+  return decoded(frame);
+}
+
+struct LinkHeader {
+  const char* name;
+  std::uint16_t link_type;
+  ByteList header;
+};
+
+TEST(link, every_link_type_leads_to_its_packet) {
+  const LinkHeader headers[] = {
+      {"null, little-endian", 0, {2, 0, 0, 0}},
+      {"null, big-endian", 0, {0, 0, 0, 2}},
+      {"token ring", 6, {0x10, 0x40, 1,  2,    3,    4, 5, 6, 7, 8, 9,
+                         10,   11,   12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+      {"token ring with routes", 6, {0x10, 0x40, 1, 2, 3, 4,    5,    6, 0x87, 8, 9, 10, 11,
+                                     12,   4,    0, 0, 1, 0xaa, 0xaa, 3, 0,    0, 0, 8,  0}},
+      {"slip", 8, ByteList(16)},
+      {"ppp", 9, {0xff, 0x03, 0x00, 0x21}},
+      {"ppp without address", 9, {0x00, 0x21}},
+      {"ppp, all compressed", 9, {0x21}},
+      {"fddi", 10, {0x50, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+      {"raw, OpenBSD", 12, {}},
+      {"raw, BSD", 14, {}},
+      {"ppp in hdlc", 50, {0xff, 0x03, 0x00, 0x21}},
+      {"cisco hdlc in ppp", 50, {0x0f, 0x00, 0x08, 0x00}},
+      {"pppoe", 51, {0x11, 0, 0, 1, 0, 50, 0x00, 0x21}},
+      {"atm rfc1483", 100, {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+      {"raw", 101, {}},
+      {"cisco hdlc", 104, {0x0f, 0x00, 0x08, 0x00}},
+      {"frame relay", 107, {0x18, 0x41, 0x03, 0xcc}},
+      {"frame relay with snap", 107, {0x18, 0x41, 0x03, 0x00, 0x80, 0, 0, 0, 8, 0}},
+      {"loop", 108, {0, 0, 0, 2}},
+      {"linux cooked", 113, {0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0x08, 0x00}},
+      {"sun atm", 123, {0x02, 0, 0, 5, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+      {"linux arcnet, rfc 1051", 129, {1, 2, 0, 0, 240}},
+      {"linux arcnet, rfc 1201", 129, {1, 2, 0, 0, 212, 0, 0, 1}},
+      {"mpls", 219, {0, 0, 0x11, 64}},
+      {"ipv4", 228, {}},
+      {"nflog", 239, {2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, 'a', 0, 0, 0, 45, 0, 9, 0}},
+      {"ppi", 192, {0, 0, 8, 0, 101, 0, 0, 0}},
+      {"net analyzer", 240, {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0}},
+      {"pktap", 258, {12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}},
+      {"linux cooked v2", 276, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0}},
+  };
+  for (const auto& [name, link_type, header] : headers) {
+    const Packet packet = tcp_behind(PacketBuilder().link(link_type, header));
+    EXPECT_EQ(session_text(packet), kSession) << name;
+    EXPECT_EQ(packet.ip_offset, header.size()) << name;
+    EXPECT_EQ(packet.payload_bytes, 1U) << name;
+    const bool has_ethernet = link_type == 240;
+    EXPECT_EQ(packet.mac_offset != Packet::kNoMac, has_ethernet) << name;
+  }
+}
+
+TEST(link, infiniband_names_its_packet_by_ethertype) {
+  ByteList header(44);
+  header[40] = 0x08;
+  EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(242, header))), kSession);
+}
+
+TEST(link, ipv6_is_found_behind_every_address_family) {
+  for (const std::uint8_t family : {10, 24, 28, 30}) {
+    const Frame frame = PacketBuilder().link(0, {family, 0, 0, 0}).ip(kA6, kB6).udp(1, 2).frame();
+    EXPECT_EQ(session_of(frame), "udp [2001:db8::1]:1 > [2001:db8::2]:2");
+  }
+  EXPECT_EQ(session_of(PacketBuilder().link(229, {}).ip(kA6, kB6).udp(1, 2).frame()),
+            "udp [2001:db8::1]:1 > [2001:db8::2]:2");
+  EXPECT_EQ(session_of(PacketBuilder().link(9, {0x57}).ip(kA6, kB6).udp(1, 2).frame()),
+            "udp [2001:db8::1]:1 > [2001:db8::2]:2");
+}
+
+TEST(link, unknown_link_type_is_named) {
+  EXPECT_EQ(session_of(PacketBuilder().link(147, {}).payload("x").frame()), "unknown_link");
+  EXPECT_EQ(session_of(PacketBuilder().link(192, {0, 0, 8, 0, 0, 0, 1, 0}).frame()),
+            "unknown_link");
+}
+
+TEST(link, linux_cooked_without_ip_is_not_ip) {
+  const ByteList netlink{0, 4, 3, 56, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0};  // ARPHRD_NETLINK
+  EXPECT_EQ(session_of(PacketBuilder().link(113, netlink).payload(ByteList(40)).frame()), "not_ip");
+  const ByteList can{0, 0, 1, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12};
+  EXPECT_EQ(session_of(PacketBuilder().link(113, can).payload(ByteList(40)).frame()), "not_ip");
+}
+
+constexpr std::uint16_t kIeee80211 = 105, kRadiotap = 127;
+
+// A data frame: control (2), duration, three addresses, sequence; then what is asked for; LLC.
+ByteList wifi(std::uint8_t kind, std::uint8_t flags, std::size_t more, std::uint8_t fragment = 0) {
+  ByteList header(24 + more);
+  header[0] = kind;
+  header[1] = flags;
+  header[22] = fragment;
+  const ByteList llc{0xaa, 0xaa, 3, 0, 0, 0, 8, 0};
+  header.insert(header.end(), llc.begin(), llc.end());
+  return header;
+}
+
+TEST(link, wifi_data_frames_lead_to_their_packet) {
+  const ByteList headers[] = {
+      wifi(0x08, 0x01, 0),      // to the access point
+      wifi(0x08, 0x03, 6),      // between access points: four addresses
+      wifi(0x88, 0x02, 2),      // QoS
+      wifi(0x88, 0x82, 2 + 4),  // QoS and HT control
+      wifi(0x88, 0x03, 6 + 2),  // QoS, four addresses
+  };
+  for (const ByteList& header : headers) {
+    EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(kIeee80211, header))), kSession);
+  }
+  ByteList aggregate = wifi(0x88, 0x02, 2 + 14);
+  aggregate[24] = 0x80;
+  EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(kIeee80211, aggregate))), kSession);
+}
+
+TEST(link, wifi_frames_without_readable_data_are_not_ip) {
+  for (const ByteList& header : {
+           wifi(0x80, 0x00, 0),     // beacon
+           wifi(0xb4, 0x00, 0),     // RTS
+           wifi(0x48, 0x01, 0),     // null
+           wifi(0xc8, 0x01, 2),     // QoS null
+           wifi(0x08, 0x41, 0),     // protected
+           wifi(0x08, 0x01, 0, 1),  // second fragment
+       }) {
+    EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(kIeee80211, header))), "not_ip");
+  }
+}
+
+TEST(link, radiotap_is_skipped_and_its_padding_respected) {
+  const auto with_radiotap = [](ByteList radiotap, const ByteList& frame) {
+    radiotap.insert(radiotap.end(), frame.begin(), frame.end());
+    return session_text(tcp_behind(PacketBuilder().link(kRadiotap, radiotap)));
+  };
+  EXPECT_EQ(with_radiotap({0, 0, 8, 0, 0, 0, 0, 0}, wifi(0x08, 0x01, 0)), kSession);
+  // Timer and flags present, one more present word: the timer is aligned to 8 bytes, the flags
+  // follow.
+  ByteList padded(25);
+  padded[2] = 25, padded[4] = 0x03, padded[7] = 0x80, padded[24] = 0x20;
+  EXPECT_EQ(with_radiotap(padded, wifi(0x88, 0x02, 2 + 2)), kSession);  // 26 bytes, padded to 28
+  EXPECT_EQ(with_radiotap({0, 0, 7, 0, 0, 0, 0, 0}, wifi(0x08, 0x01, 0)), "malformed");
+  EXPECT_EQ(with_radiotap({0, 0, 8, 0, 0, 0, 0, 0x80}, wifi(0x08, 0x01, 0)), "malformed");
+}
+
+TEST(link, prism_and_avs_headers_are_skipped) {
+  ByteList prism(144), avs(64);
+  prism[4] = 144, avs[7] = 64;
+  for (auto& [link_type, header] : {std::pair{119, prism}, std::pair{163, avs}}) {
+    ByteList bytes = header;
+    const ByteList frame = wifi(0x08, 0x01, 0);
+    bytes.insert(bytes.end(), frame.begin(), frame.end());
+    const auto type = static_cast<std::uint16_t>(link_type);
+    EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(type, bytes))), kSession);
+  }
+}
+
+TEST(link, tags_of_every_kind_are_followed) {
+  EXPECT_EQ(session_text(tcp_behind(ethernet().vlan(7))), kSession);
+  EXPECT_EQ(session_text(tcp_behind(ethernet().vlan(7, 0x88a8).vlan(8).vlan(9, 0x9100))), kSession);
+  EXPECT_EQ(session_text(tcp_behind(ethernet().llc_snap())), kSession);
+  EXPECT_EQ(session_text(tcp_behind(ethernet().mpls(5))), kSession);
+  EXPECT_EQ(session_text(tcp_behind(ethernet().mpls(5).mpls(6).mpls(7))), kSession);
+  EXPECT_EQ(session_text(tcp_behind(ethernet().pppoe())), kSession);
+  // 802.1ah: I-TAG, then a frame; VN-Tag: four bytes, then a type
+  const PacketBuilder service = ethernet().next_is(0x88e7).payload(ByteList(4)).ethernet();
+  EXPECT_EQ(session_text(tcp_behind(service)), kSession);
+  const PacketBuilder vn_tag = ethernet().next_is(0x8926).payload({0, 0, 0, 0, 8, 0});
+  EXPECT_EQ(session_text(tcp_behind(vn_tag)), kSession);
+}
+
+TEST(link, vlan_ids_are_kept_outermost_first) {
+  const Packet packet = tcp_behind(ethernet().vlan(0xfff, 0x88a8).vlan(8).vlan(9));
+  EXPECT_EQ(packet.vlan_count, 2);
+  EXPECT_EQ(packet.vlan[0], 0xfff);
+  EXPECT_EQ(packet.vlan[1], 8);
+}
+
+TEST(link, priority_tag_is_no_vlan) {
+  const Packet packet = tcp_behind(ethernet().vlan(0));
+  EXPECT_EQ(packet.vlan_count, 0);
+  EXPECT_EQ(session_text(packet), kSession);
+}
+
+TEST(link, mpls_below_the_bottom_is_guessed) {
+  const ByteList control_word(4);
+  const PacketBuilder with_word = ethernet().mpls(5).payload(control_word).ethernet();
+  EXPECT_EQ(session_text(tcp_behind(with_word)), kSession);
+  const PacketBuilder bare = ethernet().mpls(5).ethernet(0xaabbccddeeff, 0x020000000001);
+  EXPECT_EQ(session_text(tcp_behind(bare)), kSession);
+}
+
+TEST(link, llc_without_ip_is_not_ip) {
+  EXPECT_EQ(session_of(ethernet().llc_snap().next_is(0x809b).payload("x").frame()), "not_ip");
+  Frame frame = ethernet().llc_snap().ip(kA, kB).tcp(1, 2).frame();
+  frame.bytes[17] = 1;  // an organisation of its own
+  EXPECT_EQ(session_of(frame), "not_ip");
+}
+
+TEST(link, pppoe_discovery_and_ppp_control_are_not_ip) {
+  EXPECT_EQ(session_of(ethernet().next_is(0x8863).payload(ByteList(20)).frame()), "not_ip");
+  EXPECT_EQ(session_of(ethernet().pppoe().next_is(0xc021).payload(ByteList(20)).frame()), "not_ip");
+}
+
+}  // namespace
+}  // namespace linger::test
