@@ -84,12 +84,12 @@ std::unique_ptr<Writer> writer_to(const std::string& uri, WriterOptions options 
   return make_writer(*parsed, options);
 }
 
-// Lines 000000 … , 7 bytes each.
+// Lines 0000000 … , 8 bytes each.
 std::string numbered_lines(int count) {
   std::string lines;
   char line[16];
   for (int i = 0; i < count; ++i) {
-    snprintf(line, sizeof line, "%06d\n", i);
+    snprintf(line, sizeof line, "%07d\n", i);
     lines += line;
   }
   return lines;
@@ -140,7 +140,7 @@ TEST(stream_writer,
   ASSERT_TRUE(writer->open());
   peer.take_connection();
   writer->write(numbered_lines(10));
-  EXPECT_EQ(peer.read_bytes(24), numbered_lines(10).substr(0, 24));  // three records and a half
+  EXPECT_EQ(peer.read_bytes(28), numbered_lines(10).substr(0, 28));  // three records and a half
   peer.hang_up();
   std::string taken;
   std::thread reader([&] {
@@ -200,7 +200,7 @@ TEST(stream_writer, after_a_tcp_reset_no_record_is_missing_between_what_two_conn
   ASSERT_FALSE(second.empty());
   EXPECT_EQ(second,
             lines.substr(lines.size() - second.size()));  // the end, from a record boundary on
-  EXPECT_EQ(second.size() % 7, 0u);
+  EXPECT_EQ(second.size() % 8, 0u);
   EXPECT_EQ(writer->written(), 2'000'000u);
   EXPECT_GT(writer->resent(), 0u);
 }

@@ -238,6 +238,39 @@ TEST(CaptureFileSource, waits_for_blocks_in_use_and_never_reuses_one) {
   EXPECT_EQ(finished, kPackets);
 }
 
+TEST(CaptureFileSource, a_thread_that_finishes_packets_never_sees_their_bytes_change) {
+  const TempFolder folder;
+  PcapWriter writer;
+  constexpr std::size_t kPackets = 20'000;
+  for (std::size_t i = 0; i < kPackets; ++i) {
+    writer.packet(kStartNs, frame_of(static_cast<std::uint8_t>(i)));
+  }
+  auto source = open_capture({folder.file("x", writer.bytes())},
+                             {.block_bytes = 4'096, .retired_bytes_max = 5 * 4'096});
+  ASSERT_TRUE(source);
+  std::vector<Packet> packets(kPackets);
+  std::atomic<std::size_t> handed{0};
+  std::size_t right = 0;
+  std::thread finisher([&] {
+    for (std::size_t i = 0; i < kPackets; ++i) {
+      while (handed.load(std::memory_order_acquire) <= i) std::this_thread::yield();
+      right += seen(packets[i]).bytes == frame_of(static_cast<std::uint8_t>(i)) ? 1 : 0;
+      packets[i].buffer->users.fetch_sub(1, std::memory_order_release);
+    }
+  });
+  auto burst = std::make_unique<Burst>();
+  while ((*source)->rx(*burst) != RxStatus::end) {
+    for (std::uint32_t i = 0; i < burst->count; ++i) {
+      burst->packets[i].buffer->users.fetch_add(1, std::memory_order_relaxed);
+      const std::size_t index = handed.load(std::memory_order_relaxed);
+      packets[index] = burst->packets[i];
+      handed.store(index + 1, std::memory_order_release);
+    }
+  }
+  finisher.join();
+  EXPECT_EQ(right, kPackets);
+}
+
 TEST(CaptureFileSource,
      a_pipe_that_has_nothing_yet_is_idle_and_its_packets_come_as_they_are_written) {
   const TempFolder folder;

@@ -1,25 +1,24 @@
 // The one place where tests, benches and the capture generator build packets.
 //
 // PacketBuilder names the layers in wire order; frame() fills in what follows from the others: type
-// fields, lengths and checksums. Setters come in any number, next_is() overrides the type field of
-// the layer before it.
+// fields, lengths and checksums. next_is() overrides the type field of the layer before it.
 //
 //   Frame syn = PacketBuilder().ethernet().vlan(7).ip("192.0.2.1", "198.51.100.2")
-//                   .tcp(40000, 80, {.sequence = 1, .flags = kTcpSyn, .options = {.mss =
-//                   1460}}).frame();
-//   Frame unreachable = PacketBuilder().ethernet().ip("203.0.113.9", "192.0.2.1").icmp_error(3, 1,
-//   syn).frame();
+//                   .tcp(40000, 80, {.sequence = 1, .flags = kTcpSyn, .options = {.mss = 1460}})
+//                   .frame(at(0));
+//   Frame error = PacketBuilder().ethernet().ip("203.0.113.9", "192.0.2.1")
+//                     .icmp_error(3, 1, syn).frame(at(kMillisecond));
 //
-// TcpPeers plays a TCP conversation into a list of frames and keeps the numbers of both sides, IPv4
-// or IPv6:
+// TcpPeers plays a TCP conversation into a list of frames, IPv4 or IPv6, and keeps the numbers of
+// both sides:
 //
 //   Frames frames;
 //   TcpPeers tcp(frames, {"192.0.2.1", 40000}, {"198.51.100.2", 80});
-//   tcp.handshake(at(0));                                    // SYN, SYN-ACK, ACK, a millisecond
-//   apart tcp.data(Side::client, "GET / HTTP/1.0\r\n\r\n", at(10 * kMillisecond));
-//   tcp.data(Side::server, "200", at(11 * kMillisecond), {.captured = false});      // sent, but
-//   not in the capture tcp.fin(Side::client, at(20 * kMillisecond)); tcp.rst(Side::server, at(90 *
-//   kSecond), {.flags = kTcpRst, .sequence_offset = -5});
+//   tcp.handshake(at(0));  // SYN, SYN-ACK, ACK
+//   tcp.data(Side::client, "GET / HTTP/1.0", at(10 * kMillisecond));
+//   tcp.data(Side::server, "200", at(11 * kMillisecond), {.captured = false});  // sent, not seen
+//   tcp.fin(Side::client, at(20 * kMillisecond));
+//   tcp.rst(Side::server, at(kMinute), {.flags = kTcpRst, .sequence_offset = -5});  // late
 #pragma once
 
 #include <cstdint>

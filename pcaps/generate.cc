@@ -1,0 +1,63 @@
+// generate_captures FOLDER: writes every capture of the project and MANIFEST.md into FOLDER.
+// generate_captures --list: the golden runs, one a line:
+//     name <tab> exit code <tab> `limit` or `-` <tab> files <tab> settings
+#include <fmt/format.h>
+
+#include "pcaps/catalogue.h"
+
+namespace {
+
+using namespace linger::test;
+
+constexpr std::string_view kHead =
+    "# Captures\n"
+    "\n"
+    "Made by `generate_captures` (pcaps/generate.cc), which also writes this page; nothing in them\n"
+    "was ever on a wire. `tests/golden/NAME.ndjson` holds the records of each run, sorted; a run\n"
+    "without one hits a limit and is compared with a run that does not.\n"
+    "\n"
+    "| run | what it proves | captures | settings | exit |\n"
+    "|---|---|---|---|---|\n";
+
+std::string joined(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+std::string manifest(const Catalogue& catalogue) {
+  std::string text(kHead);
+  for (const GoldenRun& run : catalogue.runs())
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", run.name, run.proves, joined(run.files),
+                        run.settings, run.exit_code);
+  return text;
+}
+
+void list(const Catalogue& catalogue) {
+  for (const GoldenRun& run : catalogue.runs())
+    fmt::print("{}\t{}\t{}\t{}\t{}\n", run.name, run.exit_code, run.hits_limit ? "limit" : "-",
+               joined(run.files), run.settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    fmt::print(stderr, "usage: generate_captures FOLDER | --list\n");
+    return 2;
+  }
+  Catalogue catalogue;
+  add_late_captures(catalogue);
+  add_tcp_captures(catalogue);
+  add_tuple_captures(catalogue);
+  add_protocol_captures(catalogue);
+  add_link_captures(catalogue);
+  add_clock_captures(catalogue);
+  const std::string folder = argv[1];
+  if (folder == "--list") {
+    list(catalogue);
+    return 0;
+  }
+  for (const CaptureFile& file : catalogue.files()) write_file(folder + "/" + file.name, file.bytes);
+  const std::string page = manifest(catalogue);
+  write_file(folder + "/MANIFEST.md", ByteList(page.begin(), page.end()));
+  return 0;
+}

@@ -1,0 +1,144 @@
+// What the oracle knows of one session, buried or not: plain values, nothing packed, nothing shared.
+//
+// Sides are those of the key (FlowKey), as in a packet's direction. The words and the moments are
+// those of DESIGN §4; the functions of oracle_tcp.cc are the same rules as sessiontable/tcp.cc,
+// written for reading. Owner: one Oracle.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/packet/packet.h"
+#include "output/record.h"
+#include "sessiontable/session.h"
+
+namespace linger::test {
+
+struct ModelSide {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t payload_bytes = 0;  // not TCP
+  MacAddress mac{};
+  std::uint32_t tag = 0;  // SCTP: verification tag of the packets this side sends
+
+  // TCP. What it sent: `length` numbers from `first` on, the number of its first payload byte;
+  // -1 between its SYN and whatever counts that.
+  bool is_known = false;  // it sent a segment
+  bool has_isn = false;   // its SYN was seen
+  bool has_fin = false;
+  std::uint32_t first = 0;
+  std::int64_t length = 0;
+  bool has_acknowledged = false;
+  std::uint32_t acknowledged = 0;
+  std::uint16_t window = 0;
+  std::optional<std::uint8_t> scale;
+  std::uint16_t mss = 0;
+  std::uint32_t syn = 0, syn_ack = 0, fin = 0, rst = 0;
+  std::uint32_t retransmitted_packets = 0, out_of_order_packets = 0;
+  std::uint64_t retransmitted_bytes = 0, gap_bytes = 0;
+  std::uint32_t zero_windows = 0, keep_alives = 0;
+
+  std::uint32_t end() const { return first + static_cast<std::uint32_t>(length); }
+};
+
+struct ModelGap {
+  unsigned side;
+  std::uint32_t begin, end;
+};
+
+// Packets after the close, or after the end record.
+struct ModelLate {
+  struct Counts {
+    std::uint32_t packets = 0, syn = 0, fin = 0, rst = 0, ack = 0, data = 0;
+    std::uint64_t bytes = 0, payload_bytes = 0;
+  };
+  std::array<Counts, 2> side;
+  std::uint32_t rst_off_sequence = 0;
+
+  void add(const Packet& packet);
+};
+
+struct ModelCandidate {
+  Packet syn;  // the first of them
+  std::uint32_t packets = 0;
+  std::uint32_t bytes = 0;
+};
+
+// What stays of a session once its end record is written.
+struct ModelIdentity {
+  FlowKey key;
+  Timestamp start;
+  std::uint32_t id_sequence = 0;
+  unsigned ordinal = 0;
+  unsigned first_side = 0;
+  unsigned originator = 0;
+  std::array<ModelSide, 2> side;
+};
+
+struct ModelSession : ModelIdentity {
+  Phase phase = Phase::other;
+  Timestamp end;
+  ClockNs last_clock = 0;
+  ClockNs phase_clock = 0;  // when it began to linger
+  ClockNs save_due = 0;
+  std::uint32_t interims = 0;
+  bool is_flipped = false;  // opened by a SYN-ACK
+  std::vector<std::uint16_t> vlan;
+  std::uint32_t icmp_type = 0, icmp_code = 0, icmp_id = 0;
+  std::string history;  // upper case, | 0x80: of side 1
+  std::vector<ModelGap> gaps;
+  ModelLate late;
+  std::optional<unsigned> reset_by;
+  std::optional<std::uint32_t> challenged_end;  // what the RST's receiver had sent before it went on
+  std::uint32_t rst_off_window = 0, rst_ignored = 0, syn_candidates = 0;
+  std::optional<ModelCandidate> candidate;
+  std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
+  std::uint32_t icmp_error_packets = 0;
+  std::uint64_t icmp_error_bytes = 0;
+  Id128 reuse_of, continues, reused_by;
+
+  void write_history(unsigned of_side, char letter);
+};
+
+struct ModelLateRecord {  // being collected
+  ClockNs last_clock = 0;
+  Timestamp first, last;
+  ModelLate late;
+  std::uint32_t icmp_error_packets = 0;
+  std::uint64_t icmp_error_bytes = 0;
+};
+
+struct ModelGrave : ModelIdentity {
+  Ending ending = Ending::closed;
+  std::int64_t burial_second = 0;
+  std::uint32_t late_records = 0;
+  std::optional<ModelLateRecord> collecting;
+};
+
+// TCP rules (oracle_tcp.cc).
+enum class Fit : std::uint8_t { member, candidate, stranger };
+enum class Judgement : std::uint8_t { late, late_off_sequence, continues, reuse };
+
+struct ModelEvents {  // what tcp_join() has to say beside the session
+  bool is_late = false;
+  bool rst_off_window = false;
+  bool rst_ignored = false;
+};
+
+Fit tcp_fit(const ModelSession& s, const Packet& packet);
+std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& packet);
+void tcp_begin(ModelSession& s, const Packet& packet);
+void tcp_go_on(ModelSession& s, const ModelGrave& grave);
+ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window);
+Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
+
+// Records (oracle_record.cc).
+Record record_of(const ModelSession& s, const Id128& id, Action action, Reason reason,
+                 std::uint32_t sequence);
+Record late_record_of(const ModelGrave& grave, const Id128& id);
+Reason reason_of_ending(Ending ending);
+
+}  // namespace linger::test

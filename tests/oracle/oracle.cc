@@ -1,0 +1,499 @@
+#include "tests/oracle/oracle.h"
+
+#include <algorithm>
+
+#include "sessiontable/session_table.h"
+
+namespace linger::test {
+namespace {
+
+constexpr std::size_t kIncarnationsMax = 4;  // of one key in the table at a time
+
+constexpr std::uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpShutdownComplete = 14;
+
+Phase first_phase(std::uint8_t protocol) {
+  switch (protocol) {
+    case kProtocolTcp:
+      return Phase::established;
+    case kProtocolUdp:
+      return Phase::udp;
+    case kProtocolIcmp:
+    case kProtocolIcmpV6:
+      return Phase::icmp;
+    case kProtocolSctp:
+      return Phase::sctp;
+    case kProtocolEsp:
+      return Phase::esp;
+    default:
+      return Phase::other;
+  }
+}
+
+Ending due_ending(Phase phase) {
+  if (phase == Phase::opening) return Ending::attempt;
+  if (phase == Phase::closed) return Ending::closed;
+  if (phase == Phase::reset) return Ending::reset;
+  return Ending::idle;
+}
+
+// Ages of graves and of what they collect count in whole seconds, rounded up.
+std::int64_t second_of(ClockNs clock) { return (clock + kSecond - 1) / kSecond; }
+
+// Whether an SCTP packet can be of the finished association with these tags (RFC 9260 §8.5).
+bool sctp_fits(const std::array<ModelSide, 2>& side, const Packet& packet) {
+  const unsigned from = packet.direction;
+  if (packet.sctp.first_chunk == kSctpInit)
+    return side[from ^ 1].tag == packet.sctp.initiate_tag;
+  const std::uint32_t tag = packet.sctp.verification_tag;
+  return side[from].tag == 0 || side[from].tag == tag || side[from ^ 1].tag == tag;
+}
+
+void sctp_join(ModelSession& s, const Packet& packet) {
+  const unsigned from = packet.direction;
+  const std::uint8_t chunk = packet.sctp.first_chunk;
+  if (chunk == kSctpInit || chunk == kSctpInitAck)
+    s.side[from ^ 1].tag = packet.sctp.initiate_tag;
+  if (s.side[from].tag == 0) s.side[from].tag = packet.sctp.verification_tag;
+  if (lingers(s.phase)) return;
+  if (chunk != kSctpAbort && chunk != kSctpShutdownComplete) return;
+  s.phase = chunk == kSctpAbort ? Phase::reset : Phase::closed;
+  s.phase_clock = packet.clock;
+}
+
+void count(ModelSession& s, const Packet& packet) {
+  ++s.side[packet.direction].packets;
+  s.side[packet.direction].bytes += packet.wire_bytes;
+  s.last_clock = std::max(s.last_clock, packet.clock);
+  s.end = std::max(s.end, packet.timestamp);
+}
+
+}  // namespace
+
+void ModelLate::add(const Packet& packet) {
+  Counts& c = side[packet.direction];
+  ++c.packets;
+  c.bytes += packet.wire_bytes;
+  c.payload_bytes += packet.payload_bytes;
+  if (packet.key.protocol != kProtocolTcp) return;
+  const std::uint8_t flags = packet.tcp.flags;
+  const bool is_special = (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
+  if (flags & kTcpSyn) ++c.syn;
+  if (flags & kTcpFin) ++c.fin;
+  if (flags & kTcpRst) ++c.rst;
+  if (packet.payload_bytes != 0) ++c.data;
+  if (!is_special && (flags & kTcpAck) != 0 && packet.payload_bytes == 0) ++c.ack;
+}
+
+void ModelSession::write_history(unsigned of_side, char letter) {
+  const char code = static_cast<char>(of_side != 0 ? letter | 0x80 : letter);
+  if (history.size() < kHistoryMax && history.find(code) == std::string::npos) history += code;
+}
+
+Oracle::Oracle(const Settings& settings, const DecodeSettings& decode_settings,
+               const HashSeed& id_seed)
+    : settings_(settings), decode_settings_(decode_settings), id_seed_(id_seed) {}
+
+void Oracle::see(const Packet& packet) {
+  if (packet.verdict != Verdict::session) return;
+  now_ = std::max(now_, packet.clock);
+  carry_out(now_);
+  ++counts_.packets;
+  counts_.bytes += packet.wire_bytes;
+  if (packet.flags & kPacketIcmpError) {
+    join_icmp_error(packet);
+  } else {
+    join(packet);
+  }
+  for (const ModelSession& s : sessions_[packet.key.words()])
+    next_moment_ = std::min({next_moment_, deadline(s), s.save_due});
+}
+
+void Oracle::finish(Ending ending) {
+  carry_out(now_);
+  for (auto& [key, sessions] : sessions_)
+    for (ModelSession& s : sessions) end(s, lingers(s.phase) ? due_ending(s.phase) : ending, now_);
+  sessions_.clear();
+  for (auto& [key, graves] : graves_)
+    for (ModelGrave& grave : graves)
+      if (grave.collecting) write_late(grave);
+}
+
+// --- Due moments ------------------------------------------------------------------------------
+
+void Oracle::carry_out(ClockNs now) {
+  if (now < next_moment_) return;
+  next_moment_ = INT64_MAX;
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    carry_out(it->second, now);
+    it = it->second.empty() ? sessions_.erase(it) : std::next(it);
+  }
+  for (auto it = graves_.begin(); it != graves_.end();) {
+    carry_out(it->second, now);
+    it = it->second.empty() ? graves_.erase(it) : std::next(it);
+  }
+}
+
+void Oracle::carry_out(Sessions& sessions, ClockNs now) {
+  for (std::size_t i = 0; i < sessions.size();) {
+    const ClockNs due = deadline(sessions[i]);
+    if (due <= now) {
+      end(sessions[i], due_ending(sessions[i].phase), due);
+      sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    save_if_due(sessions[i], now);
+    next_moment_ = std::min({next_moment_, due, sessions[i].save_due});
+    ++i;
+  }
+}
+
+void Oracle::carry_out(Graves& graves, ClockNs now) {
+  for (ModelGrave& grave : graves) {
+    if (!grave.collecting) continue;
+    if (!is_due(*grave.collecting, now)) {
+      next_moment_ = std::min(next_moment_, grave.collecting->last_clock + settings_.lateTimeout);
+      continue;
+    }
+    if (is_finished(grave.ending)) grave.burial_second = second_of(grave.collecting->last_clock);
+    write_late(grave);
+  }
+  std::erase_if(graves, [&](const ModelGrave& g) { return !g.collecting && is_over(g, now); });
+}
+
+DurationNs Oracle::timeout(Phase phase) const {
+  switch (phase) {
+    case Phase::opening:
+      return settings_.tcpSynTimeout;
+    case Phase::established:
+      return settings_.tcpTimeout;
+    case Phase::half_closed:
+      return settings_.tcpHalfClosedTimeout;
+    case Phase::closed:
+      return settings_.tcpClosingTimeout;
+    case Phase::reset:
+      return settings_.tcpRstTimeout;
+    case Phase::udp:
+      return settings_.udpTimeout;
+    case Phase::icmp:
+      return settings_.icmpTimeout;
+    case Phase::sctp:
+      return settings_.sctpTimeout;
+    case Phase::esp:
+      return settings_.espTimeout;
+    case Phase::other:
+      return settings_.otherTimeout;
+  }
+  return 0;
+}
+
+DurationNs Oracle::save_timeout(const FlowKey& key) const {
+  return key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
+}
+
+ClockNs Oracle::deadline(const ModelSession& s) const {
+  const ClockNs idle = s.last_clock + timeout(s.phase);
+  if (!lingers(s.phase)) return idle;
+  return std::min(idle, s.phase_clock + std::max(timeout(s.phase), settings_.lingerCeiling));
+}
+
+void Oracle::save_if_due(ModelSession& s, ClockNs now) {
+  if (now < s.save_due) return;
+  const DurationNs interval = save_timeout(s.key);
+  if (s.last_clock >= s.save_due - interval) {  // else nothing came since the last
+    ++counts_.interim;
+    records_.push_back(
+        record_of(s, id_of(s), Action::session_interim, Reason::none, s.interims++));
+  }
+  while (s.save_due <= now) s.save_due += interval;
+}
+
+void Oracle::end(ModelSession& s, Ending ending, ClockNs when) {
+  save_if_due(s, when);
+  records_.push_back(
+      record_of(s, id_of(s), Action::session_end, reason_of_ending(ending), s.interims));
+  std::uint64_t* const ended[] = {&counts_.ended_closed,  &counts_.ended_reset,
+                                  &counts_.ended_idle,    &counts_.ended_attempt,
+                                  &counts_.ended_evicted, &counts_.ended_by_run,
+                                  &counts_.ended_by_run};
+  ++*ended[static_cast<std::size_t>(ending)];
+  const bool judged = s.key.protocol == kProtocolTcp || s.key.protocol == kProtocolSctp;
+  if (!judged || ending >= Ending::end_of_input) return;
+  ModelGrave grave;
+  static_cast<ModelIdentity&>(grave) = s;
+  grave.ending = ending;
+  grave.burial_second = second_of(when);
+  graves_[s.key.words()].push_back(grave);
+}
+
+// --- A packet and its session -----------------------------------------------------------------
+
+void Oracle::join(const Packet& packet) {
+  Sessions& sessions = sessions_[packet.key.words()];
+  if (sessions.empty()) return miss(packet);
+  const std::uint8_t protocol = packet.key.protocol;
+  if (protocol == kProtocolTcp) {
+    const std::size_t at = choose(sessions, packet);
+    if (promote(sessions, at, packet)) return update(sessions.back(), packet);
+    switch (tcp_fit(sessions[at], packet)) {
+      case Fit::member:
+        return update(sessions[at], packet);
+      case Fit::candidate:
+        note_candidate(sessions[at], packet);
+        count(sessions[at], packet);
+        ++sessions[at].side[packet.direction].syn;
+        return;
+      case Fit::stranger:
+        break;
+    }
+  } else if (protocol == kProtocolSctp) {
+    for (std::size_t i = sessions.size(); i-- > 0;)
+      if (!lingers(sessions[i].phase) || sctp_fits(sessions[i].side, packet))
+        return update(sessions[i], packet);
+  } else {
+    return update(sessions.back(), packet);
+  }
+  const Id128 old = id_of(sessions.back());
+  open(packet);
+  link_reuse(sessions, old);
+  update(sessions.back(), packet);
+}
+
+// Among several incarnations of the key, the one that the packet fits best: the newest in doubt.
+std::size_t Oracle::choose(Sessions& sessions, const Packet& packet) {
+  const std::size_t newest = sessions.size() - 1;
+  std::size_t best = newest;
+  std::optional<std::uint32_t> least;
+  for (std::size_t i = sessions.size(); i-- > 0;) {
+    const auto misfit = tcp_misfit(sessions[i], packet);
+    if (!misfit || (least && *misfit >= *least)) continue;
+    least = misfit;
+    best = i;
+  }
+  if (best != newest && tcp_fit(sessions[best], packet) != Fit::member) best = newest;
+  return best;
+}
+
+void Oracle::note_candidate(ModelSession& s, const Packet& packet) {
+  ++s.syn_candidates;
+  const bool again = s.candidate && s.candidate->syn.tcp.sequence == packet.tcp.sequence &&
+                     s.candidate->syn.direction == packet.direction;
+  if (!again) s.candidate = ModelCandidate{packet, 0, 0};
+  ++s.candidate->packets;
+  s.candidate->bytes += packet.wire_bytes;
+}
+
+// An answer that names the candidate's ISN, or data that follows it, makes it a session: the last
+// of `sessions`.
+bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
+  if (!sessions[at].candidate) return false;
+  const ModelCandidate c = *sessions[at].candidate;
+  const std::uint8_t flags = packet.tcp.flags;
+  const bool is_special = (flags & (kTcpSyn | kTcpRst)) != 0;
+  const bool answers = packet.direction != c.syn.direction && is_special && (flags & kTcpAck) &&
+                       packet.tcp.acknowledgment == c.syn.tcp.sequence + 1;
+  const bool follows = packet.direction == c.syn.direction && !is_special &&
+                       packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1;
+  if (!answers && !follows) return false;
+
+  ModelSession& old = sessions[at];
+  ModelSide& side = old.side[c.syn.direction];
+  side.packets -= c.packets;
+  side.bytes -= c.bytes;
+  side.syn -= c.packets;
+  old.syn_candidates -= c.packets;
+  old.candidate.reset();
+  const Id128 old_id = id_of(old);
+
+  Packet syn = c.syn;
+  syn.wire_bytes = c.bytes;
+  syn.payload_bytes = 0;  // Fast Open data of a candidate is not told
+  syn.tcp.flags = kTcpSyn;
+  syn.mac_offset = packet.mac_offset;  // the frame of the SYN is gone: addresses as this one has them
+  syn.data = packet.data;
+  open(syn);
+  link_reuse(sessions, old_id);
+  ModelSession& s = sessions.back();
+  if (syn.direction != packet.direction) std::swap(s.side[0].mac, s.side[1].mac);
+  s.vlan.assign(packet.vlan.begin(), packet.vlan.begin() + packet.vlan_count);
+  update(s, syn);
+  s.side[syn.direction].packets += c.packets - 1;
+  s.side[syn.direction].syn = c.packets;
+  return true;
+}
+
+void Oracle::update(ModelSession& s, const Packet& packet) {
+  count(s, packet);
+  if (packet.key.protocol == kProtocolTcp) {
+    const ModelEvents events = tcp_join(s, packet, settings_.reorderWindow);
+    if (events.is_late) s.late.add(packet);
+    counts_.late_lingering += events.is_late;
+    counts_.rst_off_window += events.rst_off_window;
+    counts_.rst_ignored += events.rst_ignored;
+    return;
+  }
+  s.side[packet.direction].payload_bytes += packet.payload_bytes;
+  if (packet.key.protocol == kProtocolSctp) sctp_join(s, packet);
+}
+
+void Oracle::join_icmp_error(Packet packet) {
+  Sessions& sessions = sessions_[packet.key.words()];
+  if (!sessions.empty()) {
+    ModelSession& s = sessions.back();
+    s.last_clock = std::max(s.last_clock, packet.clock);
+    s.end = std::max(s.end, packet.timestamp);
+    ++s.icmp_error_packets;
+    s.icmp_error_bytes += packet.wire_bytes;
+    return;
+  }
+  Judgement judgement = Judgement::late;
+  if (ModelGrave* grave = newest_grave(packet, false, judgement))
+    return join_grave(*grave, packet, false);
+  rekey_icmp_error(packet, decode_settings_);
+  packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
+  join(packet);
+  for (const ModelSession& s : sessions_[packet.key.words()])
+    next_moment_ = std::min({next_moment_, deadline(s), s.save_due});
+}
+
+// --- Opening ----------------------------------------------------------------------------------
+
+void Oracle::miss(const Packet& packet) {
+  const bool is_tcp = packet.key.protocol == kProtocolTcp;
+  Judgement judgement = Judgement::reuse;
+  ModelGrave* found = newest_grave(packet, true, judgement);
+  if (found != nullptr && judgement != Judgement::continues && judgement != Judgement::reuse)
+    return join_grave(*found, packet, judgement == Judgement::late_off_sequence);
+
+  std::optional<ModelGrave> grave;
+  if (found != nullptr) grave = *found;
+  ModelSession& s = open(packet);
+  if (grave) {
+    if (grave->start == s.start && grave->id_sequence == s.id_sequence)
+      s.ordinal = grave->ordinal + 1;
+    if (judgement == Judgement::continues) {
+      ++counts_.continued;
+      s.continues = id_of(*grave);
+      if (is_tcp) tcp_go_on(s, *grave);
+    } else {
+      ++counts_.reused;
+      s.reuse_of = id_of(*grave);
+    }
+  } else if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) {
+    ++counts_.lone_rst;
+  }
+  update(s, packet);
+}
+
+ModelSession& Oracle::open(const Packet& packet) {
+  Sessions& sessions = sessions_[packet.key.words()];
+  if (sessions.size() == kIncarnationsMax) {
+    ModelSession& oldest = sessions.front();
+    end(oldest, lingers(oldest.phase) ? due_ending(oldest.phase) : Ending::evicted, now_);
+    sessions.erase(sessions.begin());
+  }
+  const std::uint8_t protocol = packet.key.protocol;
+  ModelSession s;
+  s.key = packet.key;
+  s.start = s.end = packet.timestamp;
+  s.last_clock = s.phase_clock = packet.clock;
+  s.save_due = packet.clock + save_timeout(packet.key);
+  s.first_side = s.originator = packet.direction;
+  s.phase = first_phase(protocol);
+  s.vlan.assign(packet.vlan.begin(), packet.vlan.begin() + packet.vlan_count);
+  if (packet.mac_offset != Packet::kNoMac) {
+    const std::uint8_t* mac = packet.data + packet.mac_offset;
+    std::copy_n(mac, 6, s.side[packet.direction ^ 1].mac.begin());
+    std::copy_n(mac + 6, 6, s.side[packet.direction].mac.begin());
+  }
+  if (protocol == kProtocolTcp) {
+    s.id_sequence = packet.tcp.sequence;
+    tcp_begin(s, packet);
+  }
+  if (s.phase == Phase::icmp) {
+    s.icmp_type = packet.icmp.type;
+    s.icmp_code = packet.icmp.code;
+    s.icmp_id = packet.icmp.id;
+  }
+  if (!sessions.empty() && sessions.back().start == s.start &&
+      sessions.back().id_sequence == s.id_sequence)
+    s.ordinal = sessions.back().ordinal + 1;
+  ++counts_.opened;
+  sessions.push_back(s);
+  return sessions.back();
+}
+
+// The last of `sessions` reuses the tuple of `old`; the one before it learns who came after it.
+void Oracle::link_reuse(Sessions& sessions, const Id128& old) {
+  ++counts_.reused;
+  sessions.back().reuse_of = old;
+  if (sessions.size() > 1) sessions[sessions.size() - 2].reused_by = id_of(sessions.back());
+}
+
+// --- Graves -----------------------------------------------------------------------------------
+
+bool Oracle::is_over(const ModelGrave& grave, ClockNs now) const {
+  const DurationNs life =
+      is_finished(grave.ending) ? settings_.lateTimeout : settings_.continueTimeout;
+  return second_of(now) - grave.burial_second > life / kSecond;
+}
+
+bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
+  return second_of(now) - second_of(late.last_clock) > settings_.lateTimeout / kSecond;
+}
+
+// The newest grave of the packet's key that takes it as its own, or else the newest of all.
+ModelGrave* Oracle::newest_grave(const Packet& packet, bool judged, Judgement& judgement) {
+  const auto judge = [&](const ModelGrave& grave) {
+    if (!judged) return Judgement::late;
+    if (packet.key.protocol == kProtocolTcp) return tcp_judgement(grave, packet);
+    if (!sctp_fits(grave.side, packet)) return Judgement::reuse;
+    return is_finished(grave.ending) ? Judgement::late : Judgement::continues;
+  };
+  const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
+    return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
+  };
+  ModelGrave* newest = nullptr;
+  ModelGrave* owner = nullptr;
+  for (ModelGrave& grave : graves_[packet.key.words()]) {
+    if (!grave.collecting && is_over(grave, packet.clock)) continue;
+    if (newest == nullptr || is_newer(grave, *newest)) newest = &grave;
+    const Judgement j = judge(grave);
+    if (j == Judgement::reuse || (owner != nullptr && !is_newer(grave, *owner))) continue;
+    owner = &grave;
+    judgement = j;
+  }
+  return owner != nullptr ? owner : newest;
+}
+
+void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequence) {
+  ++counts_.late_buried;
+  if (!grave.collecting) {
+    grave.collecting.emplace();
+    grave.collecting->first = grave.collecting->last = packet.timestamp;
+  }
+  ModelLateRecord& late = *grave.collecting;
+  late.last_clock = packet.clock;
+  next_moment_ = std::min(next_moment_, late.last_clock + settings_.lateTimeout);
+  late.first = std::min(late.first, packet.timestamp);
+  late.last = std::max(late.last, packet.timestamp);
+  if (packet.flags & kPacketIcmpError) {
+    ++late.icmp_error_packets;
+    late.icmp_error_bytes += packet.wire_bytes;
+    return;
+  }
+  late.late.add(packet);
+  late.late.rst_off_sequence += off_sequence;
+}
+
+void Oracle::write_late(ModelGrave& grave) {
+  ++counts_.late_records;
+  records_.push_back(late_record_of(grave, id_of(grave)));
+  if (grave.late_records < 15) ++grave.late_records;  // four bits of the real grave
+  grave.collecting.reset();
+}
+
+Id128 Oracle::id_of(const ModelIdentity& s) const {
+  return make_session_id(s.key, s.start, s.id_sequence, s.ordinal, id_seed_);
+}
+
+}  // namespace linger::test
