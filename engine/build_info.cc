@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <pcap/pcap.h>
+
 #ifdef LINGER_HAS_HYPERSCAN
 #include <hs/hs.h>
 #endif

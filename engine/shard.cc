@@ -8,7 +8,7 @@
 namespace linger {
 namespace {
 
-// Sessions that one poll may end: more than a burst can open, so that the sweep catches up.
+// Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
 DecodeSettings decode_settings_of(const Settings& settings, const Seeds& seeds) {
@@ -36,7 +36,7 @@ Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
   bool busy = receive();
   busy |= take_over();
-  busy |= !table_.expire(clock_, kSweepSteps);
+  if (!waits_) busy |= !table_.expire(clock_, kSweepSteps);  // a quiet link expires on time too
   if (source_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
     finish();

@@ -8,7 +8,11 @@ namespace {
 constexpr int kIncarnationsMax = 4;  // of one key in the table at a time
 constexpr int kDueSteps = 4;
 constexpr int kEvictionSteps = 8;  // sessions looked at for one that may go
-constexpr int kSweepShare = 4;     // part of a sweep's steps that the graveyard may use
+// The sweep is driven by packets, not by polls, so that the state of a full table is a function of
+// the packets alone. It looks at more sessions than so many packets can open.
+constexpr std::uint32_t kSweepEvery = 64;
+constexpr int kSweepSteps = 256;
+constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard may use
 
 Phase phase_of_protocol(std::uint8_t protocol) noexcept {
   switch (protocol) {
@@ -154,6 +158,10 @@ void SessionTable::track(Burst& burst) noexcept {
     ++packets;
     bytes += packet.wire_bytes;
     track_one(packet, guess[i]);
+    if (++since_sweep_ == kSweepEvery) {
+      since_sweep_ = 0;
+      expire(packet.clock, kSweepSteps);
+    }
   }
   counters_.packets.add(packets);
   counters_.bytes.add(bytes);

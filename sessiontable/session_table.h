@@ -67,6 +67,7 @@ class SessionTable final : private LateSink {
   void track(Burst& burst) noexcept;
 
   // Ends what is due at `now`; at most `steps` sessions are looked at. True: nothing due is left.
+  // track() does this every 64 packets; a live shard does it when there are none, too.
   bool expire(ClockNs now, int steps) noexcept;
 
   // The end of the run: every session is handed out, as ending (end_of_input or shutdown) or as it
@@ -142,8 +143,9 @@ class SessionTable final : private LateSink {
   FreeList free_;
   ExtensionPool extensions_;
   Graveyard graveyard_;
-  std::vector<Wheel> wheels_;   // one for each Phase
-  std::size_t sweep_from_ = 0;  // the wheel that the next sweep begins with
+  std::vector<Wheel> wheels_;      // one for each Phase
+  std::uint32_t since_sweep_ = 0;  // packets
+  std::size_t sweep_from_ = 0;     // the wheel that the next sweep begins with
   bool started_ = false;
   ClockNs now_ = 0;  // of the latest packet or sweep
 };

@@ -31,8 +31,9 @@ std::uint32_t end_of(const Packet& packet) noexcept {
   return packet.tcp.sequence + length_of(packet);
 }
 
-// How far it reaches for the question whether it lies beyond its sender's FIN: one past its payload;
-// without payload one less than its number, as some stacks repeat a bare FIN or ACK one past their FIN.
+// How far it reaches for the question whether it lies beyond its sender's FIN: one past its
+// payload; without payload one less than its number, as some stacks repeat a bare FIN or ACK one
+// past their FIN.
 std::uint32_t reach_of(const Packet& packet) noexcept {
   return packet.payload_bytes != 0 ? end_of(packet) : packet.tcp.sequence - 1;
 }

@@ -118,15 +118,27 @@ void CaptureFileSource::sort_pending() {
 
 RxStatus CaptureFileSource::rx(Burst& burst) noexcept {
   burst.count = 0;
+  if (kept_buffer_ != nullptr) {  // the burst that held it is finished
+    kept_buffer_->users.fetch_sub(1, std::memory_order_release);
+    kept_buffer_ = nullptr;
+  }
+  if (has_held_) {
+    pool_.begin_burst();
+    burst.packets[burst.count++] = held_;
+    kept_buffer_ = held_.buffer;
+    has_held_ = false;
+  }
   const RxStatus status = fill(burst);
+  if (status == RxStatus::end) return status;
   stamp(burst);
-  return status;
+  return burst.count > 0 ? RxStatus::packets : RxStatus::idle;
 }
 
 RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
   for (int turn = 0; turn < kTurnsMax && burst.count < kBurstMax; ++turn) {
     if (burst.count == 0) pool_.begin_burst();
     if (!current_ && !choose_input()) {
+      is_at_end_ = true;
       return burst.count > 0 ? RxStatus::packets : RxStatus::end;
     }
     CaptureReader& reader = *current_->reader;
@@ -218,14 +230,19 @@ void CaptureFileSource::say_trouble(const std::string& path, const std::string& 
 }
 
 void CaptureFileSource::stamp(Burst& burst) noexcept {
-  std::uint64_t bytes = 0;
-  SourceClock clock = clock_;  // a local copy, which no store to a packet can alias
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    Packet& packet = burst.packets[i];
-    packet.clock = clock.stamp(packet.timestamp);
-    bytes += packet.wire_bytes;
+  const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_at_end_);
+  if (stamped < burst.count) {  // it waits for its successor
+    held_ = burst.packets[stamped];
+    has_held_ = true;
+    held_.buffer->users.fetch_add(1, std::memory_order_relaxed);
+    if (kept_buffer_ != nullptr && stamped == 0) {  // it has waited before
+      kept_buffer_->users.fetch_sub(1, std::memory_order_release);
+      kept_buffer_ = nullptr;
+    }
+    burst.count = stamped;
   }
-  clock_ = clock;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) bytes += burst.packets[i].wire_bytes;
   burst.clock = clock_.now();
   raise(packets_, burst.count);
   raise(bytes_, bytes);

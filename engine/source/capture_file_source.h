@@ -98,6 +98,10 @@ class CaptureFileSource final : public Source {
   BlockPool pool_;
   PacketFilter filter_;
   SourceClock clock_;
+  Packet held_;                          // steps in time: waits for the packet after it
+  bool has_held_ = false;                // and counts as a user of its block
+  PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
+  bool is_at_end_ = false;
   InputPointer current_;               // being read; null between two inputs
   std::vector<InputPointer> open_;     // a heap, the next one in front
   std::vector<InputPointer> pending_;  // sorted, the next one last

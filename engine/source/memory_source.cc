@@ -23,22 +23,28 @@ MemorySource::MemorySource(std::vector<MemoryPacket> packets, const MemoryOption
 
 RxStatus MemorySource::rx(Burst& burst) noexcept {
   burst.count = 0;
+  bool is_end = false;
   while (burst.count < kBurstMax) {
     if (next_ == packets_.size()) {
       next_ = 0;
       ++round_;
     }
-    if (packets_.empty() || round_ >= options_.rounds) break;
+    is_end = packets_.empty() || round_ >= options_.rounds;
+    if (is_end) break;
     const MemoryPacket& from = packets_[next_++];
     Packet& packet = burst.packets[burst.count++];
     packet.data = from.bytes.data();
     packet.buffer = nullptr;
     packet.timestamp = later(from.timestamp, options_.round_length, round_);
-    packet.clock = clock_.stamp(packet.timestamp);
     packet.captured_bytes = static_cast<std::uint32_t>(from.bytes.size());
     packet.wire_bytes = std::max(from.wire_bytes, packet.captured_bytes);
     packet.link_type = from.link_type;
     packet.interface_index = 0;
+  }
+  const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_end);
+  if (stamped < burst.count) {  // the last one comes again, with its successor
+    burst.count = stamped;
+    --next_;
   }
   burst.clock = clock_.now();
   return burst.count > 0 ? RxStatus::packets : RxStatus::end;

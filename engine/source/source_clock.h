@@ -2,14 +2,16 @@
 // value.
 //
 // A step of more than `jump` (1 h) in either direction counts only when the next packet confirms
-// it: until then the clock stands. A confirmed jump back never turns the clock back, it counts on
-// from where it stood. A confirmed jump forward moves the clock by at most 400 days, more than any
-// timeout; the clock ends at kClockMax. Owner: the source's thread. Cost: a few compares a packet.
+// it: it lies on the same side, and time went on from where the step led. So a packet that steps is
+// stamped when its successor is known (stamp_burst). A confirmed jump back never turns the clock
+// back, it counts on from where it stood; one forward moves it by at most 400 days, more than any
+// timeout. The clock ends at kClockMax. Owner: the source's thread. Cost: a few compares a packet.
 #pragma once
 
 #include <algorithm>
 
 #include "engine/base/time.h"
+#include "engine/packet/packet.h"
 
 namespace linger {
 
@@ -22,29 +24,56 @@ class SourceClock {
 
   ClockNs now() const noexcept { return now_; }
 
-  ClockNs stamp(Timestamp timestamp) noexcept {
-    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond.
-    // No branch on whether a packet is later than the one before: on a fast link that is random.
-    const DurationNs step = timestamp.value - reference_.value;
-    const bool is_plain = (timestamp.value | reference_.value) < kTimestampFineMax;
-    if (!is_plain || step > jump_ || step < -jump_) [[unlikely]]
-      return stamp_rare(timestamp);
-    const DurationNs forward = std::max<DurationNs>(step, 0);
+  // Stamps the packets in order and returns how many; one fewer than `count` when the last one
+  // steps and its successor is not known yet. `is_end`: there is none.
+  std::uint32_t stamp_burst(Packet* packets, std::uint32_t count, bool is_end) noexcept {
+    SourceClock clock = *this;  // a local copy, which no store to a packet can alias
+    std::uint32_t i = 0;
+    for (; i < count; ++i) {
+      const bool is_last = i + 1 == count;
+      if (is_last && !is_end && clock.is_jump(packets[i].timestamp)) [[unlikely]]
+        break;
+      packets[i].clock =
+          clock.stamp(packets[i].timestamp, is_last ? nullptr : &packets[i + 1].timestamp);
+    }
+    *this = clock;
+    return i;
+  }
+
+  // `next`: of the packet read after this one; null: there is none.
+  ClockNs stamp(Timestamp timestamp, const Timestamp* next) noexcept {
+    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond. No
+    // branch on what is as good as random on a fast link: whether a packet is later than the one
+    // before.
+    if (is_unusual(timestamp)) [[unlikely]]
+      return stamp_rare(timestamp, next);
+    const DurationNs forward = std::max<DurationNs>(timestamp.value - reference_.value, 0);
     reference_.value += forward;
     now_ = std::min(now_ + forward, kClockMax);
-    is_pending_ = false;
     return now_;
   }
 
  private:
   static constexpr DurationNs kForwardMax = 400 * kDay;
 
-  [[gnu::cold]] ClockNs stamp_rare(Timestamp timestamp) noexcept {
+  bool is_unusual(Timestamp timestamp) const noexcept {
+    const DurationNs step = timestamp.value - reference_.value;
+    const bool is_plain = (timestamp.value | reference_.value) < kTimestampFineMax;
+    return !is_plain || step > jump_ || step < -jump_;
+  }
+  bool is_jump(Timestamp timestamp) const noexcept {
+    if (!is_unusual(timestamp) || !is_started_) return false;
+    const DurationNs step = duration_between(reference_, timestamp);
+    return step > jump_ || step < -jump_;
+  }
+
+  [[gnu::cold]] ClockNs stamp_rare(Timestamp timestamp, const Timestamp* next) noexcept {
     if (!is_started_) return start(timestamp);
     const DurationNs step = duration_between(reference_, timestamp);
-    if (step > jump_ || step < -jump_) return jumped(timestamp);
-    is_pending_ = false;
-    if (step > 0) advance(timestamp, step);
+    const bool is_step = step > jump_ || step < -jump_;
+    if (is_step && !confirms(timestamp, next)) return now_;
+    if (is_step) reference_ = timestamp;
+    if (step > 0) advance(timestamp, std::min(step, kForwardMax));
     return now_;
   }
 
@@ -60,33 +89,19 @@ class SourceClock {
     now_ = step < kClockMax - now_ ? now_ + step : kClockMax;
   }
 
-  // The next packet confirms a jump when it lies on the same side and time went on from where the
-  // jump led. When it is itself a jump from there (a link that is quiet for hours), it waits for
-  // its own confirmation.
-  ClockNs jumped(Timestamp timestamp) noexcept {
-    const DurationNs from_pending = duration_between(pending_at_, timestamp);
-    const bool is_same_side = (pending_at_ > reference_) == (timestamp > reference_);
-    if (is_pending_ && is_same_side && from_pending >= -jump_) {
-      const DurationNs step = duration_between(reference_, pending_at_);
-      reference_ = pending_at_;
-      if (step > 0) advance(pending_at_, step < kForwardMax ? step : kForwardMax);
-      if (from_pending <= jump_) {
-        is_pending_ = false;
-        if (from_pending > 0) advance(timestamp, from_pending);
-        return now_;
-      }
-    }
-    is_pending_ = true;
-    pending_at_ = timestamp;
-    return now_;
+  // On a link that is quiet for hours each packet steps away from the one before.
+  bool confirms(Timestamp stepped, const Timestamp* next) const noexcept {
+    if (next == nullptr) return false;
+    const bool is_same_side = (stepped > reference_) == (*next > reference_);
+    const DurationNs from_reference = duration_between(reference_, *next);
+    return is_same_side && (from_reference > jump_ || from_reference < -jump_) &&
+           duration_between(stepped, *next) >= -jump_;
   }
 
   DurationNs jump_;
   ClockNs now_ = 0;
   Timestamp reference_{INT64_MAX};  // the timestamp that now_ stands for
-  Timestamp pending_at_;            // where an unconfirmed jump went
   bool is_started_ = false;
-  bool is_pending_ = false;
 };
 
 }  // namespace linger

@@ -1,0 +1,7 @@
+#include "pcaps/catalogue.h"
+
+namespace linger::test {
+
+void add_tcp_captures(Catalogue&) {}
+
+}  // namespace linger::test

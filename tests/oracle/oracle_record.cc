@@ -1,0 +1,159 @@
+// Records of the oracle's sessions, in the words of DESIGN §7.
+#include <algorithm>
+
+#include "tests/oracle/model.h"
+
+namespace linger::test {
+namespace {
+
+// Zeek's conn_state, from what its own documentation says of each value.
+ConnState state_of(const ModelSession& s) {
+  const ModelSide& source = s.side[s.originator];
+  const ModelSide& destination = s.side[s.originator ^ 1];
+  const bool asked = source.syn != 0;
+  const bool answered = destination.syn_ack != 0 || destination.syn != 0;
+  if (s.reset_by == s.originator) {
+    if (!asked) return ConnState::oth;
+    return answered ? ConnState::rsto : ConnState::rstos0;
+  }
+  if (s.reset_by) {
+    if (asked) return answered ? ConnState::rstr : ConnState::rej;
+    return answered ? ConnState::rstrh : ConnState::oth;
+  }
+  if (!asked) {
+    const bool half = answered && destination.has_fin && !source.has_fin;
+    return half ? ConnState::shr : ConnState::oth;
+  }
+  if (source.has_fin && destination.has_fin) return ConnState::sf;
+  if (source.has_fin) return answered ? ConnState::s2 : ConnState::sh;
+  if (destination.has_fin) return ConnState::s3;
+  return answered ? ConnState::s1 : ConnState::s0;
+}
+
+std::uint64_t payload_of(const ModelSide& side) {
+  if (!side.is_known) return 0;
+  const std::int64_t payload =
+      side.length - side.has_fin - static_cast<std::int64_t>(side.gap_bytes);
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(payload, 0));
+}
+
+void fill_key(Record& r, const ModelIdentity& s) {
+  r.protocol = s.key.protocol;
+  r.ip_version = s.key.ip_version;
+  for (unsigned side = 0; side < 2; ++side) {
+    const unsigned to = side ^ s.originator;
+    r.address[to] = s.key.address[side];
+    if (r.has_ports()) r.port[to] = s.key.port[side];
+  }
+}
+
+void fill_late(Record& r, const ModelLate& late, unsigned originator) {
+  for (unsigned side = 0; side < 2; ++side) {
+    const unsigned to = side ^ originator;
+    const ModelLate::Counts& c = late.side[side];
+    r.late_packets[to] = c.packets;
+    r.late_syn[to] = c.syn;
+    r.late_fin[to] = c.fin;
+    r.late_rst[to] = c.rst;
+    r.late_ack[to] = c.ack;
+    r.late_data[to] = c.data;
+  }
+  r.late_rst_off_sequence = late.rst_off_sequence;
+}
+
+void fill_side(Record& r, const ModelSide& side, unsigned to) {
+  r.packets[to] = side.packets;
+  r.bytes[to] = side.bytes;
+  r.mac[to] = side.mac;
+  r.payload_bytes[to] = r.is_tcp() ? payload_of(side) : side.payload_bytes;
+  r.syn += side.syn;
+  r.syn_ack += side.syn_ack;
+  r.fin += side.fin;
+  r.rst += side.rst;
+  r.mss[to] = side.mss;
+  r.window_scale[to] = side.scale.value_or(0);
+  r.retransmitted_packets[to] = side.retransmitted_packets;
+  r.retransmitted_bytes[to] = side.retransmitted_bytes;
+  r.out_of_order_packets[to] = side.out_of_order_packets;
+  r.gap_bytes[to] = side.gap_bytes;
+  r.zero_windows[to] = side.zero_windows;
+  r.keep_alives[to] = side.keep_alives;
+  r.verification_tag[to] = side.tag;
+}
+
+}  // namespace
+
+Reason reason_of_ending(Ending ending) {
+  constexpr Reason kReasons[] = {Reason::closed,  Reason::reset,        Reason::idle,    Reason::attempt,
+                                 Reason::evicted, Reason::end_of_input, Reason::shutdown};
+  return kReasons[static_cast<std::size_t>(ending)];
+}
+
+Record record_of(const ModelSession& s, const Id128& id, Action action, Reason reason,
+                 std::uint32_t sequence) {
+  Record r;
+  r.id = id;
+  r.action = action;
+  r.reason = reason;
+  r.sequence = sequence;
+  r.start = s.start;
+  r.end = s.end;
+  fill_key(r, s);
+  for (unsigned side = 0; side < 2; ++side) fill_side(r, s.side[side], side ^ s.originator);
+  if (!s.vlan.empty()) r.vlan_id = s.vlan[0];
+  if (s.vlan.size() > 1) r.inner_vlan_id = s.vlan[1];
+  fill_late(r, s.late, s.originator);
+  r.rst_ignored = s.rst_ignored;
+  r.rst_off_window = s.rst_off_window;
+  r.syn_candidates = s.syn_candidates;
+  r.icmp_error_packets = s.icmp_error_packets;
+  r.icmp_error_bytes = s.icmp_error_bytes;
+  r.reuse_of = s.reuse_of;
+  r.continues = s.continues;
+  r.reused_by = s.reused_by;
+  if (r.is_icmp()) {
+    r.icmp_type = static_cast<std::uint8_t>(s.icmp_type);
+    r.icmp_code = static_cast<std::uint8_t>(s.icmp_code);
+    r.icmp_id = static_cast<std::uint16_t>(s.icmp_id);
+  }
+  if (!r.is_tcp()) return r;
+  r.state = state_of(s);
+  if (s.is_flipped) r.history.append('^');
+  for (const char code : s.history) {
+    const bool by_source = ((code & 0x80) != 0 ? 1u : 0u) == s.originator;
+    const char letter = static_cast<char>(code & 0x7f);
+    r.history.append(by_source ? letter : static_cast<char>(letter + ('a' - 'A')));
+  }
+  r.mid_stream = !s.side[0].has_isn && !s.side[1].has_isn;
+  r.rtt_syn_ack_ns = s.rtt_syn_ack_ns;
+  r.rtt_ack_ns = s.rtt_ack_ns;
+  return r;
+}
+
+Record late_record_of(const ModelGrave& grave, const Id128& id) {
+  const ModelLateRecord& late = *grave.collecting;
+  Record r;
+  r.id = id;
+  r.action = Action::session_late;
+  r.reason = reason_of_ending(grave.ending);
+  r.sequence = grave.late_records;
+  r.start = late.first;
+  r.end = late.last;
+  fill_key(r, grave);
+  fill_late(r, late.late, grave.originator);
+  for (unsigned side = 0; side < 2; ++side) {
+    const ModelLate::Counts& c = late.late.side[side];
+    const unsigned to = side ^ grave.originator;
+    r.packets[to] = c.packets;
+    r.bytes[to] = c.bytes;
+    if (!r.is_tcp()) r.payload_bytes[to] = c.payload_bytes;
+    r.syn += c.syn;
+    r.fin += c.fin;
+    r.rst += c.rst;
+  }
+  r.icmp_error_packets = late.icmp_error_packets;
+  r.icmp_error_bytes = late.icmp_error_bytes;
+  return r;
+}
+
+}  // namespace linger::test

@@ -1,0 +1,446 @@
+// TCP for the oracle: DESIGN §4 read aloud. Numbers compare on the circle of 2^32.
+#include <algorithm>
+
+#include "tests/oracle/model.h"
+
+namespace linger::test {
+namespace {
+
+// Facts shared with sessiontable/tcp.cc.
+constexpr std::uint32_t kSlack = 1 << 16;        // an unscaled window
+constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
+constexpr std::uint32_t kReorderedAck = 1 << 16;
+constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is
+constexpr std::size_t kGapsKept = 5;          // of both sides
+constexpr unsigned kScaleMax = 14;
+
+std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b); }
+
+bool within(std::uint32_t v, std::uint32_t low, std::uint32_t high) {
+  return v - low <= high - low;
+}
+
+bool has(const Packet& packet, std::uint8_t flag) { return (packet.tcp.flags & flag) != 0; }
+bool is_syn(const Packet& packet) {
+  return has(packet, kTcpSyn) && !has(packet, kTcpAck) && !has(packet, kTcpRst);
+}
+bool is_syn_ack(const Packet& packet) {
+  return has(packet, kTcpSyn) && has(packet, kTcpAck) && !has(packet, kTcpRst);
+}
+std::uint32_t numbers_of(const Packet& packet) {
+  return packet.payload_bytes + has(packet, kTcpSyn) + has(packet, kTcpFin);
+}
+std::uint32_t end_of(const Packet& packet) { return packet.tcp.sequence + numbers_of(packet); }
+
+// Beyond its sender's FIN lies payload that reaches there; a bare segment may stand one past it.
+std::uint32_t reach_of(const Packet& packet) {
+  return packet.payload_bytes != 0 ? end_of(packet) : packet.tcp.sequence - 1;
+}
+
+std::uint32_t window_of(const ModelSide& side) {
+  const unsigned unknown = side.has_isn ? 0 : kScaleMax;
+  return std::uint32_t{side.window} << std::min<unsigned>(side.scale.value_or(unknown), kScaleMax);
+}
+
+Phase open_phase(const ModelSession& s) {
+  const int fins = s.side[0].has_fin + s.side[1].has_fin;
+  return fins == 2 ? Phase::closed : fins == 1 ? Phase::half_closed : Phase::established;
+}
+
+void enter(ModelSession& s, Phase phase, ClockNs clock) {
+  if (lingers(phase) && !lingers(s.phase)) s.phase_clock = clock;
+  s.phase = phase;
+}
+
+// --- Which incarnation ------------------------------------------------------------------------
+
+Fit syn_fit(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  const std::uint32_t first = packet.tcp.sequence + 1;
+  const auto member_if = [&](bool fits) {
+    return fits ? Fit::member : lingers(s.phase) ? Fit::stranger : Fit::candidate;
+  };
+  if (from.is_known) return member_if(from.first == first);
+  if (!peer.is_known) return member_if(false);
+  if (peer.has_acknowledged)
+    return member_if(within(peer.acknowledged, first, first + kReorderedAck));
+  return member_if(s.phase == Phase::opening);
+}
+
+Fit syn_ack_fit(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  const std::uint32_t ack = packet.tcp.acknowledgment;
+  bool fits = from.is_known && from.first == packet.tcp.sequence + 1;
+  if (peer.has_isn) {
+    fits |= ack == peer.first || s.phase == Phase::opening;
+  } else if (peer.is_known && !from.is_known) {
+    fits |= within(ack, peer.first - kSlack, peer.end());
+  }
+  return fits ? Fit::member : Fit::stranger;
+}
+
+Fit lingering_fit(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  if (!from.is_known) {
+    const bool fits = !has(packet, kTcpAck) || !peer.is_known ||
+                      within(packet.tcp.acknowledgment, peer.first - kSlack,
+                             peer.end() + kInFlightMax);
+    return fits ? Fit::member : Fit::stranger;
+  }
+  std::uint32_t last = from.end();
+  if (!from.has_fin)
+    last += std::max(kInFlightMax, peer.has_acknowledged ? window_of(peer) : 0);
+  const std::uint32_t first = from.first - (from.has_isn ? 1 : kSlack);
+  const bool fits = within(packet.tcp.sequence, first, last + 1) &&
+                    within(reach_of(packet), first - 1, last);
+  return fits ? Fit::member : Fit::stranger;
+}
+
+std::uint32_t distance(std::uint32_t v, std::uint32_t low, std::uint32_t high) {
+  return within(v, low, high) ? 0 : std::min(low - v, v - high);
+}
+
+// --- RST --------------------------------------------------------------------------------------
+
+bool rst_fits(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  const TcpHeader& tcp = packet.tcp;
+  const bool in_syn_sent = s.phase == Phase::opening && peer.has_isn && !peer.has_acknowledged;
+  if (in_syn_sent && !from.is_known)
+    return has(packet, kTcpAck) && within(tcp.acknowledgment, peer.first, peer.end());
+  if (tcp.sequence == 0 && has(packet, kTcpAck) && peer.is_known &&
+      tcp.acknowledgment == peer.end())
+    return true;
+  if (!peer.has_acknowledged) return true;
+  std::uint32_t high = peer.acknowledged + window_of(peer);
+  if (from.is_known && ahead_of(from.end(), high) > 0) high = from.end();
+  return within(tcp.sequence, peer.acknowledged, high);
+}
+
+void join_rst(ModelSession& s, const Packet& packet, ModelEvents& events) {
+  ++s.side[packet.direction].rst;
+  s.write_history(packet.direction, 'R');
+  if (lingers(s.phase)) return;
+  if (!rst_fits(s, packet)) {
+    ++s.rst_off_window;
+    events.rst_off_window = true;
+    return;
+  }
+  s.reset_by = packet.direction;
+  enter(s, Phase::reset, packet.clock);
+}
+
+// After a RST: its receiver sends new payload, and its sender acknowledges that: it was not taken.
+void watch_reset(ModelSession& s, const Packet& packet, std::uint32_t end_before,
+                 ModelEvents& events) {
+  if (packet.direction != *s.reset_by) {
+    if (packet.payload_bytes != 0 && ahead_of(end_of(packet), end_before) > 0 && !s.challenged_end)
+      s.challenged_end = end_before;
+    return;
+  }
+  if (!s.challenged_end || !has(packet, kTcpAck)) return;
+  if (ahead_of(packet.tcp.acknowledgment, *s.challenged_end) <= 0) return;
+  s.challenged_end.reset();
+  s.reset_by.reset();
+  ++s.rst_ignored;
+  events.rst_ignored = true;
+  enter(s, open_phase(s), packet.clock);
+}
+
+// --- Sequence space ---------------------------------------------------------------------------
+
+void add_gap(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
+  s.side[side].gap_bytes += end - begin;
+  s.write_history(side, 'G');
+  if (s.gaps.size() == kGapsKept) s.gaps.erase(s.gaps.begin());  // stays a loss
+  s.gaps.push_back({side, begin, end});
+}
+
+// Bytes of [begin, end) that were missing until now.
+std::uint32_t fill_gaps(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
+  std::uint32_t filled = 0;
+  for (std::size_t i = 0; i < s.gaps.size();) {
+    const ModelGap gap = s.gaps[i];
+    const std::uint32_t low = ahead_of(begin, gap.begin) > 0 ? begin : gap.begin;
+    const std::uint32_t high = ahead_of(end, gap.end) < 0 ? end : gap.end;
+    if (gap.side != side || ahead_of(high, low) <= 0) {
+      ++i;
+      continue;
+    }
+    filled += high - low;
+    const ModelGap before{side, gap.begin, low};
+    const ModelGap after{side, high, gap.end};
+    const bool has_before = low != gap.begin;
+    const bool has_after = high != gap.end;
+    if (!has_before && !has_after) {
+      s.gaps.erase(s.gaps.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    s.gaps[i] = has_before ? before : after;
+    if (has_before && has_after) {
+      if (s.gaps.size() < kGapsKept) {
+        s.gaps.push_back(after);
+      } else if (after.end - after.begin >= before.end - before.begin) {
+        s.gaps[i] = after;  // one of them stays a loss: the shorter
+      }
+    }
+    ++i;
+  }
+  std::uint64_t& missing = s.side[side].gap_bytes;
+  missing -= std::min<std::uint64_t>(filled, missing);
+  return filled;
+}
+
+// Payload [begin, end), none of it beyond what the side has sent so far.
+void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
+  ModelSide& from = s.side[side];
+  std::uint32_t fresh = fill_gaps(s, side, begin, end);
+  const std::uint32_t first = from.first;
+  if (ahead_of(begin, first) < 0 && !from.has_isn && first - begin < kSlack) {
+    const std::uint32_t last = ahead_of(end, first) < 0 ? end : first;
+    fresh += last - begin;
+    from.first = begin;
+    from.length += first - begin;
+    if (last != first) add_gap(s, side, last, first);
+  }
+  if (fresh != 0) {
+    ++from.out_of_order_packets;
+  } else {
+    ++from.retransmitted_packets;
+    s.write_history(side, 'T');
+  }
+  from.retransmitted_bytes += end - begin - fresh;
+}
+
+void join_numbers(ModelSession& s, const Packet& packet) {
+  const unsigned side = packet.direction;
+  ModelSide& from = s.side[side];
+  const std::uint32_t numbers = numbers_of(packet);
+  const std::uint32_t high = from.end();
+  const std::int32_t ahead = ahead_of(packet.tcp.sequence, high);
+  const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
+  if (numbers <= 1 && ahead == -1 && is_plain && !from.has_fin) {
+    ++from.keep_alives;
+    return;
+  }
+  if (numbers == 0) return;
+  if (ahead > 0) {
+    if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;
+    add_gap(s, side, high, packet.tcp.sequence);
+    from.length += std::int64_t{ahead} + numbers;
+    return;
+  }
+  const std::uint32_t begin = packet.tcp.sequence + has(packet, kTcpSyn);
+  const std::uint32_t end = begin + packet.payload_bytes;
+  const std::uint32_t old_end = ahead_of(end, high) < 0 ? end : high;
+  const std::int32_t beyond = ahead_of(end_of(packet), high);
+  if (packet.payload_bytes != 0 && ahead_of(old_end, begin) > 0)
+    join_old_payload(s, side, begin, old_end);
+  if (beyond > 0) from.length += beyond;
+}
+
+// The side's first segment, or a SYN that tells where it began.
+void join_first(ModelSession& s, const Packet& packet) {
+  ModelSide& from = s.side[packet.direction];
+  const bool syn = has(packet, kTcpSyn);
+  const bool is_other_cookie = is_syn_ack(packet) && s.phase == Phase::opening &&
+                               from.first != packet.tcp.sequence + 1;
+  if (!from.is_known || is_other_cookie) {
+    from.is_known = true;
+    from.first = packet.tcp.sequence + syn;
+    from.length = -std::int64_t{syn};
+  }
+  from.has_isn |= syn;
+}
+
+std::uint32_t capped(DurationNs duration) {
+  return static_cast<std::uint32_t>(std::clamp<DurationNs>(duration, 0, UINT32_MAX));
+}
+
+void join_syn(ModelSession& s, const Packet& packet) {
+  const unsigned side = packet.direction;
+  ModelSide& from = s.side[side];
+  const ModelSide& peer = s.side[side ^ 1];
+  const TcpHeader& tcp = packet.tcp;
+  const bool is_answer = has(packet, kTcpAck);
+  ++(is_answer ? from.syn_ack : from.syn);
+  s.write_history(side, is_answer ? 'H' : 'S');
+  if (tcp.options & kTcpOptionMss) from.mss = tcp.mss;
+  from.scale.reset();
+  if (tcp.options & kTcpOptionWindowScale) from.scale = tcp.window_scale;
+  if (!is_answer) {
+    if (!peer.has_isn || peer.syn_ack != 0) s.originator = side;
+  } else if (peer.syn == 1 && from.syn_ack == 1 && s.first_side != side) {
+    s.rtt_syn_ack_ns = capped(duration_between(s.start, packet.timestamp));
+  }
+}
+
+void join_acknowledgment(ModelSession& s, const Packet& packet) {
+  ModelSide& from = s.side[packet.direction];
+  if (!has(packet, kTcpAck)) return;
+  if (!from.has_acknowledged || ahead_of(packet.tcp.acknowledgment, from.acknowledged) >= 0) {
+    from.has_acknowledged = true;
+    from.acknowledged = packet.tcp.acknowledgment;
+    from.window = packet.tcp.window;
+  }
+  const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
+  if (packet.tcp.window == 0 && is_plain) {
+    s.write_history(packet.direction, 'W');
+    ++from.zero_windows;
+  }
+}
+
+void join_phase(ModelSession& s, const Packet& packet) {
+  ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  if (has(packet, kTcpFin)) {
+    ++from.fin;
+    s.write_history(packet.direction, 'F');
+    from.has_fin = true;
+    if (!lingers(s.phase))
+      enter(s, peer.packets == 0 ? Phase::closed : open_phase(s), packet.clock);
+    return;
+  }
+  if (s.phase == Phase::closed && !from.has_fin && from.packets == 1) {
+    s.phase = Phase::half_closed;  // a one-way close that was not one-way
+    s.phase_clock = packet.clock;
+    return;
+  }
+  if (s.phase != Phase::opening || has(packet, kTcpSyn)) return;
+  const bool is_challenge = !from.has_isn && packet.payload_bytes == 0 && peer.syn_ack == 0;
+  if (is_challenge) return;
+  if (s.rtt_syn_ack_ns != 0 && s.rtt_syn_ack_ns != UINT32_MAX && from.syn != 0)
+    s.rtt_ack_ns = capped(duration_between(s.start, packet.timestamp) - s.rtt_syn_ack_ns);
+  enter(s, Phase::established, packet.clock);
+}
+
+}  // namespace
+
+Fit tcp_fit(const ModelSession& s, const Packet& packet) {
+  if (has(packet, kTcpRst)) return Fit::member;
+  if (is_syn(packet)) return syn_fit(s, packet);
+  if (is_syn_ack(packet)) return syn_ack_fit(s, packet);
+  return lingers(s.phase) ? lingering_fit(s, packet) : Fit::member;
+}
+
+// How far off the segment lies; none: it cannot be told.
+std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  const TcpHeader& tcp = packet.tcp;
+  const bool by_ack = has(packet, kTcpAck) && peer.is_known;
+  const auto ack_misfit = [&] { return distance(tcp.acknowledgment, peer.first, peer.end()); };
+  if (has(packet, kTcpRst) && tcp.sequence == 0 && by_ack) return ack_misfit();
+  if (is_syn(packet)) {
+    if (from.has_isn && from.first == tcp.sequence + 1) return 0;
+    return std::nullopt;
+  }
+  if (is_syn_ack(packet) && by_ack) return ack_misfit();
+  if (from.is_known) return distance(tcp.sequence, from.first - 1, from.end());
+  if (by_ack) return ack_misfit();
+  return std::nullopt;
+}
+
+void tcp_begin(ModelSession& s, const Packet& packet) {
+  s.is_flipped = is_syn_ack(packet);
+  s.originator = s.is_flipped ? packet.direction ^ 1u : packet.direction;
+  const bool opens = has(packet, kTcpSyn) && !has(packet, kTcpRst);
+  s.phase = opens ? Phase::opening : Phase::established;
+}
+
+// Sides and sequence space of the session that was cut.
+void tcp_go_on(ModelSession& s, const ModelGrave& grave) {
+  s.originator = grave.originator;
+  s.is_flipped = false;
+  for (unsigned side = 0; side < 2; ++side) {
+    if (!grave.side[side].is_known) continue;
+    s.side[side].is_known = true;
+    s.side[side].first = grave.side[side].end();
+    s.side[side].length = 0;
+    s.side[side].has_fin = grave.side[side].has_fin;
+  }
+}
+
+ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window) {
+  const unsigned side = packet.direction;
+  ModelSide& from = s.side[side];
+  const ModelSide& peer = s.side[side ^ 1];
+  ModelEvents events;
+  const bool was_lingering = lingers(s.phase);
+  if (has(packet, kTcpRst)) {
+    join_rst(s, packet, events);
+    events.is_late = was_lingering;
+    return events;
+  }
+  const std::uint64_t missing_before = from.gap_bytes;
+  const std::uint32_t acknowledged_before = from.acknowledged;
+  if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
+  const std::uint32_t end_before = from.end();
+  if (has(packet, kTcpSyn)) join_syn(s, packet);
+  join_numbers(s, packet);
+  join_acknowledgment(s, packet);
+  const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
+  if (packet.payload_bytes != 0) {
+    s.write_history(side, 'D');
+  } else if (is_bare_ack) {
+    s.write_history(side, 'A');
+  }
+  join_phase(s, packet);
+  if (!was_lingering || !lingers(s.phase)) return events;
+
+  // The ACK of the last FIN, and data that a FIN overtook, still belong to the close.
+  const bool acks_fin = numbers_of(packet) == 0 && has(packet, kTcpAck) && peer.has_fin &&
+                        packet.tcp.acknowledgment == peer.end() &&
+                        acknowledged_before != packet.tcp.acknowledgment;
+  const bool was_overtaken = packet.payload_bytes != 0 &&
+                             packet.clock - s.phase_clock <= reorder_window &&
+                             from.gap_bytes < missing_before;
+  events.is_late = s.phase != Phase::closed || (!acks_fin && !was_overtaken);
+  if (s.phase == Phase::reset && s.reset_by) watch_reset(s, packet, end_before, events);
+  return events;
+}
+
+Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
+  const unsigned side = packet.direction;
+  const ModelSide& from = grave.side[side];
+  const TcpHeader& tcp = packet.tcp;
+  const bool by_sequence = side == grave.first_side;
+  if (is_syn(packet))
+    return by_sequence && tcp.sequence == grave.id_sequence ? Judgement::late : Judgement::reuse;
+
+  // In the numbers of the side that sent the first packet, whose first number the grave kept.
+  const ModelSide& opener = grave.side[grave.first_side];
+  const std::uint32_t number = by_sequence ? tcp.sequence : tcp.acknowledgment;
+  const bool testable = (by_sequence || has(packet, kTcpAck)) && opener.is_known;
+  const bool in_space =
+      !testable || within(number, grave.id_sequence - kSlack,
+                          opener.end() + (opener.has_fin ? 1 : kInFlightMax));
+  if (has(packet, kTcpRst)) {
+    const bool answers = tcp.sequence == 0 && has(packet, kTcpAck);
+    const bool fits = from.is_known && !answers
+                          ? within(tcp.sequence, from.end() - kSlack, from.end() + kSlack)
+                          : in_space;
+    return fits ? Judgement::late : Judgement::late_off_sequence;
+  }
+  const bool finished = is_finished(grave.ending);
+  if (is_syn_ack(packet)) {
+    const bool same = by_sequence ? tcp.sequence == grave.id_sequence
+                                  : tcp.acknowledgment == grave.id_sequence + 1;
+    if (!same) return Judgement::reuse;
+    return finished || from.is_known ? Judgement::late : Judgement::continues;
+  }
+  if (finished) {
+    const std::uint32_t last = from.end() + (from.has_fin ? 0 : kInFlightMax);
+    const bool is_old = !from.is_known || ahead_of(reach_of(packet), last) <= 0;
+    return is_old && in_space ? Judgement::late : Judgement::reuse;
+  }
+  const bool is_new = packet.payload_bytes != 0 &&
+                      (!from.is_known || ahead_of(end_of(packet), from.end()) > 0);
+  return is_new ? Judgement::continues : Judgement::late;
+}
+
+}  // namespace linger::test
