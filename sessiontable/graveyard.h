@@ -60,6 +60,16 @@ struct LateBlock {
 };
 static_assert(sizeof(LateBlock) <= 256);
 
+// What a packet is to a buried session of its key; of several graves the first in this order wins,
+// then the newest.
+enum class GraveVerdict : std::uint8_t {
+  late,               // belongs to it
+  continues,          // goes on with it, as a session of its own: as good as `late`
+  late_off_sequence,  // a RST that belongs to it, though its numbers do not fit
+  reuse,              // another session that uses its tuple again
+  stranger,           // nothing
+};
+
 class LateSink {
  public:
   virtual void on_late(const LateBlock& block) noexcept = 0;
@@ -83,16 +93,17 @@ class Graveyard {
   // fingerprint stays.
   void bury(Grave grave, ClockNs clock) noexcept;
 
-  // A recorded session of this key that a packet at `now` may still belong to: the newest for which
-  // accept(const Grave&) is true. The Place is good until the next call that is not const.
+  // The recorded session of this key that a packet at `now` has most to do with, as
+  // verdict_on(const Grave&) says: the lowest verdict, then the newest grave; none that is a
+  // stranger. The Place is good until the next call that is not const.
   struct Place {
     const Grave* grave = nullptr;
     std::uint32_t slot = kNoSlot;
     bool is_block = false;
     explicit operator bool() const noexcept { return grave != nullptr; }
   };
-  template <class Accept>
-  Place find(const FlowKey& key, FlowHash hash, ClockNs now, Accept&& accept) const noexcept;
+  template <class VerdictOn>
+  Place find(const FlowKey& key, FlowHash hash, ClockNs now, VerdictOn&& verdict_on) const noexcept;
 
   // The late packet joins the buried session.
   void join(Place place, const Packet& packet, bool off_sequence) noexcept;
@@ -139,24 +150,29 @@ constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
   return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
 }
 
-template <class Accept>
+template <class VerdictOn>
 Graveyard::Place Graveyard::find(const FlowKey& key, FlowHash hash, ClockNs now,
-                                 Accept&& accept) const noexcept {
+                                 VerdictOn&& verdict_on) const noexcept {
   Place best;
+  GraveVerdict best_verdict = GraveVerdict::stranger;
+  const auto consider = [&](const Grave& grave, std::uint32_t slot, bool is_block) {
+    const GraveVerdict verdict = verdict_on(grave);
+    if (verdict > best_verdict || verdict == GraveVerdict::stranger) return;
+    if (verdict == best_verdict && !is_newer(grave, *best.grave)) return;
+    best = {&grave, slot, is_block};
+    best_verdict = verdict;
+  };
   if (free_blocks_.used() != 0) {
     block_index_.find(hash, [&](std::uint32_t slot) {
       const LateBlock& block = blocks_[slot];
-      if (block.key == key && (!is_due(block, now) || !is_over(block.grave, now)) &&
-          (!best || is_newer(block.grave, *best.grave)) && accept(block.grave))
-        best = {&block.grave, slot, true};
+      if (block.key == key && (!is_due(block, now) || !is_over(block.grave, now)))
+        consider(block.grave, slot, true);
       return false;
     });
   }
   index_.find(hash, [&](std::uint32_t slot) {
     const Grave& grave = ring_[slot];
-    if (grave.fingerprint == hash && !is_over(grave, now) &&
-        (!best || is_newer(grave, *best.grave)) && accept(grave))
-      best = {&grave, slot, false};
+    if (grave.fingerprint == hash && !is_over(grave, now)) consider(grave, slot, false);
     return false;
   });
   return best;

@@ -190,6 +190,33 @@ static_assert(sizeof(Extension) == 192);
 enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };
 constexpr bool is_finished(Ending ending) noexcept { return ending <= Ending::reset; }
 
+// One session's parts, wherever they lie.
+struct Session {
+  SessionHot& hot;
+  SessionCold& cold;
+};
+
+// A packet against a session of its key.
+enum class Membership : std::uint8_t {
+  member,     // belongs to it
+  candidate,  // SYN with another ISN against an open session: kept until an answer names its ISN
+  stranger,   // another incarnation: opens a session of its own
+};
+
+// How a session ends that is due in this phase.
+constexpr Ending ending_of(Phase phase) noexcept {
+  switch (phase) {
+    case Phase::opening:
+      return Ending::attempt;
+    case Phase::closed:
+      return Ending::closed;
+    case Phase::reset:
+      return Ending::reset;
+    default:
+      return Ending::idle;
+  }
+}
+
 template <class T>
 constexpr void saturating_increment(T& value) noexcept {
   if (value != std::numeric_limits<T>::max()) ++value;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "sessiontable/sctp.h"
+#include "sessiontable/session_id.h"
+
 namespace linger {
 namespace {
 
-constexpr int kIncarnationsMax = 4;  // of one key in the table at a time
-constexpr int kDueSteps = 4;
-constexpr int kEvictionSteps = 8;  // sessions looked at for one that may go
 // The sweep is driven by packets, not by polls, so that the state of a full table is a function of
 // the packets alone. It looks at more sessions than so many packets can open.
 constexpr std::uint32_t kSweepEvery = 64;
@@ -30,57 +30,6 @@ Phase phase_of_protocol(std::uint8_t protocol) noexcept {
     default:
       return Phase::other;
   }
-}
-
-Ending ending_of(Phase phase) noexcept {
-  switch (phase) {
-    case Phase::opening:
-      return Ending::attempt;
-    case Phase::closed:
-      return Ending::closed;
-    case Phase::reset:
-      return Ending::reset;
-    default:
-      return Ending::idle;
-  }
-}
-
-// SCTP chunk types, RFC 9260 §3.2.
-constexpr std::uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpShutdownComplete = 14;
-
-Membership sctp_membership(const SessionHot& hot, const Packet& packet) noexcept {
-  if (!lingers(hot.phase)) return Membership::member;
-  const unsigned side = packet.direction;
-  const SctpHeader& sctp = packet.sctp;
-  if (sctp.first_chunk == kSctpInit)  // its tag is the one the peer will use (RFC 9260 §5.1)
-    return hot.acknowledged[side ^ 1] == sctp.initiate_tag ? Membership::member
-                                                           : Membership::stranger;
-  const bool own = hot.acknowledged[side] == 0 || hot.acknowledged[side] == sctp.verification_tag;
-  const bool reflected = hot.acknowledged[side ^ 1] == sctp.verification_tag;  // T bit, §8.5.1
-  return own || reflected ? Membership::member : Membership::stranger;
-}
-
-// An association's tags and its end. `acknowledged` holds the tag of the packets each side sends.
-void sctp_update(Session s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  const SctpHeader& sctp = packet.sctp;
-  if (sctp.first_chunk == kSctpInit || sctp.first_chunk == kSctpInitAck)
-    s.hot.acknowledged[side ^ 1] = sctp.initiate_tag;
-  if (s.hot.acknowledged[side] == 0) s.hot.acknowledged[side] = sctp.verification_tag;
-  if (lingers(s.hot.phase)) return;
-  if (sctp.first_chunk == kSctpAbort) s.hot.phase = Phase::reset;
-  if (sctp.first_chunk == kSctpShutdownComplete) s.hot.phase = Phase::closed;
-  if (lingers(s.hot.phase)) s.cold.phase_clock = packet.clock;
-}
-
-GraveVerdict sctp_judge(const Grave& grave, const Packet& packet) noexcept {
-  SessionHot hot{};
-  hot.phase = Phase::closed;
-  hot.acknowledged = grave.final_sequence;
-  const bool member = sctp_membership(hot, packet) == Membership::member;
-  if (!member) return GraveVerdict::reuse;
-  return is_finished(static_cast<Ending>(grave.ending)) ? GraveVerdict::late
-                                                        : GraveVerdict::continues;
 }
 
 ClockNs last_clock_of(const Grave& grave) noexcept {  // of an evicted UDP, ICMP, … session
@@ -364,51 +313,51 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
 // No session in the table: a buried one that the packet belongs to, or a new one.
 void SessionTable::miss(Packet& packet) noexcept {
-  const std::uint8_t protocol = packet.key.protocol;
-  const bool judged = protocol == kProtocolTcp || protocol == kProtocolSctp;
-  GraveVerdict verdict = GraveVerdict::reuse;
-  Graveyard::Place place;
-  if (judged || buries_all_) {
-    const auto judge = [&](const Grave& grave) {
-      if (protocol == kProtocolTcp) return tcp_judge(grave, packet);
-      if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
-      const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
-      return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
-                                                           : GraveVerdict::reuse;
-    };
-    place = graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave) {
-      const GraveVerdict v = judge(grave);
-      if (v == GraveVerdict::reuse) return false;
-      verdict = v;
-      return true;
-    });
-    if (!place && judged)  // nobody's late packet: the newest is whose tuple it reuses
-      place =
-          graveyard_.find(packet.key, packet.hash, packet.clock, [](const Grave&) { return true; });
-  }
-  if (place && (verdict == GraveVerdict::late || verdict == GraveVerdict::late_off_sequence)) {
+  const Remembered old = remember(packet);
+  if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence) {
     counters_.late_buried.add();
-    graveyard_.join(place, packet, verdict == GraveVerdict::late_off_sequence);
+    graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
     return;
   }
-  const bool linked = place && (verdict == GraveVerdict::continues || judged);
-  Grave grave{};
-  if (linked) grave = *place.grave;
+  if (old.verdict == GraveVerdict::stranger) {
+    if (packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0)
+      counters_.lone_rst.add();
+    return update(open(packet), packet);
+  }
+  const Grave grave = *old.place.grave;  // opening may bury others
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
-  if (linked) {
-    if (grave.start == packet.timestamp && grave.id_sequence == s.cold.id_sequence)
-      s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
-    const bool continues = verdict == GraveVerdict::continues;
-    link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
-    if (continues && protocol == kProtocolTcp) tcp_resume(s, grave);
-    if (continues && !judged)
-      s.hot.flags =
-          static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | grave.originator);
-  } else if (protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0) {
-    counters_.lone_rst.add();
+  if (grave.start == packet.timestamp && grave.id_sequence == s.cold.id_sequence)
+    s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
+  const bool continues = old.verdict == GraveVerdict::continues;
+  link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
+  if (continues) {
+    s.hot.flags =
+        static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | grave.originator);
+    if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }
   update(slot, packet);
+}
+
+// The buried session that the packet has to do with, and how; verdict stranger: none.
+SessionTable::Remembered SessionTable::remember(const Packet& packet) const noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  const bool is_judged = protocol == kProtocolTcp || protocol == kProtocolSctp;
+  if (!is_judged && !buries_all_) return {};
+  const auto judge = [&](const Grave& grave) {
+    if (protocol == kProtocolTcp) return tcp_judge(grave, packet);
+    if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
+    const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
+    return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
+                                                         : GraveVerdict::stranger;
+  };
+  Remembered best;
+  best.place = graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave) {
+    const GraveVerdict verdict = judge(grave);
+    return verdict == GraveVerdict::continues ? GraveVerdict::late : verdict;
+  });
+  if (best.place) best.verdict = judge(*best.place.grave);
+  return best;
 }
 
 // A session of the packet's key, without any packets yet; in front of the incarnations there are.
@@ -496,8 +445,8 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     }
     return;
   }
-  const auto place =
-      graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave&) { return true; });
+  const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
+                                     [](const Grave&) { return GraveVerdict::late; });
   if (place) {
     counters_.late_buried.add();
     graveyard_.join(place, packet, false);
@@ -625,96 +574,7 @@ void SessionTable::finish(Ending ending) noexcept {
   graveyard_.finish();
 }
 
-// --- A full table -----------------------------------------------------------------------------
-
-// A free slot for the packet's session.
-std::uint32_t SessionTable::take_slot(const Packet& packet) noexcept {
-  const auto next_of = [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; };
-  const bool half_open = packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
-  if (half_open && sessions_in(Phase::opening) >= half_open_max_)
-    evict_from(Phase::opening, packet.clock, INT64_MAX);
-  std::uint32_t slot = free_.take(next_of);
-  if (slot != kNoSlot) return slot;
-  evict(packet.clock);
-  slot = free_.take(next_of);
-  CHECK(slot != kNoSlot);
-  return slot;
-}
-
-// Makes room for one session (DESIGN §4, Full table). Constant work: a few heads of lists.
-void SessionTable::evict(ClockNs now) noexcept {
-  for (Wheel& wheel : wheels_) {
-    int steps = kDueSteps;
-    const std::uint32_t slot = wheel.due(now, steps);
-    if (slot != kNoSlot) return end(slot, ending_of(hot_[slot].phase), deadline(slot));
-  }
-  if (evict_from(Phase::closed, now, INT64_MAX) || evict_from(Phase::reset, now, INT64_MAX)) return;
-  if (evict_from(Phase::opening, now, now - settings_.halfOpenMinimum)) return;
-  Phase longest = Phase::opening;
-  ClockNs oldest = INT64_MAX;
-  for (Phase phase : {Phase::established, Phase::half_closed, Phase::udp, Phase::icmp, Phase::sctp,
-                      Phase::esp, Phase::other}) {
-    const std::uint32_t slot = wheel_of(phase).first();
-    if (slot == kNoSlot || hot_[slot].last_clock >= oldest) continue;
-    oldest = hot_[slot].last_clock;
-    longest = phase;
-  }
-  evict_from(longest, now, INT64_MAX);
-}
-
-// The session of this phase that has waited longest, if it began to wait by `not_after`.
-bool SessionTable::evict_from(Phase phase, ClockNs now, ClockNs not_after) noexcept {
-  Wheel& wheel = wheel_of(phase);
-  std::uint32_t best = kNoSlot;
-  for (int step = 0; step < kEvictionSteps; ++step) {
-    const std::uint32_t slot = wheel.first();
-    if (slot == kNoSlot) return false;
-    if (best == kNoSlot || hot_[slot].last_clock < hot_[best].last_clock) best = slot;
-    // Packets may have come since it was linked: to where it belongs now.
-    wheel.unlink(slot);
-    wheel.link(slot, deadline(slot));
-    if (wheel.first() == slot) break;
-  }
-  if (cold_[best].phase_clock > not_after) return false;
-  const ClockNs due = deadline(best);
-  if (due <= now) {
-    end(best, ending_of(phase), due);
-  } else if (lingers(phase)) {
-    counters_.evicted_lingering.add();
-    end(best, ending_of(phase), now);
-  } else {
-    (phase == Phase::opening ? counters_.evicted_half_open : counters_.evicted_open).add();
-    end(best, Ending::evicted, now);
-  }
-  return true;
-}
-
-// At most kIncarnationsMax of one key in the table, the coming one included.
-void SessionTable::limit_incarnations(const Packet& packet) noexcept {
-  int count = 1;
-  std::uint32_t oldest = kNoSlot;
-  for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = cold_[i].older)
-    ++count, oldest = i;
-  if (count <= kIncarnationsMax) return;
-  const Phase phase = hot_[oldest].phase;
-  end(oldest, lingers(phase) ? ending_of(phase) : Ending::evicted, now_);
-}
-
 // --- Ids --------------------------------------------------------------------------------------
-
-Id128 make_session_id(const FlowKey& key, Timestamp start, std::uint32_t id_sequence,
-                      unsigned ordinal, const HashSeed& seed) noexcept {
-  FlowKey first = key;
-  first.scope ^= static_cast<std::uint64_t>(start.value) * 0x9e37'79b9'7f4a'7c15;
-  HashSeed second_seed = seed;
-  std::rotate(second_seed.words.begin(), second_seed.words.begin() + 3, second_seed.words.end());
-  FlowKey second = key;
-  second.scope ^= static_cast<std::uint64_t>(start.value) + seed.words[2];
-  const std::uint64_t tail = std::uint64_t{ordinal} << 32 | id_sequence;
-  const uint128 mixed = static_cast<uint128>(tail + seed.words[5]) * (seed.words[1] | 1);
-  return {hash_of(first, seed) ^ static_cast<std::uint64_t>(mixed >> 64),
-          hash_of(second, second_seed) ^ static_cast<std::uint64_t>(mixed)};
-}
 
 Id128 SessionTable::id_of(const Session& s) const noexcept {
   return make_session_id(s.hot.key, s.cold.start, s.cold.id_sequence, s.cold.ordinal, id_seed_);

@@ -111,7 +111,12 @@ class SessionTable final : private LateSink {
   std::uint32_t promote_candidate(std::uint32_t slot, const Packet& packet) noexcept;
   void note_candidate(std::uint32_t slot, const Packet& packet) noexcept;
 
+  struct Remembered {
+    Graveyard::Place place;
+    GraveVerdict verdict = GraveVerdict::stranger;
+  };
   void miss(Packet& packet) noexcept;
+  Remembered remember(const Packet& packet) const noexcept;
   std::uint32_t open(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;
@@ -149,9 +154,5 @@ class SessionTable final : private LateSink {
   bool started_ = false;
   ClockNs now_ = 0;  // of the latest packet or sweep
 };
-
-// The id of a session: equal for any number of threads (DESIGN §4, Ids).
-Id128 make_session_id(const FlowKey& key, Timestamp start, std::uint32_t id_sequence,
-                      unsigned ordinal, const HashSeed& seed) noexcept;
 
 }  // namespace linger

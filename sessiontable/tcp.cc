@@ -306,7 +306,9 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
 // note_first().
 void advance(Session s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
-  const std::uint32_t length = length_of(packet);
+  // A FIN sent again takes no number of its own, wherever a sloppy stack puts it.
+  const bool fin_again = (packet.tcp.flags & kTcpFin) != 0 && s.hot.has(kSessionFin0, side);
+  const std::uint32_t length = length_of(packet) - (fin_again ? 1 : 0);
   const std::uint32_t high = sent_end(s.hot, side);
   const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
@@ -326,7 +328,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   }
   const std::uint32_t begin = packet.tcp.sequence + (syn ? 1 : 0);
   const std::uint32_t end = begin + packet.payload_bytes;
-  const auto beyond = static_cast<std::int32_t>(end_of(packet) - high);
+  const auto beyond = static_cast<std::int32_t>(packet.tcp.sequence + length - high);
   const std::uint32_t old_end = seq_before(end, high) ? end : high;
   if (packet.payload_bytes != 0 && seq_before(begin, old_end))
     count_old_payload(s, packet, begin, old_end, context);

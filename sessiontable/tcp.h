@@ -17,12 +17,6 @@
 
 namespace linger {
 
-// One session's parts, wherever they lie.
-struct Session {
-  SessionHot& hot;
-  SessionCold& cold;
-};
-
 struct TcpContext {
   ExtensionPool& extensions;
   TableCounters& counters;
@@ -30,11 +24,6 @@ struct TcpContext {
 };
 
 // A segment against a session of its key.
-enum class Membership : std::uint8_t {
-  member,     // belongs to it
-  candidate,  // SYN with another ISN against an open session: kept until an answer names its ISN
-  stranger,   // another incarnation: opens a session of its own
-};
 Membership tcp_membership(const Session& session, const Packet& packet) noexcept;
 
 // How far the segment's numbers lie from what the session has sent: 0 inside, UINT32_MAX unknown.
@@ -54,7 +43,6 @@ void tcp_update(Session session, const Packet& packet, const TcpContext& context
 inline bool tcp_fast_path(SessionHot& hot, const Packet& packet) noexcept;
 
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
-enum class GraveVerdict : std::uint8_t { late, late_off_sequence, continues, reuse };
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
 
 // What the end record's grave keeps of the sequence space.

@@ -1,4 +1,5 @@
-// What the oracle knows of one session, buried or not: plain values, nothing packed, nothing shared.
+// What the oracle knows of one session, buried or not: plain values, nothing packed, nothing
+// shared.
 //
 // Sides are those of the key (FlowKey), as in a packet's direction. The words and the moments are
 // those of DESIGN §4; the functions of oracle_tcp.cc are the same rules as sessiontable/tcp.cc,
@@ -92,7 +93,8 @@ struct ModelSession : ModelIdentity {
   std::vector<ModelGap> gaps;
   ModelLate late;
   std::optional<unsigned> reset_by;
-  std::optional<std::uint32_t> challenged_end;  // what the RST's receiver had sent before it went on
+  std::optional<std::uint32_t>
+      challenged_end;  // what the RST's receiver had sent before it went on
   std::uint32_t rst_off_window = 0, rst_ignored = 0, syn_candidates = 0;
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;

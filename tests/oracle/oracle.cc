@@ -42,8 +42,7 @@ std::int64_t second_of(ClockNs clock) { return (clock + kSecond - 1) / kSecond; 
 // Whether an SCTP packet can be of the finished association with these tags (RFC 9260 §8.5).
 bool sctp_fits(const std::array<ModelSide, 2>& side, const Packet& packet) {
   const unsigned from = packet.direction;
-  if (packet.sctp.first_chunk == kSctpInit)
-    return side[from ^ 1].tag == packet.sctp.initiate_tag;
+  if (packet.sctp.first_chunk == kSctpInit) return side[from ^ 1].tag == packet.sctp.initiate_tag;
   const std::uint32_t tag = packet.sctp.verification_tag;
   return side[from].tag == 0 || side[from].tag == tag || side[from ^ 1].tag == tag;
 }
@@ -51,8 +50,7 @@ bool sctp_fits(const std::array<ModelSide, 2>& side, const Packet& packet) {
 void sctp_join(ModelSession& s, const Packet& packet) {
   const unsigned from = packet.direction;
   const std::uint8_t chunk = packet.sctp.first_chunk;
-  if (chunk == kSctpInit || chunk == kSctpInitAck)
-    s.side[from ^ 1].tag = packet.sctp.initiate_tag;
+  if (chunk == kSctpInit || chunk == kSctpInitAck) s.side[from ^ 1].tag = packet.sctp.initiate_tag;
   if (s.side[from].tag == 0) s.side[from].tag = packet.sctp.verification_tag;
   if (lingers(s.phase)) return;
   if (chunk != kSctpAbort && chunk != kSctpShutdownComplete) return;
@@ -201,8 +199,7 @@ void Oracle::save_if_due(ModelSession& s, ClockNs now) {
   const DurationNs interval = save_timeout(s.key);
   if (s.last_clock >= s.save_due - interval) {  // else nothing came since the last
     ++counts_.interim;
-    records_.push_back(
-        record_of(s, id_of(s), Action::session_interim, Reason::none, s.interims++));
+    records_.push_back(record_of(s, id_of(s), Action::session_interim, Reason::none, s.interims++));
   }
   while (s.save_due <= now) s.save_due += interval;
 }
@@ -211,10 +208,9 @@ void Oracle::end(ModelSession& s, Ending ending, ClockNs when) {
   save_if_due(s, when);
   records_.push_back(
       record_of(s, id_of(s), Action::session_end, reason_of_ending(ending), s.interims));
-  std::uint64_t* const ended[] = {&counts_.ended_closed,  &counts_.ended_reset,
-                                  &counts_.ended_idle,    &counts_.ended_attempt,
-                                  &counts_.ended_evicted, &counts_.ended_by_run,
-                                  &counts_.ended_by_run};
+  std::uint64_t* const ended[] = {
+      &counts_.ended_closed,  &counts_.ended_reset,  &counts_.ended_idle,  &counts_.ended_attempt,
+      &counts_.ended_evicted, &counts_.ended_by_run, &counts_.ended_by_run};
   ++*ended[static_cast<std::size_t>(ending)];
   const bool judged = s.key.protocol == kProtocolTcp || s.key.protocol == kProtocolSctp;
   if (!judged || ending >= Ending::end_of_input) return;
@@ -308,7 +304,8 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   syn.wire_bytes = c.bytes;
   syn.payload_bytes = 0;  // Fast Open data of a candidate is not told
   syn.tcp.flags = kTcpSyn;
-  syn.mac_offset = packet.mac_offset;  // the frame of the SYN is gone: addresses as this one has them
+  syn.mac_offset =
+      packet.mac_offset;  // the frame of the SYN is gone: addresses as this one has them
   syn.data = packet.data;
   open(syn);
   link_reuse(sessions, old_id);

@@ -1,5 +1,6 @@
-// A naive model of DESIGN §4 to hold the session table against: std::map, std::vector, no timers, no
-// limits, no fast path. Every due moment is carried out when it is due, by looking at all sessions.
+// A naive model of DESIGN §4 to hold the session table against: std::map, std::vector, no timers,
+// no limits, no fast path. Every due moment is carried out when it is due, by looking at all
+// sessions.
 //
 // see() takes decoded packets in reading order; records() are those that the real table must hand
 // out, in any order. Limits are not modelled: give the real table enough of everything, or compare

@@ -84,8 +84,9 @@ void fill_side(Record& r, const ModelSide& side, unsigned to) {
 }  // namespace
 
 Reason reason_of_ending(Ending ending) {
-  constexpr Reason kReasons[] = {Reason::closed,  Reason::reset,        Reason::idle,    Reason::attempt,
-                                 Reason::evicted, Reason::end_of_input, Reason::shutdown};
+  constexpr Reason kReasons[] = {Reason::closed,  Reason::reset,   Reason::idle,
+                                 Reason::attempt, Reason::evicted, Reason::end_of_input,
+                                 Reason::shutdown};
   return kReasons[static_cast<std::size_t>(ending)];
 }
 

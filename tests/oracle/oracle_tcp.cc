@@ -85,17 +85,16 @@ Fit lingering_fit(const ModelSession& s, const Packet& packet) {
   const ModelSide& from = s.side[packet.direction];
   const ModelSide& peer = s.side[packet.direction ^ 1];
   if (!from.is_known) {
-    const bool fits = !has(packet, kTcpAck) || !peer.is_known ||
-                      within(packet.tcp.acknowledgment, peer.first - kSlack,
-                             peer.end() + kInFlightMax);
+    const bool fits =
+        !has(packet, kTcpAck) || !peer.is_known ||
+        within(packet.tcp.acknowledgment, peer.first - kSlack, peer.end() + kInFlightMax);
     return fits ? Fit::member : Fit::stranger;
   }
   std::uint32_t last = from.end();
-  if (!from.has_fin)
-    last += std::max(kInFlightMax, peer.has_acknowledged ? window_of(peer) : 0);
+  if (!from.has_fin) last += std::max(kInFlightMax, peer.has_acknowledged ? window_of(peer) : 0);
   const std::uint32_t first = from.first - (from.has_isn ? 1 : kSlack);
-  const bool fits = within(packet.tcp.sequence, first, last + 1) &&
-                    within(reach_of(packet), first - 1, last);
+  const bool fits =
+      within(packet.tcp.sequence, first, last + 1) && within(reach_of(packet), first - 1, last);
   return fits ? Fit::member : Fit::stranger;
 }
 
@@ -247,8 +246,8 @@ void join_numbers(ModelSession& s, const Packet& packet) {
 void join_first(ModelSession& s, const Packet& packet) {
   ModelSide& from = s.side[packet.direction];
   const bool syn = has(packet, kTcpSyn);
-  const bool is_other_cookie = is_syn_ack(packet) && s.phase == Phase::opening &&
-                               from.first != packet.tcp.sequence + 1;
+  const bool is_other_cookie =
+      is_syn_ack(packet) && s.phase == Phase::opening && from.first != packet.tcp.sequence + 1;
   if (!from.is_known || is_other_cookie) {
     from.is_known = true;
     from.first = packet.tcp.sequence + syn;
@@ -416,9 +415,8 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
   const ModelSide& opener = grave.side[grave.first_side];
   const std::uint32_t number = by_sequence ? tcp.sequence : tcp.acknowledgment;
   const bool testable = (by_sequence || has(packet, kTcpAck)) && opener.is_known;
-  const bool in_space =
-      !testable || within(number, grave.id_sequence - kSlack,
-                          opener.end() + (opener.has_fin ? 1 : kInFlightMax));
+  const bool in_space = !testable || within(number, grave.id_sequence - kSlack,
+                                            opener.end() + (opener.has_fin ? 1 : kInFlightMax));
   if (has(packet, kTcpRst)) {
     const bool answers = tcp.sequence == 0 && has(packet, kTcpAck);
     const bool fits = from.is_known && !answers
@@ -438,8 +436,8 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
     const bool is_old = !from.is_known || ahead_of(reach_of(packet), last) <= 0;
     return is_old && in_space ? Judgement::late : Judgement::reuse;
   }
-  const bool is_new = packet.payload_bytes != 0 &&
-                      (!from.is_known || ahead_of(end_of(packet), from.end()) > 0);
+  const bool is_new =
+      packet.payload_bytes != 0 && (!from.is_known || ahead_of(end_of(packet), from.end()) > 0);
   return is_new ? Judgement::continues : Judgement::late;
 }
 

@@ -1,0 +1,67 @@
+// One TCP connection as its two ends live it: who says what when, with which numbers, and what
+// comes of it late.
+#pragma once
+
+#include <cstdint>
+
+#include "tests/simulation/wire.h"
+
+namespace linger::test {
+
+struct Ends {
+  Endpoint client;
+  Endpoint server;
+};
+
+class Talk {
+ public:
+  Talk(const Profile& profile, Wire& wire, Random& random, const Ends& ends, DurationNs start,
+       std::uint32_t client_isn, std::uint32_t server_isn);
+
+  // The whole life. How it ended, for whoever wants to use the tuple again.
+  enum class End : std::uint8_t { finished, cut, open };
+  End live();
+
+  DurationNs now() const { return now_; }  // of its last packet, late ones too
+  const Frame& last() const { return last_; }
+  void wild_segment();
+
+ private:
+  struct Segment {
+    int side;
+    std::uint8_t flags;
+    std::uint32_t payload_bytes = 0;
+    std::int32_t sequence_offset = 0;
+    std::int32_t acknowledgment_offset = 0;
+  };
+
+  void pass(DurationNs low, DurationNs high) { now_ += random_.log_between(low, high); }
+  void send(const Segment& segment);
+  void say(const Segment& segment);  // send, and the numbers move on
+  bool open();
+  bool open_rarely();
+  void speak();
+  void speak_once();
+  void pause();
+  End close();
+  End close_rarely();
+  void fin_from(int side);
+  void rst_from(int side);
+  void late(End end);
+  void late_packet(End end);
+
+  const Profile& profile_;
+  Wire& wire_;
+  Random& random_;
+  const Ends& ends_;
+  DurationNs now_;
+  std::uint32_t isn_[2];
+  std::uint32_t next_[2];
+  std::uint32_t seen_[2];  // what each end has taken of the other
+  bool has_window_scale_;
+  bool is_vlan_;
+  bool is_one_way_ = false;
+  Frame last_;
+};
+
+}  // namespace linger::test

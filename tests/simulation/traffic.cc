@@ -1,0 +1,261 @@
+#include "tests/simulation/traffic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/simulation/talk.h"
+
+namespace linger::test {
+
+const std::vector<Profile> kProfiles = {
+    {.name = "true", .is_unambiguous = true},
+    {.name = "true and reordered", .is_unambiguous = true, .doubled = 3, .reordered = 10},
+    {.name = "busy", .tuples = 150, .span = 10 * kSecond, .doubled = 2, .reordered = 5},
+    {.name = "reuse", .tuples = 40, .reuse = 85, .late = 90, .reordered = 5},
+    {.name = "lossy",
+     .capture_loss = 10,
+     .doubled = 3,
+     .reordered = 20,
+     .delay_max = 50 * kMillisecond,
+     .retransmitted = 25},
+    {.name = "wild",
+     .reuse = 50,
+     .capture_loss = 3,
+     .doubled = 3,
+     .reordered = 10,
+     .wild = 60,
+     .rare = 60},
+    {.name = "time jumps",
+     .reuse = 40,
+     .reordered = 10,
+     .time_jumps = true,
+     .timestamp_noise = 2 * kMillisecond},
+    {.name = "long", .tuples = 40, .span = 30 * kMinute, .reuse = 50, .idle = 50},
+};
+
+namespace {
+
+std::string end_text(const IpAddress& ip, std::uint16_t port) {
+  const auto& b = ip.bytes;
+  const bool is_v4 = std::all_of(b.begin() + 4, b.end(), [](std::uint8_t x) { return x == 0; });
+  if (is_v4) return fmt::format("{}.{}.{}.{}:{}", b[0], b[1], b[2], b[3], port);
+  std::string text;
+  for (std::size_t i = 0; i < 16; i += 2) text += fmt::format("{:x}:", b[i] << 8 | b[i + 1]);
+  return text + std::to_string(port);
+}
+
+class Maker {
+ public:
+  Maker(const Profile& profile, std::uint64_t seed)
+      : profile_(profile), random_(seed), wire_(profile, random_.next()) {}
+
+  Traffic make() {
+    for (int i = 0; i < profile_.tuples; ++i) {
+      random_ = Random(random_.next());
+      const DurationNs start = random_.below(profile_.span);
+      const std::int64_t kind = profile_.other_protocols ? random_.below(12) : 0;
+      if (kind < 8) {
+        tcp(i, start);
+      } else if (kind == 8) {
+        udp(i, start);
+      } else if (kind == 9) {
+        icmp(i, start);
+      } else if (kind == 10) {
+        sctp(i, start);
+      } else {
+        other(i, start);
+      }
+    }
+    for (int i = 0; i < profile_.flood; ++i) flood(i);
+    traffic_.packets = wire_.captured();
+    return std::move(traffic_);
+  }
+
+ private:
+  Ends ends(int index) {
+    const bool v6 = random_.chance(20);
+    const auto client = v6 ? fmt::format("2001:db8::{:x}", index + 1)
+                           : fmt::format("10.0.{}.{}", index / 250, index % 250 + 1);
+    const auto server = v6 ? "2001:db8::ffff" : "10.9.9.9";
+    Ends ends{{client, static_cast<std::uint16_t>(20'000 + index)},
+              {server, random_.pick<std::uint16_t>({80, 443, 22})}};
+    if (random_.chance(50)) std::swap(ends.client, ends.server);
+    return ends;
+  }
+
+  std::uint64_t& truth(std::uint8_t protocol, const Ends& e) {
+    return traffic_.sessions[tuple_text(protocol, e.client.address.ip, e.client.port,
+                                        e.server.address.ip, e.server.port)];
+  }
+
+  void tcp(int index, DurationNs start);
+  void udp(int index, DurationNs start);
+  void icmp(int index, DurationNs start);
+  void sctp(int index, DurationNs start);
+  void other(int index, DurationNs start);
+  void flood(int index);
+  DurationNs reuse_gap(Talk::End end);
+
+  const Profile& profile_;
+  Random random_;
+  Wire wire_;
+  Traffic traffic_;
+};
+
+// From the last packet of one connection to the first of the next.
+DurationNs Maker::reuse_gap(Talk::End end) {
+  // Whoever could still be sending is silent for longer than any grave is held.
+  if (profile_.is_unambiguous && end != Talk::End::finished) return 3 * kHour;
+  return random_.pick({100 * kMicrosecond, kMillisecond, kSecond, 4 * kSecond, 30 * kSecond,
+                       100 * kSecond, 200 * kSecond});
+}
+
+void Maker::tcp(int index, DurationNs start) {
+  const Ends e = ends(index);
+  std::uint32_t client_isn = static_cast<std::uint32_t>(random_.next());
+  std::uint32_t server_isn = static_cast<std::uint32_t>(random_.next());
+  if (random_.chance(10)) client_isn = 0xffff'ff00;  // across the wrap
+  for (int life = 0; life < 6; ++life) {
+    Talk talk(profile_, wire_, random_, e, start, client_isn, server_isn);
+    const Talk::End end = talk.live();
+    ++truth(kProtocolTcp, e);
+    if (random_.chance(profile_.icmp_errors)) {
+      const DurationNs when = talk.now() + random_.log_between(kMillisecond, 60 * kSecond);
+      wire_.put(when, PacketBuilder()
+                          .ethernet()
+                          .ip(e.server.address, e.client.address)
+                          .icmp_error(e.client.address.version == 4 ? 3 : 1, 1, talk.last())
+                          .frame());
+      if (profile_.is_unambiguous) return;
+    }
+    if (!random_.chance(profile_.reuse)) return;
+    start = talk.now() + reuse_gap(end);
+    client_isn += static_cast<std::uint32_t>(random_.between(2'000'000, 1'000'000'000));
+    server_isn += static_cast<std::uint32_t>(random_.between(2'000'000, 1'000'000'000));
+  }
+}
+
+void Maker::udp(int index, DurationNs start) {
+  const Ends e = ends(index);
+  ++truth(kProtocolUdp, e);
+  DurationNs now = start;
+  Frame frame;
+  for (std::int64_t i = random_.between(1, 20); i > 0; --i) {
+    const bool asks = i % 2 == 1;
+    const Endpoint& from = asks ? e.client : e.server;
+    const Endpoint& to = asks ? e.server : e.client;
+    frame = PacketBuilder()
+                .ethernet()
+                .ip(from.address, to.address)
+                .udp(from.port, to.port)
+                .payload(ByteList(static_cast<std::size_t>(random_.below(500))))
+                .frame();
+    wire_.put(now, frame);
+    now += random_.log_between(kMillisecond, profile_.is_unambiguous ? 29 * kSecond : kMinute);
+  }
+  if (random_.chance(profile_.icmp_errors))
+    wire_.put(
+        now, PacketBuilder().ethernet().ip("10.8.8.8", "10.7.7.7").icmp_error(3, 3, frame).frame());
+}
+
+void Maker::icmp(int index, DurationNs start) {
+  Ends e = ends(index);
+  const bool v6 = e.client.address.version == 6;
+  e.client.port = e.server.port = static_cast<std::uint16_t>(index + 1);
+  ++truth(v6 ? kProtocolIcmpV6 : kProtocolIcmp, e);
+  for (std::int64_t i = random_.between(1, 10); i > 0; --i) {
+    const std::uint32_t rest = static_cast<std::uint32_t>((index + 1) << 16 | i);
+    wire_.put(start, PacketBuilder()
+                         .ethernet()
+                         .ip(e.client.address, e.server.address)
+                         .icmp(v6 ? 128 : 8, 0, rest)
+                         .payload(ByteList(56))
+                         .frame());
+    wire_.put(start + kMillisecond, PacketBuilder()
+                                        .ethernet()
+                                        .ip(e.server.address, e.client.address)
+                                        .icmp(v6 ? 129 : 0, 0, rest)
+                                        .payload(ByteList(56))
+                                        .frame());
+    start += random_.between(kSecond, profile_.is_unambiguous ? 9 * kSecond : 15 * kSecond);
+  }
+}
+
+void Maker::sctp(int index, DurationNs start) {
+  const Ends e = ends(index);
+  DurationNs now = start;
+  for (int life = 0; life < 4; ++life) {
+    ++truth(kProtocolSctp, e);
+    const auto client_tag = static_cast<std::uint32_t>(random_.next() | 1);
+    const auto server_tag = static_cast<std::uint32_t>(random_.next() | 1);
+    const auto chunk = [&](int side, std::uint8_t type, std::uint32_t tag, std::uint32_t initiate) {
+      const Endpoint& from = side == 0 ? e.client : e.server;
+      const Endpoint& to = side == 0 ? e.server : e.client;
+      ByteList value(16);
+      for (std::size_t i = 0; i < 4; ++i)
+        value[i] = static_cast<std::uint8_t>(initiate >> (24 - 8 * i));
+      wire_.put_surely(now, PacketBuilder()
+                                .ethernet()
+                                .ip(from.address, to.address)
+                                .sctp(from.port, to.port, tag)
+                                .sctp_chunk(type, 0, value)
+                                .frame());
+      now += random_.log_between(100 * kMicrosecond, 10 * kSecond);
+    };
+    chunk(0, 1, 0, client_tag);
+    chunk(1, 2, client_tag, server_tag);
+    for (std::int64_t i = random_.below(10); i > 0; --i)
+      random_.chance(50) ? chunk(0, 0, server_tag, 0) : chunk(1, 0, client_tag, 0);
+    const bool aborts = random_.chance(30);
+    chunk(1, aborts ? 6 : 14, client_tag, 0);
+    if (random_.chance(profile_.late))  // late, within and after its lingering
+      for (std::int64_t i = random_.between(1, 6); i > 0; --i) chunk(0, 3, server_tag, 0);
+    if (!random_.chance(profile_.reuse)) return;
+    now += random_.log_between(kMillisecond, 100 * kSecond);
+  }
+}
+
+void Maker::other(int index, DurationNs start) {
+  Ends e = ends(index);
+  const bool is_esp = random_.chance(50);
+  e.client.port = e.server.port = 0;
+  ++truth(is_esp ? kProtocolEsp : 89, e);
+  for (std::int64_t i = random_.between(1, 8); i > 0; --i) {
+    PacketBuilder builder = PacketBuilder().ethernet();
+    builder.ip(e.client.address, e.server.address);
+    is_esp ? builder.esp(1, static_cast<std::uint32_t>(i)) : builder.next_is(89);
+    wire_.put(start, builder.payload(ByteList(40)).frame());
+    start += random_.log_between(kMillisecond,
+                                 profile_.is_unambiguous ? kMinute - kSecond : 2 * kMinute);
+  }
+}
+
+void Maker::flood(int index) {
+  const Ends e{{fmt::format("172.16.{}.{}", index / 250, index % 250 + 1), 1024}, {"10.9.9.9", 80}};
+  ++truth(kProtocolTcp, e);
+  TcpFields syn;
+  syn.sequence = static_cast<std::uint32_t>(random_.next());
+  syn.flags = kTcpSyn;
+  wire_.put_surely(random_.below(profile_.span), PacketBuilder()
+                                                     .ethernet()
+                                                     .ip(e.client.address, e.server.address)
+                                                     .tcp(e.client.port, e.server.port, syn)
+                                                     .frame());
+}
+
+}  // namespace
+
+std::string tuple_text(std::uint8_t protocol, const IpAddress& a, std::uint16_t a_port,
+                       const IpAddress& b, std::uint16_t b_port) {
+  std::string one = end_text(a, a_port), other = end_text(b, b_port);
+  if (other < one) std::swap(one, other);
+  return fmt::format("{} {} {}", protocol, one, other);
+}
+
+Traffic make_traffic(const Profile& profile, std::uint64_t seed) {
+  return Maker(profile, seed).make();
+}
+
+}  // namespace linger::test
