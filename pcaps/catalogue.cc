@@ -28,7 +28,8 @@ Hosts hosts(unsigned number, unsigned version) {
   const unsigned low = number % 250 + 1;
   if (version == 6)
     return {{fmt::format("2001:db8:1::{:x}", number + 1), port}, {Address("2001:db8:2::80"), 80}};
-  return {{fmt::format("192.0.{}.{}", 2 + number / 250, low), port}, {Address("198.51.100.80"), 80}};
+  return {{fmt::format("192.0.{}.{}", 2 + number / 250, low), port},
+          {Address("198.51.100.80"), 80}};
 }
 
 Frames over_both(const std::function<void(TcpPeers&)>& talk) {
@@ -46,8 +47,8 @@ void tick(Frames& frames, std::int64_t from, std::int64_t to, DurationNs step) {
   for (std::int64_t time = from; time <= to; time += step) {
     PacketBuilder arp;
     arp.ethernet(0xffff'ffff'ffff, 0x0200'5e00'5301).next_is(0x0806);
-    arp.payload(ByteList{0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0x5e, 0, 0x53, 1, 192, 0, 2, 1,
-                         0, 0, 0, 0, 0, 0, 192, 0, 2, 2});
+    arp.payload(ByteList{0,   1, 8, 0, 6, 4, 0, 1, 2, 0, 0x5e, 0, 0x53, 1,
+                         192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192,  0, 2,    2});
     frames.push_back(arp.frame(time));
   }
 }

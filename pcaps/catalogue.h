@@ -25,7 +25,7 @@ struct CaptureFile {
 struct GoldenRun {
   std::string name;
   std::vector<std::string> files;
-  std::string settings;     // of --set, separated by blanks
+  std::string settings;  // of --set, separated by blanks
   int exit_code = 0;
   bool hits_limit = false;  // chains of records are compared with those of a run without the limit
   std::string proves;

@@ -12,7 +12,8 @@ using namespace linger::test;
 constexpr std::string_view kHead =
     "# Captures\n"
     "\n"
-    "Made by `generate_captures` (pcaps/generate.cc), which also writes this page; nothing in them\n"
+    "Made by `generate_captures` (pcaps/generate.cc), which also writes this page; nothing in "
+    "them\n"
     "was ever on a wire. `tests/golden/NAME.ndjson` holds the records of each run, sorted; a run\n"
     "without one hits a limit and is compared with a run that does not.\n"
     "\n"
@@ -56,7 +57,8 @@ int main(int argc, char** argv) {
     list(catalogue);
     return 0;
   }
-  for (const CaptureFile& file : catalogue.files()) write_file(folder + "/" + file.name, file.bytes);
+  for (const CaptureFile& file : catalogue.files())
+    write_file(folder + "/" + file.name, file.bytes);
   const std::string page = manifest(catalogue);
   write_file(folder + "/MANIFEST.md", ByteList(page.begin(), page.end()));
   return 0;

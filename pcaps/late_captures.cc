@@ -42,8 +42,7 @@ Frames sample() {
     tcp.fin(Side::client, start() + 20 * kMillisecond);
     for (int i = 0; i < 4; ++i)
       tcp.data(Side::server, "still sending", start() + (30 + i) * kMillisecond);
-    for (int i = 0; i < 4; ++i)
-      tcp.rst(Side::client, start() + (40 + i) * kMillisecond, kBareRst);
+    for (int i = 0; i < 4; ++i) tcp.rst(Side::client, start() + (40 + i) * kMillisecond, kBareRst);
   }
   {  // RST against RST, a second later
     TcpPeers tcp = peers();
@@ -196,13 +195,14 @@ void add_after_a_cut(Catalogue& catalogue) {
       late(tcp);
     });
   };
-  catalogue.capture("late_after_idle",
-                    "15 min after the last packet (idle after 10): an ACK, a FIN and a RST are late",
-                    idle([](TcpPeers& tcp) {
-                      tcp.ack(Side::server, at(15 * kMinute));
-                      tcp.fin(Side::client, at(15 * kMinute + kSecond));
-                      tcp.rst(Side::server, at(15 * kMinute + 2 * kSecond));
-                    }));
+  catalogue.capture(
+      "late_after_idle",
+      "15 min after the last packet (idle after 10): an ACK, a FIN and a RST are late",
+      idle([](TcpPeers& tcp) {
+        tcp.ack(Side::server, at(15 * kMinute));
+        tcp.fin(Side::client, at(15 * kMinute + kSecond));
+        tcp.rst(Side::server, at(15 * kMinute + 2 * kSecond));
+      }));
   catalogue.capture("continues_idle",
                     "15 min after the last packet new payload from the server: a session that "
                     "continues the idle one, with the same source",

@@ -1,7 +1,226 @@
+// What lies below IP, what is no IP, and what the capture file itself does to a packet.
 #include "pcaps/catalogue.h"
 
 namespace linger::test {
+namespace {
 
-void add_link_captures(Catalogue&) {}
+enum LinkType : std::uint16_t {  // tcpdump.org/linktypes.html
+  kLinkNull = 0,
+  kLinkPpp = 9,
+  kLinkLinuxCooked = 113,
+  kLinkRadiotap = 127,
+  kLinkLinuxCookedV2 = 276,
+};
+
+void whole(TcpPeers& tcp) {
+  tcp.handshake(at(0));
+  exchange(tcp, at(10 * kMillisecond));
+  tcp.close(Side::client, at(20 * kMillisecond));
+}
+
+// A whole connection over IPv4 and over IPv6; `below(version)`: the layers below IP.
+Frames over_link(const std::function<PacketBuilder(unsigned version)>& below) {
+  Frames frames;
+  for (const unsigned version : {4, 6}) {
+    const Hosts ends = hosts(1, version);
+    TcpPeers tcp(frames, ends.client, ends.server);
+    tcp.link = below(version);
+    whole(tcp);
+  }
+  sort_by_time(frames);
+  return frames;
+}
+
+std::uint8_t ethertype_high(unsigned version) { return version == 4 ? 0x08 : 0x86; }
+std::uint8_t ethertype_low(unsigned version) { return version == 4 ? 0x00 : 0xdd; }
+
+PacketBuilder link(std::uint16_t type, ByteList header) {
+  return PacketBuilder().link(type, std::move(header));
+}
+
+void add_encapsulations(Catalogue& catalogue) {
+  Frames frames = over_link([](unsigned) { return PacketBuilder().ethernet().vlan(7); });
+  const auto add = [&](PacketBuilder below, unsigned number) {
+    const Hosts ends = hosts(number);
+    TcpPeers tcp(frames, ends.client, ends.server);
+    tcp.link = std::move(below);
+    whole(tcp);
+  };
+  add(PacketBuilder().ethernet().vlan(100, 0x88a8).vlan(7), 2);
+  add(PacketBuilder().ethernet().mpls(16).mpls(17), 3);
+  add(PacketBuilder().ethernet().pppoe(9), 4);
+  add(PacketBuilder().ethernet().llc_snap(), 5);
+  sort_by_time(frames);
+  catalogue.capture("link_encapsulations",
+                    "VLAN, QinQ, MPLS, PPPoE and LLC/SNAP below IP; VLAN ids are in the record",
+                    frames);
+
+  Frames scoped;
+  for (const std::uint16_t vlan : {7, 8}) {
+    const Hosts ends = hosts(1);
+    TcpPeers tcp(scoped, ends.client, ends.server);
+    tcp.link = PacketBuilder().ethernet().vlan(vlan);
+    whole(tcp);
+  }
+  sort_by_time(scoped);
+  catalogue.capture("session_key_vlan",
+                    "equal addresses and ports in two VLANs are two sessions when sessionKey says "
+                    "so",
+                    scoped, {.settings = "sessionKey=vlan"});
+}
+
+void add_link_types(Catalogue& catalogue) {
+  catalogue.capture("link_raw", "raw IP",
+                    over_link([](unsigned) { return PacketBuilder().raw_ip(); }));
+  catalogue.capture("link_null", "BSD loopback, address families 2 and 30",
+                    over_link([](unsigned version) {
+                      const auto family = static_cast<std::uint8_t>(version == 4 ? 2 : 30);
+                      return link(kLinkNull, {family, 0, 0, 0});
+                    }));
+  catalogue.capture("link_ppp", "PPP", over_link([](unsigned version) {
+                      const auto low = static_cast<std::uint8_t>(version == 4 ? 0x21 : 0x57);
+                      return link(kLinkPpp, {0xff, 0x03, 0x00, low});
+                    }));
+  catalogue.capture(
+      "link_linux_cooked", "Linux cooked capture, version 1", over_link([](unsigned version) {
+        return link(kLinkLinuxCooked, {0, 0, 0, 1, 0, 6, 2, 0, 0x5e, 0, 0x53, 1, 0, 0,
+                                       ethertype_high(version), ethertype_low(version)});
+      }));
+  catalogue.capture("link_linux_cooked_v2", "Linux cooked capture, version 2",
+                    over_link([](unsigned version) {
+                      return link(kLinkLinuxCookedV2, {ethertype_high(version),
+                                                       ethertype_low(version),
+                                                       0,
+                                                       0,
+                                                       0,
+                                                       0,
+                                                       0,
+                                                       2,
+                                                       0,
+                                                       1,
+                                                       0,
+                                                       6,
+                                                       2,
+                                                       0,
+                                                       0x5e,
+                                                       0,
+                                                       0x53,
+                                                       1,
+                                                       0,
+                                                       0});
+                    }));
+  catalogue.capture("link_radiotap", "802.11 data frames behind a radiotap header",
+                    over_link([](unsigned) {
+                      ByteList header{0, 0, 8, 0, 0, 0, 0, 0};          // radiotap, no fields
+                      header.insert(header.end(), {0x08, 0x01, 0, 0});  // data, to the access point
+                      for (const std::uint8_t last : {1, 2, 3})         // three addresses
+                        header.insert(header.end(), {0x02, 0, 0x5e, 0, 0x53, last});
+                      header.insert(header.end(), {0x10, 0});  // sequence control
+                      PacketBuilder below = link(kLinkRadiotap, std::move(header));
+                      below.llc_snap();
+                      return below;
+                    }));
+}
+
+void add_not_ip(Catalogue& catalogue) {
+  Frames frames;
+  tick(frames, at(0), at(2 * kSecond), kSecond);
+  frames.push_back(PacketBuilder()  // LLDP, IEEE 802.1AB
+                       .ethernet(0x0180'c200'000e, 0x0200'5e00'5301)
+                       .next_is(0x88cc)
+                       .payload(ByteList{2, 7, 4, 2, 0, 0x5e, 0, 0x53, 1, 0, 0})
+                       .frame(at(3 * kSecond)));
+  frames.push_back(PacketBuilder()  // a spanning tree BPDU: a length, LLC
+                       .ethernet(0x0180'c200'0000, 0x0200'5e00'5301)
+                       .next_is(38)
+                       .payload(ByteList(38, 0x42))
+                       .frame(at(4 * kSecond)));
+  catalogue.capture("not_ip", "ARP, LLDP and spanning tree: counted, no records", frames);
+  catalogue.file("empty.pcap", "a capture without packets: no records", PcapWriter().bytes());
+}
+
+void add_cut(Catalogue& catalogue) {
+  Frames frames;
+  for (const Frame& frame : over_link([](unsigned) { return PacketBuilder().ethernet(); })) {
+    const bool is_v6 = frame.bytes[12] == 0x86;
+    frames.push_back(frame.cut(is_v6 ? 14 + 40 + 20 : 14 + 20 + 20));
+  }
+  catalogue.capture("cut",
+                    "a snap length that leaves the TCP header: packets, bytes and payload count "
+                    "with what was on the wire",
+                    frames);
+  const Frames whole_frames = over_link([](unsigned) { return PacketBuilder().ethernet(); });
+  Frames short_frames;
+  for (const Frame& frame : whole_frames) short_frames.push_back(frame.cut(30));
+  catalogue.capture("cut_too_short",
+                    "a snap length that leaves no ports: counted as truncated, no records",
+                    short_frames);
+  ByteList bytes = pcap_of(whole_frames);
+  bytes.resize(bytes.size() - 5);
+  catalogue.file("broken_off.pcap",
+                 "a file that breaks off within its last packet: records of all that could be "
+                 "read, exit code 3",
+                 bytes, {.exit_code = 3});
+}
+
+void add_fragments(Catalogue& catalogue) {
+  const Address a = "192.0.2.7";
+  const Address b = "198.51.100.53";
+  const ByteList text(64, 'x');
+  const Frame datagram = PacketBuilder().raw_ip().ip(a, b).udp(5'353, 53).payload(text).frame();
+  const auto piece = [&](std::size_t from, std::size_t to, bool more, std::int64_t time) {
+    const ByteList part(datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(from),
+                        datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(to));
+    return PacketBuilder()
+        .ethernet()
+        .ip(a, b,
+            {.identification = 7,
+             .fragment_offset = static_cast<std::uint16_t>(from),
+             .more_fragments = more})
+        .next_is(kProtocolUdp)
+        .payload(part)
+        .frame(time);
+  };
+  catalogue.capture("fragments",
+                    "the first fragment of a datagram tells its session; later ones are counted as "
+                    "fragments",
+                    {piece(0, 32, true, at(0)), piece(32, 64, true, at(kMillisecond)),
+                     piece(64, 72, false, at(2 * kMillisecond))});
+}
+
+void add_formats(Catalogue& catalogue) {
+  Frames frames;
+  const Hosts ends = hosts(1);
+  TcpPeers tcp(frames, ends.client, ends.server);
+  whole(tcp);
+  for (std::size_t i = 0; i < frames.size(); ++i) frames[i].timestamp_ns += static_cast<int>(i);
+  // The client's side on an Ethernet tap that counts nanoseconds, the server's as raw IP in
+  // microseconds.
+  PcapngWriter writer;
+  writer.interface({.link_type = kLinkEthernet, .resolution = 9});
+  writer.interface({.link_type = kLinkRawIp});
+  for (const Frame& frame : frames) {
+    const auto time = static_cast<std::uint64_t>(frame.timestamp_ns);
+    const bool is_server = load_be16(frame.bytes.data() + 14 + 20) == 80;
+    const auto ip = std::span(frame.bytes).subspan(frame.ip_offset);
+    is_server ? writer.packet(1, time, ip) : writer.packet(0, time, frame.bytes);
+  }
+  catalogue.file("pcapng_interfaces.pcapng",
+                 "pcapng with two interfaces: Ethernet in ns and raw IP in us, one session",
+                 writer.bytes());
+  catalogue.file("pcap_nanoseconds.pcap", "pcap in big-endian order with nanoseconds",
+                 pcap_of(frames, {.order = ByteOrder::big, .is_nanoseconds = true}));
+}
+
+}  // namespace
+
+void add_link_captures(Catalogue& catalogue) {
+  add_encapsulations(catalogue);
+  add_link_types(catalogue);
+  add_not_ip(catalogue);
+  add_cut(catalogue);
+  add_fragments(catalogue);
+  add_formats(catalogue);
+}
 
 }  // namespace linger::test

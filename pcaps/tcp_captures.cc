@@ -42,8 +42,7 @@ void add_lives(Catalogue& catalogue) {
                       for (const int half_seconds : {0, 1, 2}) {
                         const std::int64_t time = at(half_seconds * 500 * kMillisecond);
                         tcp.syn(time, {.sequence_offset = half_seconds == 0 ? 0 : -1});
-                        tcp.rst(Side::server, time + kMillisecond,
-                                {.sequence_offset = -5'000'000});
+                        tcp.rst(Side::server, time + kMillisecond, {.sequence_offset = -5'000'000});
                       }
                     }));
   catalogue.capture("tcp_aborted",
@@ -71,23 +70,23 @@ void add_lives(Catalogue& catalogue) {
                       tcp.handshake(at(0));
                       exchange(tcp, at(10 * kMillisecond));
                       tcp.fin(Side::client, at(20 * kMillisecond));
-                      tcp.fin(Side::server, at(20 * kMillisecond + 10), {.acknowledgment_offset = -1});
+                      tcp.fin(Side::server, at(20 * kMillisecond + kMicrosecond),
+                              {.acknowledgment_offset = -1});
                       tcp.ack(Side::client, at(21 * kMillisecond));
-                      tcp.ack(Side::server, at(21 * kMillisecond + 10));
+                      tcp.ack(Side::server, at(21 * kMillisecond + kMicrosecond));
                     }));
-  catalogue.capture("tcp_fast_open",
-                    "data in the SYN and in the SYN-ACK (RFC 7413) counts once, the rest follows",
-                    over_both([](TcpPeers& tcp) {
-                      const TcpOptions cookie{.mss = 1'460,
-                                              .fast_open_cookie = ByteList{1, 2, 3, 4, 5, 6, 7, 8}};
-                      tcp.segment(Side::client, kTcpSyn, "GET / HTTP/1.0\r\n\r\n", at(0),
-                                  {.options = cookie});
-                      tcp.segment(Side::server, kTcpSyn | kTcpAck, "HTTP/1.0 200 OK\r\n",
-                                  at(kMillisecond), {.options = {.mss = 1'460}});
-                      tcp.ack(Side::client, at(2 * kMillisecond));
-                      tcp.data(Side::server, "\r\nhello", at(3 * kMillisecond));
-                      tcp.close(Side::server, at(4 * kMillisecond));
-                    }));
+  catalogue.capture(
+      "tcp_fast_open",
+      "data in the SYN and in the SYN-ACK (RFC 7413) counts once, the rest follows",
+      over_both([](TcpPeers& tcp) {
+        const TcpOptions cookie{.mss = 1'460, .fast_open_cookie = ByteList{1, 2, 3, 4, 5, 6, 7, 8}};
+        tcp.segment(Side::client, kTcpSyn, "GET / HTTP/1.0\r\n\r\n", at(0), {.options = cookie});
+        tcp.segment(Side::server, kTcpSyn | kTcpAck, "HTTP/1.0 200 OK\r\n", at(kMillisecond),
+                    {.options = {.mss = 1'460}});
+        tcp.ack(Side::client, at(2 * kMillisecond));
+        tcp.data(Side::server, "\r\nhello", at(3 * kMillisecond));
+        tcp.close(Side::server, at(4 * kMillisecond));
+      }));
   catalogue.capture("tcp_mid_stream",
                     "the capture begins within the connection: source is whose packet came first",
                     over_both([](TcpPeers& tcp) {
@@ -109,29 +108,28 @@ void add_lives(Catalogue& catalogue) {
 }
 
 void add_sequence_space(Catalogue& catalogue) {
-  catalogue.capture("tcp_retransmission", "bytes sent twice and half again count once as payload",
-                    over_both([](TcpPeers& tcp) {
-                      tcp.handshake(at(0));
-                      tcp.data(Side::client, "0123456789", at(10 * kMillisecond));
-                      tcp.data(Side::client, "0123456789", at(20 * kMillisecond),
-                               {.sequence_offset = -10});
-                      tcp.data(Side::client, "56789abcde", at(30 * kMillisecond),
-                               {.sequence_offset = -5});
-                      tcp.ack(Side::server, at(31 * kMillisecond));
-                      tcp.close(Side::client, at(40 * kMillisecond));
-                    }));
-  catalogue.capture("tcp_out_of_order", "three segments, the first of them last: nothing is missing",
-                    over_both([](TcpPeers& tcp) {
-                      tcp.handshake(at(0));
-                      const std::uint32_t first = tcp.next(Side::client);
-                      tcp.set_next(Side::client, first + 10);
-                      tcp.data(Side::client, "abcdefghij", at(10 * kMillisecond));
-                      tcp.data(Side::client, "klmnopqrst", at(11 * kMillisecond));
-                      tcp.data(Side::client, "0123456789", at(12 * kMillisecond),
-                               {.sequence_offset = -30});
-                      tcp.ack(Side::server, at(13 * kMillisecond));
-                      tcp.close(Side::client, at(20 * kMillisecond));
-                    }));
+  catalogue.capture(
+      "tcp_retransmission", "bytes sent twice and half again count once as payload",
+      over_both([](TcpPeers& tcp) {
+        tcp.handshake(at(0));
+        tcp.data(Side::client, "0123456789", at(10 * kMillisecond));
+        tcp.data(Side::client, "0123456789", at(20 * kMillisecond), {.sequence_offset = -10});
+        tcp.data(Side::client, "56789abcde", at(30 * kMillisecond), {.sequence_offset = -5});
+        tcp.ack(Side::server, at(31 * kMillisecond));
+        tcp.close(Side::client, at(40 * kMillisecond));
+      }));
+  catalogue.capture(
+      "tcp_out_of_order", "three segments, the first of them last: nothing is missing",
+      over_both([](TcpPeers& tcp) {
+        tcp.handshake(at(0));
+        const std::uint32_t first = tcp.next(Side::client);
+        tcp.set_next(Side::client, first + 10);
+        tcp.data(Side::client, "abcdefghij", at(10 * kMillisecond));
+        tcp.data(Side::client, "klmnopqrst", at(11 * kMillisecond));
+        tcp.data(Side::client, "0123456789", at(12 * kMillisecond), {.sequence_offset = -30});
+        tcp.ack(Side::server, at(13 * kMillisecond));
+        tcp.close(Side::client, at(20 * kMillisecond));
+      }));
   catalogue.capture("tcp_gap", "a segment that the capture missed: its bytes are a gap",
                     over_both([](TcpPeers& tcp) {
                       tcp.handshake(at(0));
@@ -244,16 +242,15 @@ void add_resets(Catalogue& catalogue) {
                       exchange(tcp, at(21 * kSecond));
                       tcp.close(Side::client, at(22 * kSecond));
                     }));
-  catalogue.capture("tcp_rst_off_window",
-                    "a RST far outside the window changes nothing; it is counted",
-                    over_both([](TcpPeers& tcp) {
-                      tcp.handshake(at(0));
-                      exchange(tcp, at(10 * kMillisecond));
-                      tcp.rst(Side::server, at(kSecond),
-                              {.flags = kTcpRst, .sequence_offset = 1'000'000'000});
-                      exchange(tcp, at(2 * kSecond));
-                      tcp.close(Side::client, at(3 * kSecond));
-                    }));
+  catalogue.capture(
+      "tcp_rst_off_window", "a RST far outside the window changes nothing; it is counted",
+      over_both([](TcpPeers& tcp) {
+        tcp.handshake(at(0));
+        exchange(tcp, at(10 * kMillisecond));
+        tcp.rst(Side::server, at(kSecond), {.flags = kTcpRst, .sequence_offset = 1'000'000'000});
+        exchange(tcp, at(2 * kSecond));
+        tcp.close(Side::client, at(3 * kSecond));
+      }));
   catalogue.capture("tcp_rst_against_syn",
                     "a RST that does not acknowledge the ISN does not refuse the SYN; the SYN-ACK "
                     "comes",

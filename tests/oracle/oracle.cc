@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sessiontable/session_table.h"
+#include "sessiontable/session_id.h"
 
 namespace linger::test {
 namespace {

@@ -1,5 +1,7 @@
 #include "tests/simulation/talk.h"
 
+#include <algorithm>
+
 namespace linger::test {
 namespace {
 
@@ -43,6 +45,7 @@ void Talk::send(const Segment& segment) {
   builder.ip(from.address, to.address).tcp(from.port, to.port, fields);
   if (segment.payload_bytes != 0) builder.payload(ByteList(segment.payload_bytes));
   last_ = builder.frame();
+  last_sent_ = std::max(last_sent_, now_);
   wire_.put(now_, last_);
 }
 

@@ -22,7 +22,7 @@ class Talk {
   enum class End : std::uint8_t { finished, cut, open };
   End live();
 
-  DurationNs now() const { return now_; }  // of its last packet, late ones too
+  DurationNs last_sent() const { return last_sent_; }  // late packets too
   const Frame& last() const { return last_; }
   void wild_segment();
 
@@ -55,6 +55,7 @@ class Talk {
   Random& random_;
   const Ends& ends_;
   DurationNs now_;
+  DurationNs last_sent_ = 0;
   std::uint32_t isn_[2];
   std::uint32_t next_[2];
   std::uint32_t seen_[2];  // what each end has taken of the other

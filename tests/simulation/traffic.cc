@@ -122,7 +122,7 @@ void Maker::tcp(int index, DurationNs start) {
     const Talk::End end = talk.live();
     ++truth(kProtocolTcp, e);
     if (random_.chance(profile_.icmp_errors)) {
-      const DurationNs when = talk.now() + random_.log_between(kMillisecond, 60 * kSecond);
+      const DurationNs when = talk.last_sent() + random_.log_between(kMillisecond, 60 * kSecond);
       wire_.put(when, PacketBuilder()
                           .ethernet()
                           .ip(e.server.address, e.client.address)
@@ -131,7 +131,7 @@ void Maker::tcp(int index, DurationNs start) {
       if (profile_.is_unambiguous) return;
     }
     if (!random_.chance(profile_.reuse)) return;
-    start = talk.now() + reuse_gap(end);
+    start = talk.last_sent() + reuse_gap(end);
     client_isn += static_cast<std::uint32_t>(random_.between(2'000'000, 1'000'000'000));
     server_isn += static_cast<std::uint32_t>(random_.between(2'000'000, 1'000'000'000));
   }

@@ -1,0 +1,162 @@
+// What the real tables and the oracle disagree on, as text to read.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "tests/simulation/run.h"
+
+namespace linger::test {
+namespace {
+
+std::string field(const std::string& line, const std::string& name) {
+  const std::string key = "\"" + name + "\":\"";
+  const std::size_t begin = line.find(key);
+  if (begin == std::string::npos) return {};
+  const std::size_t from = begin + key.size();
+  return line.substr(from, line.find('"', from) - from);
+}
+
+std::string tuple_of(const Record& r) {
+  const bool has_ports = r.has_ports() || r.is_icmp();
+  const std::uint16_t ports[] = {r.is_icmp() ? r.icmp_id : r.port[0],
+                                 r.is_icmp() ? r.icmp_id : r.port[1]};
+  return tuple_text(r.protocol, r.address[0], has_ports ? ports[0] : std::uint16_t{0}, r.address[1],
+                    has_ports ? ports[1] : std::uint16_t{0});
+}
+
+std::string flags_text(std::uint8_t flags) {
+  constexpr char kLetters[] = "FSRPAUEC";
+  std::string text;
+  for (unsigned bit = 0; bit < 8; ++bit)
+    if (flags >> bit & 1) text += kLetters[bit];
+  return text.empty() ? "-" : text;
+}
+
+// Every packet of a tuple, one a line.
+std::string packets_text(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                         const std::string& tuple) {
+  MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
+  std::string text;
+  Burst burst;
+  while (source.rx(burst) == RxStatus::packets) {
+    decode(burst, {});
+    for (std::uint32_t i = 0; i < burst.count; ++i) {
+      const Packet& p = burst.packets[i];
+      if (tuple_text(p.key.protocol, p.key.address[0], p.key.port[0], p.key.address[1],
+                     p.key.port[1]) != tuple)
+        continue;
+      text += fmt::format("  {:.6f} side {} payload {}",
+                          static_cast<double>(p.clock % (1'000'000 * kSecond)) / kSecond,
+                          p.direction, p.payload_bytes);
+      if (p.flags & kPacketIcmpError) text += " icmp error";
+      if (p.key.protocol == kProtocolTcp && !(p.flags & kPacketIcmpError))
+        text += fmt::format(" {} seq {} ack {} win {}", flags_text(p.tcp.flags), p.tcp.sequence,
+                            p.tcp.acknowledgment, p.tcp.window);
+      if (p.key.protocol == kProtocolSctp)
+        text += fmt::format(" chunk {} tag {:x} initiate {:x}", p.sctp.first_chunk,
+                            p.sctp.verification_tag, p.sctp.initiate_tag);
+      text += '\n';
+    }
+  }
+  return text;
+}
+
+std::string tuple_of_id(const Outcome& oracle, const Outcome& real, const std::string& id) {
+  for (const Outcome* outcome : {&oracle, &real})
+    for (const Record& r : outcome->records)
+      if (fmt::format("{:016x}{:016x}", r.id.high, r.id.low) == id) return tuple_of(r);
+  return {};
+}
+
+std::string counts_difference(const OracleCounts& oracle, const OracleCounts& real) {
+  std::string text;
+#define LINGER_COMPARE_COUNT(name, help) \
+  if (oracle.name != real.name)          \
+    text += fmt::format("counter " #name ": oracle {}, linger {}\n", oracle.name, real.name);
+  LINGER_TABLE_COUNTERS(LINGER_COMPARE_COUNT)
+#undef LINGER_COMPARE_COUNT
+  return text;
+}
+
+// Sessions joined by `continues`, as one: where each begins and what it holds.
+struct Chain {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  auto operator<=>(const Chain&) const = default;
+};
+using Chains = std::map<std::string, Chain>;  // by tuple and start
+
+Chains chains_of(const std::vector<Record>& records) {
+  std::map<Id128, Record> ends;
+  for (const Record& r : records)
+    if (r.action == Action::session_end) ends[r.id] = r;
+  Chains chains;
+  for (const Record& r : records) {
+    if (r.action == Action::session_interim) continue;
+    Id128 root = r.id;
+    while (ends[root].continues.is_set()) root = ends[root].continues;
+    Chain& chain = chains[fmt::format("{} from {}", tuple_of(ends[root]), ends[root].start.value)];
+    chain.packets += r.total_packets();
+    chain.bytes += r.total_bytes();
+  }
+  return chains;
+}
+
+}  // namespace
+
+std::string difference(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                       const Outcome& oracle, const Outcome& real) {
+  std::vector<std::string> missing, extra;
+  std::set_difference(oracle.lines.begin(), oracle.lines.end(), real.lines.begin(),
+                      real.lines.end(), std::back_inserter(missing));
+  std::set_difference(real.lines.begin(), real.lines.end(), oracle.lines.begin(),
+                      oracle.lines.end(), std::back_inserter(extra));
+  const std::string counts = counts_difference(oracle.counts, real.counts);
+  if (missing.empty() && extra.empty()) return counts;
+  const std::string id = field(missing.empty() ? extra.front() : missing.front(), "event.id");
+  const std::string wanted = field(missing.empty() ? extra.front() : missing.front(), "id");
+  std::string text = fmt::format("{} records of {} differ\n",
+                                 std::max(missing.size(), extra.size()), oracle.lines.size());
+  const std::string name = id.empty() ? wanted : id;
+  for (const std::string& line : missing)
+    if (line.find(name) != std::string::npos) text += "oracle " + line + "\n";
+  for (const std::string& line : extra)
+    if (line.find(name) != std::string::npos) text += "linger " + line + "\n";
+  if (missing.empty() || extra.empty())
+    text += missing.empty() ? "linger says more\n" : "linger says less\n";
+  return text + counts + packets_text(plan, packets, tuple_of_id(oracle, real, name));
+}
+
+std::string chain_difference(const Outcome& oracle, const Outcome& real) {
+  const Chains wanted = chains_of(oracle.records);
+  const Chains found = chains_of(real.records);
+  for (const auto& [name, chain] : wanted) {
+    const auto it = found.find(name);
+    if (it == found.end()) return fmt::format("no chain {}", name);
+    if (it->second != chain)
+      return fmt::format("chain {}: oracle {} packets, {} bytes; linger {}, {}", name,
+                         chain.packets, chain.bytes, it->second.packets, it->second.bytes);
+  }
+  for (const auto& [name, chain] : found)
+    if (!wanted.contains(name))
+      return fmt::format("a chain too many: {}, {} packets", name, chain.packets);
+  return {};
+}
+
+std::string truth_difference(const Plan& plan, const Traffic& traffic, const Outcome& outcome) {
+  std::map<std::string, std::uint64_t> found;
+  for (const auto& [tuple, count] : traffic.sessions) found[tuple] = 0;
+  for (const Record& r : outcome.records)
+    if (r.action == Action::session_end && !r.continues.is_set()) ++found[tuple_of(r)];
+  for (const auto& [tuple, count] : found) {
+    const auto made = traffic.sessions.find(tuple);
+    const std::uint64_t wanted = made != traffic.sessions.end() ? made->second : 0;
+    if (count == wanted) continue;
+    return fmt::format("{}: {} sessions were made, {} recorded\n{}", tuple, wanted, count,
+                       packets_text(plan, traffic.packets, tuple));
+  }
+  return {};
+}
+
+}  // namespace linger::test
