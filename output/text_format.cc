@@ -1,6 +1,11 @@
 #include "output/text_format.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
+
+#include "engine/base/bytes.h"
 
 namespace linger {
 
@@ -8,14 +13,30 @@ namespace {
 
 using text_format_detail::kHexLower;
 
-char* put_group(char* out,
-                std::uint32_t group) noexcept {  // up to four hexadecimal digits, no leading zeros
-  char digits[4];
-  std::memcpy(digits, &kHexLower[2 * (group >> 8)], 2);
-  std::memcpy(digits + 2, &kHexLower[2 * (group & 0xff)], 2);
-  const int skip = group >= 0x1000 ? 0 : group >= 0x100 ? 1 : group >= 0x10 ? 2 : 3;
-  for (int i = skip; i < 4; ++i) *out++ = digits[i];
-  return out;
+// The first longest run of at least two zeros in eight groups, for each set of zero groups.
+struct ZeroRun {
+  std::int8_t start = -1;
+  std::int8_t length = 0;
+};
+constexpr std::array<ZeroRun, 256> make_zero_runs() {
+  std::array<ZeroRun, 256> runs{};
+  for (unsigned zeros = 0; zeros < 256; ++zeros) {
+    for (std::int8_t start = 0; start < 8; ++start) {
+      std::int8_t length = 0;
+      while (start + length < 8 && (zeros >> (start + length) & 1) != 0) ++length;
+      if (length >= 2 && length > runs[zeros].length) runs[zeros] = {start, length};
+    }
+  }
+  return runs;
+}
+constexpr std::array<ZeroRun, 256> kZeroRuns = make_zero_runs();
+
+// Up to four hexadecimal digits without leading zeros.
+char* put_group(char* out, std::uint32_t group) noexcept {
+  const int count = std::max(1, static_cast<int>(std::bit_width(group) + 3) / 4);
+  const std::uint64_t text = text_format_detail::eight_nibbles(group) >> (64 - 8 * count);
+  std::memcpy(out, &text, 8);
+  return out + count;
 }
 
 // Length of the well-formed UTF-8 sequence at `text`, 0 when there is none (RFC 3629 §4).
@@ -40,17 +61,12 @@ std::size_t utf8_length(std::string_view text) noexcept {
 // (§4); an IPv4-mapped address ends in dotted decimals (§5).
 char* put_ipv6(char* out, const std::uint8_t* address) noexcept {
   std::uint32_t groups[8];
+  unsigned zeros = 0;
   for (int i = 0; i < 8; ++i) {
-    groups[i] = static_cast<std::uint32_t>(address[2 * i] << 8 | address[2 * i + 1]);
+    groups[i] = load_be16(address + 2 * i);
+    zeros |= unsigned{groups[i] == 0} << i;
   }
-  int run_start = -1;
-  int run_length = 1;
-  for (int i = 0; i < 8; ++i) {
-    int length = 0;
-    while (i + length < 8 && groups[i + length] == 0) ++length;
-    if (length > run_length) run_start = i, run_length = length;
-    i += length;
-  }
+  const auto [run_start, run_length] = kZeroRuns[zeros];
   const bool is_mapped = run_start == 0 && run_length == 5 && groups[5] == 0xffff;
   for (int i = 0; i < (is_mapped ? 6 : 8); ++i) {
     if (i == run_start) {
@@ -65,7 +81,8 @@ char* put_ipv6(char* out, const std::uint8_t* address) noexcept {
   return is_mapped ? put_ipv4(out, address + 12) : out;
 }
 
-void TimeText::remember(std::int64_t day) noexcept {
+void TimeText::remember_day(std::uint64_t seconds) noexcept {
+  const auto day = static_cast<int>(seconds / 86'400);
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
   const auto year = static_cast<std::uint32_t>(static_cast<int>(date.year()));
   text_format_detail::put_two(date_, year / 100);
@@ -74,7 +91,7 @@ void TimeText::remember(std::int64_t day) noexcept {
   text_format_detail::put_two(date_ + 8, static_cast<unsigned>(date.day()));
   date_[4] = date_[7] = '-';
   date_[10] = 'T';
-  day_ = day;
+  day_start_ = seconds / 86'400 * 86'400;
 }
 
 std::string json_escaped(std::string_view text) {

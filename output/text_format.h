@@ -104,15 +104,15 @@ inline void put_eight_digits(char* out, std::uint32_t value) noexcept {
   std::memcpy(out, &text, 8);
 }
 
-// The eight nibbles of `value` as lowercase hexadecimal digits.
-inline void put_eight_nibbles(char* out, std::uint32_t value) noexcept {
+// The eight nibbles of `value` as lowercase hexadecimal digits, the most significant first in
+// memory.
+inline std::uint64_t eight_nibbles(std::uint32_t value) noexcept {
   std::uint64_t nibbles = __builtin_bswap32(value);
   nibbles = (nibbles | nibbles << 16) & 0x0000'ffff'0000'ffff;
   nibbles = (nibbles | nibbles << 8) & 0x00ff'00ff'00ff'00ff;
   nibbles = (nibbles >> 4 | nibbles << 8) & 0x0f0f'0f0f'0f0f'0f0f;
   const std::uint64_t letters = (nibbles + 0x0606'0606'0606'0606) >> 4 & 0x0101'0101'0101'0101;
-  const std::uint64_t text = nibbles + kZeros + letters * ('a' - '9' - 1);
-  std::memcpy(out, &text, 8);
+  return nibbles + kZeros + letters * ('a' - '9' - 1);
 }
 
 }  // namespace text_format_detail
@@ -161,12 +161,14 @@ inline char* put_number(char* out, std::uint64_t value) noexcept {
 // 32 lowercase hexadecimal digits, the high half first.
 inline char* put_id(char* out, const Id128& id) noexcept {
   using namespace text_format_detail;
-  for (const std::uint64_t half : {id.high, id.low}) {
-    put_eight_nibbles(out, static_cast<std::uint32_t>(half >> 32));
-    put_eight_nibbles(out + 8, static_cast<std::uint32_t>(half));
-    out += 16;
-  }
-  return out;
+  const auto put_half = [](char* at, std::uint64_t half) {
+    const std::uint64_t texts[2] = {eight_nibbles(static_cast<std::uint32_t>(half >> 32)),
+                                    eight_nibbles(static_cast<std::uint32_t>(half))};
+    std::memcpy(at, texts, sizeof texts);
+  };
+  put_half(out, id.high);
+  put_half(out + 16, id.low);
+  return out + 32;
 }
 
 // 00-00-5E-00-53-23, as ECS has it.
@@ -188,42 +190,62 @@ inline char* put_ipv4(char* out, const std::uint8_t* address) noexcept {
 
 char* put_ipv6(char* out, const std::uint8_t* address) noexcept;  // RFC 5952
 
-// RFC 3339 in UTC with nanoseconds, for any Timestamp. Remembers the day it wrote last.
+// RFC 3339 in UTC with nanoseconds, for any Timestamp. Remembers the day it wrote last, and the
+// last two times, as a record has its end twice.
 class TimeText {
  public:
   static constexpr std::size_t kBytes = 30;  // 2024-02-29T12:34:56.123456789Z
 
+  TimeText() noexcept { remember_day(0); }
+
   char* put(char* out, Timestamp timestamp) noexcept {
-    using namespace text_format_detail;
-    std::int64_t seconds = timestamp.value / kSecond;
-    auto nanoseconds = static_cast<std::uint32_t>(timestamp.value % kSecond);
-    if (timestamp.value > kTimestampFineMax) [[unlikely]] {
-      const TimeParts parts = time_parts(timestamp);
-      seconds = parts.seconds;
-      nanoseconds = parts.nanoseconds;
+    if (written_[newest_].timestamp != timestamp) {
+      newest_ ^= 1;
+      if (written_[newest_].timestamp != timestamp) write(timestamp);
     }
-    const std::int64_t day = seconds / 86'400;
-    const auto second_of_day = static_cast<std::uint32_t>(seconds % 86'400);
-    if (day != day_) [[unlikely]]
-      remember(day);
-    std::memcpy(out, date_, sizeof date_);
-    put_two(out + 11, second_of_day / 3'600);
-    out[13] = ':';
-    put_two(out + 14, second_of_day / 60 % 60);
-    out[16] = ':';
-    put_two(out + 17, second_of_day % 60);
-    out[19] = '.';
-    put_eight_digits(out + 20, nanoseconds / 10);
-    out[28] = static_cast<char>('0' + nanoseconds % 10);
-    out[29] = 'Z';
+    std::memcpy(out, written_[newest_].text, sizeof written_[newest_].text);
     return out + kBytes;
   }
 
  private:
-  void remember(std::int64_t day) noexcept;
+  struct Written {
+    Timestamp timestamp{-1};
+    char text[32] = {};  // two bytes more than kBytes for the constant size of the copy
+  };
 
-  std::int64_t day_ = -1;
-  char date_[12] = {};  // 2024-02-29T, and one byte for the constant size of the copy
+  void write(Timestamp timestamp) noexcept {
+    using namespace text_format_detail;
+    auto seconds = static_cast<std::uint64_t>(timestamp.value) / kSecond;
+    auto nanoseconds =
+        static_cast<std::uint32_t>(static_cast<std::uint64_t>(timestamp.value) % kSecond);
+    if (timestamp.value > kTimestampFineMax) [[unlikely]] {
+      const TimeParts parts = time_parts(timestamp);
+      seconds = static_cast<std::uint64_t>(parts.seconds);
+      nanoseconds = parts.nanoseconds;
+    }
+    if (seconds - day_start_ >= 86'400) [[unlikely]]
+      remember_day(seconds);
+    const auto second_of_day = static_cast<std::uint32_t>(seconds - day_start_);
+    written_[newest_].timestamp = timestamp;
+    char* out = written_[newest_].text;
+    std::memcpy(out, date_, sizeof date_);
+    // HH0MM0SS as one number; the two zeros between become colons ('0' | 10 is ':').
+    const std::uint32_t clock =
+        second_of_day / 3'600 * 1'000'000 + second_of_day / 60 % 60 * 1'000 + second_of_day % 60;
+    const std::uint64_t text = eight_digits(clock) | kZeros | 0x0000'0a00'000a'0000;
+    std::memcpy(out + 11, &text, 8);
+    out[19] = '.';
+    put_eight_digits(out + 20, nanoseconds / 10);
+    out[28] = static_cast<char>('0' + nanoseconds % 10);
+    out[29] = 'Z';
+  }
+
+  void remember_day(std::uint64_t seconds) noexcept;
+
+  std::array<Written, 2> written_;
+  std::size_t newest_ = 0;
+  std::uint64_t day_start_ = 0;  // seconds since 1970
+  char date_[12] = {};           // 2024-02-29T, and one byte for the constant size of the copy
 };
 
 // `text` as the inside of a JSON string: escaped, and each byte that is not valid UTF-8 replaced by

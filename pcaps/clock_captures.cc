@@ -35,11 +35,15 @@ void add_clock_captures(Catalogue& catalogue) {
                     "the clock is set back by a minute: time stands still until it has caught up",
                     back);
   Frames far_back = talk(12);
+  for (const unsigned version : {4, 6}) {
+    const Hosts ends = hosts(1, version);
+    TcpPeers tcp(far_back, ends.client, ends.server, 1'026);  // after the client's FIN
+    tcp.rst(Side::client, at(30 * kSecond), {.flags = kTcpRst});
+  }
   shift(far_back, 16, -3 * kHour);
-  tick(far_back, at(-3 * kHour + 20 * kSecond), at(-3 * kHour + 50 * kSecond), 10 * kSecond);
   catalogue.capture("clock_back_three_hours",
                     "a jump back beyond clockJump, confirmed: the clock counts on from where it "
-                    "stood, and the close is recorded in time",
+                    "stood, and a RST 17 s after the close comes after the record",
                     far_back);
   Frames wild = talk(12);
   wild[16].timestamp_ns += 30 * 365 * kDay;
@@ -56,8 +60,8 @@ void add_clock_captures(Catalogue& catalogue) {
     tcp.close(Side::client, at(2 * kHour + 2 * kSecond));
   });
   catalogue.capture("clock_quiet_link",
-                    "two hours without a packet: the jump counts from the second packet behind it, "
-                    "which continues what was idle",
+                    "two hours without a packet, confirmed by the packet behind them: the session "
+                    "was idle, and its next payload continues it",
                     quiet);
 }
 

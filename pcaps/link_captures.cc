@@ -125,11 +125,12 @@ void add_link_types(Catalogue& catalogue) {
 void add_not_ip(Catalogue& catalogue) {
   Frames frames;
   tick(frames, at(0), at(2 * kSecond), kSecond);
-  frames.push_back(PacketBuilder()  // LLDP, IEEE 802.1AB
-                       .ethernet(0x0180'c200'000e, 0x0200'5e00'5301)
-                       .next_is(0x88cc)
-                       .payload(ByteList{2, 7, 4, 2, 0, 0x5e, 0, 0x53, 1, 0, 0})
-                       .frame(at(3 * kSecond)));
+  frames.push_back(
+      PacketBuilder()  // LLDP, IEEE 802.1AB
+          .ethernet(0x0180'c200'000e, 0x0200'5e00'5301)
+          .next_is(0x88cc)
+          .payload(ByteList{2, 7, 4, 2, 0, 0x5e, 0, 0x53, 1, 4, 2, 7, '1', 6, 2, 0, 120, 0, 0})
+          .frame(at(3 * kSecond)));
   frames.push_back(PacketBuilder()  // a spanning tree BPDU: a length, LLC
                        .ethernet(0x0180'c200'0000, 0x0200'5e00'5301)
                        .next_is(38)
@@ -167,7 +168,7 @@ void add_fragments(Catalogue& catalogue) {
   const Address a = "192.0.2.7";
   const Address b = "198.51.100.53";
   const ByteList text(64, 'x');
-  const Frame datagram = PacketBuilder().raw_ip().ip(a, b).udp(5'353, 53).payload(text).frame();
+  const Frame datagram = PacketBuilder().raw_ip().ip(a, b).udp(7'000, 4'000).payload(text).frame();
   const auto piece = [&](std::size_t from, std::size_t to, bool more, std::int64_t time) {
     const ByteList part(datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(from),
                         datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(to));

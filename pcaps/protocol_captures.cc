@@ -33,8 +33,8 @@ void add_udp(Catalogue& catalogue) {
       both([](Frames& frames, const Pair& p) {
         for (int i = 0; i < 3; ++i) {
           const std::int64_t time = at(i * kSecond);
-          frames.push_back(udp(p.a, p.b, 5'353, 53, "question", time));
-          frames.push_back(udp(p.b, p.a, 53, 5'353, "the answer", time + kMillisecond));
+          frames.push_back(udp(p.a, p.b, 7'000, 4'000, "question", time));
+          frames.push_back(udp(p.b, p.a, 4'000, 7'000, "the answer", time + kMillisecond));
           frames.push_back(udp(p.a, p.b, 9'999, 514, "nobody listens", time));
         }
       }));
@@ -42,7 +42,7 @@ void add_udp(Catalogue& catalogue) {
       "udp_idle", "31 s without a packet split it into two sessions, 29 s do not",
       both([](Frames& frames, const Pair& p) {
         for (const int seconds : {0, 29, 60})
-          frames.push_back(udp(p.a, p.b, 5'353, 53, "question", at(seconds * kSecond)));
+          frames.push_back(udp(p.a, p.b, 7'000, 4'000, "question", at(seconds * kSecond)));
       }));
   catalogue.capture(
       "udp_interim", "25 minutes: interim records at 12 and 24 min",
@@ -86,7 +86,7 @@ void add_icmp(Catalogue& catalogue) {
                     "sends it",
                     both([&](Frames& frames, const Pair& p) {
                       const Address router = p.a.version == 6 ? "2001:db8:ffff::1" : "203.0.113.1";
-                      const Frame question = udp(p.a, p.b, 5'353, 53, "question", at(0));
+                      const Frame question = udp(p.a, p.b, 7'000, 4'000, "question", at(0));
                       frames.push_back(question);
                       frames.push_back(port_unreachable(p.b, question, p.a, at(kMillisecond)));
                       TcpPeers tcp(frames, {p.a, 40'000}, {p.b, 80});
@@ -109,7 +109,7 @@ void add_icmp(Catalogue& catalogue) {
       "one for each quoted session",
       both([&](Frames& frames, const Pair& p) {
         for (std::uint16_t port = 1; port <= 2; ++port) {
-          const Frame quoted = udp(p.a, p.b, port, 53, "not captured", at(0));
+          const Frame quoted = udp(p.a, p.b, port, 4'000, "not captured", at(0));
           frames.push_back(port_unreachable(p.b, quoted, p.a, at(port * kMillisecond)));
           frames.push_back(port_unreachable(p.b, quoted, p.a, at(port * kSecond)));
         }

@@ -126,7 +126,7 @@ void add_while_open(Catalogue& catalogue) {
                       exchange(old, at(10 * kMillisecond));
                       whole(fresh, at(60 * kSecond));
                     }));
-  catalogue.capture("reuse_open_syn_lost",
+  catalogue.capture("reuse_open_syn_ack_lost",
                     "the same, but of its handshake only SYN and data were captured",
                     two_of_one_tuple([](TcpPeers& old, TcpPeers& fresh) {
                       old.handshake(at(0));

@@ -34,6 +34,11 @@ class FreeList {
     --used_;
   }
 
+  // The slot that take() gives next, if any: to prefetch it.
+  std::uint32_t next() const noexcept {
+    return head_ != kNoSlot ? head_ : untouched_ < capacity_ ? untouched_ : kNoSlot;
+  }
+
   std::uint32_t used() const noexcept { return used_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
 

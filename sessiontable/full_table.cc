@@ -5,7 +5,7 @@ namespace linger {
 namespace {
 
 constexpr int kIncarnationsMax = 4;  // of one key in the table at a time
-constexpr int kEvictionSteps = 8;    // sessions looked at for one that may go
+constexpr int kEvictionSteps = 64;   // sessions looked at for one that may go
 constexpr int kDueSteps = 4;
 
 }  // namespace
@@ -15,61 +15,57 @@ std::uint32_t SessionTable::take_slot(const Packet& packet) noexcept {
   const auto next_of = [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; };
   const bool half_open = packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
   if (half_open && sessions_in(Phase::opening) >= half_open_max_)
-    evict_from(Phase::opening, packet.clock, INT64_MAX);
+    evict(wheel_of(Phase::opening).first(kEvictionSteps), packet.clock);
   std::uint32_t slot = free_.take(next_of);
+  if (const std::uint32_t next = free_.next(); next != kNoSlot) prefetch_session(next);
   if (slot != kNoSlot) return slot;
-  evict(packet.clock);
+  make_room(packet.clock);
   slot = free_.take(next_of);
   CHECK(slot != kNoSlot);
   return slot;
 }
 
 // Makes room for one session (DESIGN §4, Full table). Constant work: a few heads of lists.
-void SessionTable::evict(ClockNs now) noexcept {
+void SessionTable::make_room(ClockNs now) noexcept {
   for (Wheel& wheel : wheels_) {
     int steps = kDueSteps;
     const std::uint32_t slot = wheel.due(now, steps);
     if (slot != kNoSlot) return end(slot, ending_of(hot_[slot].phase), deadline(slot));
   }
-  if (evict_from(Phase::closed, now, INT64_MAX) || evict_from(Phase::reset, now, INT64_MAX)) return;
-  if (evict_from(Phase::opening, now, now - settings_.halfOpenMinimum)) return;
-  Phase longest = Phase::opening;
-  ClockNs oldest = INT64_MAX;
-  for (Phase phase : {Phase::established, Phase::half_closed, Phase::udp, Phase::icmp, Phase::sctp,
-                      Phase::esp, Phase::other}) {
-    const std::uint32_t slot = wheel_of(phase).first();
-    if (slot == kNoSlot || hot_[slot].last_clock >= oldest) continue;
-    oldest = hot_[slot].last_clock;
-    longest = phase;
-  }
-  evict_from(longest, now, INT64_MAX);
+  if (evict_longest({Phase::closed, Phase::reset}, now)) return;
+  const std::uint32_t half_open = wheel_of(Phase::opening).first(kEvictionSteps);
+  if (half_open != kNoSlot && cold_[half_open].phase_clock <= now - settings_.halfOpenMinimum)
+    return evict(half_open, now);
+  if (evict_longest({Phase::established, Phase::half_closed, Phase::udp, Phase::icmp, Phase::sctp,
+                     Phase::esp, Phase::other},
+                    now))
+    return;
+  evict(half_open, now);
 }
 
-// The session of this phase that has waited longest, if it began to wait by `not_after`.
-bool SessionTable::evict_from(Phase phase, ClockNs now, ClockNs not_after) noexcept {
-  Wheel& wheel = wheel_of(phase);
-  std::uint32_t best = kNoSlot;
-  for (int step = 0; step < kEvictionSteps; ++step) {
-    const std::uint32_t slot = wheel.first();
-    if (slot == kNoSlot) return false;
-    if (best == kNoSlot || hot_[slot].last_clock < hot_[best].last_clock) best = slot;
-    // Packets may have come since it was linked: to where it belongs now.
-    wheel.unlink(slot);
-    wheel.link(slot, deadline(slot));
-    if (wheel.first() == slot) break;
+// The session of these phases that had no packet for longest. False: there is none.
+bool SessionTable::evict_longest(std::initializer_list<Phase> phases, ClockNs now) noexcept {
+  std::uint32_t longest = kNoSlot;
+  for (const Phase phase : phases) {
+    const std::uint32_t slot = wheel_of(phase).first(kEvictionSteps);
+    if (slot == kNoSlot) continue;
+    if (longest == kNoSlot || hot_[slot].last_clock < hot_[longest].last_clock) longest = slot;
   }
-  if (cold_[best].phase_clock > not_after) return false;
-  const ClockNs due = deadline(best);
-  if (due <= now) {
-    end(best, ending_of(phase), due);
-  } else if (lingers(phase)) {
-    counters_.evicted_lingering.add();
-    end(best, ending_of(phase), now);
-  } else {
-    (phase == Phase::opening ? counters_.evicted_half_open : counters_.evicted_open).add();
-    end(best, Ending::evicted, now);
-  }
+  if (longest == kNoSlot) return false;
+  evict(longest, now);
   return true;
+}
+
+void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
+  const Phase phase = hot_[slot].phase;
+  const ClockNs due = deadline(slot);
+  if (due <= now) return end(slot, ending_of(phase), due);
+  if (lingers(phase)) {  // keeps its reason, is only buried early
+    counters_.evicted_lingering.add();
+    return end(slot, ending_of(phase), now);
+  }
+  (phase == Phase::opening ? counters_.evicted_half_open : counters_.evicted_open).add();
+  end(slot, Ending::evicted, now);
 }
 
 // At most kIncarnationsMax of one key in the table, the coming one included.
@@ -79,8 +75,7 @@ void SessionTable::limit_incarnations(const Packet& packet) noexcept {
   for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = cold_[i].older)
     ++count, oldest = i;
   if (count <= kIncarnationsMax) return;
-  const Phase phase = hot_[oldest].phase;
-  end(oldest, lingers(phase) ? ending_of(phase) : Ending::evicted, now_);
+  evict(oldest, packet.clock);
 }
 
 }  // namespace linger

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
 constexpr std::uint32_t kLateSequenceMax = 15;
+constexpr std::uint64_t kLookAhead = 8;  // graves whose index lines are under way
 
 std::uint32_t second_of(ClockNs clock) noexcept {
   return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
@@ -151,6 +152,7 @@ void Graveyard::expire(ClockNs now, int& steps) noexcept {
   // Graves whose time is over leave the ring before their seconds can wrap.
   for (; tail_ != head_ && steps > 0; tail_ = tail_ + 1 == ring_.size() ? 0 : tail_ + 1) {
     Grave& grave = ring_[tail_];
+    if (tail_ + kLookAhead < ring_.size()) index_.prefetch(ring_[tail_ + kLookAhead].fingerprint);
     if (grave.fingerprint == 0) continue;
     if (!is_over(grave, now)) return;
     --steps;

@@ -96,9 +96,9 @@ static_assert(sizeof(SessionHot) == 128);
 
 inline constexpr std::size_t kHistoryMax = 16;
 
-struct TimerLink {
+struct TimerLink {  // or, at an end of a list, the wheel's bucket
   std::uint32_t next;
-  std::uint32_t previous;  // or the wheel's bucket, for the first of a list
+  std::uint32_t previous;
 };
 
 struct SessionCold {

@@ -12,6 +12,7 @@ namespace {
 // the packets alone. It looks at more sessions than so many packets can open.
 constexpr std::uint32_t kSweepEvery = 64;
 constexpr int kSweepSteps = 256;
+constexpr std::uint32_t kSweepBatch = 16;
 constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard may use
 
 Phase phase_of_protocol(std::uint8_t protocol) noexcept {
@@ -92,9 +93,11 @@ void SessionTable::track(Burst& burst) noexcept {
     const Packet& packet = burst.packets[i];
     guess[i] = packet.verdict == Verdict::session ? index_.guess(packet.hash) : kNoSlot;
     if (guess[i] != kNoSlot) {
-      const char* lines = reinterpret_cast<const char*>(&hot_.data()[guess[i]]);
-      __builtin_prefetch(lines, 1, 2);
-      __builtin_prefetch(lines + 64, 1, 2);
+      prefetch_hot(guess[i]);
+      // What opens or closes a session works on its cold part too.
+      if (packet.key.protocol == kProtocolTcp &&
+          (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0)
+        prefetch_cold(guess[i]);
     } else if (packet.verdict == Verdict::session) {
       graveyard_.prefetch(packet.hash);
     }
@@ -199,7 +202,7 @@ std::uint32_t SessionTable::settle(std::uint32_t slot, ClockNs now) noexcept {
   std::uint32_t newest = kNoSlot;
   std::uint32_t next;
   for (; slot != kNoSlot; slot = next) {
-    next = cold_[slot].older;
+    next = (hot_[slot].flags & kSessionHasOlder) != 0 ? cold_[slot].older : kNoSlot;
     const ClockNs due = deadline(slot);
     if (due <= now) {
       end(slot, ending_of(hot_[slot].phase), due);
@@ -220,7 +223,7 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
     return {newest, Membership::stranger};
   }
   std::uint32_t slot = newest;
-  if (cold_[newest].older != kNoSlot) {
+  if ((hot_[newest].flags & kSessionHasOlder) != 0) {
     std::uint32_t best = UINT32_MAX;
     for (std::uint32_t i = newest; i != kNoSlot; i = cold_[i].older) {
       const std::uint32_t distance = tcp_distance(session(i), packet);
@@ -485,6 +488,12 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
 
 // Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
 void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
+  wheel_of(hot_[slot].phase).unlink(slot);
+  end_unlinked(slot, hash_of(hot_[slot].key, decode_settings_.seed), ending, when);
+}
+
+void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending,
+                                ClockNs when) noexcept {
   save_if_due(slot, when);
   Session s = session(slot);
   sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
@@ -493,15 +502,14 @@ void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept
                             &counters_.ended_evicted, &counters_.ended_by_run,
                             &counters_.ended_by_run};
   ended[static_cast<std::size_t>(ending)]->add();
-  if (ending < Ending::end_of_input) bury(slot, ending, when);
-  forget(slot);
+  if (ending < Ending::end_of_input) bury(s, hash, ending, when);
+  forget(slot, hash);
 }
 
-void SessionTable::bury(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
-  Session s = session(slot);
+void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs when) noexcept {
   const std::uint8_t protocol = s.hot.key.protocol;
   Grave grave{};
-  grave.fingerprint = hash_of(s.hot.key, decode_settings_.seed);
+  grave.fingerprint = hash;
   grave.start = s.cold.start;
   grave.id_sequence = s.cold.id_sequence;
   grave.ending = static_cast<std::uint32_t>(ending) & 7;
@@ -521,25 +529,22 @@ void SessionTable::bury(std::uint32_t slot, Ending ending, ClockNs when) noexcep
   graveyard_.bury(grave, when);
 }
 
-// Takes the session out of index, chain, timers and pools.
-void SessionTable::forget(std::uint32_t slot) noexcept {
+// Takes the session out of index, chain and pools.
+void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   Session s = session(slot);
-  const FlowHash hash = hash_of(s.hot.key, decode_settings_.seed);
-  const std::uint32_t newest = find(s.hot.key, hash);
-  if (newest == slot) {
+  if (s.hot.is_newest) {
     index_.erase(hash, slot);
     if (s.cold.older != kNoSlot) {
       index_.insert(hash, s.cold.older);
       hot_[s.cold.older].is_newest = true;
     }
   } else {
-    std::uint32_t newer = newest;
+    std::uint32_t newer = find(s.hot.key, hash);
     while (cold_[newer].older != slot) newer = cold_[newer].older;
     cold_[newer].older = s.cold.older;
     if (s.cold.older == kNoSlot) hot_[newer].flags &= static_cast<std::uint16_t>(~kSessionHasOlder);
   }
   s.hot.is_newest = false;
-  wheel_of(s.hot.phase).unlink(slot);
   extensions_.release(s.cold);
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
@@ -550,18 +555,39 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
   int late_steps = steps / kSweepShare + 1;
   graveyard_.expire(now_, late_steps);
   for (std::size_t i = 0; i < kPhaseCount; ++i) {
-    Wheel& wheel = wheels_[sweep_from_];
-    for (std::uint32_t slot; (slot = wheel.due(now_, steps)) != kNoSlot;)
-      end(slot, ending_of(hot_[slot].phase), deadline(slot));
+    while (sweep(wheels_[sweep_from_], steps)) {
+    }
     if (steps <= 0) return false;  // the next sweep goes on here
     sweep_from_ = (sweep_from_ + 1) % kPhaseCount;
   }
   return true;
 }
 
+// Ends some sessions of one wheel that are due, in stages: their lines, then those of the indexes,
+// come from memory while others are worked on. False: none is due, or the steps are used up.
+bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
+  std::array<std::uint32_t, kSweepBatch> due;
+  std::array<FlowHash, kSweepBatch> hash;
+  std::uint32_t count = 0;
+  for (; count < kSweepBatch; ++count) {
+    const std::uint32_t slot = wheel.due(now_, steps);
+    if (slot == kNoSlot) break;
+    wheel.unlink(slot);
+    due[count] = slot;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    hash[i] = hash_of(hot_[due[i]].key, decode_settings_.seed);
+    index_.prefetch(hash[i]);
+    graveyard_.prefetch(hash[i]);
+  }
+  for (std::uint32_t i = 0; i < count; ++i)
+    end_unlinked(due[i], hash[i], ending_of(hot_[due[i]].phase), deadline(due[i]));
+  return count == kSweepBatch;
+}
+
 void SessionTable::finish(Ending ending) noexcept {
   for (Wheel& wheel : wheels_) {
-    for (std::uint32_t slot; (slot = wheel.first()) != kNoSlot;) {
+    for (std::uint32_t slot; (slot = wheel.first(0)) != kNoSlot;) {
       const Phase phase = hot_[slot].phase;
       const ClockNs due = deadline(slot);
       if (due <= now_) {

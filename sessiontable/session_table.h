@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include "engine/base/counters.h"
@@ -84,6 +85,10 @@ class SessionTable final : private LateSink {
   void lose_next_late_block_for_test() noexcept { graveyard_.lose_next_block_for_test(); }
 
   // What the timer wheels ask.
+  void prefetch_session(std::uint32_t slot) const noexcept {
+    prefetch_hot(slot);
+    prefetch_cold(slot);
+  }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
@@ -91,6 +96,17 @@ class SessionTable final : private LateSink {
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
+  void prefetch_hot(std::uint32_t slot) const noexcept {
+    const char* lines = reinterpret_cast<const char*>(&hot_.data()[slot]);
+    __builtin_prefetch(lines, 1, 2);
+    __builtin_prefetch(lines + 64, 1, 2);
+  }
+  void prefetch_cold(std::uint32_t slot) const noexcept {
+    const char* lines = reinterpret_cast<const char*>(&cold_.data()[slot]);
+    __builtin_prefetch(lines, 1, 2);
+    __builtin_prefetch(lines + 64, 1, 2);
+    __builtin_prefetch(lines + sizeof(SessionCold) - 1, 1, 2);
+  }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
   std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
 
@@ -121,13 +137,16 @@ class SessionTable final : private LateSink {
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;
   std::uint32_t take_slot(const Packet& packet) noexcept;
-  void evict(ClockNs now) noexcept;
-  bool evict_from(Phase phase, ClockNs now, ClockNs not_after) noexcept;
+  void make_room(ClockNs now) noexcept;
+  bool evict_longest(std::initializer_list<Phase> phases, ClockNs now) noexcept;
+  void evict(std::uint32_t slot, ClockNs now) noexcept;
 
   void save_if_due(std::uint32_t slot, ClockNs now) noexcept;
+  bool sweep(Wheel& wheel, int& steps) noexcept;
   void end(std::uint32_t slot, Ending ending, ClockNs when) noexcept;
-  void bury(std::uint32_t slot, Ending ending, ClockNs when) noexcept;
-  void forget(std::uint32_t slot) noexcept;
+  void end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending, ClockNs when) noexcept;
+  void bury(const Session& session, FlowHash hash, Ending ending, ClockNs when) noexcept;
+  void forget(std::uint32_t slot, FlowHash hash) noexcept;
 
   Id128 id_of(const Session& session) const noexcept;
   Id128 id_of(const FlowKey& key, const Grave& grave) const noexcept;

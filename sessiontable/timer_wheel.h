@@ -1,15 +1,14 @@
-// Deadlines of sessions: a two-level timing wheel of intrusive lists, one wheel for each Phase.
+// Deadlines of sessions: a two-level timing wheel of intrusive queues, one wheel for each Phase.
 //
-//     level 0   256 buckets of 2^27 ns (134 ms)       34 s
-//     level 1   256 buckets of 2^35 ns (34 s)         2.4 h; later deadlines wait in its last
-//     bucket
+//     near   4096 buckets of 2^28 ns (268 ms)     18 minutes: every usual timeout
+//     far      64 buckets of 2^40 ns (18 min)     19 hours; later deadlines wait in the last one
 //
 // A packet that extends a deadline writes last_clock and leaves the links alone; when the bucket
 // falls due the wheel asks for the real deadline and links again. Within one wheel all timeouts are
 // equal, so bucket order is idle order: the wheel is also the list from which a full table evicts.
 //
-// Owner: one shard. Cost: link, unlink O(1); due() does a bounded number of steps a call; empty
-// stretches of time are skipped through bitmaps.
+// Owner: one shard. Memory: 33 KiB. Cost: link, unlink O(1); due() does a bounded number of steps a
+// call; empty stretches of time are skipped through bitmaps.
 #pragma once
 
 #include <array>
@@ -20,7 +19,7 @@
 
 namespace linger {
 
-// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one.
+// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one; prefetch_session(slot).
 template <class Owner>
 class TimerWheel {
  public:
@@ -30,44 +29,55 @@ class TimerWheel {
   void start(ClockNs now) noexcept { cursor_ = tick_of(now); }
 
   void link(std::uint32_t slot, ClockNs deadline) noexcept {
-    const std::uint32_t bucket = bucket_for(tick_of(deadline));
+    const std::uint32_t bucket = bucket_for(deadline);
+    const std::uint32_t end = kBucketFlag | bucket;
     TimerLink& link = owner_.timer_link(slot);
-    link.next = head_[bucket];
-    link.previous = kBucketFlag | bucket;
-    if (link.next != kNoSlot) owner_.timer_link(link.next).previous = slot;
-    head_[bucket] = slot;
-    occupied_[bucket / 64] |= bit(bucket);
+    link.next = end;
+    if (head_[bucket] == kNoSlot) {
+      link.previous = end;
+      head_[bucket] = slot;
+      set_occupied(bucket);
+    } else {
+      link.previous = tail_[bucket];
+      owner_.timer_link(tail_[bucket]).next = slot;
+    }
+    tail_[bucket] = slot;
     ++size_;
   }
 
   void unlink(std::uint32_t slot) noexcept {
     const TimerLink link = owner_.timer_link(slot);
+    const bool is_first = (link.previous & kBucketFlag) != 0;
+    const bool is_last = (link.next & kBucketFlag) != 0;
     --size_;
-    if (link.next != kNoSlot) owner_.timer_link(link.next).previous = link.previous;
-    if ((link.previous & kBucketFlag) == 0) {
+    if (is_first && is_last) {
+      head_[link.next & ~kBucketFlag] = kNoSlot;
+      clear_occupied(link.next & ~kBucketFlag);
+    } else if (is_first) {
+      head_[link.previous & ~kBucketFlag] = link.next;
+      owner_.timer_link(link.next).previous = link.previous;
+    } else if (is_last) {
+      tail_[link.next & ~kBucketFlag] = link.previous;
       owner_.timer_link(link.previous).next = link.next;
-      return;
+    } else {
+      owner_.timer_link(link.previous).next = link.next;
+      owner_.timer_link(link.next).previous = link.previous;
     }
-    const std::uint32_t bucket = link.previous & ~kBucketFlag;
-    head_[bucket] = link.next;
-    if (link.next == kNoSlot) occupied_[bucket / 64] &= ~bit(bucket);
   }
 
   // A slot that is due, still linked; kNoSlot: none is, or `steps` are used up (then steps is 0).
   std::uint32_t due(ClockNs now, int& steps) noexcept {
     const std::int64_t now_tick = tick_of(now);
     while (cursor_ < now_tick) {
-      if (size_ == 0) {
-        cursor_ = now_tick;
-        return kNoSlot;
-      }
-      const std::uint32_t slot = head_[low(cursor_)];
+      const std::uint32_t slot = head_[near_bucket(cursor_)];
       if (slot == kNoSlot) {
         if (!advance(now_tick, steps)) return kNoSlot;
         continue;
       }
       if (steps <= 0) return kNoSlot;
       --steps;
+      const std::uint32_t next = owner_.timer_link(slot).next;
+      if ((next & kBucketFlag) == 0) owner_.prefetch_session(next);
       const ClockNs deadline = owner_.deadline(slot);
       if (deadline <= now) return slot;
       unlink(slot);
@@ -76,63 +86,114 @@ class TimerWheel {
     return kNoSlot;
   }
 
+  // The slot whose deadline comes first, to the width of a bucket, still linked; kNoSlot when the
+  // wheel is empty. Slots whose deadline was extended move to where they belong on the way, at most
+  // `steps` of them; then the one found may not be the first.
+  std::uint32_t first(int steps) noexcept {
+    if (size_ == 0) return kNoSlot;
+    for (;;) {
+      const std::uint32_t bucket = first_bucket();
+      const std::uint32_t slot = head_[bucket];
+      const ClockNs deadline = owner_.deadline(slot);
+      if (steps-- <= 0 || bucket_for(deadline) == bucket) return slot;
+      unlink(slot);
+      link(slot, deadline);
+    }
+  }
+
   // Whether a bucket of the past still holds slots: the sweep is behind.
   bool is_overdue(ClockNs now) const noexcept { return size_ != 0 && cursor_ + 1 < tick_of(now); }
-
-  // The first slot in bucket order, still linked; kNoSlot when the wheel is empty. Its deadline may
-  // have been extended.
-  std::uint32_t first() const noexcept {
-    if (size_ == 0) return kNoSlot;
-    const std::uint32_t near = next_occupied(0, low(cursor_));
-    if (near != kNoBucket) return head_[near];
-    return head_[next_occupied(kBuckets, low(cursor_ >> 8))];
-  }
 
   std::uint32_t size() const noexcept { return size_; }
 
  private:
-  static constexpr int kTickShift = 27;
-  static constexpr std::uint32_t kBuckets = 256;
+  static constexpr int kTickShift = 28;
+  static constexpr int kNearShift = 12;
+  static constexpr std::uint32_t kNear = 1u << kNearShift;
+  static constexpr std::uint32_t kFar = 64;
   static constexpr std::uint32_t kBucketFlag = 0x8000'0000;
-  static constexpr std::uint32_t kNoBucket = 0xffff'ffff;
+  static_assert(kNear == 64 * 64, "near_words_ has one bit for each word of near_");
 
   static std::int64_t tick_of(ClockNs clock) noexcept { return clock >> kTickShift; }
-  static std::uint32_t low(std::int64_t tick) noexcept {
-    return static_cast<std::uint32_t>(tick) & (kBuckets - 1);
+  static std::uint32_t near_bucket(std::int64_t tick) noexcept {
+    return static_cast<std::uint32_t>(tick) & (kNear - 1);
   }
-  static std::uint64_t bit(std::uint32_t bucket) noexcept {
-    return std::uint64_t{1} << (bucket % 64);
+  static std::uint32_t far_bucket(std::int64_t span) noexcept {
+    return kNear + (static_cast<std::uint32_t>(span) & (kFar - 1));
+  }
+  static std::uint64_t bit(std::uint32_t i) noexcept { return std::uint64_t{1} << (i % 64); }
+  static std::uint32_t lowest(std::uint64_t bits) noexcept {
+    return static_cast<std::uint32_t>(__builtin_ctzll(bits));
   }
 
-  std::uint32_t bucket_for(std::int64_t tick) const noexcept {
-    if (tick < cursor_) tick = cursor_;
-    if (tick - cursor_ < kBuckets) return low(tick);
-    const std::int64_t last = (cursor_ >> 8) + kBuckets - 1;
-    return kBuckets + low(tick >> 8 < last ? tick >> 8 : last);
+  std::uint32_t bucket_for(ClockNs deadline) const noexcept {
+    const std::int64_t tick = tick_of(deadline) < cursor_ ? cursor_ : tick_of(deadline);
+    if (tick - cursor_ < kNear) return near_bucket(tick);
+    const std::int64_t last = (cursor_ >> kNearShift) + kFar - 1;
+    const std::int64_t span = tick >> kNearShift;
+    return far_bucket(span < last ? span : last);
+  }
+
+  void set_occupied(std::uint32_t bucket) noexcept {
+    if (bucket >= kNear) {
+      far_ |= bit(bucket);
+      return;
+    }
+    near_[bucket / 64] |= bit(bucket);
+    near_words_ |= bit(bucket / 64);
+  }
+  void clear_occupied(std::uint32_t bucket) noexcept {
+    if (bucket >= kNear) {
+      far_ &= ~bit(bucket);
+      return;
+    }
+    near_[bucket / 64] &= ~bit(bucket);
+    if (near_[bucket / 64] == 0) near_words_ &= ~bit(bucket / 64);
+  }
+
+  // The first occupied near bucket from `from` on, without wrapping; kNear: none.
+  std::uint32_t next_near(std::uint32_t from) const noexcept {
+    if (from >= kNear) return kNear;
+    const std::uint64_t here = near_[from / 64] >> (from % 64);
+    if (here != 0) return from + lowest(here);
+    const std::uint32_t word = from / 64 + 1;
+    const std::uint64_t words = word < 64 ? near_words_ >> word : 0;
+    if (words == 0) return kNear;
+    const std::uint32_t found = word + lowest(words);
+    return found * 64 + lowest(near_[found]);
+  }
+
+  // In time order, from the cursor on; the wheel is not empty.
+  std::uint32_t first_bucket() const noexcept {
+    const std::uint32_t after = next_near(near_bucket(cursor_));
+    if (after != kNear) return after;
+    const std::uint32_t wrapped = next_near(0);
+    if (wrapped != kNear) return wrapped;
+    const auto turn = static_cast<std::uint32_t>(cursor_ >> kNearShift) % kFar;
+    return far_bucket(turn + lowest(far_ >> turn | (turn != 0 ? far_ << (64 - turn) : 0)));
   }
 
   // From an empty bucket to the next one that may hold something. False: steps ran out in the
   // middle of a cascade.
   bool advance(std::int64_t now_tick, int& steps) noexcept {
-    std::uint32_t index = low(cursor_) + 1;
-    while (index < kBuckets && head_[index] == kNoSlot) {
-      const std::uint64_t rest = occupied_[index / 64] >> (index % 64);
-      index = rest != 0 ? index + static_cast<std::uint32_t>(__builtin_ctzll(rest))
-                        : (index / 64 + 1) * 64;
+    if (size_ == 0) {
+      cursor_ = now_tick;
+      return true;
     }
-    const std::int64_t next = (cursor_ & ~std::int64_t{kBuckets - 1}) + index;
+    const std::uint32_t index = next_near(near_bucket(cursor_) + 1);
+    const std::int64_t next = (cursor_ & ~std::int64_t{kNear - 1}) + index;
     if (next > now_tick) {
       cursor_ = now_tick;
       return true;
     }
-    // Entering a level-1 span: its slots move to level 0, one a step.
-    if (index == kBuckets && !cascade(next, steps)) return false;
+    // Entering a far bucket's span: its slots move to the near ones, one a step.
+    if (index == kNear && !cascade(next, steps)) return false;
     cursor_ = next;
     return true;
   }
 
   bool cascade(std::int64_t tick, int& steps) noexcept {
-    const std::uint32_t bucket = kBuckets + low(tick >> 8);
+    const std::uint32_t bucket = far_bucket(tick >> kNearShift);
     const std::int64_t cursor = cursor_;
     while (head_[bucket] != kNoSlot) {
       if (steps <= 0) return false;
@@ -146,22 +207,14 @@ class TimerWheel {
     return true;
   }
 
-  std::uint32_t next_occupied(std::uint32_t base, std::uint32_t from) const noexcept {
-    for (std::uint32_t i = 0; i <= kBuckets / 64;
-         ++i) {  // the first word twice: its upper, then its lower part
-      const std::uint32_t word = (from / 64 + i) % (kBuckets / 64);
-      std::uint64_t bits = occupied_[base / 64 + word];
-      if (i == 0) bits &= ~std::uint64_t{0} << (from % 64);
-      if (bits != 0) return base + word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(bits));
-    }
-    return kNoBucket;
-  }
-
   Owner& owner_;
   std::int64_t cursor_ = 0;  // buckets before this tick are empty
   std::uint32_t size_ = 0;
-  std::array<std::uint64_t, 2 * kBuckets / 64> occupied_{};
-  std::array<std::uint32_t, 2 * kBuckets> head_;
+  std::uint64_t near_words_ = 0;                  // one bit for each word of near_
+  std::uint64_t far_ = 0;                         // one bit for each far bucket
+  std::array<std::uint64_t, kNear / 64> near_{};  // one bit for each near bucket
+  std::array<std::uint32_t, kNear + kFar> head_;  // kNoSlot: empty
+  std::array<std::uint32_t, kNear + kFar> tail_;
 };
 
 }  // namespace linger

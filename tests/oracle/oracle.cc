@@ -343,8 +343,7 @@ void Oracle::join_icmp_error(Packet packet) {
     return;
   }
   Judgement judgement = Judgement::late;
-  if (ModelGrave* grave = newest_grave(packet, false, judgement))
-    return join_grave(*grave, packet, false);
+  if (ModelGrave* grave = find_grave(packet, judgement)) return join_grave(*grave, packet, false);
   rekey_icmp_error(packet, decode_settings_);
   packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
   join(packet);
@@ -357,7 +356,7 @@ void Oracle::join_icmp_error(Packet packet) {
 void Oracle::miss(const Packet& packet) {
   const bool is_tcp = packet.key.protocol == kProtocolTcp;
   Judgement judgement = Judgement::reuse;
-  ModelGrave* found = newest_grave(packet, true, judgement);
+  ModelGrave* found = find_grave(packet, judgement);
   if (found != nullptr && judgement != Judgement::continues && judgement != Judgement::reuse)
     return join_grave(*found, packet, judgement == Judgement::late_off_sequence);
 
@@ -365,11 +364,11 @@ void Oracle::miss(const Packet& packet) {
   if (found != nullptr) grave = *found;
   ModelSession& s = open(packet);
   if (grave) {
-    if (grave->start == s.start && grave->id_sequence == s.id_sequence)
-      s.ordinal = grave->ordinal + 1;
+    if (grave->start == s.start) s.ordinal = grave->ordinal + 1;
     if (judgement == Judgement::continues) {
       ++counts_.continued;
       s.continues = id_of(*grave);
+      s.originator = grave->originator;
       if (is_tcp) tcp_go_on(s, *grave);
     } else {
       ++counts_.reused;
@@ -411,8 +410,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_code = packet.icmp.code;
     s.icmp_id = packet.icmp.id;
   }
-  if (!sessions.empty() && sessions.back().start == s.start &&
-      sessions.back().id_sequence == s.id_sequence)
+  if (!sessions.empty() && sessions.back().start == s.start)
     s.ordinal = sessions.back().ordinal + 1;
   ++counts_.opened;
   sessions.push_back(s);
@@ -438,28 +436,32 @@ bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
   return second_of(now) - second_of(late.last_clock) > settings_.lateTimeout / kSecond;
 }
 
-// The newest grave of the packet's key that takes it as its own, or else the newest of all.
-ModelGrave* Oracle::newest_grave(const Packet& packet, bool judged, Judgement& judgement) {
+// The grave of the packet's key that it has most to do with: one that it belongs to before one that
+// it belongs to off sequence before one whose tuple it uses again; then the newest.
+ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
   const auto judge = [&](const ModelGrave& grave) {
-    if (!judged) return Judgement::late;
+    if (packet.flags & kPacketIcmpError) return Judgement::late;
     if (packet.key.protocol == kProtocolTcp) return tcp_judgement(grave, packet);
     if (!sctp_fits(grave.side, packet)) return Judgement::reuse;
     return is_finished(grave.ending) ? Judgement::late : Judgement::continues;
   };
+  const auto rank = [](Judgement j) {
+    return j == Judgement::reuse ? 2 : j == Judgement::late_off_sequence ? 1 : 0;
+  };
   const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
     return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
   };
-  ModelGrave* newest = nullptr;
-  ModelGrave* owner = nullptr;
+  ModelGrave* best = nullptr;
   for (ModelGrave& grave : graves_[packet.key.words()]) {
     if (!grave.collecting && is_over(grave, packet.clock)) continue;
-    if (newest == nullptr || is_newer(grave, *newest)) newest = &grave;
     const Judgement j = judge(grave);
-    if (j == Judgement::reuse || (owner != nullptr && !is_newer(grave, *owner))) continue;
-    owner = &grave;
+    const bool is_better = best == nullptr || rank(j) < rank(judgement) ||
+                           (rank(j) == rank(judgement) && is_newer(grave, *best));
+    if (!is_better) continue;
+    best = &grave;
     judgement = j;
   }
-  return owner != nullptr ? owner : newest;
+  return best;
 }
 
 void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequence) {

@@ -54,7 +54,7 @@ class Oracle {
   ModelSession& open(const Packet& packet);
   void link_reuse(Sessions& sessions, const Id128& old);
 
-  ModelGrave* newest_grave(const Packet& packet, bool judged, Judgement& judgement);
+  ModelGrave* find_grave(const Packet& packet, Judgement& judgement);
   bool is_over(const ModelGrave& grave, ClockNs now) const;
   bool is_due(const ModelLateRecord& late, ClockNs now) const;
   void join_grave(ModelGrave& grave, const Packet& packet, bool off_sequence);

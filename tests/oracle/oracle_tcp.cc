@@ -74,7 +74,7 @@ Fit syn_ack_fit(const ModelSession& s, const Packet& packet) {
   const std::uint32_t ack = packet.tcp.acknowledgment;
   bool fits = from.is_known && from.first == packet.tcp.sequence + 1;
   if (peer.has_isn) {
-    fits |= ack == peer.first || s.phase == Phase::opening;
+    fits |= within(ack, peer.first, peer.end()) || s.phase == Phase::opening;
   } else if (peer.is_known && !from.is_known) {
     fits |= within(ack, peer.first - kSlack, peer.end());
   }
@@ -218,7 +218,8 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
 void join_numbers(ModelSession& s, const Packet& packet) {
   const unsigned side = packet.direction;
   ModelSide& from = s.side[side];
-  const std::uint32_t numbers = numbers_of(packet);
+  const bool is_fin_again = has(packet, kTcpFin) && from.has_fin;  // takes no number of its own
+  const std::uint32_t numbers = numbers_of(packet) - is_fin_again;
   const std::uint32_t high = from.end();
   const std::int32_t ahead = ahead_of(packet.tcp.sequence, high);
   const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
@@ -236,7 +237,7 @@ void join_numbers(ModelSession& s, const Packet& packet) {
   const std::uint32_t begin = packet.tcp.sequence + has(packet, kTcpSyn);
   const std::uint32_t end = begin + packet.payload_bytes;
   const std::uint32_t old_end = ahead_of(end, high) < 0 ? end : high;
-  const std::int32_t beyond = ahead_of(end_of(packet), high);
+  const std::int32_t beyond = ahead_of(packet.tcp.sequence + numbers, high);
   if (packet.payload_bytes != 0 && ahead_of(old_end, begin) > 0)
     join_old_payload(s, side, begin, old_end);
   if (beyond > 0) from.length += beyond;

@@ -9,12 +9,11 @@
 namespace linger::test {
 namespace {
 
-std::string field(const std::string& line, const std::string& name) {
-  const std::string key = "\"" + name + "\":\"";
-  const std::size_t begin = line.find(key);
-  if (begin == std::string::npos) return {};
-  const std::size_t from = begin + key.size();
-  return line.substr(from, line.find('"', from) - from);
+constexpr std::size_t kLinesShown = 4;
+
+std::string event_id(const std::string& line) {
+  constexpr std::string_view kKey = "\"event\":{\"id\":\"";
+  return line.substr(line.find(kKey) + kKey.size(), 32);
 }
 
 std::string tuple_of(const Record& r) {
@@ -114,17 +113,13 @@ std::string difference(const Plan& plan, const std::vector<MemoryPacket>& packet
                       oracle.lines.end(), std::back_inserter(extra));
   const std::string counts = counts_difference(oracle.counts, real.counts);
   if (missing.empty() && extra.empty()) return counts;
-  const std::string id = field(missing.empty() ? extra.front() : missing.front(), "event.id");
-  const std::string wanted = field(missing.empty() ? extra.front() : missing.front(), "id");
-  std::string text = fmt::format("{} records of {} differ\n",
-                                 std::max(missing.size(), extra.size()), oracle.lines.size());
-  const std::string name = id.empty() ? wanted : id;
-  for (const std::string& line : missing)
-    if (line.find(name) != std::string::npos) text += "oracle " + line + "\n";
-  for (const std::string& line : extra)
-    if (line.find(name) != std::string::npos) text += "linger " + line + "\n";
-  if (missing.empty() || extra.empty())
-    text += missing.empty() ? "linger says more\n" : "linger says less\n";
+  std::string text =
+      fmt::format("{} records are missing, {} too many\n", missing.size(), extra.size());
+  for (std::size_t i = 0; i < std::min(missing.size(), kLinesShown); ++i)
+    text += "oracle " + missing[i] + "\n";
+  for (std::size_t i = 0; i < std::min(extra.size(), kLinesShown); ++i)
+    text += "linger " + extra[i] + "\n";
+  const std::string name = event_id(missing.empty() ? extra.front() : missing.front());
   return text + counts + packets_text(plan, packets, tuple_of_id(oracle, real, name));
 }
 

@@ -175,9 +175,11 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   const auto count = static_cast<std::uint32_t>(plan.settings.packetThreads);
   TemporaryFile file;
   std::vector<std::unique_ptr<Output>> outputs;
+  OutputUri uri;
+  uri.destination = Destination::file;
+  uri.path = uri.text = file.path();
   outputs.push_back(std::make_unique<Output>(
-      OutputUri{.destination = Destination::file, .path = file.path(), .text = file.path()},
-      OutputOptions{.shard_count = count, .ring_capacity = 64, .run = {}, .writer = {}}));
+      uri, OutputOptions{.shard_count = count, .ring_capacity = 64, .run = {}, .writer = {}}));
   if (!outputs.front()->open()) return {{}, {}, {}, {"cannot open " + file.path()}};
   outputs.front()->start();
   Handoff handoff(count, packets.size() + 1);  // nobody may wait in one thread

@@ -24,7 +24,7 @@ std::uint64_t seed_count = kSeeds;
 TEST(Simulation, records_are_those_of_the_oracle) {
   for (std::uint64_t seed = first_seed; seed < first_seed + seed_count; ++seed) {
     const std::string found = check_seed(seed);
-    ASSERT_EQ(found, "") << "again: simulation_test --seed=" << seed;
+    ASSERT_TRUE(found.empty()) << found << "again: simulation_test --seed=" << seed;
   }
 }
 

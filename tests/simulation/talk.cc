@@ -19,6 +19,7 @@ Talk::Talk(const Profile& profile, Wire& wire, Random& random, const Ends& ends,
       ends_(ends),
       now_(start),
       isn_{client_isn, server_isn},
+      first_{client_isn + 1, server_isn + 1},
       next_{client_isn, server_isn},
       seen_{0, 0},
       has_window_scale_(random.chance(70)),
@@ -63,6 +64,12 @@ void Talk::say(const Segment& segment) {
     if (random_.chance(50)) now_ = before;  // the other end does not wait for it
   }
   seen_[side ^ 1] = next_[side];
+}
+
+std::uint32_t Talk::old_bytes(int side, std::int64_t count_max) {
+  const std::int64_t sent = static_cast<std::int32_t>(next_[side] - first_[side]) - 1;  // a FIN
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(sent, 0, random_.between(1, count_max)));
 }
 
 // --- Opening ----------------------------------------------------------------------------------
@@ -120,6 +127,8 @@ bool Talk::open_rarely() {
     case 5:  // the capture begins in the middle
       next_[0] = seen_[1] = isn_[0] + 1 + static_cast<std::uint32_t>(random_.below(1 << 20));
       next_[1] = seen_[0] = isn_[1] + 1 + static_cast<std::uint32_t>(random_.below(1 << 20));
+      first_[0] = next_[0];
+      first_[1] = next_[1];
       return true;
     case 6:  // simultaneous open
       say({0, kTcpSyn});
@@ -174,8 +183,8 @@ void Talk::speak_once() {
   pass(20 * kMicrosecond, 100 * kMillisecond);
   if (random_.chance(80)) say({side ^ 1, kAck});
   if (random_.chance(profile_.retransmitted)) {  // old bytes again, cut anew
-    const auto bytes = static_cast<std::uint32_t>(random_.between(1, 3'000));
-    send({side, kData, bytes, -static_cast<std::int32_t>(bytes)});
+    const std::uint32_t bytes = old_bytes(side, 3'000);
+    if (bytes != 0) send({side, kData, bytes, -static_cast<std::int32_t>(bytes)});
   }
   if (random_.chance(4)) send({side, kAck, random_.pick({0u, 1u}), -1});  // keep-alive
 }
@@ -270,7 +279,7 @@ void Talk::late_packet(End end) {
     case 4:
       return send({side, kFin, 0, -1});
     default: {
-      const auto bytes = static_cast<std::uint32_t>(random_.between(1, 400));
+      const std::uint32_t bytes = old_bytes(side, 400);
       return send({side, kData, bytes, -static_cast<std::int32_t>(bytes) - 1});
     }
   }

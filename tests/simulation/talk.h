@@ -38,6 +38,8 @@ class Talk {
   void pass(DurationNs low, DurationNs high) { now_ += random_.log_between(low, high); }
   void send(const Segment& segment);
   void say(const Segment& segment);  // send, and the numbers move on
+  // As many bytes as it has sent at most: what it can send again.
+  std::uint32_t old_bytes(int side, std::int64_t count_max);
   bool open();
   bool open_rarely();
   void speak();
@@ -57,6 +59,7 @@ class Talk {
   DurationNs now_;
   DurationNs last_sent_ = 0;
   std::uint32_t isn_[2];
+  std::uint32_t first_[2];  // number of the first byte that the capture could see
   std::uint32_t next_[2];
   std::uint32_t seen_[2];  // what each end has taken of the other
   bool has_window_scale_;

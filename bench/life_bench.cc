@@ -1,0 +1,329 @@
+// Whole sessions through the session table, from the SYN to the record, and frames through decode
+// and table: what one core does, beside the floor of the machine.
+//
+// The floor (ref_ns) is what no table can avoid: for each packet, two neighbouring lines at a
+// random place of a memory as large as the live sessions, prefetched a burst ahead, read and
+// written. Where a table is full, the reference is the same stream with room for all.
+#include <unistd.h>
+
+#include <fstream>
+
+#include "bench/measure.h"
+#include "bench/population.h"
+#include "engine/session_record.h"
+#include "output/ndjson.h"
+
+namespace linger::bench {
+namespace {
+
+constexpr int kSweepSteps = 4 * kBurstMax;  // as a shard does it
+
+// Where records go: into a ring, as to an output's thread; or on as lines.
+struct BinarySink final : SessionSink {
+  std::uint64_t records = 0;
+  std::vector<Record> ring = std::vector<Record>(4096);
+  Record& next() noexcept { return ring[records++ % 4096]; }
+  void on_session(const SessionView& view) noexcept override { next() = make_record(view); }
+  void on_late(const LateBlock& block, const Id128& id) noexcept override {
+    next() = make_late_record(block, id);
+  }
+};
+
+struct NdjsonSink final : SessionSink {
+  std::uint64_t records = 0;
+  NdjsonEncoder encoder{RunInfo{}};
+  std::vector<char> lines = std::vector<char>(256 * 1024);
+  std::size_t at = 0;
+  void write(const Record& record) noexcept {
+    ++records;
+    if (lines.size() - at < NdjsonEncoder::kLineBytesMax) at = 0;
+    at += encoder.encode(record, lines.data() + at);
+  }
+  void on_session(const SessionView& view) noexcept override { write(make_record(view)); }
+  void on_late(const LateBlock& block, const Id128& id) noexcept override {
+    write(make_late_record(block, id));
+  }
+};
+
+class Floor {
+ public:
+  explicit Floor(std::uint64_t sessions) : lines_(sessions * 2) { lines_.populate(); }
+  void piece(Timing& timing, std::uint64_t packets) {
+    for (std::uint64_t done = 0; done < packets; done += kBurstMax) {
+      std::array<std::size_t, kBurstMax> places;
+      for (std::size_t& place : places) place = random_() % (lines_.size() / 2) * 2;
+      timing.part([&] {
+        for (const std::size_t place : places) {
+          __builtin_prefetch(&lines_.data()[place], 1, 2);
+          __builtin_prefetch(&lines_.data()[place + 1], 1, 2);
+        }
+        for (const std::size_t place : places) ++lines_[place].word, ++lines_[place + 1].word;
+      });
+    }
+    timing.piece(packets);
+  }
+
+ private:
+  struct alignas(64) Line {
+    std::uint64_t word;
+  };
+  Array<Line> lines_;
+  std::mt19937_64 random_{1};
+};
+
+// A steady stream of sessions of ten packets. Time goes in windows; a session's packets come in ten
+// windows, one in each, at a random place, so that no two packets of a session or of neighbours lie
+// near each other. It lingers for ten windows more: a block of sessions for each of 20 windows is
+// live, half of it open, half lingering.
+template <class Sink>
+class Life {
+ public:
+  static constexpr std::uint64_t kPackets = 10, kWindows = 20;
+
+  Life(std::uint64_t live, std::uint64_t max_streams, Addresses addresses = Addresses::ipv4)
+      : block_(live / kWindows), bench_(addresses, max_streams) {
+    for (std::uint64_t step = 0; step < kPackets; ++step)
+      orders_.push_back(shuffled(block_, step + 1));
+    Timing warming;
+    for (std::uint64_t i = 0; i < kWindows + 2; ++i) window(warming);
+  }
+
+  // One block of sessions begins, others go on and end. The seconds it took.
+  double window(Timing& timing) {
+    burst_.count = 0;
+    for (std::uint64_t i = 0; i < block_; ++i) {
+      for (std::uint64_t step = 0; step < std::min(kPackets, window_ + 1); ++step) {
+        bench_.clock += kStep / static_cast<DurationNs>(kPackets * block_);
+        add((window_ - step) * block_ + orders_[step][i], step);
+        if (burst_.count == kBurstMax) poll(timing);
+      }
+    }
+    poll(timing);
+    ++window_;
+    return timing.piece(block_);
+  }
+
+  std::uint64_t block() const { return block_; }
+  Bench<Sink>& bench() { return bench_; }
+
+ private:
+  static constexpr DurationNs kStep = 500 * kMillisecond;  // ten of them: tcpClosingTimeout
+
+  void poll(Timing& timing) {
+    timing.part([&] {
+      bench_.table.track(burst_);
+      bench_.table.expire(bench_.clock, kSweepSteps);
+    });
+    burst_.count = 0;
+  }
+
+  void add(std::uint64_t session, std::uint64_t step) {
+    constexpr std::uint32_t kRequest = 32, kResponse = 64;
+    struct Step {
+      unsigned side;
+      std::uint8_t flags;
+      std::uint32_t sequence, acknowledgment, payload;
+    };
+    static constexpr Step kSteps[kPackets] = {
+        {0, kTcpSyn, 0, 0, 0},
+        {1, kTcpSyn | kTcpAck, 0, 1, 0},
+        {0, kTcpAck, 1, 1, 0},
+        {0, kTcpAck | kTcpPsh, 1, 1, kRequest},
+        {1, kTcpAck | kTcpPsh, 1, 1 + kRequest, kResponse},
+        {0, kTcpAck, 1 + kRequest, 1 + kResponse, 0},
+        {0, kTcpFin | kTcpAck, 1 + kRequest, 1 + kResponse, 0},
+        {1, kTcpFin | kTcpAck, 1 + kResponse, 2 + kRequest, 0},
+        {0, kTcpAck, 2 + kRequest, 2 + kResponse, 0},
+        {0, kTcpRst, 2 + kRequest, 0, 0},  // late
+    };
+    const Step& s = kSteps[step];
+    bench_.population.fill(burst_.packets[burst_.count++], session, s.side, s.flags, s.sequence,
+                           s.acknowledgment, s.payload, bench_.clock);
+  }
+
+  std::uint64_t block_;
+  std::uint64_t window_ = 0;
+  Bench<Sink> bench_;
+  std::vector<std::vector<std::uint32_t>> orders_;  // of each step
+  Burst burst_;
+};
+
+// Budgets: 2 M sessions/s to a binary record, 1.3 M to NDJSON.
+template <class Sink>
+void life(benchmark::State& state, Addresses addresses) {
+  const auto live = static_cast<std::uint64_t>(state.range(0));
+  Life<Sink> life(live, live + live / 4, addresses);
+  Floor floor(live);
+  Timing ours, theirs;
+  for (auto _ : state) {
+    state.SetIterationTime(life.window(ours));
+    floor.piece(theirs, life.block() * life.kPackets);
+  }
+  const TableCounters& counters = life.bench().counters;
+  CHECK(counters.ended_closed.value() == life.bench().sink.records);
+  CHECK(counters.ended_evicted.value() + counters.lone_rst.value() == 0);
+  report(state, ours, theirs);
+  state.counters["ratio"] = ours.at(0) / (static_cast<double>(life.kPackets) * theirs.at(0));
+  state.counters["M_sessions/s"] = 1e3 / ours.at(0);
+  state.counters["live"] = life.bench().table.sessions();
+}
+void life_binary(benchmark::State& state) { life<BinarySink>(state, Addresses::ipv4); }
+void life_ndjson(benchmark::State& state) { life<NdjsonSink>(state, Addresses::ipv4); }
+void life_ndjson_ipv6(benchmark::State& state) { life<NdjsonSink>(state, Addresses::ipv6); }
+void life_ndjson_nat(benchmark::State& state) { life<NdjsonSink>(state, Addresses::one_nat); }
+BENCHMARK(life_binary)->Arg(100'000)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+BENCHMARK(life_ndjson)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+BENCHMARK(life_ndjson_ipv6)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+BENCHMARK(life_ndjson_nat)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+
+// The same where maxStreams has room for this percentage of the sessions that live at a time.
+void life_full_table(benchmark::State& state) {
+  constexpr std::uint64_t kLive = 1'000'000;
+  Life<BinarySink> full(kLive, kLive * static_cast<std::uint64_t>(state.range(0)) / 100);
+  Life<BinarySink> roomy(kLive, kLive + kLive / 4);
+  Timing ours, theirs;
+  for (auto _ : state) {
+    state.SetIterationTime(full.window(ours));
+    roomy.window(theirs);
+  }
+  report(state, ours, theirs);
+  const TableCounters& counters = full.bench().counters;
+  const auto share = [&](const Counter& counter) {
+    return 100 * static_cast<double>(counter.value()) /
+           static_cast<double>(counters.opened.value());
+  };
+  state.counters["evicted_%"] = share(counters.ended_evicted);
+  state.counters["early_%"] = share(counters.evicted_lingering);
+}
+BENCHMARK(life_full_table)->Arg(50)->Arg(10)->Iterations(20)->UseManualTime();
+
+// 60-byte frames (64 on the wire) of live sessions in random order, from memory through decode and
+// table. Budget: 67 ns at 1 M live, mark 35; 8 M at most twice 100 k.
+void decode_to_track(benchmark::State& state) {
+  const auto live = static_cast<std::uint64_t>(state.range(0));
+  Bench bench(Addresses::ipv4, live + live / 8);
+  bench.establish(live);
+  Floor floor(live);
+  const FrameWriter writer;
+  constexpr std::size_t kSlot = 64;
+  constexpr std::uint32_t kNext = 1 + decltype(bench)::kOpeningBytes;
+  Array<std::uint8_t> frames(live * kSlot);
+  std::vector<std::uint8_t> frame(kFrameBytesMax);
+  std::uint64_t place = 0;
+  for (const std::uint32_t i : shuffled(live)) {
+    const unsigned side = place & 1;
+    writer.write(bench.population.segment(i, side, kTcpAck, kNext, kNext), frame.data());
+    std::copy_n(frame.data(), kFrameBytesMin, &frames[kSlot * place++]);
+  }
+  constexpr std::uint64_t kPiece = 1 << 18;
+  Timing ours, theirs;
+  Burst burst;
+  std::uint64_t at = 0;
+  for (auto _ : state) {
+    for (std::uint64_t done = 0; done < kPiece; done += kBurstMax) {
+      ours.part([&] {
+        for (burst.count = 0; burst.count < kBurstMax; ++burst.count) {
+          Packet& packet = burst.packets[burst.count];
+          packet.data = &frames[kSlot * at];
+          packet.captured_bytes = packet.wire_bytes = kFrameBytesMin;
+          packet.link_type = 1;
+          packet.clock = packet.timestamp.value = bench.clock += 67;
+          if (++at == live) at = 0;
+        }
+        decode(burst, bench.decode_settings);
+        bench.table.track(burst);
+        bench.table.expire(bench.clock, kSweepSteps);
+      });
+    }
+    state.SetIterationTime(ours.piece(kPiece));
+    floor.piece(theirs, kPiece);
+  }
+  CHECK(bench.table.sessions() == live && bench.counters.opened.value() == live);
+  report(state, ours, theirs);
+}
+BENCHMARK(decode_to_track)
+    ->Arg(100'000)
+    ->Arg(1'000'000)
+    ->Arg(8'000'000)
+    ->Iterations(60)
+    ->UseManualTime();
+
+// 5 M SYN/s from tuples of their own beside the packets of 100 k sessions, one for 50 SYNs: none of
+// the real ones may go. Each unanswered SYN is a session with a record.
+void syn_flood(benchmark::State& state) {
+  constexpr std::uint64_t kReal = 100'000, kPiece = 1 << 18;
+  Bench<BinarySink> bench(Addresses::ipv4, 1'000'000);
+  bench.establish(kReal);
+  Floor floor(1'000'000);
+  const std::vector<std::uint32_t> order = shuffled(kReal);
+  std::uint64_t attacker = kReal, at = 0;
+  constexpr std::uint32_t kNext = 1 + decltype(bench)::kOpeningBytes;
+  const auto piece = [&](Timing& timing) {
+    Burst burst;
+    for (std::uint64_t done = 0; done < kPiece; done += kBurstMax) {
+      for (burst.count = 0; burst.count < kBurstMax; ++burst.count) {
+        Packet& packet = burst.packets[burst.count];
+        bench.clock += kSecond / 5'000'000;
+        if ((done + burst.count) % 51 != 0) {
+          bench.population.fill(packet, attacker++, 0, kTcpSyn, 0, 0, 0, bench.clock);
+        } else {
+          bench.population.fill(packet, order[at++ % kReal], 0, kTcpAck, kNext, kNext, 0,
+                                bench.clock);
+        }
+      }
+      timing.part([&] {
+        bench.table.track(burst);
+        bench.table.expire(bench.clock, kSweepSteps);
+      });
+    }
+    return timing.piece(kPiece);
+  };
+  Timing warming, ours, theirs;
+  while (bench.counters.ended_evicted.value() < kPiece) piece(warming);
+  for (auto _ : state) {
+    state.SetIterationTime(piece(ours));
+    floor.piece(theirs, kPiece);
+  }
+  CHECK(bench.counters.evicted_open.value() == 0);
+  report(state, ours, theirs);
+  state.counters["M_SYN/s"] = 1e3 / ours.at(0);
+}
+BENCHMARK(syn_flood)->Iterations(40)->UseManualTime();
+
+// Memory that really became resident with each live session. Range: percent of segments that are
+// sent again (ten with payload in each session).
+void memory(benchmark::State& state) {
+  constexpr std::uint64_t kSessions = 1'000'000;
+  const auto resident = [] {
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages >> pages;
+    return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  };
+  for (auto _ : state) {
+    const double before = resident();
+    Bench bench(Addresses::ipv4, kSessions, false);
+    bench.establish(kSessions);
+    std::mt19937_64 random(1);
+    Burst burst;
+    constexpr std::uint32_t kNext = 1 + decltype(bench)::kOpeningBytes;
+    burst.count = 1;
+    for (std::uint64_t i = 0; i < kSessions; ++i) {
+      for (std::uint32_t segment = 0; segment < 10; ++segment) {
+        const bool repeats = random() % 100 < static_cast<std::uint64_t>(state.range(0));
+        for (int times = repeats ? 2 : 1; times > 0; --times) {
+          bench.population.fill(burst.packets[0], i, 0, kTcpAck | kTcpPsh, kNext + segment * 100,
+                                kNext, 100, bench.clock);
+          bench.table.track(burst);
+        }
+      }
+    }
+    CHECK(bench.table.sessions() == kSessions);
+    state.counters["bytes/session"] = (resident() - before) / kSessions;
+  }
+}
+BENCHMARK(memory)->Arg(0)->Arg(2)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace linger::bench
+
+BENCHMARK_MAIN();

@@ -1,0 +1,78 @@
+// How the benchmarks here measure: pieces of work timed with the TSC, ours and the reference in
+// turn, so that whatever else the machine does falls on both.
+//
+// A piece is a few 100,000 packets. What is printed is the best piece of each side, their ratio,
+// the median of ours and how far its slowest quarter lies above the best (spread, percent): on a
+// shared machine the best piece is the truth about the code, the rest is about the neighbours.
+#pragma once
+
+#include <benchmark/benchmark.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace linger::bench {
+
+inline std::uint64_t ticks() noexcept {
+  _mm_lfence();
+  const std::uint64_t now = __rdtsc();
+  _mm_lfence();
+  return now;
+}
+
+inline double nanoseconds_per_tick() {
+  static const double value = [] {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    const std::uint64_t first = ticks();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const std::uint64_t last = ticks();
+    const std::chrono::duration<double, std::nano> time = Clock::now() - begin;
+    return time.count() / static_cast<double>(last - first);
+  }();
+  return value;
+}
+
+// The time of one side: parts add up to a piece, pieces are compared.
+class Timing {
+ public:
+  template <class Work>
+  void part(Work&& work) {
+    const std::uint64_t begin = ticks();
+    work();
+    ticks_ += ticks() - begin;
+  }
+
+  // Ends a piece of `units` (packets, sessions); the seconds it took.
+  double piece(std::uint64_t units) {
+    const double time = static_cast<double>(ticks_) * nanoseconds_per_tick();
+    pieces_.push_back(time / static_cast<double>(units));
+    ticks_ = 0;
+    return time / 1e9;
+  }
+
+  double at(double quantile) const {  // nanoseconds a unit; 0: the best piece
+    if (pieces_.empty()) return 0;
+    std::vector<double> sorted = pieces_;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted[static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1))];
+  }
+
+ private:
+  std::uint64_t ticks_ = 0;
+  std::vector<double> pieces_;
+};
+
+inline void report(benchmark::State& state, const Timing& ours, const Timing& reference) {
+  state.counters["ns"] = ours.at(0);
+  state.counters["ns_median"] = ours.at(0.5);
+  state.counters["spread_%"] = 100 * (ours.at(0.75) / ours.at(0) - 1);
+  state.counters["ref_ns"] = reference.at(0);
+  state.counters["ratio"] = ours.at(0) / reference.at(0);
+}
+
+}  // namespace linger::bench
