@@ -113,10 +113,12 @@ int run(int argc, char** argv) {
   CLI::App app("Makes session traffic out of a seed, as a capture file.", "linger-blast");
   app.option_defaults()->always_capture_default();
   std::string preset, path, wrapping;
+  double share = 1;
   app.add_option("preset", preset, names)->required();
   app.add_option("-w", path, "the capture file; without it packets are only made and counted");
   app.add_option("--seed", options.seed, "same seed and options, same bytes");
   app.add_option("--sessions", options.sessions, "how many clients begin");
+  app.add_option("--share", share, "of these sessions, for a shorter capture of the same kind");
   app.add_option("--rate", options.sessions_per_second, "sessions a second of packet time")
       ->check(CLI::PositiveNumber);
   app.add_option("--flood", options.flood_syns_per_second, "SYNs a second beside them");
@@ -134,6 +136,7 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "linger-blast: the preset comes first; there are: {}\n", names);
     return 2;
   }
+  options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
   if (wrapping == "vlan") options.wrapping = Wrapping::vlan;
   if (wrapping == "vxlan") options.wrapping = Wrapping::vxlan;
   return blast(options, path) ? 0 : 1;

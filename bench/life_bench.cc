@@ -52,7 +52,7 @@ class Floor {
     for (std::uint64_t done = 0; done < packets; done += kBurstMax) {
       std::array<std::size_t, kBurstMax> places;
       for (std::size_t& place : places) place = random_() % (lines_.size() / 2) * 2;
-      timing.part([&] {
+      timing.part(kBurstMax, [&] {
         for (const std::size_t place : places) {
           __builtin_prefetch(&lines_.data()[place], 1, 2);
           __builtin_prefetch(&lines_.data()[place + 1], 1, 2);
@@ -60,7 +60,7 @@ class Floor {
         for (const std::size_t place : places) ++lines_[place].word, ++lines_[place + 1].word;
       });
     }
-    timing.piece(packets);
+    timing.piece();
   }
 
  private:
@@ -100,7 +100,7 @@ class Life {
     }
     poll(timing);
     ++window_;
-    return timing.piece(block_);
+    return timing.piece();
   }
 
   std::uint64_t block() const { return block_; }
@@ -110,7 +110,7 @@ class Life {
   static constexpr DurationNs kStep = 500 * kMillisecond;  // ten of them: tcpClosingTimeout
 
   void poll(Timing& timing) {
-    timing.part([&] {
+    timing.part(burst_.count / static_cast<double>(kPackets), [&] {
       bench_.table.track(burst_);
       bench_.table.expire(bench_.clock, kSweepSteps);
     });
@@ -221,7 +221,7 @@ void decode_to_track(benchmark::State& state) {
   std::uint64_t at = 0;
   for (auto _ : state) {
     for (std::uint64_t done = 0; done < kPiece; done += kBurstMax) {
-      ours.part([&] {
+      ours.part(kBurstMax, [&] {
         for (burst.count = 0; burst.count < kBurstMax; ++burst.count) {
           Packet& packet = burst.packets[burst.count];
           packet.data = &frames[kSlot * at];
@@ -235,7 +235,7 @@ void decode_to_track(benchmark::State& state) {
         bench.table.expire(bench.clock, kSweepSteps);
       });
     }
-    state.SetIterationTime(ours.piece(kPiece));
+    state.SetIterationTime(ours.piece());
     floor.piece(theirs, kPiece);
   }
   CHECK(bench.table.sessions() == live && bench.counters.opened.value() == live);
@@ -271,12 +271,12 @@ void syn_flood(benchmark::State& state) {
                                 bench.clock);
         }
       }
-      timing.part([&] {
+      timing.part(kBurstMax, [&] {
         bench.table.track(burst);
         bench.table.expire(bench.clock, kSweepSteps);
       });
     }
-    return timing.piece(kPiece);
+    return timing.piece();
   };
   Timing warming, ours, theirs;
   while (bench.counters.ended_evicted.value() < kPiece) piece(warming);

@@ -1,18 +1,21 @@
 // How the benchmarks here measure: pieces of work timed with the TSC, ours and the reference in
 // turn, so that whatever else the machine does falls on both.
 //
-// A piece is a few 100,000 packets. What is printed is the best piece of each side, their ratio,
-// the median of ours and how far its slowest quarter lies above the best (spread, percent): on a
-// shared machine the best piece is the truth about the code, the rest is about the neighbours.
+// A piece is made of parts, a burst each. A part during which the kernel gave the core to somebody
+// else is left out. What is printed is the best piece of each side, their ratio, the median of ours
+// and how far its slowest quarter lies above the best (spread, percent): on a shared machine the
+// best piece is the truth about the code, the rest is about the neighbours.
 #pragma once
 
 #include <benchmark/benchmark.h>
 #include <immintrin.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace linger::bench {
@@ -37,25 +40,30 @@ inline double nanoseconds_per_tick() {
   return value;
 }
 
-// The time of one side: parts add up to a piece, pieces are compared.
+// The time of one side, in nanoseconds a unit (packet, session).
 class Timing {
  public:
   template <class Work>
-  void part(Work&& work) {
+  void part(double units, Work&& work) {
     const std::uint64_t begin = ticks();
     work();
-    ticks_ += ticks() - begin;
+    const std::uint64_t taken = ticks() - begin;
+    if (static_cast<double>(taken) * nanoseconds_per_tick() > kSuspicious && was_interrupted())
+      return;
+    ticks_ += taken;
+    units_ += units;
   }
 
-  // Ends a piece of `units` (packets, sessions); the seconds it took.
-  double piece(std::uint64_t units) {
+  // Ends a piece; the seconds it took.
+  double piece() {
     const double time = static_cast<double>(ticks_) * nanoseconds_per_tick();
-    pieces_.push_back(time / static_cast<double>(units));
+    if (units_ > 0) pieces_.push_back(time / units_);
     ticks_ = 0;
+    units_ = 0;
     return time / 1e9;
   }
 
-  double at(double quantile) const {  // nanoseconds a unit; 0: the best piece
+  double at(double quantile) const {  // 0: the best piece
     if (pieces_.empty()) return 0;
     std::vector<double> sorted = pieces_;
     std::sort(sorted.begin(), sorted.end());
@@ -63,7 +71,17 @@ class Timing {
   }
 
  private:
+  static constexpr double kSuspicious = 50'000;  // ns; a switch to another process takes longer
+
+  bool was_interrupted() {
+    rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return std::exchange(switches_, usage.ru_nivcsw) != usage.ru_nivcsw;
+  }
+
+  long switches_ = 0;  // of this thread, against its will, when last looked at
   std::uint64_t ticks_ = 0;
+  double units_ = 0;
   std::vector<double> pieces_;
 };
 

@@ -62,13 +62,14 @@ void hit(benchmark::State& state, Addresses addresses, std::uint32_t payload) {
                               side == 0 ? sent : received, payload, bench.clock += 10);
         if (++at == live) at = 0, ++round;
       }
-      ours.part([&] { bench.table.track(burst); });
+      ours.part(kBurstMax, [&] { bench.table.track(burst); });
     }
-    state.SetIterationTime(ours.piece(kPiece));
+    state.SetIterationTime(ours.piece());
     std::uint64_t hits = ~0ull;
-    over_keys(bench.population, order, reference_at,
-              [&](auto keys) { theirs.part([&] { hits &= reference->lookup(keys); }); });
-    theirs.piece(kPiece);
+    over_keys(bench.population, order, reference_at, [&](auto keys) {
+      theirs.part(kLookupMax, [&] { hits &= reference->lookup(keys); });
+    });
+    theirs.piece();
     CHECK(hits == ~0ull);
   }
   CHECK(bench.table.sessions() == live && bench.sink.sessions == 0);
@@ -113,7 +114,7 @@ void miss(benchmark::State& state) {
         if (++at == order.size()) at = 0;
       }
       const auto no = [&](std::uint32_t) { return ++candidates, false; };
-      ours.part([&] {
+      ours.part(kBurstMax, [&] {
         for (const FlowHash hash : hashes) sessions.prefetch(hash);
         for (const FlowHash hash : hashes) {
           sessions.find(hash, no);
@@ -122,11 +123,12 @@ void miss(benchmark::State& state) {
         for (const FlowHash hash : hashes) graves.find(hash, no);
       });
     }
-    state.SetIterationTime(ours.piece(kPiece));
+    state.SetIterationTime(ours.piece());
     std::uint64_t hits = 0;
-    over_keys(population, order, reference_at,
-              [&](auto keys) { theirs.part([&] { hits |= reference->lookup(keys); }); });
-    theirs.piece(kPiece);
+    over_keys(population, order, reference_at, [&](auto keys) {
+      theirs.part(kLookupMax, [&] { hits |= reference->lookup(keys); });
+    });
+    theirs.piece();
     CHECK(hits == 0 && candidates < kPiece / 100);
   }
   report(state, ours, theirs);
@@ -152,20 +154,25 @@ void create(benchmark::State& state) {
       for (burst.count = 0; burst.count < kBurstMax; ++burst.count)
         bench.population.fill(burst.packets[burst.count], first + order[done++], 0, kTcpSyn, 0, 0,
                               0, bench.clock += 10);
-      ours.part([&] { bench.table.track(burst); });
+      ours.part(kBurstMax, [&] { bench.table.track(burst); });
     }
-    state.SetIterationTime(ours.piece(kFresh));
+    state.SetIterationTime(ours.piece());
     CHECK(bench.table.sessions() == live + kFresh);
     bench.clock += 2 * bench.settings.tcpSynTimeout;
-    while (bench.table.sessions() != live)
-      ending.part([&] { bench.table.expire(bench.clock, 4 * kBurstMax); });
-    ending.piece(kFresh);
+    ending.part(kFresh, [&] {
+      while (bench.table.sessions() != live) bench.table.expire(bench.clock, 4 * kBurstMax);
+    });
+    ending.piece();
 
-    for (std::uint64_t done = 0; done < kFresh; ++done) {
-      const auto key = RteHashTable::key_of(bench.population.key(first + order[done]));
-      theirs.part([&] { reference->add(key, done); });
+    for (std::uint64_t done = 0; done < kFresh;) {
+      std::array<RteHashTable::Key, kLookupMax> keys;
+      for (RteHashTable::Key& key : keys)
+        key = RteHashTable::key_of(bench.population.key(first + order[done++]));
+      theirs.part(kLookupMax, [&] {
+        for (const RteHashTable::Key& key : keys) reference->add(key, 0);
+      });
     }
-    theirs.piece(kFresh);
+    theirs.piece();
     for (std::uint64_t i = 0; i < kFresh; ++i)
       reference->remove(RteHashTable::key_of(bench.population.key(first + i)));
     first += kFresh;

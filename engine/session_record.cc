@@ -71,7 +71,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
-  if (hot.flags & kSessionFlipped) record.history.append('^');
+  if (cold.is_flipped) record.history.append('^');
   for (const char c : cold.history) {
     if (c == '\0') break;
     const unsigned side = (c & kHistorySide1) != 0 ? 1 : 0;
@@ -79,7 +79,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
     record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
   }
   record.mid_stream = !hot.has(kSessionSyn0, 0) && !hot.has(kSessionSyn0, 1);
-  record.extension_missing = (hot.flags & kSessionExtensionDry) != 0;
+  record.extension_missing = cold.extension_dry != 0;
   record.syn = cold.syn[0] + cold.syn[1];
   record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];
   record.fin = cold.fin[0] + cold.fin[1];

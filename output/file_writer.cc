@@ -41,8 +41,8 @@ class FileWriter final : public Writer {
     std::size_t done = 0;
     while (done < lines.size()) {
       if (is_pipe_ && !wait_for_reader()) return fail(lines, done, 0);
-      const std::size_t bytes_max =
-          is_pipe_ ? PIPE_BUF : lines.size();  // what a ready pipe takes without blocking
+      // A pipe that is ready takes PIPE_BUF bytes without blocking.
+      const std::size_t bytes_max = is_pipe_ ? PIPE_BUF : lines.size();
       const ssize_t n = ::write(fd_, lines.data() + done, std::min(bytes_max, lines.size() - done));
       if (n > 0) {
         done += static_cast<std::size_t>(n);

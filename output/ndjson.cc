@@ -10,15 +10,14 @@ namespace linger {
 
 namespace {
 
-// --- Keys and braces, at compile time
-// -------------------------------------------------------------------------------
+// --- Keys and braces, at compile time --------------------------------------------------------
 
 constexpr int depth_of(std::string_view path) {  // objects around the leaf
   return static_cast<int>(std::count(path.begin(), path.end(), '.'));
 }
 
-constexpr int shared_objects(std::string_view a,
-                             std::string_view b) {  // outermost objects that both lie in
+// The outermost objects that both lie in.
+constexpr int shared_objects(std::string_view a, std::string_view b) {
   int shared = 0;
   for (std::size_t i = 0; i < a.size() && i < b.size() && a[i] == b[i]; ++i) shared += a[i] == '.';
   return shared;
@@ -67,8 +66,7 @@ constexpr KeyText make_key(std::string_view path, int open) {
 template <std::size_t Index, int Open>
 constexpr KeyText kKey = make_key(kField<Index>.path, Open);
 
-// --- Values
-// ---------------------------------------------------------------------------------------------------------
+// --- Values ----------------------------------------------------------------------------------
 
 constexpr std::size_t kValueBytesMax = 48;
 
@@ -211,8 +209,7 @@ constexpr std::size_t kLineBytesWorst = [] {
 }();
 static_assert(kLineBytesWorst <= NdjsonEncoder::kLineBytesMax);
 
-// --- The line
-// -------------------------------------------------------------------------------------------------------
+// --- The line --------------------------------------------------------------------------------
 
 struct Cursor {
   char* out;

@@ -78,8 +78,8 @@ void Output::run() noexcept {
   auto sleep = kSleepFirst;
   int empty_rounds = 0;
   for (;;) {
-    const bool is_finishing =
-        is_finishing_.load(std::memory_order_acquire);  // before the last look at the rings
+    // Read before the last look at the rings; pairs with the release in finish().
+    const bool is_finishing = is_finishing_.load(std::memory_order_acquire);
     if (wants_reopen_.load(std::memory_order_relaxed)) {
       wants_reopen_.store(false, std::memory_order_relaxed);
       flush();

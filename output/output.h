@@ -6,9 +6,9 @@
 //
 // Records of one shard are written in the order in which it handed them. A shard never waits on a
 // live source: what finds its ring full is dropped and counted; in a replay it waits. It never
-// makes a system call to wake the thread, which sleeps for at most a millisecond. The ledger of an
-// output: handed = written + dropped (DESIGN §7). Memory: rings of ring_capacity records, one
-// buffer of lines.
+// makes a system call to wake the thread, which sleeps for at most a millisecond.
+// The ledger of an output: handed = written + dropped.
+// Memory: rings of ring_capacity records, one buffer of lines.
 #pragma once
 
 #include <array>
@@ -65,19 +65,16 @@ class Output {
   // Control thread. finish(): the shards have handed their last; returns when every record is
   // written or dropped.
   void finish();
-  void abandon() noexcept {
-    writer_->abandon();
-  }  // stop waiting for a destination that takes nothing
+  // Stops waiting for a destination that takes nothing.
+  void abandon() noexcept { writer_->abandon(); }
   void reopen() noexcept { wants_reopen_.store(true, std::memory_order_relaxed); }
-  bool is_broken_pipe() const noexcept {
-    return writer_->is_broken_pipe();
-  }  // `linger … | head`: nobody reads on
+  // `linger … | head`: nobody reads on.
+  bool is_broken_pipe() const noexcept { return writer_->is_broken_pipe(); }
 
   // Any thread; exact after finish().
   OutputTotals totals() const;
-  const std::string& trouble() const noexcept {
-    return writer_->trouble();
-  }  // after finish(); empty: all is well
+  // After finish(); empty when all is well.
+  const std::string& trouble() const noexcept { return writer_->trouble(); }
   const OutputUri& uri() const noexcept { return uri_; }
 
   // Test only: one record vanishes before it is counted, so that a test sees the ledger catch it.

@@ -24,11 +24,10 @@ namespace linger {
 
 namespace {
 
-constexpr std::size_t kHeldBytesMax =
-    4 << 20;                        // unacknowledged; as much as a socket buffer takes by default
-constexpr int kPollMs = 50;         // how soon a wait notices abandon()
-constexpr int kSettleMs = 1;        // between looks at what the peer acknowledged
-constexpr int kConnectPolls = 100;  // 5 s for a connection to come up
+constexpr std::size_t kHeldBytesMax = 4 << 20;  // unacknowledged: more than a socket buffer takes
+constexpr int kPollMs = 50;                     // how soon a wait notices abandon()
+constexpr int kSettleMs = 1;                    // between looks at what the peer acknowledged
+constexpr int kConnectPolls = 100;              // 5 s for a connection to come up
 constexpr int kBackoffFirstMs = 10;
 constexpr int kBackoffLastMs = 1'000;
 
@@ -58,8 +57,8 @@ int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes
 int connect_unix(const OutputUri& uri) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, uri.path.data(),
-              uri.path.size());  // parse_output_uri() limits its size
+  // parse_output_uri() limits the size of the path.
+  std::memcpy(address.sun_path, uri.path.data(), uri.path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return connected_or_closed(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
@@ -100,6 +99,7 @@ class StreamWriter final : public Writer {
   void write(std::string_view lines) override {
     if (is_dead_) return count_dropped(dead_reason_, lines);
     held_ += lines;
+    progress_at_ = SteadyClock::now();  // new records get their full time
     while (!is_dead_ && (sent_ < held_.size() || held_.size() > kHeldBytesMax)) step();
   }
 
@@ -225,7 +225,7 @@ class StreamWriter final : public Writer {
   std::size_t sent_ = 0;  // bytes of held_ that this connection took
   bool is_dead_ = false;
   DropReason dead_reason_ = DropReason::failed;
-  SteadyClock::time_point progress_at_{};  // when the peer last took something
+  SteadyClock::time_point progress_at_{};  // when the peer last took, or was given, something
   std::string connect_error_;
 };
 

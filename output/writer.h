@@ -44,9 +44,8 @@ class Writer {
   virtual void reopen() {}   // the file was moved away (HUP)
   virtual void close() = 0;  // settles every line that is still held
 
-  void finish_soon() noexcept {
-    finishing_.store(true, std::memory_order_relaxed);
-  }  // close() comes next
+  // close() comes next.
+  void finish_soon() noexcept { finishing_.store(true, std::memory_order_relaxed); }
   void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
   bool is_broken_pipe() const noexcept { return broken_pipe_.load(std::memory_order_relaxed); }
   std::uint64_t written() const noexcept { return written_.get(); }
@@ -71,10 +70,10 @@ class Writer {
   Tally written_;
   Tally resent_;
   Tally dropped_[kDropReasonCount];
-  std::atomic<bool> finishing_{false};  // set by the control thread, polled by the output's
-  std::atomic<bool> abandoned_{false};  // likewise
-  std::atomic<bool> broken_pipe_{
-      false};  // set by the output's thread, polled by the control thread
+  // Flags between the control thread and the output's; nothing else is published through them.
+  std::atomic<bool> finishing_{false};
+  std::atomic<bool> abandoned_{false};
+  std::atomic<bool> broken_pipe_{false};
 };
 
 // How long a socket is waited for. A replay waits for a slow peer as long as it takes, and for a

@@ -22,11 +22,11 @@ class ExtensionPool {
   }
 
   // The session's block, a new one if it has none; null when the pool is dry.
-  Extension* get(SessionHot& hot, SessionCold& cold) noexcept {
+  Extension* get(SessionCold& cold) noexcept {
     if (cold.extension != kNoSlot) return &blocks_[cold.extension];
     cold.extension = free_.take(next_of());
     if (cold.extension == kNoSlot) {
-      hot.flags |= kSessionExtensionDry;
+      cold.extension_dry = 1;
       dry_.add();
       return nullptr;
     }

@@ -8,8 +8,9 @@
 // nothing is left behind by an erase. The same hash may be in several times (incarnations of one
 // key).
 //
-// Owner: one shard. Capacity: taken at start, filled to at most kLoad. Cost: one line to find, to
-// insert, to erase at usual loads; `prefetch` brings it a stage ahead.
+// Owner: one shard; find_shared() reads from any thread. Capacity: taken at start, filled to at
+// most kLoad. Cost: one line to find, to insert, to erase at usual loads; `prefetch` brings it a
+// stage ahead.
 #pragma once
 
 #include <emmintrin.h>
@@ -63,6 +64,24 @@ class FlowIndex {
     }
   }
 
+  // find() from any other thread. The slots may be old or belong to another key by now: accept must
+  // read the session under its version.
+  template <class Accept>
+  std::uint32_t find_shared(FlowHash hash, Accept&& accept) const noexcept {
+    const std::uint16_t tag = tag_of(hash);
+    std::uint64_t b = home(hash);
+    for (std::uint64_t passed = 0; passed < count_; ++passed, b = next(b)) {
+      const Bucket& bucket = buckets_.data()[b];
+      for (std::uint32_t i = 0; i < kEntries; ++i) {
+        if (__atomic_load_n(&bucket.tag[i], __ATOMIC_ACQUIRE) != tag) continue;
+        const std::uint32_t slot = __atomic_load_n(&bucket.slot[i], __ATOMIC_ACQUIRE);
+        if (accept(slot)) return slot;
+      }
+      if (__atomic_load_n(&bucket.overflow, __ATOMIC_ACQUIRE) == 0) return kNoSlot;
+    }
+    return kNoSlot;
+  }
+
   // A guess without looking at keys, for prefetching: the first slot under this tag in the home
   // bucket.
   std::uint32_t guess(FlowHash hash) const noexcept {
@@ -78,11 +97,11 @@ class FlowIndex {
       const std::uint32_t free = match(bucket, 0);
       if (free != 0) {
         const int i = __builtin_ctz(free);
-        bucket.tag[i] = tag_of(hash);
-        bucket.slot[i] = slot;
+        store(bucket.slot[i], slot);
+        store(bucket.tag[i], tag_of(hash));
         return;
       }
-      ++bucket.overflow;
+      store(bucket.overflow, static_cast<std::uint16_t>(bucket.overflow + 1));
     }
   }
 
@@ -93,11 +112,11 @@ class FlowIndex {
       for (std::uint32_t matches = match(bucket, tag); matches != 0; matches &= matches - 1) {
         const int i = __builtin_ctz(matches);
         if (bucket.slot[i] != slot) continue;
-        bucket.tag[i] = 0;
+        store(bucket.tag[i], std::uint16_t{0});
         return;
       }
       CHECK(bucket.overflow != 0);  // else the slot was never inserted
-      --bucket.overflow;
+      store(bucket.overflow, static_cast<std::uint16_t>(bucket.overflow - 1));
     }
   }
 
@@ -112,6 +131,11 @@ class FlowIndex {
   static std::uint16_t tag_of(FlowHash hash) noexcept {  // low bits; home() uses the high ones
     const auto tag = static_cast<std::uint16_t>(hash);
     return tag != 0 ? tag : std::uint16_t{1};
+  }
+
+  template <class T>
+  static void store(T& field, T value) noexcept {  // with find_shared()'s acquire
+    __atomic_store_n(&field, value, __ATOMIC_RELEASE);
   }
 
   // One bit for each entry with this tag.

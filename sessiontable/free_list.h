@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "engine/base/shared.h"
 #include "sessiontable/flow_index.h"
 
 namespace linger {
@@ -25,7 +26,9 @@ class FreeList {
     }
     if (untouched_ == capacity_) return kNoSlot;
     ++used_;
-    return untouched_++;
+    const std::uint32_t slot = untouched_;
+    untouched_ = slot + 1;
+    return slot;
   }
   template <class NextOf>
   void give_back(std::uint32_t slot, NextOf&& next_of) noexcept {
@@ -36,15 +39,18 @@ class FreeList {
 
   // The slot that take() gives next, if any: to prefetch it.
   std::uint32_t next() const noexcept {
-    return head_ != kNoSlot ? head_ : untouched_ < capacity_ ? untouched_ : kNoSlot;
+    return head_ != kNoSlot ? head_ : untouched_ < capacity_ ? untouched_.load() : kNoSlot;
   }
+
+  // Slots from 0 that were ever taken. Any thread.
+  std::uint32_t touched() const noexcept { return untouched_; }
 
   std::uint32_t used() const noexcept { return used_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
 
  private:
   std::uint32_t head_ = kNoSlot;
-  std::uint32_t untouched_ = 0;
+  Shared<std::uint32_t> untouched_{};
   std::uint32_t used_ = 0;
   std::uint32_t capacity_ = 0;
 };

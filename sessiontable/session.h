@@ -2,7 +2,7 @@
 // life, and an extension block for what most sessions lack.
 //
 //     SessionHot   128 bytes, two cache lines    key, counters, sequence space, state
-//     SessionCold  120 bytes                     start, timer links, first sequence numbers, flag
+//     SessionCold  112 bytes                     start, timer links, first sequence numbers, flag
 //     counts, history Extension    192 bytes, from a pool        gaps, retransmissions, late
 //     packets, links to other incarnations index          8 bytes                     FlowIndex all
 //     in: 256 bytes for an established session without anomalies, IPv4 or IPv6
@@ -12,11 +12,13 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 
 #include "engine/base/flow_key.h"
 #include "engine/base/id.h"
+#include "engine/base/shared.h"
 #include "engine/base/time.h"
 #include "engine/packet/packet.h"
 #include "sessiontable/flow_index.h"
@@ -59,8 +61,7 @@ enum SessionFlag : std::uint16_t {
   kSessionData1 = 0x1000,
   kSessionHasOlder =
       0x2000,  // another incarnation of this key is still in the table: SessionCold::older
-  kSessionExtensionDry = 0x4000,  // the extension pool was empty when it was needed
-  kSessionFlipped = 0x8000,       // opened by a SYN-ACK: its receiver is the originator (history ^)
+  kSessionNewest = 0x4000,  // of its key in the table: what a stale guess looks at
 };
 
 // Per-side flags come in pairs: flag of side 0, shifted left by the side.
@@ -68,31 +69,53 @@ constexpr std::uint16_t side_flag(SessionFlag of_side_0, unsigned side) noexcept
   return static_cast<std::uint16_t>(of_side_0 << side);
 }
 
+// Shared fields can be read by other threads (SessionReader), consistent under `version`. A free
+// slot's key has IP version 0.
 struct alignas(64) SessionHot {
   // line 0
-  FlowKey key;
-  std::array<std::uint32_t, 2> packets;  // carries into SessionCold::packets_high
-  ClockNs last_clock;
+  FlowKey key;                                   // shared: written word by word
+  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
+  Shared<ClockNs> last_clock;
   // line 1
-  std::array<std::uint64_t, 2> bytes;  // frames as they were on the wire
+  std::array<Shared<std::uint64_t>, 2> bytes;  // frames as they were on the wire
   // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
   // sequence number). Others: payload bytes.
   std::array<std::uint64_t, 2> sequence_end;
   std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
   std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
-  Phase phase;
-  bool is_newest;  // of its key in the table; false in a free slot: what a stale guess looks at
-  std::uint16_t flags;
-  Timestamp end;     // latest timestamp
-  ClockNs save_due;  // next interim record
+  Shared<Phase> phase;
+  Shared<std::uint8_t> version;
+  Shared<std::uint16_t> flags;
+  Shared<Timestamp> end;  // latest timestamp
+  ClockNs save_due;       // next interim record
 
   unsigned originator() const noexcept { return flags & kSessionOriginator; }
+  void set_originator(unsigned side) noexcept {
+    flags = static_cast<std::uint16_t>((flags & ~kSessionOriginator) | side);
+  }
   bool has(SessionFlag of_side_0, unsigned side) const noexcept {
     return (flags & side_flag(of_side_0, side)) != 0;
   }
   void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
+  void clear(SessionFlag flag) noexcept { flags &= static_cast<std::uint16_t>(~flag); }
+  bool is_newest() const noexcept { return (flags & kSessionNewest) != 0; }
 };
 static_assert(sizeof(SessionHot) == 128);
+
+// Keys are read by other threads too: word by word.
+inline void store_key(FlowKey& to, const FlowKey& from) noexcept {
+  auto* words = reinterpret_cast<std::uint64_t*>(&to);
+  const auto values = from.words();
+  for (std::size_t i = 0; i < values.size(); ++i)
+    __atomic_store_n(&words[i], values[i], __ATOMIC_RELEASE);
+}
+inline FlowKey load_key(const FlowKey& from) noexcept {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(&from);
+  std::array<std::uint64_t, 6> values;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = __atomic_load_n(&words[i], __ATOMIC_ACQUIRE);
+  return std::bit_cast<FlowKey>(values);
+}
 
 inline constexpr std::size_t kHistoryMax = 16;
 
@@ -102,13 +125,12 @@ struct TimerLink {  // or, at an end of a list, the wheel's bucket
 };
 
 struct SessionCold {
-  Timestamp start;      // of the first packet; part of the id
-  ClockNs phase_clock;  // when it opened; once it lingers: when it began to
-  TimerLink timer;      // next: also the free list's link
-  std::uint32_t older;  // an older incarnation of this key, or kNoSlot
+  Shared<Timestamp> start;  // of the first packet; part of the id
+  ClockNs phase_clock;      // when it opened; once it lingers: when it began to
+  TimerLink timer;          // next: also the free list's link
+  std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;
   std::uint32_t id_sequence;  // sequence number of the first packet; part of the id
-  std::uint32_t version;      // odd while its shard writes (live queries)
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
   std::array<std::uint32_t, 2> first_sequence;
@@ -119,13 +141,14 @@ struct SessionCold {
   std::array<std::uint16_t, 2> mss;
   std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
-      syn_acked : 1, unused : 1;
-  std::uint8_t ordinal;                 // of incarnations with equal key, start and id_sequence
+      is_flipped : 1,     // opened by a SYN-ACK: its receiver is the originator (history ^)
+      extension_dry : 1;  // the extension pool was empty when it was needed
+  std::uint8_t ordinal;   // of incarnations with equal key, start and id_sequence
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint16_t interim_count;
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 };
-static_assert(sizeof(SessionCold) == 120);
+static_assert(sizeof(SessionCold) == 112);
 static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
 
 inline constexpr std::uint8_t kNoWindowScale = 0xff;

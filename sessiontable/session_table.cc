@@ -131,17 +131,18 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   now_ = std::max(now_, packet.clock);
   if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
   std::uint32_t slot = guess;
-  if (slot == kNoSlot || !hot_[slot].is_newest || !(hot_[slot].key == packet.key))
+  if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
     slot = find(packet.key, packet.hash);
   if (slot == kNoSlot) return miss(packet);
   SessionHot& hot = hot_[slot];
-  const std::size_t phase = static_cast<std::size_t>(hot.phase);
+  const std::size_t phase = static_cast<std::size_t>(hot.phase.load());
   if (packet.clock - hot.last_clock < timeout_[phase] && packet.clock < hot.save_due &&
       (hot.flags & kSessionHasOlder) == 0) {
     if (packet.key.protocol != kProtocolTcp) {
       if (packet.key.protocol != kProtocolSctp) return join(slot, packet);
     } else if (tcp_fast_path(hot, packet)) {
-      return count(hot, slot, packet);
+      const Writing writing(hot.version);
+      return count(session(slot), packet);
     }
   }
   slot = settle(slot, packet.clock);
@@ -150,19 +151,20 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
 }
 
 // Counts the packet as its session's; a session's own packets only ever do this once each.
-void SessionTable::count(SessionHot& hot, std::uint32_t slot, const Packet& packet) noexcept {
+void SessionTable::count(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  if (++hot.packets[side] == 0) ++cold_[slot].packets_high[side];
-  hot.bytes[side] += packet.wire_bytes;
-  hot.last_clock = std::max(hot.last_clock, packet.clock);
-  hot.end = std::max(hot.end, packet.timestamp);
+  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
+  s.hot.bytes[side] += packet.wire_bytes;
+  s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
+  s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
 }
 
 // UDP, ICMP, ESP and others: payload is all there is.
 void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
-  SessionHot& hot = hot_[slot];
-  count(hot, slot, packet);
-  hot.sequence_end[packet.direction] += packet.payload_bytes;
+  Session s = session(slot);
+  const Writing writing(s.hot.version);
+  count(s, packet);
+  s.hot.sequence_end[packet.direction] += packet.payload_bytes;
 }
 
 // TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
@@ -177,7 +179,8 @@ void SessionTable::join_slowly(std::uint32_t newest, const Packet& packet) noexc
   }
   if (membership != Membership::candidate) return update(slot, packet);
   Session s = session(slot);
-  count(s.hot, slot, packet);
+  const Writing writing(s.hot.version);
+  count(s, packet);
   saturating_increment(s.cold.syn[packet.direction]);
 }
 
@@ -185,12 +188,15 @@ void SessionTable::join_slowly(std::uint32_t newest, const Packet& packet) noexc
 void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
   const Phase before = s.hot.phase;
-  count(s.hot, slot, packet);
-  if (packet.key.protocol == kProtocolTcp) {
-    tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
-  } else {
-    s.hot.sequence_end[packet.direction] += packet.payload_bytes;
-    if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
+  {
+    const Writing writing(s.hot.version);
+    count(s, packet);
+    if (packet.key.protocol == kProtocolTcp) {
+      tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
+    } else {
+      s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+      if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
+    }
   }
   if (s.hot.phase == before) return;
   wheel_of(before).unlink(slot);
@@ -243,7 +249,7 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
 
 void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
-  Extension* e = extensions_.get(s.hot, s.cold);
+  Extension* e = extensions_.get(s.cold);
   if (e == nullptr) return;
   saturating_increment(e->syn_candidates);
   CandidateSyn& c = e->candidate;
@@ -296,9 +302,12 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   e->candidate = {};
   e->syn_candidates =
       static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.packets));
-  if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
-  old.hot.packets[c.side] -= c.packets;
-  old.hot.bytes[c.side] -= c.bytes;
+  {
+    const Writing writing(old.hot.version);
+    if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
+    old.hot.packets[c.side] -= c.packets;
+    old.hot.bytes[c.side] -= c.bytes;
+  }
   old.cold.syn[c.side] =
       static_cast<std::uint16_t>(old.cold.syn[c.side] - std::min(old.cold.syn[c.side], c.packets));
 
@@ -335,8 +344,7 @@ void SessionTable::miss(Packet& packet) noexcept {
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
-    s.hot.flags =
-        static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | grave.originator);
+    s.hot.set_originator(grave.originator);
     if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }
   update(slot, packet);
@@ -369,14 +377,37 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   const std::uint32_t slot = take_slot(packet);
   const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
   Session s = session(slot);
-  const std::uint32_t version = s.cold.version;
-  s.hot = {};
-  s.cold = {};
-  s.cold.version = version;
-  s.hot.key = packet.key;
-  s.hot.is_newest = true;
+  begin(s, packet);
+  if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
+    index_.erase(packet.hash, older);
+    s.cold.older = older;
+    s.hot.flags |= kSessionHasOlder;
+    hot_[older].clear(kSessionNewest);
+    if (cold_[older].start == s.cold.start && cold_[older].id_sequence == s.cold.id_sequence)
+      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
+  }
+  index_.insert(packet.hash, slot);
+  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  counters_.opened.add();
+  return slot;
+}
+
+// What a new session knows from its first packet.
+void SessionTable::begin(Session s, const Packet& packet) noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  const Writing writing(s.hot.version);
+  store_key(s.hot.key, packet.key);
+  for (unsigned side = 0; side < 2; ++side) s.hot.packets[side] = 0, s.hot.bytes[side] = 0;
   s.hot.last_clock = packet.clock;
+  s.hot.sequence_end = {};
+  s.hot.acknowledged = {};
+  s.hot.window = {};
+  s.hot.phase = phase_of_protocol(protocol);
+  s.hot.flags = static_cast<std::uint16_t>(kSessionNewest | packet.direction);
   s.hot.end = packet.timestamp;
+  s.hot.save_due = packet.clock +
+                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
+  s.cold = {};
   s.cold.start = packet.timestamp;
   s.cold.phase_clock = packet.clock;
   s.cold.older = kNoSlot;
@@ -390,42 +421,24 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
     std::memcpy(s.cold.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
     std::memcpy(s.cold.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
   }
-  const std::uint8_t protocol = packet.key.protocol;
-  s.hot.phase = phase_of_protocol(protocol);
-  s.hot.flags = packet.direction;
   if (protocol == kProtocolTcp) {
-    s.hot.flags = 0;
     tcp_open(s, packet);
   } else if (s.hot.phase == Phase::icmp) {
     s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
                              packet.icmp.id};
   }
-  s.hot.save_due = packet.clock +
-                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
-  if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
-    index_.erase(packet.hash, older);
-    s.cold.older = older;
-    s.hot.flags |= kSessionHasOlder;
-    hot_[older].is_newest = false;
-    if (cold_[older].start == s.cold.start && cold_[older].id_sequence == s.cold.id_sequence)
-      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
-  }
-  index_.insert(packet.hash, slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
-  counters_.opened.add();
-  return slot;
 }
 
 void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexcept {
   Session s = session(slot);
   (link == Link::reuse_of ? counters_.reused : counters_.continued).add();
-  if (Extension* e = extensions_.get(s.hot, s.cold)) {
+  if (Extension* e = extensions_.get(s.cold)) {
     e->link = link;
     e->linked = id;
   }
   if (s.cold.older == kNoSlot) return;
   Session old = session(s.cold.older);
-  if (Extension* e = extensions_.get(old.hot, old.cold)) e->reused_by = id_of(s);
+  if (Extension* e = extensions_.get(old.cold)) e->reused_by = id_of(s);
 }
 
 // --- ICMP errors ------------------------------------------------------------------------------
@@ -437,14 +450,15 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
   if (slot != kNoSlot) slot = settle(slot, packet.clock);
   if (slot != kNoSlot) {
     Session s = session(slot);
-    s.hot.last_clock = std::max(s.hot.last_clock, packet.clock);
-    s.hot.end = std::max(s.hot.end, packet.timestamp);
-    if (Extension* e = extensions_.get(s.hot, s.cold);
+    const Writing writing(s.hot.version);
+    s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
+    s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
+    if (Extension* e = extensions_.get(s.cold);
         e != nullptr && e->icmp_error_packets != UINT16_MAX) {
       ++e->icmp_error_packets;
       e->icmp_error_bytes += packet.wire_bytes;
     } else {  // as a packet of the side that it came from
-      count(s.hot, slot, packet);
+      count(s, packet);
     }
     return;
   }
@@ -464,7 +478,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
 
 ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
   const SessionHot& hot = hot_[slot];
-  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase)];
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.load())];
   const ClockNs due = hot.last_clock + timeout;
   if (!lingers(hot.phase)) return due;
   return std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling));
@@ -532,19 +546,23 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
 // Takes the session out of index, chain and pools.
 void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   Session s = session(slot);
-  if (s.hot.is_newest) {
+  if (s.hot.is_newest()) {
     index_.erase(hash, slot);
     if (s.cold.older != kNoSlot) {
       index_.insert(hash, s.cold.older);
-      hot_[s.cold.older].is_newest = true;
+      hot_[s.cold.older].flags |= kSessionNewest;
     }
   } else {
     std::uint32_t newer = find(s.hot.key, hash);
     while (cold_[newer].older != slot) newer = cold_[newer].older;
     cold_[newer].older = s.cold.older;
-    if (s.cold.older == kNoSlot) hot_[newer].flags &= static_cast<std::uint16_t>(~kSessionHasOlder);
+    if (s.cold.older == kNoSlot) hot_[newer].clear(kSessionHasOlder);
   }
-  s.hot.is_newest = false;
+  {
+    const Writing writing(s.hot.version);
+    s.hot.clear(kSessionNewest);
+    store_key(s.hot.key, {});  // free
+  }
   extensions_.release(s.cold);
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }

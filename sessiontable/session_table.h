@@ -93,6 +93,7 @@ class SessionTable final : private LateSink {
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
  private:
+  friend class SessionReader;
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
@@ -114,7 +115,7 @@ class SessionTable final : private LateSink {
   void join(std::uint32_t slot, const Packet& packet) noexcept;
   void join_slowly(std::uint32_t slot, const Packet& packet) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
-  void count(SessionHot& hot, std::uint32_t slot, const Packet& packet) noexcept;
+  void count(Session session, const Packet& packet) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
 
@@ -134,6 +135,7 @@ class SessionTable final : private LateSink {
   void miss(Packet& packet) noexcept;
   Remembered remember(const Packet& packet) const noexcept;
   std::uint32_t open(const Packet& packet) noexcept;
+  void begin(Session session, const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;
   std::uint32_t take_slot(const Packet& packet) noexcept;

@@ -173,8 +173,7 @@ void update_rst(Session s, const Packet& packet, const TcpContext& context) noex
   if (lingers(s.hot.phase)) return;
   if (!rst_fits(s, packet)) {
     context.counters.rst_off_window.add();
-    if (Extension* e = context.extensions.get(s.hot, s.cold))
-      saturating_increment(e->rst_off_window);
+    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->rst_off_window);
     return;
   }
   s.cold.rst_seen = 1;
@@ -189,7 +188,7 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
   const unsigned side = packet.direction;
   if (side != s.cold.rst_side) {
     if (packet.payload_bytes == 0 || !seq_after(end_of(packet), peer_end)) return;
-    Extension* e = context.extensions.get(s.hot, s.cold);
+    Extension* e = context.extensions.get(s.cold);
     if (e == nullptr || e->rst_challenged) return;
     e->rst_challenged = true;
     e->rst_peer_end = peer_end;
@@ -209,7 +208,7 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
 
 void add_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
              const TcpContext& context) noexcept {
-  Extension* e = context.extensions.get(s.hot, s.cold);
+  Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
   const std::uint32_t room = UINT32_MAX - e->gap_bytes[side];
   e->gap_bytes[side] += std::min(end - begin, room);
@@ -279,7 +278,7 @@ std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
 void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
                        const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
-  Extension* e = context.extensions.get(s.hot, s.cold);
+  Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
   // Sent before the capture's first byte of this side, but captured after it.
@@ -315,8 +314,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   if (length <= 1 && ahead == -1 && (packet.tcp.flags & kHandshakeFlags) == 0 &&
       !s.hot.has(kSessionFin0, side)) {
     // One byte or none, just before what comes next (RFC 9293 §3.8.4).
-    if (Extension* e = context.extensions.get(s.hot, s.cold))
-      saturating_increment(e->keep_alives[side]);
+    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
     return;
   }
   if (length == 0) return;
@@ -369,8 +367,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0)
-      s.hot.flags = static_cast<std::uint16_t>((s.hot.flags & ~kSessionOriginator) | side);
+    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0) s.hot.set_originator(side);
     return;
   }
   // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
@@ -389,8 +386,7 @@ void update_acknowledgment(Session s, const Packet& packet, const TcpContext& co
   }
   if (tcp.window == 0 && (tcp.flags & kHandshakeFlags) == 0) {
     write_history(s.cold, side, 'W');
-    if (Extension* e = context.extensions.get(s.hot, s.cold))
-      saturating_increment(e->zero_windows[side]);
+    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->zero_windows[side]);
   }
 }
 
@@ -475,16 +471,16 @@ void tcp_open(Session s, const Packet& packet) noexcept {
   unsigned originator = side;
   if (is_syn_ack(tcp)) {
     originator = side ^ 1;
-    s.hot.flags |= kSessionFlipped;
+    s.cold.is_flipped = 1;
   }
-  s.hot.flags = static_cast<std::uint16_t>(s.hot.flags | originator);
+  s.hot.set_originator(originator);
   const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn;
   s.hot.phase = syn ? Phase::opening : Phase::established;
 }
 
 void tcp_resume(Session s, const Grave& grave) noexcept {
-  s.hot.flags = static_cast<std::uint16_t>((s.hot.flags & ~(kSessionOriginator | kSessionFlipped)) |
-                                           grave.originator);
+  s.hot.set_originator(grave.originator);
+  s.cold.is_flipped = 0;
   for (unsigned side = 0; side < 2; ++side) {
     if ((grave.seen >> side & 1) == 0) continue;
     s.hot.set(kSessionSeen0, side);
@@ -500,7 +496,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if ((packet.tcp.flags & kTcpRst) != 0) {
     update_rst(s, packet, context);
     if (was_lingering)
-      if (Extension* e = context.extensions.get(s.hot, s.cold)) e->late.add(packet);
+      if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
     if (was_lingering) context.counters.late_lingering.add();
     return;
   }
@@ -526,7 +522,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if (!completes_close(s, packet, acknowledged_before, gap_before, before,
                        context.reorder_window)) {
     context.counters.late_lingering.add();
-    if (Extension* e = context.extensions.get(s.hot, s.cold)) e->late.add(packet);
+    if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
   }
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
 }

@@ -19,7 +19,7 @@ namespace linger {
 
 template <class T>
 class Array {
-  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+  static_assert(std::is_standard_layout_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
   Array() = default;

@@ -248,10 +248,7 @@ void Oracle::join(const Packet& packet) {
   } else {
     return update(sessions.back(), packet);
   }
-  const Id128 old = id_of(sessions.back());
-  open(packet);
-  link_reuse(sessions, old);
-  update(sessions.back(), packet);
+  miss(packet);
 }
 
 // Among several incarnations of the key, the one that the packet fits best: the newest in doubt.
@@ -288,7 +285,8 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   const bool answers = packet.direction != c.syn.direction && is_special && (flags & kTcpAck) &&
                        packet.tcp.acknowledgment == c.syn.tcp.sequence + 1;
   const bool follows = packet.direction == c.syn.direction && !is_special &&
-                       packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1;
+                       packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1 &&
+                       packet.tcp.sequence != sessions[at].side[packet.direction].end();
   if (!answers && !follows) return false;
 
   ModelSession& old = sessions[at];
@@ -310,6 +308,7 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   open(syn);
   link_reuse(sessions, old_id);
   ModelSession& s = sessions.back();
+  s.save_due += packet.clock - syn.clock;  // it is a session from now on
   if (syn.direction != packet.direction) std::swap(s.side[0].mac, s.side[1].mac);
   s.vlan.assign(packet.vlan.begin(), packet.vlan.begin() + packet.vlan_count);
   update(s, syn);
@@ -353,29 +352,40 @@ void Oracle::join_icmp_error(Packet packet) {
 
 // --- Opening ----------------------------------------------------------------------------------
 
+// None of the key's sessions in the table: one that is buried, or a new one.
 void Oracle::miss(const Packet& packet) {
   const bool is_tcp = packet.key.protocol == kProtocolTcp;
   Judgement judgement = Judgement::reuse;
   ModelGrave* found = find_grave(packet, judgement);
-  if (found != nullptr && judgement != Judgement::continues && judgement != Judgement::reuse)
+  if (found != nullptr &&
+      (judgement == Judgement::late || judgement == Judgement::late_off_sequence))
     return join_grave(*found, packet, judgement == Judgement::late_off_sequence);
 
+  Sessions& sessions = sessions_[packet.key.words()];
+  const bool goes_on = found != nullptr && judgement == Judgement::continues;
+  if (!sessions.empty() && !goes_on) {
+    const Id128 old = id_of(sessions.back());
+    open(packet);
+    link_reuse(sessions, old);
+    return update(sessions.back(), packet);
+  }
   std::optional<ModelGrave> grave;
   if (found != nullptr) grave = *found;
   ModelSession& s = open(packet);
-  if (grave) {
-    if (grave->start == s.start) s.ordinal = grave->ordinal + 1;
-    if (judgement == Judgement::continues) {
-      ++counts_.continued;
-      s.continues = id_of(*grave);
-      s.originator = grave->originator;
-      if (is_tcp) tcp_go_on(s, *grave);
-    } else {
-      ++counts_.reused;
-      s.reuse_of = id_of(*grave);
-    }
-  } else if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) {
-    ++counts_.lone_rst;
+  if (!grave) {
+    if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
+    return update(s, packet);
+  }
+  if (grave->start == s.start) s.ordinal = grave->ordinal + 1;
+  if (goes_on) {
+    ++counts_.continued;
+    s.continues = id_of(*grave);
+    s.originator = grave->originator;
+    if (is_tcp) tcp_go_on(s, *grave);
+    if (sessions.size() > 1) sessions[sessions.size() - 2].reused_by = id_of(s);
+  } else {
+    ++counts_.reused;
+    s.reuse_of = id_of(*grave);
   }
   update(s, packet);
 }
@@ -384,6 +394,9 @@ ModelSession& Oracle::open(const Packet& packet) {
   Sessions& sessions = sessions_[packet.key.words()];
   if (sessions.size() == kIncarnationsMax) {
     ModelSession& oldest = sessions.front();
+    ++(lingers(oldest.phase)            ? counts_.evicted_lingering
+       : oldest.phase == Phase::opening ? counts_.evicted_half_open
+                                        : counts_.evicted_open);
     end(oldest, lingers(oldest.phase) ? due_ending(oldest.phase) : Ending::evicted, now_);
     sessions.erase(sessions.begin());
   }

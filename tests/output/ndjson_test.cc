@@ -13,13 +13,15 @@ TEST(ndjson, a_plain_tcp_session_is_this_very_line) {
       line_of(sample_record()),
       R"({"@timestamp":"2023-11-14T22:13:23.000000999Z","ecs":{"version":"8.17.0"},)"
       R"("event":{"id":"0123456789abcdeffedcba9876543210","kind":"event","category":["network"],)"
-      R"("type":["connection","end"],"action":"session-end","start":"2023-11-14T22:13:20.123456789Z",)"
-      R"("end":"2023-11-14T22:13:23.000000999Z","duration":2876544210,"reason":"closed","sequence":0},)"
+      R"("type":["connection","end"],"action":"session-end",)"
+      R"("start":"2023-11-14T22:13:20.123456789Z","end":"2023-11-14T22:13:23.000000999Z",)"
+      R"("duration":2876544210,"reason":"closed","sequence":0},)"
       R"("network":{"type":"ipv4","transport":"tcp","iana_number":"6",)"
       R"("community_id":"1:LQU9qZlK+B5F3KDmev6m5PMibrg=","packets":10,"bytes":5852},)"
-      R"("source":{"ip":"128.232.110.120","port":34855,"mac":"00-00-5E-00-53-23","packets":6,"bytes":812,)"
-      R"("payload_bytes":400},"destination":{"ip":"66.35.250.204","port":80,"mac":"FE-01-02-03-04-05",)"
-      R"("packets":4,"bytes":5040,"payload_bytes":4700},"observer":{"name":"linger"},)"
+      R"("source":{"ip":"128.232.110.120","port":34855,"mac":"00-00-5E-00-53-23","packets":6,)"
+      R"("bytes":812,"payload_bytes":400},)"
+      R"("destination":{"ip":"66.35.250.204","port":80,"mac":"FE-01-02-03-04-05","packets":4,)"
+      R"("bytes":5040,"payload_bytes":4700},"observer":{"name":"linger"},)"
       R"("tcp":{"state":"SF","history":"ShADadFf","flags":{"syn":1,"syn_ack":1,"fin":2}}})"
       "\n");
 }

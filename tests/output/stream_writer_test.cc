@@ -236,6 +236,22 @@ TEST(stream_writer, a_live_run_gives_up_at_its_end_a_peer_that_takes_nothing) {
   EXPECT_NE(writer->trouble().find("took nothing more"), std::string::npos);
 }
 
+TEST(stream_writer, a_live_run_still_delivers_what_it_is_given_after_a_long_silence_and_its_end) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri(), {.is_live = true, .give_up_after = 10 * kSecond});
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  writer->finish_soon();  // before anything was ever taken
+  std::string taken;
+  std::thread reader([&] { taken = peer.read_all(); });
+  writer->write("one\ntwo\n");
+  writer->close();
+  reader.join();
+  EXPECT_EQ(taken, "one\ntwo\n");
+  EXPECT_EQ(writer->written(), 2u);
+}
+
 TEST(stream_writer, abandon_ends_the_wait_for_a_peer_that_takes_nothing) {
   TemporaryFolder folder;
   Peer peer(folder.file("s"));

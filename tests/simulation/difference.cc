@@ -123,19 +123,22 @@ std::string difference(const Plan& plan, const std::vector<MemoryPacket>& packet
   return text + counts + packets_text(plan, packets, tuple_of_id(oracle, real, name));
 }
 
-std::string chain_difference(const Outcome& oracle, const Outcome& real) {
+std::string chain_difference(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                             const Outcome& oracle, const Outcome& real) {
   const Chains wanted = chains_of(oracle.records);
   const Chains found = chains_of(real.records);
   for (const auto& [name, chain] : wanted) {
     const auto it = found.find(name);
     if (it == found.end()) return fmt::format("no chain {}", name);
     if (it->second != chain)
-      return fmt::format("chain {}: oracle {} packets, {} bytes; linger {}, {}", name,
-                         chain.packets, chain.bytes, it->second.packets, it->second.bytes);
+      return fmt::format("chain {}: oracle {} packets, {} bytes; linger {}, {}\n{}", name,
+                         chain.packets, chain.bytes, it->second.packets, it->second.bytes,
+                         packets_text(plan, packets, name.substr(0, name.find(" from"))));
   }
   for (const auto& [name, chain] : found)
     if (!wanted.contains(name))
-      return fmt::format("a chain too many: {}, {} packets", name, chain.packets);
+      return fmt::format("a chain too many: {}, {} packets\n{}", name, chain.packets,
+                         packets_text(plan, packets, name.substr(0, name.find(" from"))));
   return {};
 }
 

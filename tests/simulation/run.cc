@@ -214,7 +214,7 @@ std::string check_seed(std::uint64_t seed) {
   if (plan.profile.is_unambiguous) found = truth_difference(plan, traffic, oracle);
   if (plan.has_limits) {
     const Outcome tables = run_tables(plan, traffic.packets);
-    if (found.empty()) found = chain_difference(oracle, tables);
+    if (found.empty()) found = chain_difference(plan, traffic.packets, oracle, tables);
     if (found.empty()) found = truth_difference(plan, traffic, tables);
   } else if (!plan.whole_shards) {
     if (found.empty())

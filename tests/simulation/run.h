@@ -38,7 +38,8 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets);
 // Each empty when all is well; else the first difference and the packets of its tuple.
 std::string difference(const Plan& plan, const std::vector<MemoryPacket>& packets,
                        const Outcome& oracle, const Outcome& real);
-std::string chain_difference(const Outcome& oracle, const Outcome& real);
+std::string chain_difference(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                             const Outcome& oracle, const Outcome& real);
 std::string truth_difference(const Plan& plan, const Traffic& traffic, const Outcome& outcome);
 
 // Everything above for one seed.

@@ -86,7 +86,8 @@ bool Talk::open() {
 }
 
 bool Talk::open_rarely() {
-  switch (random_.below(profile_.is_unambiguous ? 6 : 10)) {
+  const std::int64_t first = profile_.is_unambiguous && !is_first_ ? 2 : 0;
+  switch (random_.between(first, profile_.is_unambiguous ? 5 : 9)) {
     case 0:  // nobody answers
       for (std::int64_t i = random_.between(1, 5); i > 0; --i) {
         send({0, kTcpSyn});
@@ -94,9 +95,9 @@ bool Talk::open_rarely() {
       }
       next_[0] += 1;
       return false;
-    case 1:  // refused
+    case 5:  // refused
       say({0, kTcpSyn});
-      pass(20 * kMicrosecond, 100 * kMillisecond);
+      pass(2 * kMillisecond, 100 * kMillisecond);
       next_[1] = 0;
       send({1, kTcpRst | kTcpAck});
       return false;
@@ -124,7 +125,7 @@ bool Talk::open_rarely() {
       say({1, kTcpSyn | kTcpAck});
       say({0, kAck});
       return true;
-    case 5:  // the capture begins in the middle
+    case 1:  // the capture begins in the middle
       next_[0] = seen_[1] = isn_[0] + 1 + static_cast<std::uint32_t>(random_.below(1 << 20));
       next_[1] = seen_[0] = isn_[1] + 1 + static_cast<std::uint32_t>(random_.below(1 << 20));
       first_[0] = next_[0];
@@ -320,10 +321,12 @@ Talk::End Talk::live() {
     for (std::int64_t i = is_wild ? random_.below(6) : 0; i > 0; --i) wild_segment();
     pass(20 * kMicrosecond, kSecond);
     end = close();
-  } else if (next_[1] != 0) {
-    end = End::cut;
+  } else {
+    end = next_[1] == 0 ? End::finished : End::cut;  // refused: a server without a memory
   }
-  if (random_.chance(profile_.late) && (end != End::cut || !profile_.is_unambiguous)) late(end);
+  if (next_[1] != 0 && random_.chance(profile_.late) &&
+      (end != End::cut || !profile_.is_unambiguous))
+    late(end);
   for (std::int64_t i = is_wild ? random_.below(6) : 0; i > 0; --i) {
     pass(kMillisecond, 100 * kSecond);
     wild_segment();

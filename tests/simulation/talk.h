@@ -22,6 +22,9 @@ class Talk {
   enum class End : std::uint8_t { finished, cut, open };
   End live();
 
+  // The first of its tuple may be without beginning or answer; of a later one nobody could tell.
+  void set_first() { is_first_ = true; }
+  bool was_seen() const { return last_sent_ != 0; }
   DurationNs last_sent() const { return last_sent_; }  // late packets too
   const Frame& last() const { return last_; }
   void wild_segment();
@@ -65,6 +68,7 @@ class Talk {
   bool has_window_scale_;
   bool is_vlan_;
   bool is_one_way_ = false;
+  bool is_first_ = false;
   Frame last_;
 };
 

@@ -119,7 +119,9 @@ void Maker::tcp(int index, DurationNs start) {
   if (random_.chance(10)) client_isn = 0xffff'ff00;  // across the wrap
   for (int life = 0; life < 6; ++life) {
     Talk talk(profile_, wire_, random_, e, start, client_isn, server_isn);
+    if (life == 0) talk.set_first();
     const Talk::End end = talk.live();
+    if (!talk.was_seen()) return;
     ++truth(kProtocolTcp, e);
     if (random_.chance(profile_.icmp_errors)) {
       const DurationNs when = talk.last_sent() + random_.log_between(kMillisecond, 60 * kSecond);

@@ -1,0 +1,55 @@
+// Live queries: looks at the sessions of one shard from any thread, without locks and without
+// stopping the shard that writes them.
+//
+// A row is consistent: it is read under the session's version and read again when its owner was
+// writing. The whole is not a moment in time: sessions come and go while it is walked. Cost: find()
+// reads one index line and one session; the walks read every session once. The table outlives it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/base/flow_key.h"
+#include "engine/base/time.h"
+#include "sessiontable/session.h"
+
+namespace linger {
+
+class SessionTable;
+
+struct SessionRow {
+  FlowKey key;
+  unsigned originator = 0;  // the side that opened it
+  Phase phase = Phase::other;
+  std::array<std::uint64_t, 2> packets{};
+  std::array<std::uint64_t, 2> bytes{};
+  Timestamp end;
+
+  std::uint64_t total_bytes() const noexcept { return bytes[0] + bytes[1]; }
+};
+
+class SessionReader {
+ public:
+  explicit SessionReader(const SessionTable& table) noexcept : table_(table) {}
+
+  // The newest session of this key, which must be the shard's.
+  std::optional<SessionRow> find(const FlowKey& key) const;
+
+  // The `count` sessions with the most bytes, the largest first.
+  std::vector<SessionRow> top_by_bytes(std::size_t count) const;
+
+  // How many sessions there are in each phase.
+  std::array<std::uint64_t, kPhaseCount> count_by_phase() const;
+
+ private:
+  std::optional<SessionRow> read(std::uint32_t slot) const noexcept;
+
+  template <class Visit>
+  void walk(Visit&& visit) const;
+
+  const SessionTable& table_;
+};
+
+}  // namespace linger

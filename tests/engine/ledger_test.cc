@@ -1,0 +1,92 @@
+#include "engine/ledger.h"
+
+#include <gtest/gtest.h>
+
+namespace linger {
+namespace {
+
+// Ten packets, seven of them in two sessions, one output.
+Ledger balanced() {
+  Ledger ledger;
+  ledger.decoded[static_cast<std::size_t>(Verdict::session)] = {8, 800};
+  ledger.decoded[static_cast<std::size_t>(Verdict::not_ip)] = {2, 120};
+  ledger.handoff_full = {1, 100};
+  ledger.packets = 7;
+  ledger.bytes = 700;
+  ledger.opened = 2;
+  OutputTotals totals;
+  totals.handed = 4;
+  totals.written = 3;
+  totals.dropped[0] = 1;
+  totals.encoded.records[static_cast<std::size_t>(Action::session_end)] = 1;
+  totals.unencoded.records[static_cast<std::size_t>(Action::session_end)] = 1;
+  totals.encoded.packets = 5;
+  totals.encoded.bytes = 500;
+  totals.unencoded.packets = 2;
+  totals.unencoded.bytes = 200;
+  ledger.outputs.push_back({"file:x", totals});
+  return ledger;
+}
+
+TEST(ledger, a_law_that_holds_has_no_residue) {
+  const Ledger ledger = balanced();
+  EXPECT_TRUE(ledger.residues().empty());
+  EXPECT_EQ(ledger.seen().packets, 10u);
+  EXPECT_EQ(ledger.seen().bytes, 920u);
+  EXPECT_EQ(ledger.records_dropped(), 1u);
+  const std::string text = summary_of(ledger, {});
+  EXPECT_NE(text.find("ledger    balanced"), std::string::npos) << text;
+  EXPECT_NE(text.find("seen 10 = in sessions 7 + not session traffic 2 (not_ip 2) + dropped 1"),
+            std::string::npos)
+      << text;
+}
+
+TEST(ledger, every_term_of_the_law_is_checked) {
+  using Change = void (*)(Ledger&);
+  const Change changes[] = {
+      [](Ledger& l) { ++l.decoded[0].packets; },
+      [](Ledger& l) { ++l.decoded[0].bytes; },
+      [](Ledger& l) { ++l.handoff_full.packets; },
+      [](Ledger& l) { ++l.handoff_full.bytes; },
+      [](Ledger& l) { --l.packets; },
+      [](Ledger& l) { --l.bytes; },
+      [](Ledger& l) { ++l.opened; },
+      [](Ledger& l) { ++l.outputs[0].totals.handed; },
+      [](Ledger& l) { ++l.outputs[0].totals.written; },
+      [](Ledger& l) { ++l.outputs[0].totals.dropped[0]; },
+      [](Ledger& l) { ++l.outputs[0].totals.encoded.packets; },
+      [](Ledger& l) { ++l.outputs[0].totals.encoded.bytes; },
+      [](Ledger& l) { ++l.outputs[0].totals.unencoded.packets; },
+      [](Ledger& l) { ++l.outputs[0].totals.encoded.records[0]; },
+  };
+  for (std::size_t i = 0; i < std::size(changes); ++i) {
+    Ledger ledger = balanced();
+    changes[i](ledger);
+    ASSERT_FALSE(ledger.residues().empty()) << "change " << i;
+    EXPECT_NE(summary_of(ledger, {}).find("BROKEN: "), std::string::npos) << "change " << i;
+  }
+}
+
+TEST(ledger, each_output_is_checked_and_named) {
+  Ledger ledger = balanced();
+  ledger.outputs.push_back({"file:y", ledger.outputs[0].totals});
+  ++ledger.outputs[1].totals.written;
+  ASSERT_EQ(ledger.residues().size(), 1u);
+  EXPECT_EQ(ledger.residues()[0],
+            "file:y: records handed against written and dropped: 4 against 5, a residue of -1");
+}
+
+TEST(ledger, the_summary_names_the_limits_that_were_hit) {
+  Ledger ledger = balanced();
+  EXPECT_EQ(summary_of(ledger, {}).find("limit"), std::string::npos);
+  ledger.graves_lost = 3;
+  ledger.late_blocks_early = 2;
+  ledger.evicted_lingering = 1;
+  ledger.extension_dry = 1;
+  const std::string text = summary_of(ledger, {});
+  for (const char* setting : {"maxStreams", "graveyardSize", "latePool", "extensionPool"})
+    EXPECT_NE(text.find(setting), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace linger

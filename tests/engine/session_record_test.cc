@@ -1,0 +1,129 @@
+#include "engine/session_record.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+// What side 0, the source, and side 1, the destination, did.
+struct Story {
+  const char* name;
+  ConnState state;
+  bool source_syn = false;
+  bool syn_ack = false;
+  bool source_fin = false;
+  bool destination_fin = false;
+  int rst_by = -1;
+};
+
+constexpr Story kStories[] = {
+    {"nothing but data", ConnState::oth},
+    {"a SYN", ConnState::s0, true},
+    {"handshake", ConnState::s1, true, true},
+    {"closed by both", ConnState::sf, true, true, true, true},
+    {"closed by the source", ConnState::s2, true, true, true},
+    {"closed by the destination", ConnState::s3, true, true, false, true},
+    {"rejected", ConnState::rej, true, false, false, false, 1},
+    {"reset by the source", ConnState::rsto, true, true, false, false, 0},
+    {"reset by the destination", ConnState::rstr, true, true, false, false, 1},
+    {"SYN and RST of the source", ConnState::rstos0, true, false, false, false, 0},
+    {"SYN-ACK and RST of the destination", ConnState::rstrh, false, true, false, false, 1},
+    {"SYN and FIN of the source", ConnState::sh, true, false, true},
+    {"SYN-ACK and FIN of the destination", ConnState::shr, false, true, false, true},
+    {"data and RST", ConnState::oth, false, false, false, false, 0},
+    {"data and RST of the other", ConnState::oth, false, false, false, false, 1},
+    {"closed, then reset", ConnState::rsto, true, true, true, false, 0},
+    {"data and both FINs", ConnState::oth, false, false, true, true},
+};
+
+TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
+  for (const Story& story : kStories) {
+    for (const unsigned source : {0u, 1u}) {
+      SessionHot hot{};
+      SessionCold cold{};
+      hot.flags = static_cast<std::uint16_t>(source);
+      cold.syn[source] = story.source_syn ? 1 : 0;
+      cold.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
+      if (story.source_fin) hot.set(kSessionFin0, source);
+      if (story.destination_fin) hot.set(kSessionFin0, source ^ 1);
+      cold.rst_seen = story.rst_by >= 0;
+      cold.rst_side = story.rst_by == 1 ? (source ^ 1) & 1 : source & 1;
+      EXPECT_EQ(conn_state_of({hot, cold}), story.state) << story.name << ", source " << source;
+    }
+  }
+}
+
+// The same conversation with the client's address below and above the server's, so that its
+// canonical side is 0 and 1.
+TEST(session_record, source_is_the_client_whichever_side_it_is) {
+  Record records[2];
+  int i = 0;
+  for (const char* client : {"192.0.2.1", "203.0.113.1"}) {
+    Frames frames;
+    TcpPeers tcp(frames, {client, 40'000}, {"198.51.100.2", 80});
+    tcp.handshake(at(0));
+    tcp.data(Side::client, "hello", at(kSecond));
+    tcp.data(Side::client, "hello", at(kSecond + 1), {.sequence_offset = -5});
+    tcp.data(Side::server, "hi", at(2 * kSecond));
+    tcp.ack(Side::server, at(3 * kSecond), {.window = 0});
+    tcp.close(Side::server, at(4 * kSecond));
+    tcp.rst(Side::client, at(5 * kSecond), {.flags = kTcpRst});
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    records[i++] = run.only(Action::session_end);
+  }
+  for (const Record& r : records) {
+    EXPECT_EQ(r.port, (std::array<std::uint16_t, 2>{40'000, 80}));
+    EXPECT_EQ(r.payload_bytes, (std::array<std::uint64_t, 2>{5, 2}));
+    EXPECT_EQ(r.retransmitted_packets, (std::array<std::uint32_t, 2>{1, 0}));
+    EXPECT_EQ(r.zero_windows, (std::array<std::uint32_t, 2>{0, 1}));
+    EXPECT_EQ(r.late_rst, (std::array<std::uint32_t, 2>{1, 0}));
+    EXPECT_EQ(r.mss, (std::array<std::uint16_t, 2>{1'460, 1'460}));
+  }
+  EXPECT_EQ(records[0].history.view(), records[1].history.view());
+  EXPECT_EQ(records[0].packets, records[1].packets);
+  EXPECT_EQ(records[0].bytes, records[1].bytes);
+  EXPECT_EQ(records[0].state, records[1].state);
+}
+
+TEST(session_record, macs_and_vlans_are_those_of_the_first_frame) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.link = PacketBuilder().ethernet(0x0200'0000'0002, 0x0200'0000'0001).vlan(100, 0x88a8).vlan(7);
+  tcp.syn(at(0));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record r = run.only(Action::session_end);
+  EXPECT_EQ(r.mac[0], (MacAddress{2, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(r.mac[1], (MacAddress{2, 0, 0, 0, 0, 2}));
+  EXPECT_EQ(r.vlan_id, 100);
+  EXPECT_EQ(r.inner_vlan_id, 7);
+}
+
+TEST(session_record, a_late_record_counts_only_what_came_after_the_end_record) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.close(Side::client, at(kSecond));
+  const Frame rst = tcp.rst(Side::server, at(20 * kSecond), {.flags = kTcpRst});
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record late = run.only(Action::session_late);
+  EXPECT_EQ(late.reason, Reason::closed);
+  EXPECT_EQ(late.start.value, at(20 * kSecond));
+  EXPECT_EQ(late.end.value, at(20 * kSecond));
+  EXPECT_EQ(late.packets, (std::array<std::uint64_t, 2>{0, 1}));
+  EXPECT_EQ(late.bytes, (std::array<std::uint64_t, 2>{0, rst.wire_bytes}));
+  EXPECT_EQ(late.rst, 1u);
+  EXPECT_EQ(late.port, run.only(Action::session_end).port);
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,142 @@
+#include "engine/shard.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "engine/ledger.h"
+#include "engine/source/memory_source.h"
+#include "output/uri.h"
+#include "tests/output/temporary_folder.h"
+#include "tests/support/packet_builder.h"
+
+namespace linger::test {
+namespace {
+
+// Sessions of every kind of end, with late packets before and after the record.
+Frames traffic() {
+  Frames frames;
+  for (unsigned i = 0; i < 60; ++i) {
+    const auto port = static_cast<std::uint16_t>(30'000 + i);
+    TcpPeers tcp(frames, {"192.0.2.1", port}, {"198.51.100.2", 80}, 1'000 * i);
+    const std::int64_t start = at(i * 50 * kMillisecond);
+    tcp.handshake(start);
+    tcp.data(Side::client, "ping", start + 10 * kMillisecond);
+    if (i % 3 == 0) tcp.close(Side::client, start + 20 * kMillisecond);
+    if (i % 3 == 1) tcp.rst(Side::server, start + 20 * kMillisecond);
+    tcp.rst(Side::client, start + kSecond, {.flags = kTcpRst});
+    tcp.rst(Side::server, start + kMinute, {.flags = kTcpRst});
+    frames.push_back(PacketBuilder()
+                         .ethernet()
+                         .ip("192.0.2.1", "198.51.100.2")
+                         .udp(port, 53)
+                         .payload("?")
+                         .frame(start));
+  }
+  frames.push_back(PacketBuilder().ethernet(1, 2).next_is(0x0806).payload("arp").frame(at(0)));
+  sort_by_time(frames);
+  return frames;
+}
+
+struct RunResult {
+  std::vector<std::string> lines;  // sorted
+  Ledger ledger;
+};
+
+struct RunPlan {
+  std::uint32_t shards = 1;
+  TestLoss loss = TestLoss::none;
+  std::size_t ring_packets = 4'096;
+  bool waits = true;
+};
+
+// All shards in this thread, in turn: each of them gets to poll, whatever the machine does.
+RunResult run(const Frames& frames, const RunPlan& plan) {
+  TemporaryFolder folder;
+  Settings settings;
+  settings.maxStreams = 10'000;
+  settings.packetThreads = plan.shards;
+  std::vector<std::unique_ptr<Output>> outputs;
+  outputs.push_back(std::make_unique<Output>(
+      *parse_output_uri("file:" + folder.file("records")),
+      OutputOptions{.shard_count = plan.shards, .run = {.node = "test"}, .writer = {}}));
+  EXPECT_TRUE(outputs.front()->open());
+  if (plan.loss == TestLoss::record) outputs.front()->lose_one_record_for_test();
+  outputs.front()->start();
+
+  std::vector<MemoryPacket> packets;
+  for (const Frame& frame : frames)
+    packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
+  MemorySource source(packets);
+  Handoff handoff(plan.shards, plan.ring_packets);
+  std::vector<std::unique_ptr<Shard>> shards;
+  for (std::uint32_t i = 0; i < plan.shards; ++i) {
+    const Seeds seeds{make_hash_seed(plan.shards), make_hash_seed(1)};
+    shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, plan.waits));
+    shards.back()->lose_for_test(plan.loss);
+  }
+  shards.front()->attach(source);
+  for (std::size_t done = 0; done < shards.size();) {
+    done = 0;
+    for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
+  }
+  outputs.front()->finish();
+  RunResult result{{}, make_ledger(shards, outputs)};
+  std::istringstream content(content_of(folder.file("records")));
+  for (std::string line; std::getline(content, line);) result.lines.push_back(line);
+  std::sort(result.lines.begin(), result.lines.end());
+  return result;
+}
+
+TEST(shard, writes_the_same_records_however_many_there_are) {
+  const Frames frames = traffic();
+  const RunResult one = run(frames, {.shards = 1});
+  EXPECT_TRUE(one.ledger.residues().empty());
+  EXPECT_EQ(one.ledger.opened, 120u);
+  EXPECT_EQ(one.ledger.seen().packets, frames.size());
+  EXPECT_EQ(one.ledger.handed_over, 0u);
+  for (const std::uint32_t shards : {2u, 3u, 8u}) {
+    const RunResult many = run(frames, {.shards = shards});
+    EXPECT_EQ(many.lines, one.lines) << shards;
+    EXPECT_TRUE(many.ledger.residues().empty()) << shards;
+    EXPECT_GT(many.ledger.handed_over, 0u) << shards;
+  }
+}
+
+TEST(shard, the_ledger_names_what_a_test_loses) {
+  struct Case {
+    TestLoss loss;
+    std::uint32_t shards;
+    const char* residue;
+  };
+  for (const Case& c : {Case{TestLoss::packet, 1, "packets for sessions"},
+                        Case{TestLoss::handoff, 2, "packets for sessions"},
+                        Case{TestLoss::late_block, 1, "packets in sessions against packets told"},
+                        Case{TestLoss::record, 1, "records handed against written"}}) {
+    const RunResult result = run(traffic(), {.shards = c.shards, .loss = c.loss});
+    bool is_named = false;
+    for (const std::string& residue : result.ledger.residues())
+      is_named |= residue.find(c.residue) != std::string::npos;
+    EXPECT_TRUE(is_named) << c.residue << ": " << testing::PrintToString(result.ledger.residues());
+  }
+}
+
+TEST(shard, a_live_shard_drops_what_does_not_fit_and_counts_it) {
+  const Frames frames = traffic();
+  const RunResult result = run(frames, {.shards = 2, .ring_packets = 1, .waits = false});
+  EXPECT_GT(result.ledger.handoff_full.packets, 0u);
+  EXPECT_GT(result.ledger.handoff_full.bytes, result.ledger.handoff_full.packets * 40);
+  EXPECT_TRUE(result.ledger.residues().empty()) << testing::PrintToString(result.ledger.residues());
+  EXPECT_EQ(result.ledger.seen().packets, frames.size());
+}
+
+TEST(shard, without_packets_there_is_an_empty_balanced_ledger) {
+  const RunResult result = run({}, {.shards = 3});
+  EXPECT_TRUE(result.lines.empty());
+  EXPECT_TRUE(result.ledger.residues().empty());
+  EXPECT_EQ(result.ledger.seen().packets, 0u);
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,232 @@
+#include "sessiontable/graveyard.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+namespace linger {
+namespace {
+
+constexpr DurationNs kLate = 120 * kSecond;
+constexpr DurationNs kContinue = 130 * kMinute;
+
+class GraveyardTest : public testing::Test, private LateSink {
+ protected:
+  void open(std::uint64_t graves, std::uint32_t blocks) {
+    LateSink& sink = *this;
+    const GraveyardSettings settings{graves, blocks, kLate, kContinue};
+    graveyard_ = std::make_unique<Graveyard>(settings, counters_, sink);
+  }
+
+  static FlowKey key(std::uint16_t number) {
+    FlowKey key;
+    key.port = {number, 80};
+    key.protocol = kProtocolTcp;
+    key.ip_version = 4;
+    return key;
+  }
+  static FlowHash hash(std::uint16_t number) { return (FlowHash{number} << 48) + number; }
+
+  void bury(std::uint16_t number, ClockNs clock, Ending ending = Ending::closed,
+            std::int64_t start = 1) {
+    Grave grave{};
+    grave.fingerprint = hash(number);
+    grave.start = {start};
+    grave.ending = static_cast<std::uint32_t>(ending) & 7;
+    graveyard_->bury(grave, clock);
+  }
+
+  Graveyard::Place find(std::uint16_t number, ClockNs now) const {
+    return graveyard_->find(key(number), hash(number), now,
+                            [](const Grave&) { return GraveVerdict::late; });
+  }
+
+  // A late RST of 60 bytes; false: there is no grave.
+  bool late(std::uint16_t number, ClockNs now, bool off_sequence = false) {
+    const Graveyard::Place place = find(number, now);
+    if (!place) return false;
+    Packet packet;
+    packet.key = key(number);
+    packet.hash = hash(number);
+    packet.clock = now;
+    packet.timestamp = {now};
+    packet.wire_bytes = 60;
+    packet.direction = 1;
+    packet.tcp.flags = kTcpRst;
+    graveyard_->join(place, packet, off_sequence);
+    return true;
+  }
+
+  void expire(ClockNs now) {
+    int steps = 1'000'000;
+    graveyard_->expire(now, steps);
+  }
+
+  TableCounters counters_;
+  std::vector<LateBlock> told_;
+  std::unique_ptr<Graveyard> graveyard_;
+
+ private:
+  void on_late(const LateBlock& block) noexcept override { told_.push_back(block); }
+};
+
+TEST_F(GraveyardTest, a_late_packet_finds_its_grave_for_late_timeout) {
+  open(10, 10);
+  bury(1, kHour);
+  EXPECT_TRUE(find(1, kHour));
+  EXPECT_TRUE(find(1, kHour + kLate));
+  EXPECT_FALSE(find(1, kHour + kLate + kSecond));
+  EXPECT_FALSE(find(2, kHour));
+}
+
+TEST_F(GraveyardTest, a_cut_session_is_remembered_for_continue_timeout) {
+  open(10, 10);
+  std::uint16_t number = 0;
+  for (const Ending ending : {Ending::idle, Ending::attempt, Ending::evicted}) {
+    bury(++number, kHour, ending);
+    EXPECT_TRUE(find(number, kHour + kContinue));
+    EXPECT_FALSE(find(number, kHour + kContinue + kSecond));
+  }
+}
+
+TEST_F(GraveyardTest, late_packets_are_told_once_after_late_timeout_of_silence) {
+  open(10, 10);
+  bury(1, kHour);
+  for (const int seconds : {10, 20, 30}) EXPECT_TRUE(late(1, kHour + seconds * kSecond));
+  expire(kHour + 30 * kSecond + kLate);
+  EXPECT_TRUE(told_.empty());
+  expire(kHour + 31 * kSecond + kLate);
+  ASSERT_EQ(told_.size(), 1u);
+  const LateBlock& block = told_.front();
+  EXPECT_TRUE(block.key == key(1));
+  EXPECT_EQ(block.counts.packets[1], 3u);
+  EXPECT_EQ(block.counts.rst[1], 3u);
+  EXPECT_EQ(block.counts.total(), 3u);
+  EXPECT_EQ(block.bytes[1], 180u);
+  EXPECT_EQ(block.first.value, kHour + 10 * kSecond);
+  EXPECT_EQ(block.last.value, kHour + 30 * kSecond);
+  EXPECT_EQ(graveyard_->blocks_used(), 0u);
+  EXPECT_FALSE(find(1, kHour + 31 * kSecond + kLate));
+}
+
+TEST_F(GraveyardTest, late_packets_keep_the_grave_for_a_day) {
+  open(10, 10);
+  bury(1, 0);
+  for (ClockNs now = kMinute; now <= kDay; now += kMinute) {
+    expire(now);
+    ASSERT_TRUE(late(1, now));
+  }
+  graveyard_->finish();
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_.front().counts.packets[1], 1'440u);
+}
+
+TEST_F(GraveyardTest, off_sequence_rsts_are_counted_apart) {
+  open(10, 10);
+  bury(1, kHour);
+  late(1, kHour);
+  late(1, kHour, true);
+  graveyard_->finish();
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_.front().counts.rst[1], 2u);
+  EXPECT_EQ(told_.front().counts.rst_off_sequence, 1u);
+}
+
+TEST_F(GraveyardTest, a_dry_pool_writes_the_oldest_record_early_and_forgets_nobody) {
+  open(10, 2);
+  for (std::uint16_t number = 1; number <= 3; ++number) bury(number, kHour);
+  for (std::uint16_t number = 1; number <= 3; ++number)
+    EXPECT_TRUE(late(number, kHour + number * kSecond));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_TRUE(told_[0].key == key(1));
+  EXPECT_EQ(told_[0].grave.late_sequence, 0u);
+  EXPECT_EQ(counters_.late_blocks_early.value(), 1u);
+  EXPECT_TRUE(late(1, kHour + 10 * kSecond));
+  graveyard_->finish();
+  ASSERT_EQ(told_.size(), 4u);
+  std::uint64_t packets = 0;
+  for (const LateBlock& block : told_) packets += block.counts.total();
+  EXPECT_EQ(packets, 4u);
+  for (const LateBlock& block : told_)
+    if (block.key == key(1) && block.first.value == kHour + 10 * kSecond) {
+      EXPECT_EQ(block.grave.late_sequence, 1u);
+    }
+}
+
+TEST_F(GraveyardTest, a_full_ring_loses_the_oldest_grave_and_counts_it) {
+  open(3, 10);
+  for (std::uint16_t number = 1; number <= 4; ++number) bury(number, kHour);
+  EXPECT_FALSE(find(1, kHour));
+  for (std::uint16_t number = 2; number <= 4; ++number) EXPECT_TRUE(find(number, kHour));
+  EXPECT_EQ(counters_.graves_lost.value(), 1u);
+}
+
+TEST_F(GraveyardTest, a_grave_whose_time_is_over_is_not_lost) {
+  open(3, 10);
+  for (std::uint16_t number = 1; number <= 3; ++number) bury(number, kHour);
+  for (std::uint16_t number = 4; number <= 6; ++number) bury(number, kHour + kLate + kMinute);
+  EXPECT_EQ(counters_.graves_lost.value(), 0u);
+  expire(kDay);
+  for (std::uint16_t number = 7; number <= 9; ++number) bury(number, kDay);
+  EXPECT_EQ(counters_.graves_lost.value(), 0u);
+}
+
+TEST_F(GraveyardTest, without_graves_nothing_is_remembered) {
+  open(0, 10);
+  bury(1, kHour);
+  EXPECT_FALSE(find(1, kHour));
+}
+
+TEST_F(GraveyardTest, the_newest_of_equal_graves_is_found) {
+  open(10, 10);
+  bury(1, kHour, Ending::closed, 100);
+  bury(1, kHour, Ending::closed, 300);
+  bury(1, kHour, Ending::closed, 200);
+  EXPECT_EQ(find(1, kHour).grave->start.value, 300);
+  late(1, kHour);  // the newest is in a block now
+  EXPECT_EQ(find(1, kHour).grave->start.value, 300);
+}
+
+TEST_F(GraveyardTest, the_better_verdict_wins_over_the_newer_grave) {
+  open(10, 10);
+  bury(1, kHour, Ending::closed, 100);
+  bury(1, kHour, Ending::closed, 200);
+  const auto place = graveyard_->find(key(1), hash(1), kHour, [](const Grave& grave) {
+    return grave.start.value == 100 ? GraveVerdict::late : GraveVerdict::late_off_sequence;
+  });
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place.grave->start.value, 100);
+}
+
+TEST_F(GraveyardTest, a_stranger_finds_nothing) {
+  open(10, 10);
+  bury(1, kHour);
+  EXPECT_FALSE(graveyard_->find(key(1), hash(1), kHour,
+                                [](const Grave&) { return GraveVerdict::stranger; }));
+}
+
+// Seconds of burial are kept modulo 1.5 days.
+TEST_F(GraveyardTest, a_grave_does_not_come_back_when_its_seconds_wrap) {
+  open(10, 10);
+  bury(1, kHour, Ending::idle);
+  bury(2, kHour, Ending::closed);
+  constexpr DurationNs kWrap = (DurationNs{1} << 17) * kSecond;
+  for (ClockNs now = kHour; now <= kHour + kWrap + kMinute; now += kMinute) expire(now);
+  EXPECT_FALSE(find(1, kHour + kWrap + kMinute));
+  EXPECT_FALSE(find(2, kHour + kWrap + kMinute));
+}
+
+TEST_F(GraveyardTest, one_lost_block_for_a_test_is_one_record_less) {
+  open(10, 10);
+  bury(1, kHour);
+  bury(2, kHour);
+  graveyard_->lose_next_block_for_test();
+  late(1, kHour);
+  late(2, kHour);
+  graveyard_->finish();
+  EXPECT_EQ(told_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace linger
