@@ -197,9 +197,24 @@ void Engine::control() {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
     if (is_reader_gone()) stop();
+    warn_if_full(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
   }
   if (shows_progress_) fmt::print(stderr, "\r\x1b[K");
+}
+
+Ledger Engine::ledger() const { return make_ledger(shards_, outputs_, settings_.maxStreams); }
+
+// One line a minute while sessions leave the table early.
+void Engine::warn_if_full(double seconds) {
+  if (seconds < next_warning_) return;
+  const Ledger now = ledger();
+  if (now.left_early() == warned_of_) return;
+  next_warning_ = seconds + 60;
+  warned_of_ = now.left_early();
+  fmt::print(stderr,
+             "linger: the session table is full, {} sessions left it early; set maxStreams to {}\n",
+             warned_of_, now.max_streams_wanted());
 }
 
 void Engine::on_signal(int signal) {
@@ -214,7 +229,7 @@ void Engine::on_signal(int signal) {
       for (auto& output : outputs_) output->reopen();
       break;
     case SIGUSR1:
-      fmt::print(stderr, "{}", summary_of(make_ledger(shards_, outputs_), {}));
+      fmt::print(stderr, "{}", summary_of(ledger(), {}));
       break;
     default:
       break;
@@ -246,7 +261,7 @@ void Engine::show_progress(double seconds) {
 
 int Engine::report(double seconds) {
   if (is_reader_gone()) return kExitWell;  // `linger … | head` has what it wanted
-  const Ledger ledger = make_ledger(shards_, outputs_);
+  const Ledger ledger = this->ledger();
   int code = kExitWell;
   const std::string trouble = source_->trouble();
   if (!trouble.empty()) {

@@ -56,6 +56,8 @@ class Engine {
   void on_signal(int signal);
   void stop() noexcept;
   void show_progress(double seconds);
+  void warn_if_full(double seconds);
+  Ledger ledger() const;
   bool is_reader_gone() const noexcept;
   int report(double seconds);
 
@@ -69,6 +71,8 @@ class Engine {
   std::atomic<std::uint32_t> running_{0};  // shard threads; counts down as they finish
   pthread_t control_thread_{};
   bool stopped_ = false;         // by a signal
+  double next_warning_ = 0;      // seconds since the start
+  std::uint64_t warned_of_ = 0;  // sessions that had left early by the last warning
   bool shows_progress_ = false;  // standard error is a terminal
 };
 

@@ -56,7 +56,8 @@ void write_limits(Out out, const Ledger& l) {
   const auto line = [&](std::uint64_t count, std::string_view what) {
     if (count != 0) fmt::format_to(out, "  limit     {} {}\n", grouped(count), what);
   };
-  line(l.ended_evicted + l.evicted_lingering, "sessions left a full table early: raise maxStreams");
+  line(l.left_early(), fmt::format("sessions left a full table early: set maxStreams to {}",
+                                   l.max_streams_wanted()));
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
@@ -77,6 +78,17 @@ PacketSum Ledger::seen() const noexcept {
   PacketSum sum;
   for (const PacketSum& part : decoded) sum.packets += part.packets, sum.bytes += part.bytes;
   return sum;
+}
+
+std::uint64_t Ledger::left_early() const noexcept {
+  return evicted_lingering + evicted_half_open + evicted_open;
+}
+
+std::uint64_t Ledger::max_streams_wanted() const noexcept {
+  std::uint64_t step = 1;  // two digits are all that an estimate is good for
+  const std::uint64_t wanted = max_streams + streams_missing;
+  while (wanted / step >= 100) step *= 10;
+  return (wanted / step + 1) * step;
 }
 
 std::uint64_t Ledger::records_dropped() const noexcept {
@@ -100,7 +112,8 @@ std::vector<std::string> Ledger::residues() const {
     const auto name = [&](std::string_view what) {
       return fmt::format("{}: {}", output.name, what);
     };
-    expect(found, name("sessions opened against end records"), opened, told(Action::session_end));
+    expect(found, name("sessions opened against end records and summarised sessions"), opened,
+           told(Action::session_end) + t.encoded.flood_sessions + t.unencoded.flood_sessions);
     expect(found, name("packets in sessions against packets told"), packets,
            t.encoded.packets + t.unencoded.packets);
     expect(found, name("bytes in sessions against bytes told"), bytes,
@@ -112,8 +125,9 @@ std::vector<std::string> Ledger::residues() const {
 }
 
 Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
-                   const std::vector<std::unique_ptr<Output>>& outputs) {
+                   const std::vector<std::unique_ptr<Output>>& outputs, std::uint64_t max_streams) {
   Ledger ledger;
+  ledger.max_streams = max_streams;
   for (const auto& shard : shards) {
     const ShardCounters& c = shard->counters();
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
@@ -161,6 +175,9 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
   if (l.reused + l.continued + l.lone_rst != 0)
     fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
                    grouped(l.continued), grouped(l.lone_rst));
+  if (l.summarised != 0)
+    fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
+                   grouped(l.summarised));
   write_limits(out, l);
   for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);
   const std::vector<std::string> residues = l.residues();

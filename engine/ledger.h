@@ -30,6 +30,7 @@ struct Ledger {
 #define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;
   LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
 #undef LINGER_LEDGER_MEMBER
+  std::uint64_t max_streams = 0;  // the setting
   struct OutputLine {
     std::string name;
     OutputTotals totals;
@@ -37,14 +38,16 @@ struct Ledger {
   std::vector<OutputLine> outputs;
 
   PacketSum seen() const noexcept;
-  std::uint64_t records_dropped() const noexcept;  // over all outputs
+  std::uint64_t records_dropped() const noexcept;     // over all outputs
+  std::uint64_t left_early() const noexcept;          // sessions, because the table was full
+  std::uint64_t max_streams_wanted() const noexcept;  // what maxStreams should be, estimated
 
   // What does not add up, a sentence each.
   std::vector<std::string> residues() const;
 };
 
 Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
-                   const std::vector<std::unique_ptr<Output>>& outputs);
+                   const std::vector<std::unique_ptr<Output>>& outputs, std::uint64_t max_streams);
 
 struct RunTimes {
   double seconds = 0;  // wall clock

@@ -176,4 +176,18 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   return record;
 }
 
+Record make_flood_record(const FloodSecond& flood, const Id128& id) noexcept {
+  Record record;
+  record.id = id;
+  record.action = Action::syn_flood;
+  record.start = flood.first;
+  record.end = flood.last;
+  fill_key(record, flood.destination, 0);
+  record.packets[0] = flood.packets;
+  record.bytes[0] = flood.bytes;
+  record.state = ConnState::s0;
+  record.flood_sessions = flood.sessions;
+  return record;
+}
+
 }  // namespace linger

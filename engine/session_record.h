@@ -11,6 +11,7 @@ namespace linger {
 
 Record make_record(const SessionView& view) noexcept;
 Record make_late_record(const LateBlock& block, const Id128& id) noexcept;
+Record make_flood_record(const FloodSecond& flood, const Id128& id) noexcept;
 
 // How a TCP session went, in Zeek's conn_state letters (docs.zeek.org, conn.log).
 ConnState conn_state_of(const Session& session) noexcept;

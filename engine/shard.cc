@@ -137,13 +137,17 @@ void Shard::finish() noexcept {
   finished_ = true;
 }
 
-void Shard::on_session(const SessionView& view) noexcept {
-  const Record record = make_record(view);
-  for (auto& output : outputs_) output->hand(index_, record);
-}
+void Shard::on_session(const SessionView& view) noexcept { hand(make_record(view)); }
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
-  const Record record = make_late_record(block, id);
+  hand(make_late_record(block, id));
+}
+
+void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
+  hand(make_flood_record(flood, id));
+}
+
+void Shard::hand(const Record& record) noexcept {
   for (auto& output : outputs_) output->hand(index_, record);
 }
 

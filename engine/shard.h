@@ -66,6 +66,8 @@ class Shard final : private SessionSink {
 
   void on_session(const SessionView& view) noexcept override;
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
+  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
+  void hand(const Record& record) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs

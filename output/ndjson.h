@@ -26,6 +26,7 @@ struct EncodedTotals {
   std::array<std::uint64_t, kActionWords.size()> records{};  // by Action
   std::uint64_t packets = 0;                                 // of end and late records
   std::uint64_t bytes = 0;
+  std::uint64_t flood_sessions = 0;  // told in syn-flood records
 };
 
 // EncodedTotals as they grow. One thread adds, any thread reads.
@@ -36,17 +37,20 @@ class EncodedTally {
     if (record.action == Action::session_interim) return;  // its end record counts them
     packets_.add(record.total_packets());
     bytes_.add(record.total_bytes());
+    flood_sessions_.add(record.flood_sessions);
   }
   void add_to(EncodedTotals& totals) const noexcept {
     for (std::size_t i = 0; i < records_.size(); ++i) totals.records[i] += records_[i].get();
     totals.packets += packets_.get();
     totals.bytes += bytes_.get();
+    totals.flood_sessions += flood_sessions_.get();
   }
 
  private:
   std::array<Tally, kActionWords.size()> records_;
   Tally packets_;
   Tally bytes_;
+  Tally flood_sessions_;
 };
 
 class NdjsonEncoder {

@@ -22,7 +22,8 @@ namespace linger {
 #define LINGER_ACTIONS(X)                                                        \
   X(session_end, "session-end", "the session, whole, from its first packet on")  \
   X(session_interim, "session-interim", "a long session so far, from its start") \
-  X(session_late, "session-late", "only what came after the end record")
+  X(session_late, "session-late", "only what came after the end record")         \
+  X(syn_flood, "syn-flood", "unanswered SYNs to one destination in one second")
 
 // Why a session ended: X(name, word, help)
 #define LINGER_REASONS(X)                                                      \

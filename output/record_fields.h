@@ -38,13 +38,13 @@
   X(Flag, bool, "boolean", R"("const":true)")
 
 // When a field is there: X(presence, condition on `record` and the field's `value`, help)
-#define LINGER_RECORD_PRESENCES(X)                                           \
-  X(always, true, "always")                                                  \
-  X(nonzero, is_nonzero(value), "when not zero")                             \
-  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                          \
-  X(if_tcp, record.is_tcp(), "TCP")                                          \
-  X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                               \
-  X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero") \
+#define LINGER_RECORD_PRESENCES(X)                                                             \
+  X(always, true, "always")                                                                    \
+  X(nonzero, is_nonzero(value), "when not zero")                                               \
+  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                            \
+  X(if_tcp, record.is_tcp() && record.action != Action::session_late, "TCP, but session-late") \
+  X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                                                 \
+  X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero")                   \
   X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
 
 // The same for both sides: X(kind, member, name, presence, help)
@@ -93,6 +93,8 @@
   ONE(State, state, "tcp.state", if_tcp, "How the connection went, in Zeek's conn_state letters.") \
   ONE(Text, history, "tcp.history", tcp_nonzero,                                                   \
       "What happened, in Zeek's history letters; capitals are the source's.")                      \
+  ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                       \
+      "syn-flood: sessions that have no record of their own.")                                     \
   ONE(Flag, mid_stream, "tcp.mid_stream", nonzero,                                                 \
       "No SYN was seen: the session began before the capture.")                                    \
   ONE(Flag, extension_missing, "tcp.extension_missing", nonzero,                                   \

@@ -60,6 +60,7 @@ void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
   const Phase phase = hot_[slot].phase;
   const ClockNs due = deadline(slot);
   if (due <= now) return end(slot, ending_of(phase), due);
+  counters_.streams_missing.raise_to(demand_.left_early(now, due - now));
   if (lingers(phase)) {  // keeps its reason, is only buried early
     counters_.evicted_lingering.add();
     return end(slot, ending_of(phase), now);

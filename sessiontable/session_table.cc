@@ -76,7 +76,9 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
                   .continue_timeout = settings.continueTimeout},
-                 counters, *this) {
+                 counters, *this),
+      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
+                 *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));
@@ -510,13 +512,19 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
                                 ClockNs when) noexcept {
   save_if_due(slot, when);
   Session s = session(slot);
-  sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
   Counter* const ended[] = {&counters_.ended_closed,  &counters_.ended_reset,
                             &counters_.ended_idle,    &counters_.ended_attempt,
                             &counters_.ended_evicted, &counters_.ended_by_run,
                             &counters_.ended_by_run};
   ended[static_cast<std::size_t>(ending)]->add();
-  if (ending < Ending::end_of_input) bury(s, hash, ending, when);
+  const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
+                             s.hot.packets[s.hot.originator() ^ 1] == 0;
+  if (is_unanswered && syn_flood_.absorb(s)) {
+    counters_.summarised.add();
+  } else {
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
+    if (ending < Ending::end_of_input) bury(s, hash, ending, when);
+  }
   forget(slot, hash);
 }
 
@@ -616,6 +624,7 @@ void SessionTable::finish(Ending ending) noexcept {
     }
   }
   graveyard_.finish();
+  syn_flood_.finish();
 }
 
 // --- Ids --------------------------------------------------------------------------------------
@@ -631,6 +640,11 @@ Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept
 void SessionTable::on_late(const LateBlock& block) noexcept {
   counters_.late_records.add();
   sink_.on_late(block, id_of(block.key, block.grave));
+}
+
+void SessionTable::on_flood(const FloodSecond& flood) noexcept {
+  sink_.on_flood(flood, make_session_id(flood.destination, flood.first,
+                                        static_cast<std::uint32_t>(flood.second), 0, id_seed_));
 }
 
 void SessionTable::populate() noexcept {

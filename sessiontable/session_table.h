@@ -22,11 +22,13 @@
 #include "engine/base/settings.h"
 #include "engine/packet/decode.h"
 #include "engine/packet/packet.h"
+#include "sessiontable/demand.h"
 #include "sessiontable/extension_pool.h"
 #include "sessiontable/flow_index.h"
 #include "sessiontable/free_list.h"
 #include "sessiontable/graveyard.h"
 #include "sessiontable/session.h"
+#include "sessiontable/syn_flood.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/timer_wheel.h"
 
@@ -46,6 +48,7 @@ class SessionSink {
  public:
   virtual void on_session(const SessionView& view) noexcept = 0;
   virtual void on_late(const LateBlock& block, const Id128& id) noexcept = 0;
+  virtual void on_flood(const FloodSecond& flood, const Id128& id) noexcept = 0;
 
  protected:
   ~SessionSink() = default;
@@ -59,7 +62,7 @@ struct TableShare {  // one shard's part of the run's limits
 };
 TableShare table_share(const Settings& settings) noexcept;
 
-class SessionTable final : private LateSink {
+class SessionTable final : private LateSink, private FloodSink {
  public:
   SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
                const HashSeed& id_seed, TableCounters& counters, SessionSink& sink);
@@ -153,6 +156,7 @@ class SessionTable final : private LateSink {
   Id128 id_of(const Session& session) const noexcept;
   Id128 id_of(const FlowKey& key, const Grave& grave) const noexcept;
   void on_late(const LateBlock& block) noexcept override;
+  void on_flood(const FloodSecond& flood) noexcept override;
 
   const Settings& settings_;
   const DecodeSettings& decode_settings_;
@@ -169,6 +173,8 @@ class SessionTable final : private LateSink {
   FreeList free_;
   ExtensionPool extensions_;
   Graveyard graveyard_;
+  SynFlood syn_flood_;
+  Demand demand_;
   std::vector<Wheel> wheels_;      // one for each Phase
   std::uint32_t since_sweep_ = 0;  // packets
   std::size_t sweep_from_ = 0;     // the wheel that the next sweep begins with

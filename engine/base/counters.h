@@ -16,6 +16,9 @@ class Counter {
   void add(std::uint64_t n = 1) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
+  void raise_to(std::uint64_t n) noexcept {
+    if (n > value()) value_.store(n, std::memory_order_relaxed);
+  }
   std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -32,6 +35,7 @@ class Counter {
   X(ended_reset, "sessions aborted by one side")                                               \
   X(ended_evicted, "sessions evicted from a full table before their end")                      \
   X(ended_by_run, "sessions still open when the run ended")                                    \
+  X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")  \
   X(interim, "interim records")                                                                \
   X(late_records, "session-late records")                                                      \
   X(late_lingering, "packets after the close that found their session lingering")              \
@@ -44,6 +48,7 @@ class Counter {
   X(evicted_lingering, "lingering sessions recorded early because the table was full")         \
   X(evicted_half_open, "half-open sessions evicted because the table or their share was full") \
   X(evicted_open, "open sessions evicted because the table was full")                          \
+  X(streams_missing, "estimate of how many sessions more the table should have held")          \
   X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")  \
   X(late_blocks_early, "late records written early: latePool is too small")                    \
   X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")

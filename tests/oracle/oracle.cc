@@ -1,6 +1,7 @@
 #include "tests/oracle/oracle.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "sessiontable/session_id.h"
 
@@ -462,7 +463,8 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
     return j == Judgement::reuse ? 2 : j == Judgement::late_off_sequence ? 1 : 0;
   };
   const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
-    return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
+    return std::tie(a.start, a.ordinal, a.id_sequence) >
+           std::tie(b.start, b.ordinal, b.id_sequence);
   };
   ModelGrave* best = nullptr;
   for (ModelGrave& grave : graves_[packet.key.words()]) {

@@ -1,0 +1,37 @@
+// How many sessions a full table would hold if it were large enough: a running estimate.
+//
+// Each session that leaves early would have stayed for the rest of its timeout. Over a window of
+// time, the sum of these rests by the length of the window is how many of them would be there
+// (Little's law). Owner: one shard.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/base/int128.h"
+#include "engine/base/time.h"
+
+namespace linger {
+
+class Demand {
+ public:
+  // A session leaves at `now`, `rest` before its deadline. The sessions missing from the table by
+  // the windows so far, at most.
+  std::uint64_t left_early(ClockNs now, DurationNs rest) noexcept {
+    if (rests_ == 0) window_start_ = now;
+    rests_ += rest;
+    const DurationNs window = std::max(now - window_start_, kSecond);
+    missing_ = std::max(missing_, static_cast<std::uint64_t>(rests_ / window));
+    if (now - window_start_ > kWindow) rests_ = 0;
+    return missing_;
+  }
+
+ private:
+  static constexpr DurationNs kWindow = 10 * kSecond;
+
+  int128 rests_ = 0;
+  ClockNs window_start_ = 0;
+  std::uint64_t missing_ = 0;
+};
+
+}  // namespace linger

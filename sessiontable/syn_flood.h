@@ -1,0 +1,58 @@
+// Setting synFloodSummary: unanswered SYN sessions beyond synFloodRate a second and destination are
+// not recorded one by one but counted, and told in one record a second.
+//
+// A destination is an address and a port. 1024 of them at a time, each in the place its key hashes
+// to: another destination that wants the place has the one before told early.
+// Owner: one shard. Cost: one line of memory for each unanswered session that ends.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/flow_key.h"
+#include "engine/base/mapping.h"
+#include "engine/base/time.h"
+#include "sessiontable/session.h"
+
+namespace linger {
+
+// One second of one destination.
+struct FloodSecond {
+  FlowKey destination;                     // side 1; side 0 is unspecified
+  std::int64_t second;                     // of the source clock, in which the sessions opened
+  std::uint64_t seen;                      // unanswered sessions, the recorded ones too
+  std::uint64_t sessions, packets, bytes;  // not recorded
+  Timestamp first, last;
+};
+
+class FloodSink {
+ public:
+  virtual void on_flood(const FloodSecond& flood) noexcept = 0;
+
+ protected:
+  ~FloodSink() = default;
+};
+
+class SynFlood {
+ public:
+  // rate 0: off.
+  SynFlood(std::uint64_t rate, const HashSeed& seed, FloodSink& sink)
+      : rate_(rate), seed_(seed), sink_(sink), places_(rate != 0 ? kPlaces : 0) {}
+
+  // An unanswered session that ends. True: it is told in a summary and has no record of its own.
+  bool absorb(const Session& session) noexcept;
+
+  // What is still to be told, at the end of a run.
+  void finish() noexcept;
+
+ private:
+  static constexpr std::size_t kPlaces = 1024;
+
+  void tell(FloodSecond& place) noexcept;
+
+  std::uint64_t rate_;
+  HashSeed seed_;
+  FloodSink& sink_;
+  Array<FloodSecond> places_;
+};
+
+}  // namespace linger
