@@ -81,7 +81,7 @@ class Life {
   static constexpr std::uint64_t kPackets = 10, kWindows = 20;
 
   Life(std::uint64_t live, std::uint64_t max_streams, Addresses addresses = Addresses::ipv4)
-      : block_(live / kWindows), bench_(addresses, max_streams) {
+      : block_(live / kWindows), bench_(addresses, lingering(max_streams)) {
     for (std::uint64_t step = 0; step < kPackets; ++step)
       orders_.push_back(shuffled(block_, step + 1));
     Timing warming;
@@ -107,7 +107,14 @@ class Life {
   Bench<Sink>& bench() { return bench_; }
 
  private:
-  static constexpr DurationNs kStep = 500 * kMillisecond;  // ten of them: tcpClosingTimeout
+  // Four buckets of the timer wheel, so that each window's sweeps have the same to do.
+  static constexpr DurationNs kStep = DurationNs{4} << 27;
+
+  static Settings lingering(std::uint64_t max_streams) {
+    Settings settings = settings_for(max_streams);
+    settings.tcpClosingTimeout = static_cast<DurationNs>(kWindows - kPackets) * kStep;
+    return settings;
+  }
 
   void poll(Timing& timing) {
     timing.part(burst_.count / static_cast<double>(kPackets), [&] {
@@ -201,7 +208,7 @@ BENCHMARK(life_full_table)->Arg(50)->Arg(10)->Iterations(20)->UseManualTime();
 // table. Budget: 67 ns at 1 M live, mark 35; 8 M at most twice 100 k.
 void decode_to_track(benchmark::State& state) {
   const auto live = static_cast<std::uint64_t>(state.range(0));
-  Bench bench(Addresses::ipv4, live + live / 8);
+  Bench bench(Addresses::ipv4, settings_for(live + live / 8));
   bench.establish(live);
   Floor floor(live);
   const FrameWriter writer;
@@ -252,7 +259,7 @@ BENCHMARK(decode_to_track)
 // the real ones may go. Each unanswered SYN is a session with a record.
 void syn_flood(benchmark::State& state) {
   constexpr std::uint64_t kReal = 100'000, kPiece = 1 << 18;
-  Bench<BinarySink> bench(Addresses::ipv4, 1'000'000);
+  Bench<BinarySink> bench(Addresses::ipv4, settings_for(1'000'000));
   bench.establish(kReal);
   Floor floor(1'000'000);
   const std::vector<std::uint32_t> order = shuffled(kReal);
@@ -301,7 +308,7 @@ void memory(benchmark::State& state) {
   };
   for (auto _ : state) {
     const double before = resident();
-    Bench bench(Addresses::ipv4, kSessions, false);
+    Bench bench(Addresses::ipv4, settings_for(kSessions), false);
     bench.establish(kSessions);
     std::mt19937_64 random(1);
     Burst burst;

@@ -109,8 +109,15 @@ struct CountingSink final : SessionSink {
   void on_late(const LateBlock&, const Id128&) noexcept override { ++late; }
 };
 
-// A table with what it needs around it. Sessions stay until they are told to go: idle timeouts of
-// established sessions are a day.
+// Established sessions stay until they are told to go: their timeout is a day.
+inline Settings settings_for(std::uint64_t max_streams) {
+  Settings settings;
+  settings.maxStreams = max_streams;
+  settings.tcpTimeout = settings.tcpSaveTimeout = kDay;
+  return settings;
+}
+
+// A table with what it needs around it.
 template <class Sink = CountingSink>
 struct Bench {
   Population population;
@@ -121,19 +128,12 @@ struct Bench {
   SessionTable table;
   ClockNs clock = kBegin;
 
-  Bench(Addresses addresses, std::uint64_t max_streams, bool populates = true)
+  Bench(Addresses addresses, const Settings& with, bool populates = true)
       : population(addresses),
-        settings(settings_for(max_streams)),
+        settings(with),
         decode_settings{.seed = population.seed()},
         table(settings, decode_settings, make_hash_seed(2), counters, sink) {
     if (populates) table.populate();
-  }
-
-  static Settings settings_for(std::uint64_t max_streams) {
-    Settings settings;
-    settings.maxStreams = max_streams;
-    settings.tcpTimeout = settings.tcpSaveTimeout = kDay;
-    return settings;
   }
 
   // Opens sessions 0 … count - 1: handshake, 100 bytes each way, ACKs of both.

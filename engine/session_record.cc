@@ -166,7 +166,7 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   fill_key(record, block.key, source);
   fill_sides(record.packets, block.counts.packets, source);
   fill_sides(record.bytes, block.bytes, source);
-  if (!record.is_tcp()) fill_sides(record.payload_bytes, block.payload_bytes, source);
+  fill_sides(record.payload_bytes, block.payload_bytes, source);
   record.icmp_error_packets = block.icmp_error_packets;
   record.icmp_error_bytes = block.icmp_error_bytes;
   record.syn = block.counts.syn[0] + block.counts.syn[1];

@@ -112,15 +112,15 @@
       "From the SYN-ACK to its ACK: observer to source and back.")                                 \
   PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \
   PAIR(Uint8, window_scale, "tcp.window_scale", nonzero, "Window scale announced (shift count).")  \
-  PAIR(Uint32, late_packets, "tcp.late.packets", nonzero, "Packets after the close.")              \
-  PAIR(Uint64, late_bytes, "tcp.late.bytes", nonzero, "Bytes of the frames after the close.")      \
-  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", nonzero,                              \
+  PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
+  PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.")  \
+  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                          \
        "Payload of the packets after the close.")                                                  \
-  PAIR(Uint32, late_syn, "tcp.late.syn", nonzero, "SYNs after the close.")                         \
-  PAIR(Uint32, late_fin, "tcp.late.fin", nonzero, "FINs after the close.")                         \
-  PAIR(Uint32, late_rst, "tcp.late.rst", nonzero, "RSTs after the close.")                         \
-  PAIR(Uint32, late_ack, "tcp.late.ack", nonzero, "Bare ACKs after the close.")                    \
-  PAIR(Uint32, late_data, "tcp.late.data", nonzero, "Segments with payload after the close.")      \
+  PAIR(Uint32, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                     \
+  PAIR(Uint32, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                     \
+  PAIR(Uint32, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                     \
+  PAIR(Uint32, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")                \
+  PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.")  \
   ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                         \
       "RSTs after the close whose sequence number did not fit.")                                   \
   PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \

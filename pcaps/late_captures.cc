@@ -261,7 +261,10 @@ void add_full_table(Catalogue& catalogue) {
   catalogue.capture("full_table_open",
                     "1,040 open sessions in a table of 1,000: the longest idle are evicted, and "
                     "their next payload continues them",
-                    open, kFull);
+                    open, {.settings = "maxStreams=1000 extensionPool=10000", .hits_limit = true});
+  catalogue.run("full_table_pool_dry",
+                "the same when the extension pool, where links are kept, is dry as well",
+                {"full_table_open.pcap"}, kFull);
   Frames flood;
   {
     std::vector<TcpPeers> peers = many_peers(flood);

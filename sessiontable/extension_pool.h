@@ -34,6 +34,8 @@ class ExtensionPool {
     return &blocks_[cold.extension];
   }
 
+  bool is_dry() const noexcept { return free_.used() == free_.capacity(); }
+
   void release(SessionCold& cold) noexcept {
     if (cold.extension == kNoSlot) return;
     free_.give_back(cold.extension, next_of());

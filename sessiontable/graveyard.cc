@@ -13,6 +13,19 @@ std::uint32_t second_of(ClockNs clock) noexcept {
   return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
 }
 
+// Payload bytes beyond the last that the sender is known to have sent; known from now on.
+std::uint32_t new_payload(LateBlock& block, const Packet& packet) noexcept {
+  if (packet.key.protocol != kProtocolTcp || packet.payload_bytes == 0) return packet.payload_bytes;
+  const unsigned side = packet.direction;
+  const std::uint32_t end = packet.tcp.sequence + packet.payload_bytes;
+  const bool seen = (block.seen >> side & 1) != 0;
+  if (seen && !seq_after(end, block.sequence_end[side])) return 0;
+  const std::uint32_t beyond = seen ? end - block.sequence_end[side] : packet.payload_bytes;
+  block.seen = static_cast<std::uint8_t>(block.seen | 1u << side);
+  block.sequence_end[side] = end;
+  return std::min(beyond, packet.payload_bytes);
+}
+
 }  // namespace
 
 void LateCounts::add(const Packet& packet) noexcept {
@@ -56,6 +69,12 @@ bool Graveyard::is_due(const LateBlock& block, ClockNs now) const noexcept {
   return is_older(second_of(block.last_clock), settings_.late_timeout, now);
 }
 
+bool Graveyard::is_over(const LateBlock& block, ClockNs now) const noexcept {
+  Grave grave = block.grave;
+  grave.burial_second = second_of(block.last_clock);
+  return is_over(grave, now);
+}
+
 void Graveyard::bury(Grave grave, ClockNs clock) noexcept {
   if (ring_.size() == 0) return;
   grave.burial_second = second_of(clock);
@@ -94,7 +113,7 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
     return;
   }
   block.bytes[packet.direction] += packet.wire_bytes;
-  block.payload_bytes[packet.direction] += packet.payload_bytes;
+  block.payload_bytes[packet.direction] += new_payload(block, packet);
   block.counts.add(packet);
   if (off_sequence) saturating_increment(block.counts.rst_off_sequence);
 }
@@ -115,6 +134,8 @@ std::uint32_t Graveyard::take_block(std::uint32_t grave_slot, const Packet& pack
   block = LateBlock{};
   block.key = packet.key;
   block.grave = grave;
+  block.sequence_end = grave.final_sequence;
+  block.seen = grave.seen;
   block.first = block.last = packet.timestamp;
   block_index_.insert(grave.fingerprint, slot);
   link_newest(slot);
@@ -130,17 +151,15 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
     sink_.on_late(block);
   }
   Grave grave = block.grave;
-  const bool due = is_due(block, now);
-  // Late packets keep a finished session's grave: its time runs from the last of them.
-  if (is_finished(static_cast<Ending>(grave.ending)))
-    grave.burial_second = second_of(block.last_clock);
+  // Late packets keep the grave: its time runs from the last of them.
+  grave.burial_second = second_of(block.last_clock);
+  if (grave.late_sequence < kLateSequenceMax) ++grave.late_sequence;
+  const bool is_gone = is_over(grave, now);
   unlink(slot);
   block_index_.erase(grave.fingerprint, slot);
   free_blocks_.give_back(slot,
                          [this](std::uint32_t s) -> std::uint32_t& { return blocks_[s].older; });
-  if (grave.late_sequence < kLateSequenceMax) ++grave.late_sequence;
-  const bool finished = is_finished(static_cast<Ending>(grave.ending));
-  if (!(finished && due) && !is_over(grave, now)) put(grave, now);
+  if (!is_gone) put(grave, now);
 }
 
 void Graveyard::expire(ClockNs now, int& steps) noexcept {

@@ -53,9 +53,11 @@ struct LateBlock {
   ClockNs last_clock;
   Timestamp first, last;  // timestamps of the late packets
   std::array<std::uint64_t, 2> bytes, payload_bytes;
+  std::array<std::uint32_t, 2> sequence_end;  // TCP: with the late payload
   std::uint32_t icmp_error_packets;
   std::uint32_t icmp_error_bytes;
   LateCounts counts;
+  std::uint8_t seen;           // bit per side: sequence_end is known
   std::uint32_t older, newer;  // list in order of last_clock; older: also the free list's link
 };
 static_assert(sizeof(LateBlock) <= 256);
@@ -124,6 +126,7 @@ class Graveyard {
  private:
   bool is_over(const Grave& grave, ClockNs now) const noexcept;
   bool is_due(const LateBlock& block, ClockNs now) const noexcept;
+  bool is_over(const LateBlock& block, ClockNs now) const noexcept;
   std::uint32_t take_block(std::uint32_t grave_slot, const Packet& packet) noexcept;
   void close_block(std::uint32_t slot, ClockNs now) noexcept;
   void unlink(std::uint32_t slot) noexcept;
@@ -165,8 +168,7 @@ Graveyard::Place Graveyard::find(const FlowKey& key, FlowHash hash, ClockNs now,
   if (free_blocks_.used() != 0) {
     block_index_.find(hash, [&](std::uint32_t slot) {
       const LateBlock& block = blocks_[slot];
-      if (block.key == key && (!is_due(block, now) || !is_over(block.grave, now)))
-        consider(block.grave, slot, true);
+      if (block.key == key && !is_over(block, now)) consider(block.grave, slot, true);
       return false;
     });
   }

@@ -153,10 +153,14 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
 }
 
 // Counts the packet as its session's; a session's own packets only ever do this once each.
-void SessionTable::count(Session s, const Packet& packet) noexcept {
+void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
   s.hot.bytes[side] += packet.wire_bytes;
+}
+
+void SessionTable::count(Session s, const Packet& packet) noexcept {
+  count_only(s, packet);
   s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
   s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
 }
@@ -179,10 +183,16 @@ void SessionTable::join_slowly(std::uint32_t newest, const Packet& packet) noexc
     slot = open(packet);
     link_to(slot, Link::reuse_of, old);
   }
+  if (membership == Membership::member && protocol == kProtocolTcp &&
+      tcp_is_foreign(session(slot), packet)) {
+    const Remembered old = remember(packet);
+    if (old.verdict == GraveVerdict::late) return join_buried(old, packet);
+  }
   if (membership != Membership::candidate) return update(slot, packet);
+  // A SYN that may be another session's counts here for now, but does not move this one's time.
   Session s = session(slot);
   const Writing writing(s.hot.version);
-  count(s, packet);
+  count_only(s, packet);
   saturating_increment(s.cold.syn[packet.direction]);
 }
 
@@ -197,6 +207,10 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
       tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
     } else {
       s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+      if (lingers(before)) {
+        counters_.late_lingering.add();
+        if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
+      }
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
     }
   }
@@ -284,7 +298,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
                        (tcp.flags & kTcpAck) != 0 && tcp.acknowledgment == c.sequence + 1;
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
                        packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1;
-  if (!answers && !follows) return kNoSlot;
+  const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now
+                       (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
+                       tcp.sequence == c.sequence;
+  if (!answers && !follows && !repeats) return kNoSlot;
 
   Packet syn = packet;
   syn.direction = c.side;
@@ -328,11 +345,11 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 // No session in the table: a buried one that the packet belongs to, or a new one.
 void SessionTable::miss(Packet& packet) noexcept {
   const Remembered old = remember(packet);
-  if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence) {
-    counters_.late_buried.add();
-    graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
-    return;
-  }
+  if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence)
+    return join_buried(old, packet);
+  // Without a block for the link the chain would be lost: then what continues it is told as late.
+  if (old.verdict == GraveVerdict::continues && extensions_.is_dry())
+    return join_buried(old, packet);
   if (old.verdict == GraveVerdict::stranger) {
     if (packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0)
       counters_.lone_rst.add();
@@ -350,6 +367,11 @@ void SessionTable::miss(Packet& packet) noexcept {
     if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }
   update(slot, packet);
+}
+
+void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
+  counters_.late_buried.add();
+  graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 
 // The buried session that the packet has to do with, and how; verdict stranger: none.
@@ -466,11 +488,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
   }
   const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
                                      [](const Grave&) { return GraveVerdict::late; });
-  if (place) {
-    counters_.late_buried.add();
-    graveyard_.join(place, packet, false);
-    return;
-  }
+  if (place) return join_buried({place, GraveVerdict::late}, packet);
   rekey_icmp_error(packet, decode_settings_);
   packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
   track_one(packet, kNoSlot);

@@ -119,6 +119,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_slowly(std::uint32_t slot, const Packet& packet) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
+  void count_only(Session session, const Packet& packet) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
 
@@ -137,6 +138,7 @@ class SessionTable final : private LateSink, private FloodSink {
   };
   void miss(Packet& packet) noexcept;
   Remembered remember(const Packet& packet) const noexcept;
+  void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet) noexcept;
   void begin(Session session, const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;

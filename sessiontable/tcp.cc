@@ -367,7 +367,10 @@ void update_syn(Session s, const Packet& packet) noexcept {
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0) s.hot.set_originator(side);
+    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0) {
+      s.hot.set_originator(side);
+      s.cold.is_flipped = 0;  // seen after all
+    }
     return;
   }
   // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
@@ -399,7 +402,7 @@ void update_phase(Session s, const Packet& packet) noexcept {
     write_history(s.cold, side, 'F');
     s.hot.set(kSessionFin0, side);
     if (lingers(s.hot.phase)) return;
-    const bool one_way = s.hot.packets[peer] == 0 && s.cold.packets_high[peer] == 0;
+    const bool one_way = !s.hot.has(kSessionSeen0, peer);
     enter(s, one_way ? Phase::closed : open_phase(s.hot), packet.clock);
     return;
   }
@@ -462,6 +465,13 @@ std::uint32_t tcp_distance(const Session& s, const Packet& packet) noexcept {
   if (s.hot.has(kSessionSeen0, side))
     return distance(tcp.sequence, initial_sequence(s.cold, side), sent_end(s.hot, side));
   return by_ack ? ack_distance() : kUnknown;
+}
+
+bool tcp_is_foreign(const Session& s, const Packet& packet) noexcept {
+  if ((packet.tcp.flags & kTcpRst) != 0) return !lingers(s.hot.phase) && !rst_fits(s, packet);
+  if ((packet.tcp.flags & kTcpSyn) != 0) return false;
+  const std::uint32_t distance = tcp_distance(s, packet);
+  return distance > kInFlightMax && distance != kUnknown;
 }
 
 void tcp_open(Session s, const Packet& packet) noexcept {
@@ -556,6 +566,12 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
     if (!same) return GraveVerdict::reuse;
     return finished || seen ? GraveVerdict::late : GraveVerdict::continues;
   }
+  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all.
+  const std::uint32_t peer_final = grave.final_sequence[side ^ 1];
+  if (static_cast<Ending>(grave.ending) == Ending::reset && has_ack(tcp) &&
+      (grave.seen >> (side ^ 1) & 1) != 0 && in_space &&
+      seq_within(tcp.acknowledgment, peer_final + 1, peer_final + kInFlightMax))
+    return GraveVerdict::continues;
   const bool fin_seen = (grave.fin >> side & 1) != 0;
   if (finished) {
     const std::uint32_t last = fin_seen ? final : final + kInFlightMax;

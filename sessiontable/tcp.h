@@ -29,6 +29,10 @@ Membership tcp_membership(const Session& session, const Packet& packet) noexcept
 // How far the segment's numbers lie from what the session has sent: 0 inside, UINT32_MAX unknown.
 std::uint32_t tcp_distance(const Session& session, const Packet& packet) noexcept;
 
+// Whether its numbers are nowhere near the session's, so that a buried session of the key may own
+// it.
+bool tcp_is_foreign(const Session& session, const Packet& packet) noexcept;
+
 // The first segment of a session: originator, sequence space, phase. Counts are tcp_update's.
 void tcp_open(Session session, const Packet& packet) noexcept;
 

@@ -86,7 +86,8 @@ class TimerWheel {
     return kNoSlot;
   }
 
-  // The slot whose deadline comes first, to the width of a bucket, still linked; kNoSlot when the
+  // The slot whose deadline comes first, to the width of its bucket (268 ms; 18 minutes where the
+  // timeout is longer than that), still linked; kNoSlot when the
   // wheel is empty. Slots whose deadline was extended move to where they belong on the way, at most
   // `steps` of them; then the one found may not be the first.
   std::uint32_t first(int steps) noexcept {

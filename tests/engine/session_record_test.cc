@@ -45,7 +45,7 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
     for (const unsigned source : {0u, 1u}) {
       SessionHot hot{};
       SessionCold cold{};
-      hot.flags = static_cast<std::uint16_t>(source);
+      hot.set_originator(source);
       cold.syn[source] = story.source_syn ? 1 : 0;
       cold.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
       if (story.source_fin) hot.set(kSessionFin0, source);

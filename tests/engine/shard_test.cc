@@ -82,7 +82,7 @@ RunResult run(const Frames& frames, const RunPlan& plan) {
     for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
   }
   outputs.front()->finish();
-  RunResult result{{}, make_ledger(shards, outputs)};
+  RunResult result{{}, make_ledger(shards, outputs, settings.maxStreams)};
   std::istringstream content(content_of(folder.file("records")));
   for (std::string line; std::getline(content, line);) result.lines.push_back(line);
   std::sort(result.lines.begin(), result.lines.end());

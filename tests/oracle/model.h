@@ -135,6 +135,7 @@ std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& pac
 void tcp_begin(ModelSession& s, const Packet& packet);
 void tcp_go_on(ModelSession& s, const ModelGrave& grave);
 ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window);
+void tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
 
 // Records (oracle_record.cc).

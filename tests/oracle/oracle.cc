@@ -497,6 +497,7 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
   }
   late.late.add(packet);
   late.late.rst_off_sequence += off_sequence;
+  if (packet.key.protocol == kProtocolTcp) tcp_join_late(grave, packet);
 }
 
 void Oracle::write_late(ModelGrave& grave) {

@@ -404,6 +404,15 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_w
   return events;
 }
 
+// A FIN that came late still closes its side, for whatever goes on with the session.
+void tcp_join_late(ModelGrave& grave, const Packet& packet) {
+  ModelSide& from = grave.side[packet.direction];
+  const bool is_next = from.is_known && end_of(packet) == from.end() + 1;
+  if (!has(packet, kTcpFin) || has(packet, kTcpSyn) || from.has_fin || !is_next) return;
+  from.has_fin = true;
+  ++from.length;
+}
+
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
   const unsigned side = packet.direction;
   const ModelSide& from = grave.side[side];
@@ -428,7 +437,7 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
   const bool finished = is_finished(grave.ending);
   if (is_syn_ack(packet)) {
     const bool same = by_sequence ? tcp.sequence == grave.id_sequence
-                                  : tcp.acknowledgment == grave.id_sequence + 1;
+                                  : within(tcp.acknowledgment, grave.id_sequence + 1, opener.end());
     if (!same) return Judgement::reuse;
     return finished || from.is_known ? Judgement::late : Judgement::continues;
   }

@@ -92,6 +92,10 @@ class TableRun final : private SessionSink {
     records_.push_back(make_late_record(block, id));
   }
 
+  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override {
+    records_.push_back(make_flood_record(flood, id));
+  }
+
   Settings settings_;
   std::uint32_t burst_max_;
   DecodeSettings decode_;

@@ -230,7 +230,7 @@ TEST(tcp, a_dry_extension_pool_is_marked_and_breaks_nothing) {
   tcp.data(Side::client, "lost", at(kSecond), {.captured = false});
   session.see(tcp.data(Side::client, "there", at(2 * kSecond)));
   session.see(tcp.data(Side::client, "there", at(3 * kSecond), {.sequence_offset = -5}));
-  EXPECT_TRUE(session.hot().flags & kSessionExtensionDry);
+  EXPECT_TRUE(session.cold().extension_dry);
   EXPECT_EQ(session.hot().phase, Phase::established);
 }
 

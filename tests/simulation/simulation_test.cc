@@ -13,9 +13,9 @@ namespace linger::test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSeeds = 80;
+constexpr std::uint64_t kSeeds = 150;
 #else
-constexpr std::uint64_t kSeeds = 800;
+constexpr std::uint64_t kSeeds = 2'000;
 #endif
 
 std::uint64_t first_seed = 0;

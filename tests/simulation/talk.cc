@@ -190,7 +190,10 @@ void Talk::speak_once() {
   if (random_.chance(4)) send({side, kAck, random_.pick({0u, 1u}), -1});  // keep-alive
 }
 
+// Once in a life, lest the sum be longer than a cut session is remembered.
 void Talk::pause() {
+  if (profile_.is_unambiguous && has_paused_) return;
+  has_paused_ = true;
   now_ += random_.pick({10 * kSecond, 100 * kSecond, 5 * kMinute, 11 * kMinute, 15 * kMinute,
                         40 * kMinute, 2 * kHour});
   if (random_.chance(50)) send({static_cast<int>(random_.below(2)), kAck, 0, -1});

@@ -69,6 +69,7 @@ class Talk {
   bool is_vlan_;
   bool is_one_way_ = false;
   bool is_first_ = false;
+  bool has_paused_ = false;
   Frame last_;
 };
 

@@ -108,8 +108,8 @@ class Maker {
 DurationNs Maker::reuse_gap(Talk::End end) {
   // Whoever could still be sending is silent for longer than any grave is held.
   if (profile_.is_unambiguous && end != Talk::End::finished) return 3 * kHour;
-  return random_.pick({100 * kMicrosecond, kMillisecond, kSecond, 4 * kSecond, 30 * kSecond,
-                       100 * kSecond, 200 * kSecond});
+  return random_.pick({profile_.is_unambiguous ? kMillisecond : 100 * kMicrosecond, kMillisecond,
+                       kSecond, 4 * kSecond, 30 * kSecond, 100 * kSecond, 200 * kSecond});
 }
 
 void Maker::tcp(int index, DurationNs start) {

@@ -1,0 +1,148 @@
+// The warm data path makes no system call and touches no heap (DESIGN §5, §9.6): two shards track
+// simulated traffic under the guard, with tables so small that every limit is met.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/shard.h"
+#include "engine/source/memory_source.h"
+#include "tests/guard/hooks.h"
+#include "tests/simulation/traffic.h"
+
+namespace linger::test {
+namespace {
+
+constexpr std::uint32_t kShards = 2;
+constexpr int kNoSeccomp = 77;  // exit code
+
+// Two shards, one source, an output whose rings have room and that nobody empties.
+class Run {
+ public:
+  explicit Run(bool waits) {
+    settings_.packetThreads = kShards;
+    settings_.maxStreams = kShards * 40;
+    settings_.graveyardSize = kShards * 200;
+    settings_.latePool = kShards * 4;
+    settings_.extensionPool = kShards * 8;
+    settings_.udpSaveTimeout = settings_.tcpSaveTimeout = 10 * kSecond;
+    Profile profile{.name = "guard", .tuples = 400, .reuse = 50, .late = 80, .flood = 500};
+    profile.doubled = profile.reordered = profile.capture_loss = 5;
+    std::vector<MemoryPacket> packets = make_traffic(profile, 1).packets;
+    const std::size_t count = packets.size() + 1;
+    source_ = std::make_unique<MemorySource>(std::move(packets));
+    handoff_ = std::make_unique<Handoff>(kShards, count);
+    outputs_.push_back(std::make_unique<Output>(
+        OutputUri{},
+        OutputOptions{
+            .shard_count = kShards, .ring_capacity = 4 * count, .run = {}, .writer = {}}));
+    const Seeds seeds{make_hash_seed(1), make_hash_seed(2)};
+    for (std::uint32_t i = 0; i < kShards; ++i)
+      shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
+    shards_.front()->attach(*source_);
+  }
+
+  void poll_until_done() noexcept {
+    for (std::uint32_t done = 0; done < kShards;) {
+      done = 0;
+      for (auto& shard : shards_) done += shard->poll() == Shard::Progress::done;
+    }
+  }
+
+  // What the traffic was meant to bring about, but did not.
+  std::string left_out() const {
+    std::string text;
+    const auto want = [&](const char* what, auto&& count_of) {
+      std::uint64_t sum = 0;
+      for (const auto& shard : shards_) sum += count_of(shard->counters()).value();
+      if (sum == 0) text += fmt::format(" {}", what);
+    };
+#define LINGER_WANT(name) \
+  want(                   \
+      #name, [](const ShardCounters& c) -> auto& { return c.table.name; })
+    LINGER_WANT(opened);
+    LINGER_WANT(ended_closed);
+    LINGER_WANT(ended_reset);
+    LINGER_WANT(ended_evicted);
+    LINGER_WANT(evicted_lingering);
+    LINGER_WANT(evicted_half_open);
+    LINGER_WANT(evicted_open);
+    LINGER_WANT(interim);
+    LINGER_WANT(late_lingering);
+    LINGER_WANT(late_buried);
+    LINGER_WANT(late_records);
+    LINGER_WANT(late_blocks_early);
+    LINGER_WANT(graves_lost);
+    LINGER_WANT(reused);
+    LINGER_WANT(continued);
+    LINGER_WANT(extension_dry);
+#undef LINGER_WANT
+    want(
+        "handed_over", [](const ShardCounters& c) -> auto& { return c.handed_over; });
+    return text;
+  }
+
+ private:
+  Settings settings_;
+  std::unique_ptr<MemorySource> source_;
+  std::unique_ptr<Handoff> handoff_;
+  std::vector<std::unique_ptr<Output>> outputs_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+[[noreturn]] void poll_under_guard(bool waits) {
+  Run run(waits);
+  if (!arm_guard()) _exit(kNoSeccomp);
+  run.poll_until_done();
+  const GuardFindings found = disarm_guard();
+  report(fmt::format("system calls: {} (first: number {}), heap calls: {} (first from {}), left "
+                     "out:{}.\n",
+                     found.system_calls, found.first_system_call, found.heap_calls,
+                     found.first_heap_caller, run.left_out())
+             .c_str());
+  _exit(found.none() && run.left_out().empty() ? 0 : 1);
+}
+
+[[noreturn]] void break_the_rules(bool allocates) {
+  if (!arm_guard()) _exit(kNoSeccomp);
+  [[maybe_unused]] static void* volatile kept;
+  if (allocates) {
+    kept = malloc(10);
+  } else {
+    kept = nullptr;
+    static_cast<void>(getppid());
+  }
+  const GuardFindings found = disarm_guard();
+  _exit(allocates ? (found.heap_calls == 1 ? 0 : 1) : (found.system_calls == 1 ? 0 : 1));
+}
+
+class Guard : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!kGuardWorks) GTEST_SKIP() << "sanitizers allocate and make system calls of their own";
+    const pid_t child = fork();
+    if (child == 0) _exit(arm_guard() ? 0 : kNoSeccomp);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) == kNoSeccomp) GTEST_SKIP() << "this machine has no seccomp";
+  }
+};
+
+TEST_F(Guard, notices_a_system_call) {
+  EXPECT_EXIT(break_the_rules(false), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Guard, notices_an_allocation) {
+  EXPECT_EXIT(break_the_rules(true), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Guard, replaying_shards_touch_neither_heap_nor_kernel) {
+  EXPECT_EXIT(poll_under_guard(true), testing::ExitedWithCode(0), "left out:\\.");
+}
+
+TEST_F(Guard, live_shards_touch_neither_heap_nor_kernel) {
+  EXPECT_EXIT(poll_under_guard(false), testing::ExitedWithCode(0), "left out:\\.");
+}
+
+}  // namespace
+}  // namespace linger::test
