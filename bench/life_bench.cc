@@ -18,30 +18,35 @@ namespace {
 
 constexpr int kSweepSteps = 4 * kBurstMax;  // as a shard does it
 
-// Where records go: into a ring, as to an output's thread; or on as lines.
-struct BinarySink final : SessionSink {
+// Records are made and taken: into a ring, as on the way to an output's thread, or on as lines.
+struct RecordSink : SessionSink {
   std::uint64_t records = 0;
-  std::vector<Record> ring = std::vector<Record>(4096);
-  Record& next() noexcept { return ring[records++ % 4096]; }
-  void on_session(const SessionView& view) noexcept override { next() = make_record(view); }
+  virtual void take(const Record& record) noexcept = 0;
+  void on_session(const SessionView& view) noexcept override { take(make_record(view)); }
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
-    next() = make_late_record(block, id);
+    take(make_late_record(block, id));
   }
+  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override {
+    take(make_flood_record(flood, id));
+  }
+
+ protected:
+  ~RecordSink() = default;
 };
 
-struct NdjsonSink final : SessionSink {
-  std::uint64_t records = 0;
+struct BinarySink final : RecordSink {
+  std::vector<Record> ring = std::vector<Record>(4096);
+  void take(const Record& record) noexcept override { ring[records++ % 4096] = record; }
+};
+
+struct NdjsonSink final : RecordSink {
   NdjsonEncoder encoder{RunInfo{}};
   std::vector<char> lines = std::vector<char>(256 * 1024);
   std::size_t at = 0;
-  void write(const Record& record) noexcept {
+  void take(const Record& record) noexcept override {
     ++records;
     if (lines.size() - at < NdjsonEncoder::kLineBytesMax) at = 0;
     at += encoder.encode(record, lines.data() + at);
-  }
-  void on_session(const SessionView& view) noexcept override { write(make_record(view)); }
-  void on_late(const LateBlock& block, const Id128& id) noexcept override {
-    write(make_late_record(block, id));
   }
 };
 

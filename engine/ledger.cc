@@ -58,6 +58,7 @@ void write_limits(Out out, const Ledger& l) {
   };
   line(l.left_early(), fmt::format("sessions left a full table early: set maxStreams to {}",
                                    l.max_streams_wanted()));
+  line(l.sweeps_behind, "sweeps were behind: records came later than they were due");
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");

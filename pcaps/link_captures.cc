@@ -109,17 +109,17 @@ void add_link_types(Catalogue& catalogue) {
                                                        0,
                                                        0});
                     }));
-  catalogue.capture("link_radiotap", "802.11 data frames behind a radiotap header",
-                    over_link([](unsigned) {
-                      ByteList header{0, 0, 8, 0, 0, 0, 0, 0};          // radiotap, no fields
-                      header.insert(header.end(), {0x08, 0x01, 0, 0});  // data, to the access point
-                      for (const std::uint8_t last : {1, 2, 3})         // three addresses
-                        header.insert(header.end(), {0x02, 0, 0x5e, 0, 0x53, last});
-                      header.insert(header.end(), {0x10, 0});  // sequence control
-                      PacketBuilder below = link(kLinkRadiotap, std::move(header));
-                      below.llc_snap();
-                      return below;
-                    }));
+  catalogue.capture(
+      "link_radiotap", "802.11 data frames behind a radiotap header", over_link([](unsigned) {
+        // radiotap without fields; a data frame to the access point, three addresses,
+        // sequence control
+        PacketBuilder below =
+            link(kLinkRadiotap,
+                 {0,    0, 8,    0, 0,    0, 0,    0, 0x08, 0x01, 0,    0, 0x02, 0, 0x5e, 0,
+                  0x53, 1, 0x02, 0, 0x5e, 0, 0x53, 2, 0x02, 0,    0x5e, 0, 0x53, 3, 0x10, 0});
+        below.llc_snap();
+        return below;
+      }));
 }
 
 void add_not_ip(Catalogue& catalogue) {
@@ -157,7 +157,7 @@ void add_cut(Catalogue& catalogue) {
                     "a snap length that leaves no ports: counted as truncated, no records",
                     short_frames);
   ByteList bytes = pcap_of(whole_frames);
-  bytes.resize(bytes.size() - 5);
+  bytes.erase(bytes.end() - 5, bytes.end());
   catalogue.file("broken_off.pcap",
                  "a file that breaks off within its last packet: records of all that could be "
                  "read, exit code 3",

@@ -236,6 +236,20 @@ void add_resets(Catalogue& catalogue) {
                       exchange(tcp, at(60 * kSecond));
                       tcp.close(Side::client, at(61 * kSecond));
                     }));
+  catalogue.capture(
+      "tcp_rst_ignored_too_late",
+      "the same, but the receiver carries on only after the record: its first "
+      "payload is late, and once that is acknowledged a session continues the reset one",
+      over_both([](TcpPeers& tcp) {
+        tcp.handshake(at(0));
+        exchange(tcp, at(10 * kMillisecond));
+        forged_rst(tcp, Side::server, at(kSecond), 7);
+        tcp.ack(Side::client, at(kSecond + kMillisecond));
+        tcp.data(Side::client, "still here", at(20 * kSecond));
+        tcp.ack(Side::server, at(20 * kSecond + kMillisecond));
+        exchange(tcp, at(21 * kSecond));
+        tcp.close(Side::client, at(22 * kSecond));
+      }));
   catalogue.capture("tcp_rst_off_window",
                     "a RST far outside the window changes nothing; it is counted",
                     over_both([](TcpPeers& tcp) {

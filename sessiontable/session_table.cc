@@ -601,7 +601,10 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
   for (std::size_t i = 0; i < kPhaseCount; ++i) {
     while (sweep(wheels_[sweep_from_], steps)) {
     }
-    if (steps <= 0) return false;  // the next sweep goes on here
+    if (steps <= 0) {  // the next sweep goes on here
+      counters_.sweeps_behind.add();
+      return false;
+    }
     sweep_from_ = (sweep_from_ + 1) % kPhaseCount;
   }
   return true;

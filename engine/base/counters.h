@@ -49,6 +49,7 @@ class Counter {
   X(evicted_half_open, "half-open sessions evicted because the table or their share was full") \
   X(evicted_open, "open sessions evicted because the table was full")                          \
   X(streams_missing, "estimate of how many sessions more the table should have held")          \
+  X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")     \
   X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")  \
   X(late_blocks_early, "late records written early: latePool is too small")                    \
   X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")

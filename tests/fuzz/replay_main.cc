@@ -1,5 +1,6 @@
 // Runs a fuzz target over files instead of a fuzzer, so that its corpus is a plain test: every file
-// of each directory given, and every prefix of each small one. A finding aborts, as under the fuzzer.
+// of each directory given, and every prefix of each small one. A finding aborts, as under the
+// fuzzer.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -109,6 +109,7 @@ struct ModelLateRecord {  // being collected
   ClockNs last_clock = 0;
   Timestamp first, last;
   ModelLate late;
+  std::array<std::optional<std::uint32_t>, 2> end;  // TCP: of what each side sent, late payload too
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
 };
@@ -132,10 +133,11 @@ struct ModelEvents {  // what tcp_join() has to say beside the session
 
 Fit tcp_fit(const ModelSession& s, const Packet& packet);
 std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& packet);
+bool tcp_is_foreign(const ModelSession& s, const Packet& packet);
 void tcp_begin(ModelSession& s, const Packet& packet);
 void tcp_go_on(ModelSession& s, const ModelGrave& grave);
 ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window);
-void tcp_join_late(ModelGrave& grave, const Packet& packet);
+std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
 
 // Records (oracle_record.cc).

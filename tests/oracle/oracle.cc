@@ -59,9 +59,13 @@ void sctp_join(ModelSession& s, const Packet& packet) {
   s.phase_clock = packet.clock;
 }
 
-void count(ModelSession& s, const Packet& packet) {
+void count_only(ModelSession& s, const Packet& packet) {
   ++s.side[packet.direction].packets;
   s.side[packet.direction].bytes += packet.wire_bytes;
+}
+
+void count(ModelSession& s, const Packet& packet) {
+  count_only(s, packet);
   s.last_clock = std::max(s.last_clock, packet.clock);
   s.end = std::max(s.end, packet.timestamp);
 }
@@ -72,7 +76,6 @@ void ModelLate::add(const Packet& packet) {
   Counts& c = side[packet.direction];
   ++c.packets;
   c.bytes += packet.wire_bytes;
-  c.payload_bytes += packet.payload_bytes;
   if (packet.key.protocol != kProtocolTcp) return;
   const std::uint8_t flags = packet.tcp.flags;
   const bool is_special = (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
@@ -153,7 +156,7 @@ void Oracle::carry_out(Graves& graves, ClockNs now) {
       next_moment_ = std::min(next_moment_, grave.collecting->last_clock + settings_.lateTimeout);
       continue;
     }
-    if (is_finished(grave.ending)) grave.burial_second = second_of(grave.collecting->last_clock);
+    grave.burial_second = second_of(grave.collecting->last_clock);
     write_late(grave);
   }
   std::erase_if(graves, [&](const ModelGrave& g) { return !g.collecting && is_over(g, now); });
@@ -230,13 +233,13 @@ void Oracle::join(const Packet& packet) {
   const std::uint8_t protocol = packet.key.protocol;
   if (protocol == kProtocolTcp) {
     const std::size_t at = choose(sessions, packet);
-    if (promote(sessions, at, packet)) return update(sessions.back(), packet);
+    if (promote(sessions, at, packet)) return absorb(sessions.back(), packet);
     switch (tcp_fit(sessions[at], packet)) {
       case Fit::member:
-        return update(sessions[at], packet);
+        return absorb(sessions[at], packet);
       case Fit::candidate:
         note_candidate(sessions[at], packet);
-        count(sessions[at], packet);
+        count_only(sessions[at], packet);  // it does not move this one's time
         ++sessions[at].side[packet.direction].syn;
         return;
       case Fit::stranger:
@@ -288,7 +291,10 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   const bool follows = packet.direction == c.syn.direction && !is_special &&
                        packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1 &&
                        packet.tcp.sequence != sessions[at].side[packet.direction].end();
-  if (!answers && !follows) return false;
+  const bool repeats = lingers(sessions[at].phase) && packet.direction == c.syn.direction &&
+                       (flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
+                       packet.tcp.sequence == c.syn.tcp.sequence;
+  if (!answers && !follows && !repeats) return false;
 
   ModelSession& old = sessions[at];
   ModelSide& side = old.side[c.syn.direction];
@@ -318,6 +324,16 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   return true;
 }
 
+// A packet of this session, unless its numbers are nowhere near and a buried one owns it.
+void Oracle::absorb(ModelSession& s, const Packet& packet) {
+  if (tcp_is_foreign(s, packet)) {
+    Judgement judgement = Judgement::reuse;
+    ModelGrave* owner = find_grave(packet, judgement);
+    if (owner != nullptr && judgement == Judgement::late) return join_grave(*owner, packet, false);
+  }
+  update(s, packet);
+}
+
 void Oracle::update(ModelSession& s, const Packet& packet) {
   count(s, packet);
   if (packet.key.protocol == kProtocolTcp) {
@@ -329,6 +345,10 @@ void Oracle::update(ModelSession& s, const Packet& packet) {
     return;
   }
   s.side[packet.direction].payload_bytes += packet.payload_bytes;
+  if (lingers(s.phase)) {
+    ++counts_.late_lingering;
+    s.late.add(packet);
+  }
   if (packet.key.protocol == kProtocolSctp) sctp_join(s, packet);
 }
 
@@ -443,7 +463,9 @@ void Oracle::link_reuse(Sessions& sessions, const Id128& old) {
 bool Oracle::is_over(const ModelGrave& grave, ClockNs now) const {
   const DurationNs life =
       is_finished(grave.ending) ? settings_.lateTimeout : settings_.continueTimeout;
-  return second_of(now) - grave.burial_second > life / kSecond;
+  const std::int64_t since =
+      grave.collecting ? second_of(grave.collecting->last_clock) : grave.burial_second;
+  return second_of(now) - since > life / kSecond;
 }
 
 bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
@@ -468,7 +490,7 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
   };
   ModelGrave* best = nullptr;
   for (ModelGrave& grave : graves_[packet.key.words()]) {
-    if (!grave.collecting && is_over(grave, packet.clock)) continue;
+    if (is_over(grave, packet.clock)) continue;
     const Judgement j = judge(grave);
     const bool is_better = best == nullptr || rank(j) < rank(judgement) ||
                            (rank(j) == rank(judgement) && is_newer(grave, *best));
@@ -484,6 +506,8 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
   if (!grave.collecting) {
     grave.collecting.emplace();
     grave.collecting->first = grave.collecting->last = packet.timestamp;
+    for (unsigned side = 0; side < 2; ++side)
+      if (grave.side[side].is_known) grave.collecting->end[side] = grave.side[side].end();
   }
   ModelLateRecord& late = *grave.collecting;
   late.last_clock = packet.clock;
@@ -497,7 +521,8 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
   }
   late.late.add(packet);
   late.late.rst_off_sequence += off_sequence;
-  if (packet.key.protocol == kProtocolTcp) tcp_join_late(grave, packet);
+  late.late.side[packet.direction].payload_bytes +=
+      packet.key.protocol == kProtocolTcp ? tcp_join_late(grave, packet) : packet.payload_bytes;
 }
 
 void Oracle::write_late(ModelGrave& grave) {

@@ -49,6 +49,7 @@ class Oracle {
   std::size_t choose(Sessions& sessions, const Packet& packet);
   bool promote(Sessions& sessions, std::size_t at, const Packet& packet);
   void note_candidate(ModelSession& s, const Packet& packet);
+  void absorb(ModelSession& s, const Packet& packet);
   void update(ModelSession& s, const Packet& packet);
   void miss(const Packet& packet);
   ModelSession& open(const Packet& packet);

@@ -147,7 +147,7 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
     const unsigned to = side ^ grave.originator;
     r.packets[to] = c.packets;
     r.bytes[to] = c.bytes;
-    if (!r.is_tcp()) r.payload_bytes[to] = c.payload_bytes;
+    r.payload_bytes[to] = c.payload_bytes;
     r.syn += c.syn;
     r.fin += c.fin;
     r.rst += c.rst;

@@ -273,7 +273,10 @@ void join_syn(ModelSession& s, const Packet& packet) {
   from.scale.reset();
   if (tcp.options & kTcpOptionWindowScale) from.scale = tcp.window_scale;
   if (!is_answer) {
-    if (!peer.has_isn || peer.syn_ack != 0) s.originator = side;
+    if (!peer.has_isn || peer.syn_ack != 0) {
+      s.originator = side;
+      s.is_flipped = false;  // seen after all
+    }
   } else if (peer.syn == 1 && from.syn_ack == 1 && s.first_side != side) {
     s.rtt_syn_ack_ns = capped(duration_between(s.start, packet.timestamp));
   }
@@ -301,8 +304,7 @@ void join_phase(ModelSession& s, const Packet& packet) {
     ++from.fin;
     s.write_history(packet.direction, 'F');
     from.has_fin = true;
-    if (!lingers(s.phase))
-      enter(s, peer.packets == 0 ? Phase::closed : open_phase(s), packet.clock);
+    if (!lingers(s.phase)) enter(s, !peer.is_known ? Phase::closed : open_phase(s), packet.clock);
     return;
   }
   if (s.phase == Phase::closed && !from.has_fin && from.packets == 1) {
@@ -343,6 +345,11 @@ std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& pac
   if (from.is_known) return distance(tcp.sequence, from.first - 1, from.end());
   if (by_ack) return ack_misfit();
   return std::nullopt;
+}
+
+bool tcp_is_foreign(const ModelSession& s, const Packet& packet) {
+  if (has(packet, kTcpRst)) return !lingers(s.phase) && !rst_fits(s, packet);
+  return !has(packet, kTcpSyn) && tcp_misfit(s, packet).value_or(0) > kInFlightMax;
 }
 
 void tcp_begin(ModelSession& s, const Packet& packet) {
@@ -404,13 +411,22 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_w
   return events;
 }
 
-// A FIN that came late still closes its side, for whatever goes on with the session.
-void tcp_join_late(ModelGrave& grave, const Packet& packet) {
+// The payload bytes that are new. A FIN that came late still closes its side, for whatever goes on
+// with the session.
+std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet) {
   ModelSide& from = grave.side[packet.direction];
+  std::optional<std::uint32_t>& known = grave.collecting->end[packet.direction];
+  const std::uint32_t end = packet.tcp.sequence + packet.payload_bytes;
+  std::uint32_t fresh = packet.payload_bytes;
+  if (fresh != 0 && known)
+    fresh = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(ahead_of(end, *known), 0, packet.payload_bytes));
+  if (fresh != 0) known = end;
   const bool is_next = from.is_known && end_of(packet) == from.end() + 1;
-  if (!has(packet, kTcpFin) || has(packet, kTcpSyn) || from.has_fin || !is_next) return;
+  if (!has(packet, kTcpFin) || has(packet, kTcpSyn) || from.has_fin || !is_next) return fresh;
   from.has_fin = true;
   ++from.length;
+  return fresh;
 }
 
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
@@ -441,6 +457,11 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
     if (!same) return Judgement::reuse;
     return finished || from.is_known ? Judgement::late : Judgement::continues;
   }
+  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all.
+  const ModelSide& peer = grave.side[side ^ 1];
+  if (grave.ending == Ending::reset && has(packet, kTcpAck) && peer.is_known && in_space &&
+      within(tcp.acknowledgment, peer.end() + 1, peer.end() + kInFlightMax))
+    return Judgement::continues;
   if (finished) {
     const std::uint32_t last = from.end() + (from.has_fin ? 0 : kInFlightMax);
     const bool is_old = !from.is_known || ahead_of(reach_of(packet), last) <= 0;

@@ -293,10 +293,10 @@ void Talk::late(End end) {
   const DurationNs closed = now_;
   const bool is_train = random_.chance(30);
   const DurationNs step = random_.pick({kSecond, 4 * kSecond, 20 * kSecond, 60 * kSecond});
+  const DurationNs delay_max = profile_.is_unambiguous ? 110 * kSecond : 400 * kSecond;
   for (std::int64_t count = random_.between(1, is_train ? 20 : 4); count > 0; --count) {
-    now_ = is_train
-               ? now_ + step
-               : std::max(now_, closed + random_.log_between(100 * kMicrosecond, 110 * kSecond));
+    now_ = is_train ? now_ + step
+                    : std::max(now_, closed + random_.log_between(100 * kMicrosecond, delay_max));
     late_packet(end);
   }
 }
