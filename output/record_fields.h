@@ -74,7 +74,7 @@
   VIEW(Duration, duration(), "event.duration", always, "event.end - event.start, nanoseconds.")    \
   ONE(Reason, reason, "event.reason", nonzero, "Why the session ended.")                           \
   ONE(Uint32, sequence, "event.sequence", always,                                                  \
-      "Counts the records of one session and one action, from 0.")                                 \
+      "Counts interim records from 0, the end record after them; late records from 0.")            \
   VIEW(Id, continues, "event.continues", other_nonzero,                                            \
        "event.id of the session, cut before its end, that this one goes on with.")                 \
   ONE(Network, ip_version, "network.type", always, "The IP version.")                              \

@@ -54,14 +54,18 @@ class FlowIndex {
   template <class Accept>
   std::uint32_t find(FlowHash hash, Accept&& accept) const noexcept {
     const std::uint16_t tag = tag_of(hash);
-    for (std::uint64_t b = home(hash);; b = next(b)) {
+    const std::uint64_t first = home(hash);
+    std::uint64_t b = first;
+    do {
       const Bucket& bucket = buckets_.data()[b];
       for (std::uint32_t matches = match(bucket, tag); matches != 0; matches &= matches - 1) {
         const std::uint32_t slot = bucket.slot[__builtin_ctz(matches)];
         if (accept(slot)) return slot;
       }
       if (bucket.overflow == 0) return kNoSlot;
-    }
+      b = next(b);
+    } while (b != first);  // in a small index every bucket may have been overflowed
+    return kNoSlot;
   }
 
   // find() from any other thread. The slots may be old or belong to another key by now: accept must

@@ -1,4 +1,5 @@
 #include "sessiontable/graveyard.h"
+#include "sessiontable/planted.h"
 
 #include <algorithm>
 
@@ -26,10 +27,21 @@ std::uint32_t new_payload(LateBlock& block, const Packet& packet) noexcept {
   return std::min(beyond, packet.payload_bytes);
 }
 
+// A FIN that came late still closes its side, for whatever goes on with the session.
+void note_late_fin(Grave& grave, const Packet& packet) noexcept {
+  const std::uint32_t side_bit = 1u << packet.direction;
+  std::uint32_t& final = grave.final_sequence[packet.direction];
+  if ((packet.tcp.flags & (kTcpSyn | kTcpFin)) != kTcpFin || (grave.seen & side_bit) == 0 ||
+      (grave.fin & side_bit) != 0 || packet.tcp.sequence + packet.payload_bytes != final)
+    return;
+  grave.fin = (grave.fin | side_bit) & 3;
+  ++final;
+}
+
 }  // namespace
 
 void LateCounts::add(const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
+  const unsigned side = PLANTED(7, packet.direction, packet.direction ^ 1u);
   ++packets[side];
   if (packet.key.protocol != kProtocolTcp) return;
   if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
@@ -56,7 +68,7 @@ Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters,
 // ahead (rounding up) is no age.
 bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept {
   const std::uint32_t age = (second_of(now) - burial_second) & kSecondMask;
-  return age > life / kSecond && age < kSecondMask - 60;
+  return PLANTED(9, age > life / kSecond, age >= life / kSecond) && age < kSecondMask - 60;
 }
 
 bool Graveyard::is_over(const Grave& grave, ClockNs now) const noexcept {
@@ -75,8 +87,12 @@ bool Graveyard::is_over(const LateBlock& block, ClockNs now) const noexcept {
   return is_over(grave, now);
 }
 
-void Graveyard::bury(Grave grave, ClockNs clock) noexcept {
+void Graveyard::bury(Grave grave, ClockNs clock, ClockNs now) noexcept {
   if (ring_.size() == 0) return;
+  // What was due so long ago that nobody would find it: its seconds might wrap.
+  const bool finished = is_finished(static_cast<Ending>(grave.ending));
+  const DurationNs life = finished ? settings_.late_timeout : settings_.continue_timeout;
+  if (now - clock > life + 2 * kSecond) return;
   grave.burial_second = second_of(clock);
   put(grave, clock);
 }
@@ -93,6 +109,19 @@ void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
   index_.insert(grave.fingerprint, slot);
   if (++head_ == ring_.size()) head_ = 0;
   if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
+}
+
+Grave Graveyard::known(Place place) const noexcept {
+  Grave grave = *place.grave;
+  if (!place.is_block) return grave;
+  const LateBlock& block = blocks_[place.slot];
+  for (unsigned side = 0; side < 2; ++side) {
+    const bool was_seen = (grave.seen >> side & 1) != 0;
+    if (!was_seen || seq_after(block.sequence_end[side], grave.final_sequence[side]))
+      grave.final_sequence[side] = block.sequence_end[side];
+  }
+  grave.seen = block.seen & 3;
+  return grave;
 }
 
 void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexcept {
@@ -115,6 +144,7 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
   block.bytes[packet.direction] += packet.wire_bytes;
   block.payload_bytes[packet.direction] += new_payload(block, packet);
   block.counts.add(packet);
+  if (packet.key.protocol == kProtocolTcp) note_late_fin(block.grave, packet);
   if (off_sequence) saturating_increment(block.counts.rst_off_sequence);
 }
 
@@ -153,7 +183,7 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
   Grave grave = block.grave;
   // Late packets keep the grave: its time runs from the last of them.
   grave.burial_second = second_of(block.last_clock);
-  if (grave.late_sequence < kLateSequenceMax) ++grave.late_sequence;
+  if (PLANTED(8, grave.late_sequence < kLateSequenceMax, false)) ++grave.late_sequence;
   const bool is_gone = is_over(grave, now);
   unlink(slot);
   block_index_.erase(grave.fingerprint, slot);
@@ -164,7 +194,7 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
 
 void Graveyard::expire(ClockNs now, int& steps) noexcept {
   while (oldest_block_ != kNoSlot && steps > 0) {
-    if (!is_due(blocks_[oldest_block_], now)) return;
+    if (!is_due(blocks_[oldest_block_], now)) break;
     --steps;
     close_block(oldest_block_, now);
   }

@@ -91,9 +91,9 @@ class Graveyard {
  public:
   Graveyard(const GraveyardSettings& settings, TableCounters& counters, LateSink& sink);
 
-  // `clock`: the due moment of the end record. The key comes back with a late packet; the
-  // fingerprint stays.
-  void bury(Grave grave, ClockNs clock) noexcept;
+  // `clock`: the due moment of the end record; it may lie before `now`. The key comes back with a
+  // late packet; the fingerprint stays.
+  void bury(Grave grave, ClockNs clock, ClockNs now) noexcept;
 
   // The recorded session of this key that a packet at `now` has most to do with, as
   // verdict_on(const Grave&) says: the lowest verdict, then the newest grave; none that is a
@@ -106,6 +106,9 @@ class Graveyard {
   };
   template <class VerdictOn>
   Place find(const FlowKey& key, FlowHash hash, ClockNs now, VerdictOn&& verdict_on) const noexcept;
+
+  // The grave as it is known now: late payload moved its sender's last number on.
+  Grave known(Place place) const noexcept;
 
   // The late packet joins the buried session.
   void join(Place place, const Packet& packet, bool off_sequence) noexcept;
@@ -148,9 +151,11 @@ class Graveyard {
   bool lose_next_block_ = false;
 };
 
-// Which of two graves of one key is newer: by start, then by ordinal.
+// Which of two graves of one key is newer: by start, then by ordinal. The last resort is arbitrary,
+// but does not depend on where they lie.
 constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
-  return a.start != b.start ? a.start > b.start : a.ordinal > b.ordinal;
+  if (a.start != b.start) return a.start > b.start;
+  return a.ordinal != b.ordinal ? a.ordinal > b.ordinal : a.id_sequence > b.id_sequence;
 }
 
 template <class VerdictOn>

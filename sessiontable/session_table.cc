@@ -1,7 +1,9 @@
 #include "sessiontable/session_table.h"
 
 #include <algorithm>
+#include <climits>
 
+#include "sessiontable/planted.h"
 #include "sessiontable/sctp.h"
 #include "sessiontable/session_id.h"
 
@@ -13,6 +15,7 @@ namespace {
 constexpr std::uint32_t kSweepEvery = 64;
 constexpr int kSweepSteps = 256;
 constexpr std::uint32_t kSweepBatch = 16;
+constexpr DurationNs kGraveStride = 6 * kHour;
 constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard may use
 
 Phase phase_of_protocol(std::uint8_t protocol) noexcept {
@@ -128,9 +131,10 @@ std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexce
 void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   if (!started_) {
     started_ = true;
+    now_ = packet.clock;
     for (Wheel& wheel : wheels_) wheel.start(packet.clock);
   }
-  now_ = std::max(now_, packet.clock);
+  advance_clock(packet.clock);
   if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
   std::uint32_t slot = guess;
   if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
@@ -174,11 +178,13 @@ void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
 }
 
 // TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
-void SessionTable::join_slowly(std::uint32_t newest, const Packet& packet) noexcept {
+void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   const std::uint8_t protocol = packet.key.protocol;
   if (protocol != kProtocolTcp && protocol != kProtocolSctp) return join(newest, packet);
   auto [slot, membership] = choose(newest, packet);
   if (membership == Membership::stranger) {
+    // A newer incarnation may have been buried before these.
+    if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet);
     link_to(slot, Link::reuse_of, old);
@@ -226,7 +232,7 @@ std::uint32_t SessionTable::settle(std::uint32_t slot, ClockNs now) noexcept {
   for (; slot != kNoSlot; slot = next) {
     next = (hot_[slot].flags & kSessionHasOlder) != 0 ? cold_[slot].older : kNoSlot;
     const ClockNs due = deadline(slot);
-    if (due <= now) {
+    if (PLANTED(2, due <= now, due < now)) {
       end(slot, ending_of(hot_[slot].phase), due);
       continue;
     }
@@ -249,7 +255,7 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
     std::uint32_t best = UINT32_MAX;
     for (std::uint32_t i = newest; i != kNoSlot; i = cold_[i].older) {
       const std::uint32_t distance = tcp_distance(session(i), packet);
-      if (distance < best) best = distance, slot = i;
+      if (PLANTED(6, distance < best, distance <= best)) best = distance, slot = i;
     }
     if (slot != newest && tcp_membership(session(slot), packet) != Membership::member)
       slot = newest;
@@ -297,7 +303,9 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
                        (tcp.flags & kTcpAck) != 0 && tcp.acknowledgment == c.sequence + 1;
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
-                       packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1;
+                       packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
+                       // else it goes on with the old one as well
+                       tcp.sequence != static_cast<std::uint32_t>(hot_[slot].sequence_end[c.side]);
   const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now
                        (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
                        tcp.sequence == c.sequence;
@@ -324,7 +332,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   {
     const Writing writing(old.hot.version);
     if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
-    old.hot.packets[c.side] -= c.packets;
+    old.hot.packets[c.side] -= PLANTED(4, c.packets, 1);
     old.hot.bytes[c.side] -= c.bytes;
   }
   old.cold.syn[c.side] =
@@ -332,6 +340,9 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
   const Id128 old_id = id_of(old);
   const std::uint32_t fresh = open(syn);
+  if (!from_candidate)  // the addresses were read from the answer's frame
+    std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
+  hot_[fresh].save_due += packet.clock - c.clock;  // it is a session from now on
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
   Session s = session(fresh);
@@ -355,10 +366,10 @@ void SessionTable::miss(Packet& packet) noexcept {
       counters_.lone_rst.add();
     return update(open(packet), packet);
   }
-  const Grave grave = *old.place.grave;  // opening may bury others
+  const Grave grave = graveyard_.known(old.place);  // opening may bury others
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
-  if (grave.start == packet.timestamp && grave.id_sequence == s.cold.id_sequence)
+  if (grave.start == packet.timestamp)
     s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
@@ -407,7 +418,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
     s.cold.older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
-    if (cold_[older].start == s.cold.start && cold_[older].id_sequence == s.cold.id_sequence)
+    if (cold_[older].start == s.cold.start)
       s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
   }
   index_.insert(packet.hash, slot);
@@ -501,7 +512,8 @@ ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
   const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.load())];
   const ClockNs due = hot.last_clock + timeout;
   if (!lingers(hot.phase)) return due;
-  return std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling));
+  return PLANTED(
+      1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)), due);
 }
 
 // The interim record due by `now`: exactly the packets before the due moment, as every packet comes
@@ -511,7 +523,7 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
   if (now < s.hot.save_due) return;
   const DurationNs interval =
       s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
-  if (s.hot.last_clock >= s.hot.save_due - interval) {
+  if (PLANTED(3, s.hot.last_clock >= s.hot.save_due - interval, true)) {
     counters_.interim.add();
     sink_.on_session(
         {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
@@ -537,6 +549,8 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   ended[static_cast<std::size_t>(ending)]->add();
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
                              s.hot.packets[s.hot.originator() ^ 1] == 0;
+  if (PLANTED(17, false, is_unanswered))
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, 0});
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
@@ -566,7 +580,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
     grave.final_sequence = {static_cast<std::uint32_t>(s.hot.last_clock),
                             static_cast<std::uint32_t>(s.hot.last_clock >> 32)};
   }
-  graveyard_.bury(grave, when);
+  if (PLANTED(5, true, ending != Ending::reset)) graveyard_.bury(grave, when, now_);
 }
 
 // Takes the session out of index, chain and pools.
@@ -593,9 +607,19 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 
+// A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
+void SessionTable::advance_clock(ClockNs now) noexcept {
+  while (now - now_ > kGraveStride) {
+    now_ += kGraveStride;
+    int steps = INT_MAX;
+    graveyard_.expire(now_, steps);
+  }
+  now_ = std::max(now_, now);
+}
+
 bool SessionTable::expire(ClockNs now, int steps) noexcept {
   if (!started_) return true;
-  now_ = std::max(now_, now);
+  advance_clock(now);
   int late_steps = steps / kSweepShare + 1;
   graveyard_.expire(now_, late_steps);
   for (std::size_t i = 0; i < kPhaseCount; ++i) {

@@ -116,7 +116,8 @@ class SessionTable final : private LateSink, private FloodSink {
 
   void track_one(Packet& packet, std::uint32_t guess) noexcept;
   void join(std::uint32_t slot, const Packet& packet) noexcept;
-  void join_slowly(std::uint32_t slot, const Packet& packet) noexcept;
+  void join_slowly(std::uint32_t slot, Packet& packet) noexcept;
+  void advance_clock(ClockNs now) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
   void count_only(Session session, const Packet& packet) noexcept;

@@ -1,4 +1,5 @@
 #include "sessiontable/tcp.h"
+#include "sessiontable/planted.h"
 
 #include <algorithm>
 
@@ -87,7 +88,9 @@ Membership syn_ack_membership(const Session& s, const Packet& packet) noexcept {
   if (s.hot.has(kSessionSeen0, side) && s.cold.first_sequence[side] == packet.tcp.sequence + 1)
     return Membership::member;
   if (s.hot.has(kSessionSyn0, peer))
-    return packet.tcp.acknowledgment == s.cold.first_sequence[peer] || s.hot.phase == Phase::opening
+    return s.hot.phase == Phase::opening ||  // its acknowledgment may cover data (RFC 7413 §3)
+                   seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer],
+                              sent_end(s.hot, peer))
                ? Membership::member
                : Membership::stranger;
   if (s.hot.has(kSessionSeen0, peer) && !s.hot.has(kSessionSeen0, side) &&
@@ -150,7 +153,7 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   // The receiver may have more than it acknowledged so far: what its peer has sent.
   if (s.hot.has(kSessionSeen0, side) && seq_after(sent_end(s.hot, side), high))
     high = sent_end(s.hot, side);
-  return seq_within(tcp.sequence, low, high);
+  return seq_within(tcp.sequence, PLANTED(12, low, low + 1), high);
 }
 
 void enter(Session s, Phase phase, ClockNs now) noexcept {
@@ -196,7 +199,7 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
   }
   Extension* e = context.extensions.find(s.cold);
   if (e == nullptr || !e->rst_challenged || !has_ack(packet.tcp)) return;
-  if (!seq_after(packet.tcp.acknowledgment, e->rst_peer_end)) return;
+  if (PLANTED(14, !seq_after(packet.tcp.acknowledgment, e->rst_peer_end), true)) return;
   e->rst_challenged = false;
   saturating_increment(e->rst_ignored);
   context.counters.rst_ignored.add();
@@ -228,7 +231,7 @@ void add_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
 void erase_gap(Extension& e, unsigned i) noexcept {
   for (unsigned j = i; j + 1u < e.gap_count; ++j) e.gaps[j] = e.gaps[j + 1];
   const unsigned below = e.gap_side_bits & ((1u << i) - 1);
-  const unsigned above = (e.gap_side_bits >> (i + 1)) << i;
+  const unsigned above = (e.gap_side_bits >> PLANTED(13, i + 1, i)) << i;
   e.gap_side_bits = static_cast<std::uint8_t>(below | above);
   --e.gap_count;
 }
@@ -288,7 +291,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
     const std::uint32_t last = seq_before(end, first) ? end : first;
     fresh += last - begin;
     s.cold.first_sequence[side] = begin;
-    if (begin > first) s.hot.sequence_end[side] += kEpoch;  // across the wrap
+    if (PLANTED(16, begin > first, false)) s.hot.sequence_end[side] += kEpoch;  // across the wrap
     if (last != first) add_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
@@ -480,7 +483,7 @@ void tcp_open(Session s, const Packet& packet) noexcept {
   s.cold.window_scale = {kNoWindowScale, kNoWindowScale};
   unsigned originator = side;
   if (is_syn_ack(tcp)) {
-    originator = side ^ 1;
+    originator = PLANTED(15, side ^ 1, side);
     s.cold.is_flipped = 1;
   }
   s.hot.set_originator(originator);
@@ -562,7 +565,8 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
   }
   if (is_syn_ack(tcp)) {
     const bool same = by_sequence ? tcp.sequence == grave.id_sequence
-                                  : tcp.acknowledgment == grave.id_sequence + 1;
+                                  : seq_within(tcp.acknowledgment, grave.id_sequence + 1,
+                                               grave.final_sequence[first_side]);
     if (!same) return GraveVerdict::reuse;
     return finished || seen ? GraveVerdict::late : GraveVerdict::continues;
   }

@@ -13,6 +13,7 @@
 #include "engine/packet/packet.h"
 #include "sessiontable/extension_pool.h"
 #include "sessiontable/graveyard.h"
+#include "sessiontable/planted.h"
 #include "sessiontable/session.h"
 
 namespace linger {
@@ -64,7 +65,7 @@ inline bool tcp_fast_path(SessionHot& hot, const Packet& packet) noexcept {
   const std::uint16_t wanted = static_cast<std::uint16_t>(
       (kSessionSeen0 | kSessionAck0 | (payload != 0 ? kSessionData0 : kSessionPureAck0)) << side);
   if (hot.phase != Phase::established || (tcp.flags & ~kUsual) != 0 || (tcp.flags & kTcpAck) == 0 ||
-      (hot.flags & wanted) != wanted || tcp.window == 0 ||
+      (hot.flags & wanted) != wanted || PLANTED(11, tcp.window == 0, false) ||
       static_cast<std::uint32_t>(hot.sequence_end[side]) != tcp.sequence ||
       seq_before(tcp.acknowledgment, hot.acknowledged[side]))
     return false;

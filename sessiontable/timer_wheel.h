@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "engine/base/time.h"
+#include "sessiontable/planted.h"
 #include "sessiontable/session.h"
 
 namespace linger {
@@ -79,7 +80,7 @@ class TimerWheel {
       const std::uint32_t next = owner_.timer_link(slot).next;
       if ((next & kBucketFlag) == 0) owner_.prefetch_session(next);
       const ClockNs deadline = owner_.deadline(slot);
-      if (deadline <= now) return slot;
+      if (PLANTED(10, deadline <= now, true)) return slot;
       unlink(slot);
       link(slot, deadline);
     }

@@ -114,7 +114,7 @@ for loss in record packet late-block; do
   [[ "$code" == 3 && -s err ]]
   result $? "the_ledger_catches_a_lost_$loss" "exit $code"$'\n'"$(cat err)"
 done
-run -q -r "$capture" --set packetThreads=2 --test-lose handoff
+run -q -r "$capture" --set packetThreads=2 --set hashSeed=1 --test-lose handoff
 [[ "$code" == 3 && -s err ]]
 result $? "the_ledger_catches_a_lost_handoff" "exit $code"$'\n'"$(cat err)"
 

@@ -24,7 +24,7 @@ class Run {
     settings_.maxStreams = kShards * 40;
     settings_.graveyardSize = kShards * 200;
     settings_.latePool = kShards * 4;
-    settings_.extensionPool = kShards * 8;
+    settings_.extensionPool = kShards * 2;
     settings_.udpSaveTimeout = settings_.tcpSaveTimeout = 10 * kSecond;
     Profile profile{.name = "guard", .tuples = 400, .reuse = 50, .late = 80, .flood = 500};
     profile.doubled = profile.reordered = profile.capture_loss = 5;

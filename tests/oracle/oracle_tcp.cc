@@ -364,9 +364,15 @@ void tcp_go_on(ModelSession& s, const ModelGrave& grave) {
   s.originator = grave.originator;
   s.is_flipped = false;
   for (unsigned side = 0; side < 2; ++side) {
-    if (!grave.side[side].is_known) continue;
+    // From where its late payload ended, if any is being collected.
+    std::optional<std::uint32_t> end;
+    if (grave.side[side].is_known) end = grave.side[side].end();
+    if (grave.collecting && grave.collecting->end[side] &&
+        (!end || ahead_of(*grave.collecting->end[side], *end) > 0))
+      end = grave.collecting->end[side];
+    if (!end) continue;
     s.side[side].is_known = true;
-    s.side[side].first = grave.side[side].end();
+    s.side[side].first = *end;
     s.side[side].length = 0;
     s.side[side].has_fin = grave.side[side].has_fin;
   }

@@ -34,7 +34,7 @@ class GraveyardTest : public testing::Test, private LateSink {
     grave.fingerprint = hash(number);
     grave.start = {start};
     grave.ending = static_cast<std::uint32_t>(ending) & 7;
-    graveyard_->bury(grave, clock);
+    graveyard_->bury(grave, clock, clock);
   }
 
   Graveyard::Place find(std::uint16_t number, ClockNs now) const {

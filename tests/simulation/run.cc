@@ -35,6 +35,7 @@ void add_counts(OracleCounts& sum, const TableCounters& counters) {
   LINGER_TABLE_COUNTERS(LINGER_ADD_COUNT)
 #undef LINGER_ADD_COUNT
   sum.streams_missing = 0;  // an estimate, not a count
+  sum.sweeps_behind = 0;    // the oracle does not sweep
 }
 
 // One table with what a shard has around it; packets wait in `inbox` as in a handoff ring.
