@@ -111,9 +111,9 @@ void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
   if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
 }
 
-Grave Graveyard::known(Place place) const noexcept {
+Grave Graveyard::known(Place place, ClockNs now) const noexcept {
   Grave grave = *place.grave;
-  if (!place.is_block) return grave;
+  if (!place.is_block || is_due(blocks_[place.slot], now)) return grave;
   const LateBlock& block = blocks_[place.slot];
   for (unsigned side = 0; side < 2; ++side) {
     const bool was_seen = (grave.seen >> side & 1) != 0;

@@ -107,8 +107,9 @@ class Graveyard {
   template <class VerdictOn>
   Place find(const FlowKey& key, FlowHash hash, ClockNs now, VerdictOn&& verdict_on) const noexcept;
 
-  // The grave as it is known now: late payload moved its sender's last number on.
-  Grave known(Place place) const noexcept;
+  // The grave as it is known at `now`: late payload moves its sender's last number on, for as long
+  // as it is collected.
+  Grave known(Place place, ClockNs now) const noexcept;
 
   // The late packet joins the buried session.
   void join(Place place, const Packet& packet, bool off_sequence) noexcept;

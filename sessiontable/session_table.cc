@@ -366,7 +366,7 @@ void SessionTable::miss(Packet& packet) noexcept {
       counters_.lone_rst.add();
     return update(open(packet), packet);
   }
-  const Grave grave = graveyard_.known(old.place);  // opening may bury others
+  const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
   if (grave.start == packet.timestamp)
