@@ -40,6 +40,25 @@ enum class Phase : std::uint8_t {
 };
 inline constexpr std::size_t kPhaseCount = 10;
 
+// In which a session of this protocol begins.
+constexpr Phase phase_of_protocol(std::uint8_t protocol) noexcept {
+  switch (protocol) {
+    case kProtocolTcp:
+      return Phase::established;
+    case kProtocolUdp:
+      return Phase::udp;
+    case kProtocolIcmp:
+    case kProtocolIcmpV6:
+      return Phase::icmp;
+    case kProtocolSctp:
+      return Phase::sctp;
+    case kProtocolEsp:
+      return Phase::esp;
+    default:
+      return Phase::other;
+  }
+}
+
 constexpr bool lingers(Phase phase) noexcept {
   return phase == Phase::closed || phase == Phase::reset;
 }

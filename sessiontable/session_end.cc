@@ -1,0 +1,182 @@
+// How sessions end: SessionTable's part for deadlines, records, graves and the sweep.
+#include <algorithm>
+#include <climits>
+
+#include "sessiontable/planted.h"
+#include "sessiontable/session_table.h"
+
+namespace linger {
+namespace {
+
+constexpr std::uint32_t kSweepBatch = 16;
+constexpr DurationNs kGraveStride = 6 * kHour;
+constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard may use
+
+}  // namespace
+
+ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
+  const SessionHot& hot = hot_[slot];
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.load())];
+  const ClockNs due = hot.last_clock + timeout;
+  if (!lingers(hot.phase)) return due;
+  return PLANTED(
+      1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)), due);
+}
+
+// The interim record due by `now`: exactly the packets before the due moment, as every packet comes
+// here before it joins. None when nothing came since the last.
+void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
+  Session s = session(slot);
+  if (now < s.hot.save_due) return;
+  const DurationNs interval =
+      s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
+  if (PLANTED(3, s.hot.last_clock >= s.hot.save_due - interval, true)) {
+    counters_.interim.add();
+    sink_.on_session(
+        {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
+    saturating_increment(s.cold.interim_count);
+  }
+  s.hot.save_due += ((now - s.hot.save_due) / interval + 1) * interval;
+}
+
+// Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
+void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
+  wheel_of(hot_[slot].phase).unlink(slot);
+  end_unlinked(slot, hash_of(hot_[slot].key, decode_settings_.seed), ending, when);
+}
+
+void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending,
+                                ClockNs when) noexcept {
+  save_if_due(slot, when);
+  Session s = session(slot);
+  Counter* const ended[] = {&counters_.ended_closed,  &counters_.ended_reset,
+                            &counters_.ended_idle,    &counters_.ended_attempt,
+                            &counters_.ended_evicted, &counters_.ended_by_run,
+                            &counters_.ended_by_run};
+  ended[static_cast<std::size_t>(ending)]->add();
+  const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
+                             s.hot.packets[s.hot.originator() ^ 1] == 0;
+  if (PLANTED(17, false, is_unanswered))
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, 0});
+  if (is_unanswered && syn_flood_.absorb(s)) {
+    counters_.summarised.add();
+  } else {
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
+    if (ending < Ending::end_of_input) bury(s, hash, ending, when);
+  }
+  forget(slot, hash);
+}
+
+void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs when) noexcept {
+  const std::uint8_t protocol = s.hot.key.protocol;
+  Grave grave{};
+  grave.fingerprint = hash;
+  grave.start = s.cold.start;
+  grave.id_sequence = s.cold.id_sequence;
+  grave.ending = static_cast<std::uint32_t>(ending) & 7;
+  grave.originator = s.hot.originator() & 1;
+  grave.first_side = s.cold.first_side;
+  grave.ordinal = s.cold.ordinal & 3;
+  if (protocol == kProtocolTcp) {
+    tcp_fill_grave(s, grave);
+  } else if (protocol == kProtocolSctp) {
+    grave.final_sequence = s.hot.acknowledged;
+  } else {
+    if (ending != Ending::evicted) return;  // its next packet is another session
+    buries_all_ = true;
+    grave.final_sequence = {static_cast<std::uint32_t>(s.hot.last_clock),
+                            static_cast<std::uint32_t>(s.hot.last_clock >> 32)};
+  }
+  if (PLANTED(5, true, ending != Ending::reset)) graveyard_.bury(grave, when, now_);
+}
+
+// Takes the session out of index, chain and pools.
+void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
+  Session s = session(slot);
+  if (s.hot.is_newest()) {
+    index_.erase(hash, slot);
+    if (s.cold.older != kNoSlot) {
+      index_.insert(hash, s.cold.older);
+      hot_[s.cold.older].flags |= kSessionNewest;
+    }
+  } else {
+    std::uint32_t newer = find(s.hot.key, hash);
+    while (cold_[newer].older != slot) newer = cold_[newer].older;
+    cold_[newer].older = s.cold.older;
+    if (s.cold.older == kNoSlot) hot_[newer].clear(kSessionHasOlder);
+  }
+  {
+    const Writing writing(s.hot.version);
+    s.hot.clear(kSessionNewest);
+    store_key(s.hot.key, {});  // free
+  }
+  extensions_.release(s.cold);
+  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
+}
+
+// A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
+void SessionTable::advance_clock(ClockNs now) noexcept {
+  while (now - now_ > kGraveStride) {
+    now_ += kGraveStride;
+    int steps = INT_MAX;
+    graveyard_.expire(now_, steps);
+  }
+  now_ = std::max(now_, now);
+}
+
+bool SessionTable::expire(ClockNs now, int steps) noexcept {
+  if (!started_) return true;
+  advance_clock(now);
+  int late_steps = steps / kSweepShare + 1;
+  graveyard_.expire(now_, late_steps);
+  for (std::size_t i = 0; i < kPhaseCount; ++i) {
+    while (sweep(wheels_[sweep_from_], steps)) {
+    }
+    if (steps <= 0) {  // the next sweep goes on here
+      counters_.sweeps_behind.add();
+      return false;
+    }
+    sweep_from_ = (sweep_from_ + 1) % kPhaseCount;
+  }
+  return true;
+}
+
+// Ends some sessions of one wheel that are due, in stages: their lines, then those of the indexes,
+// come from memory while others are worked on. False: none is due, or the steps are used up.
+bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
+  std::array<std::uint32_t, kSweepBatch> due;
+  std::array<FlowHash, kSweepBatch> hash;
+  std::uint32_t count = 0;
+  for (; count < kSweepBatch; ++count) {
+    const std::uint32_t slot = wheel.due(now_, steps);
+    if (slot == kNoSlot) break;
+    wheel.unlink(slot);
+    due[count] = slot;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    hash[i] = hash_of(hot_[due[i]].key, decode_settings_.seed);
+    index_.prefetch(hash[i]);
+    graveyard_.prefetch(hash[i]);
+  }
+  for (std::uint32_t i = 0; i < count; ++i)
+    end_unlinked(due[i], hash[i], ending_of(hot_[due[i]].phase), deadline(due[i]));
+  return count == kSweepBatch;
+}
+
+void SessionTable::finish(Ending ending) noexcept {
+  for (Wheel& wheel : wheels_) {
+    for (std::uint32_t slot; (slot = wheel.first(0)) != kNoSlot;) {
+      const Phase phase = hot_[slot].phase;
+      const ClockNs due = deadline(slot);
+      if (due <= now_) {
+        end(slot, ending_of(phase), due);
+      } else {
+        end(slot, lingers(phase) ? ending_of(phase) : ending, now_);
+      }
+    }
+  }
+  graveyard_.finish();
+  syn_flood_.finish();
+}
+
+}  // namespace linger

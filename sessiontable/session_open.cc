@@ -1,0 +1,232 @@
+// How sessions begin: SessionTable's part for packets that no session in the table owns.
+#include <algorithm>
+#include <cstring>
+
+#include "sessiontable/planted.h"
+#include "sessiontable/sctp.h"
+#include "sessiontable/session_table.h"
+
+namespace linger {
+namespace {
+
+ClockNs last_clock_of(const Grave& grave) noexcept {  // of an evicted UDP, ICMP, … session
+  return static_cast<ClockNs>(std::uint64_t{grave.final_sequence[1]} << 32 |
+                              grave.final_sequence[0]);
+}
+
+std::uint32_t sequence_of(const Packet& packet) noexcept {
+  return packet.key.protocol == kProtocolTcp ? packet.tcp.sequence : 0;
+}
+
+}  // namespace
+
+// --- A SYN with another ISN against an open session -------------------------------------------
+
+void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noexcept {
+  Session s = session(slot);
+  Extension* e = extensions_.get(s.cold);
+  if (e == nullptr) return;
+  saturating_increment(e->syn_candidates);
+  CandidateSyn& c = e->candidate;
+  if (c.packets != 0 && c.sequence == packet.tcp.sequence && c.side == packet.direction) {
+    ++c.packets;
+    c.bytes += packet.wire_bytes;
+    return;
+  }
+  c = {.clock = packet.clock,
+       .timestamp = packet.timestamp,
+       .sequence = packet.tcp.sequence,
+       .bytes = packet.wire_bytes,
+       .packets = 1,
+       .window = packet.tcp.window,
+       .mss = packet.tcp.mss,
+       .window_scale = (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale
+                                                                         : kNoWindowScale,
+       .side = packet.direction};
+}
+
+// An answer that names the candidate's ISN, or data that follows it, makes it a session of its own,
+// and its SYNs move there. The new slot, or kNoSlot.
+std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& packet) noexcept {
+  const Extension* found = extensions_.find(cold_[slot]);
+  if (found == nullptr || found->candidate.packets == 0) return kNoSlot;
+  const CandidateSyn c = found->candidate;
+  const TcpHeader& tcp = packet.tcp;
+  const bool from_candidate = packet.direction == c.side;
+  const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
+                       (tcp.flags & kTcpAck) != 0 && tcp.acknowledgment == c.sequence + 1;
+  const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
+                       packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
+                       // else it goes on with the old one as well
+                       tcp.sequence != static_cast<std::uint32_t>(hot_[slot].sequence_end[c.side]);
+  const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now
+                       (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
+                       tcp.sequence == c.sequence;
+  if (!answers && !follows && !repeats) return kNoSlot;
+
+  Packet syn = packet;
+  syn.direction = c.side;
+  syn.timestamp = c.timestamp;
+  syn.clock = c.clock;
+  syn.wire_bytes = c.bytes;
+  syn.payload_bytes = 0;
+  syn.tcp = {.sequence = c.sequence, .window = c.window, .flags = kTcpSyn, .mss = c.mss};
+  if (c.mss != 0) syn.tcp.options |= kTcpOptionMss;
+  if (c.window_scale != kNoWindowScale) {
+    syn.tcp.options |= kTcpOptionWindowScale;
+    syn.tcp.window_scale = c.window_scale;
+  }
+  // Its SYNs leave the old session. Never below zero: each was counted there when it came.
+  Session old = session(slot);
+  Extension* e = extensions_.find(old.cold);
+  e->candidate = {};
+  e->syn_candidates =
+      static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.packets));
+  {
+    const Writing writing(old.hot.version);
+    if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
+    old.hot.packets[c.side] -= PLANTED(4, c.packets, 1);
+    old.hot.bytes[c.side] -= c.bytes;
+  }
+  old.cold.syn[c.side] =
+      static_cast<std::uint16_t>(old.cold.syn[c.side] - std::min(old.cold.syn[c.side], c.packets));
+
+  const Id128 old_id = id_of(old);
+  const std::uint32_t fresh = open(syn);
+  if (!from_candidate)  // the addresses were read from the answer's frame
+    std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
+  hot_[fresh].save_due += packet.clock - c.clock;  // it is a session from now on
+  link_to(fresh, Link::reuse_of, old_id);
+  update(fresh, syn);
+  Session s = session(fresh);
+  s.hot.packets[c.side] += c.packets - 1u;
+  s.cold.syn[c.side] = c.packets;
+  return fresh;
+}
+
+// --- Opening ----------------------------------------------------------------------------------
+
+// No session in the table: a buried one that the packet belongs to, or a new one.
+void SessionTable::miss(Packet& packet) noexcept {
+  const Remembered old = remember(packet);
+  if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence)
+    return join_buried(old, packet);
+  // Without a block for the link the chain would be lost: then what continues it is told as late.
+  if (old.verdict == GraveVerdict::continues && extensions_.is_dry())
+    return join_buried(old, packet);
+  if (old.verdict == GraveVerdict::stranger) {
+    if (packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0)
+      counters_.lone_rst.add();
+    return update(open(packet), packet);
+  }
+  const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
+  const std::uint32_t slot = open(packet);
+  Session s = session(slot);
+  if (grave.start == packet.timestamp)
+    s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
+  const bool continues = old.verdict == GraveVerdict::continues;
+  link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
+  if (continues) {
+    s.hot.set_originator(grave.originator);
+    if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
+  }
+  update(slot, packet);
+}
+
+void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
+  counters_.late_buried.add();
+  graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
+}
+
+// The buried session that the packet has to do with, and how; verdict stranger: none.
+SessionTable::Remembered SessionTable::remember(const Packet& packet) const noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  const bool is_judged = protocol == kProtocolTcp || protocol == kProtocolSctp;
+  if (!is_judged && !buries_all_) return {};
+  const auto judge = [&](const Grave& grave) {
+    if (protocol == kProtocolTcp) return tcp_judge(grave, packet);
+    if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
+    const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
+    return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
+                                                         : GraveVerdict::stranger;
+  };
+  Remembered best;
+  best.place = graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave) {
+    const GraveVerdict verdict = judge(grave);
+    return verdict == GraveVerdict::continues ? GraveVerdict::late : verdict;
+  });
+  if (best.place) best.verdict = judge(*best.place.grave);
+  return best;
+}
+
+// A session of the packet's key, without any packets yet; in front of the incarnations there are.
+std::uint32_t SessionTable::open(const Packet& packet) noexcept {
+  limit_incarnations(packet);
+  const std::uint32_t slot = take_slot(packet);
+  const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
+  Session s = session(slot);
+  begin(s, packet);
+  if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
+    index_.erase(packet.hash, older);
+    s.cold.older = older;
+    s.hot.flags |= kSessionHasOlder;
+    hot_[older].clear(kSessionNewest);
+    if (cold_[older].start == s.cold.start)
+      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
+  }
+  index_.insert(packet.hash, slot);
+  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  counters_.opened.add();
+  return slot;
+}
+
+// What a new session knows from its first packet.
+void SessionTable::begin(Session s, const Packet& packet) noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  const Writing writing(s.hot.version);
+  store_key(s.hot.key, packet.key);
+  for (unsigned side = 0; side < 2; ++side) s.hot.packets[side] = 0, s.hot.bytes[side] = 0;
+  s.hot.last_clock = packet.clock;
+  s.hot.sequence_end = {};
+  s.hot.acknowledged = {};
+  s.hot.window = {};
+  s.hot.phase = phase_of_protocol(protocol);
+  s.hot.flags = static_cast<std::uint16_t>(kSessionNewest | packet.direction);
+  s.hot.end = packet.timestamp;
+  s.hot.save_due = packet.clock +
+                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
+  s.cold = {};
+  s.cold.start = packet.timestamp;
+  s.cold.phase_clock = packet.clock;
+  s.cold.older = kNoSlot;
+  s.cold.extension = kNoSlot;
+  s.cold.id_sequence = sequence_of(packet);
+  s.cold.first_side = packet.direction & 1;
+  s.cold.vlan = packet.vlan;
+  s.cold.vlan_count = packet.vlan_count & 3;
+  if (packet.mac_offset != Packet::kNoMac) {
+    s.cold.has_mac = 1;
+    std::memcpy(s.cold.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
+    std::memcpy(s.cold.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
+  }
+  if (protocol == kProtocolTcp) {
+    tcp_open(s, packet);
+  } else if (s.hot.phase == Phase::icmp) {
+    s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
+                             packet.icmp.id};
+  }
+}
+
+void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexcept {
+  Session s = session(slot);
+  (link == Link::reuse_of ? counters_.reused : counters_.continued).add();
+  if (Extension* e = extensions_.get(s.cold)) {
+    e->link = link;
+    e->linked = id;
+  }
+  if (s.cold.older == kNoSlot) return;
+  Session old = session(s.cold.older);
+  if (Extension* e = extensions_.get(old.cold)) e->reused_by = id_of(s);
+}
+
+}  // namespace linger

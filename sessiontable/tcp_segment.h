@@ -1,0 +1,44 @@
+// What a TCP segment says, and the tolerances that a passive observer needs: shared by tcp.cc
+// (sessions in the table) and tcp_grave.cc (buried ones).
+#pragma once
+
+#include <cstdint>
+
+#include "engine/packet/packet.h"
+#include "sessiontable/session.h"
+
+namespace linger {
+
+inline constexpr std::uint64_t kEpoch = std::uint64_t{1} << 32;  // sequence_end begins above it
+inline constexpr std::uint32_t kSlack = 1 << 16;                 // an unscaled window
+inline constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
+
+inline bool is_syn(const TcpHeader& tcp) noexcept {
+  return (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
+}
+inline bool is_syn_ack(const TcpHeader& tcp) noexcept {
+  return (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == (kTcpSyn | kTcpAck);
+}
+inline bool has_ack(const TcpHeader& tcp) noexcept { return (tcp.flags & kTcpAck) != 0; }
+
+// Sequence numbers that the segment takes, and the one after its last.
+inline std::uint32_t length_of(const Packet& packet) noexcept {
+  const std::uint8_t flags = packet.tcp.flags;
+  return packet.payload_bytes + ((flags & kTcpSyn) != 0) + ((flags & kTcpFin) != 0);
+}
+inline std::uint32_t end_of(const Packet& packet) noexcept {
+  return packet.tcp.sequence + length_of(packet);
+}
+
+// How far it reaches for the question whether it lies beyond its sender's FIN: one past its
+// payload; without payload one less than its number, as some stacks repeat a bare FIN or ACK one
+// past their FIN.
+inline std::uint32_t reach_of(const Packet& packet) noexcept {
+  return packet.payload_bytes != 0 ? end_of(packet) : packet.tcp.sequence - 1;
+}
+
+inline std::uint32_t sent_end(const SessionHot& hot, unsigned side) noexcept {
+  return static_cast<std::uint32_t>(hot.sequence_end[side]);
+}
+
+}  // namespace linger
