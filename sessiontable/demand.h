@@ -20,8 +20,10 @@ class Demand {
   std::uint64_t left_early(ClockNs now, DurationNs rest) noexcept {
     if (rests_ == 0) window_start_ = now;
     rests_ += rest;
+    ++left_;
     const DurationNs window = std::max(now - window_start_, kSecond);
-    missing_ = std::max(missing_, static_cast<std::uint64_t>(rests_ / window));
+    const auto missing = static_cast<std::uint64_t>(rests_ / window);
+    missing_ = std::max(missing_, std::min(missing, left_));  // never more than have left
     if (now - window_start_ > kWindow) rests_ = 0;
     return missing_;
   }
@@ -31,6 +33,7 @@ class Demand {
 
   int128 rests_ = 0;
   ClockNs window_start_ = 0;
+  std::uint64_t left_ = 0;
   std::uint64_t missing_ = 0;
 };
 
