@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/base/counter.h"
 #include "output/community_id.h"
 #include "output/record.h"
-#include "output/tally.h"
 #include "output/text_format.h"
 
 namespace linger {
@@ -40,17 +40,17 @@ class EncodedTally {
     flood_sessions_.add(record.flood_sessions);
   }
   void add_to(EncodedTotals& totals) const noexcept {
-    for (std::size_t i = 0; i < records_.size(); ++i) totals.records[i] += records_[i].get();
-    totals.packets += packets_.get();
-    totals.bytes += bytes_.get();
-    totals.flood_sessions += flood_sessions_.get();
+    for (std::size_t i = 0; i < records_.size(); ++i) totals.records[i] += records_[i].value();
+    totals.packets += packets_.value();
+    totals.bytes += bytes_.value();
+    totals.flood_sessions += flood_sessions_.value();
   }
 
  private:
-  std::array<Tally, kActionWords.size()> records_;
-  Tally packets_;
-  Tally bytes_;
-  Tally flood_sessions_;
+  std::array<Counter, kActionWords.size()> records_;
+  Counter packets_;
+  Counter bytes_;
+  Counter flood_sessions_;
 };
 
 class NdjsonEncoder {

@@ -23,7 +23,7 @@ struct alignas(64) Output::Inlet {
   explicit Inlet(std::size_t capacity) : ring(capacity) {}
 
   RecordRing ring;
-  alignas(64) Tally handed;
+  alignas(64) Counter handed;
   EncodedTally unencoded;
 };
 
@@ -137,7 +137,7 @@ OutputTotals Output::totals() const {
     totals.dropped[i] = writer_->dropped(static_cast<DropReason>(i));
   }
   for (const auto& inlet : inlets_) {
-    totals.handed += inlet->handed.get();
+    totals.handed += inlet->handed.value();
     inlet->unencoded.add_to(totals.unencoded);
   }
   for (const std::uint64_t count : totals.unencoded.records) {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "engine/base/counter.h"
 #include "engine/base/time.h"
-#include "output/tally.h"
 #include "output/uri.h"
 
 namespace linger {
@@ -48,10 +48,10 @@ class Writer {
   void finish_soon() noexcept { finishing_.store(true, std::memory_order_relaxed); }
   void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
   bool is_broken_pipe() const noexcept { return broken_pipe_.load(std::memory_order_relaxed); }
-  std::uint64_t written() const noexcept { return written_.get(); }
-  std::uint64_t resent() const noexcept { return resent_.get(); }
+  std::uint64_t written() const noexcept { return written_.value(); }
+  std::uint64_t resent() const noexcept { return resent_.value(); }
   std::uint64_t dropped(DropReason reason) const noexcept {
-    return dropped_[static_cast<std::size_t>(reason)].get();
+    return dropped_[static_cast<std::size_t>(reason)].value();
   }
   // The last thing that went wrong, as a sentence; empty when all is well. Valid after close().
   const std::string& trouble() const noexcept { return trouble_; }
@@ -67,9 +67,9 @@ class Writer {
   std::string trouble_;
 
  private:
-  Tally written_;
-  Tally resent_;
-  Tally dropped_[kDropReasonCount];
+  Counter written_;
+  Counter resent_;
+  Counter dropped_[kDropReasonCount];
   // Flags between the control thread and the output's; nothing else is published through them.
   std::atomic<bool> finishing_{false};
   std::atomic<bool> abandoned_{false};

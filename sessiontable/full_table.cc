@@ -76,7 +76,8 @@ void SessionTable::limit_incarnations(const Packet& packet) noexcept {
   for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = cold_[i].older)
     ++count, oldest = i;
   if (count <= kIncarnationsMax) return;
-  evict(oldest, packet.clock);
+  const Phase phase = hot_[oldest].phase;
+  end(oldest, lingers(phase) ? ending_of(phase) : Ending::evicted, now_);
 }
 
 }  // namespace linger

@@ -3,27 +3,12 @@
 //
 //   X(name, help)
 //
-// Owner: one shard writes with relaxed stores (no read-modify-write on the bus); anybody reads.
+// Owner: one shard writes; anybody reads.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include "engine/base/counter.h"
 
 namespace linger {
-
-class Counter {
- public:
-  void add(std::uint64_t n = 1) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void raise_to(std::uint64_t n) noexcept {
-    if (n > value()) value_.store(n, std::memory_order_relaxed);
-  }
-  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 #define LINGER_TABLE_COUNTERS(X)                                                               \
   X(packets, "packets that joined a session, late ones too")                                   \

@@ -415,9 +415,6 @@ ModelSession& Oracle::open(const Packet& packet) {
   Sessions& sessions = sessions_[packet.key.words()];
   if (sessions.size() == kIncarnationsMax) {
     ModelSession& oldest = sessions.front();
-    ++(lingers(oldest.phase)            ? counts_.evicted_lingering
-       : oldest.phase == Phase::opening ? counts_.evicted_half_open
-                                        : counts_.evicted_open);
     end(oldest, lingers(oldest.phase) ? due_ending(oldest.phase) : Ending::evicted, now_);
     sessions.erase(sessions.begin());
   }
