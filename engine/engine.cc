@@ -274,6 +274,7 @@ int Engine::report(double seconds) {
   }
   if (ledger.records_dropped() != 0 || ledger.handoff_full.packets != 0) code = kExitLost;
   if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {seconds}));
+  if (options_.verbose) fmt::print(stderr, "{}", counters_of(ledger));
   for (const std::string& residue : ledger.residues()) {
     if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);
     code = kExitLost;

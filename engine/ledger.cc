@@ -58,7 +58,6 @@ void write_limits(Out out, const Ledger& l) {
   };
   line(l.left_early(), fmt::format("sessions left a full table early: set maxStreams to {}",
                                    l.max_streams_wanted()));
-  line(l.sweeps_behind, "sweeps were behind: records came later than they were due");
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
@@ -145,6 +144,17 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
   for (const auto& output : outputs)
     ledger.outputs.push_back({output->uri().text, output->totals()});
   return ledger;
+}
+
+std::string counters_of(const Ledger& l) {
+  std::string text;
+#define LINGER_COUNTER_LINE(name, help) \
+  fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", #name, grouped(l.name), help);
+  LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE)
+#undef LINGER_COUNTER_LINE
+  fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", "handed_over", grouped(l.handed_over),
+                 "packets given to the shard that owns their session");
+  return text;
 }
 
 std::string summary_of(const Ledger& l, const RunTimes& times) {

@@ -56,4 +56,7 @@ struct RunTimes {
 // The readable summary of a run, several lines.
 std::string summary_of(const Ledger& ledger, const RunTimes& times);
 
+// Every counter with its meaning, a line each (-v).
+std::string counters_of(const Ledger& ledger);
+
 }  // namespace linger
