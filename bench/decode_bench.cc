@@ -130,7 +130,7 @@ void parse_least(Burst& burst) {
   }
 }
 
-DecodeSettings bench_settings() { return {.seed = make_hash_seed(1)}; }
+DecodeSettings bench_settings() { return decode_settings_of(Settings{}, make_hash_seed(1)); }
 
 void decode_in_cache(benchmark::State& state, Mix mix) {
   const Stock stock(mix, 4096, false);

@@ -64,7 +64,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry) +
          bytes(settings.graveyard_size(), sizeof(Grave) + FlowIndex::kBytesPerEntry) +
          bytes(settings.latePool, sizeof(LateBlock) + FlowIndex::kBytesPerEntry) +
-         bytes(settings.extension_pool(), sizeof(Extension));
+         bytes(settings.extension_pool(), sizeof(Extension)) +
+         bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
 }
 
 std::uint64_t memory_there() noexcept {

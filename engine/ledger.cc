@@ -61,6 +61,7 @@ void write_limits(Out out, const Ledger& l) {
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
+  line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
 }
 
 void write_output(Out out, const Ledger::OutputLine& output) {

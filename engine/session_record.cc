@@ -67,6 +67,13 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
   record.reused_by = e.reused_by;
 }
 
+void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
+  record.tunnels_missing = view.session.cold.tunnels == TunnelTable::kMissing;
+  if (view.tunnels == nullptr) return;
+  record.tunnels = *view.tunnels;
+  if (source != 0) record.tunnels.reverse();
+}
+
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
   const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
@@ -138,6 +145,7 @@ Record make_record(const SessionView& view) noexcept {
   if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
   if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
   if (cold.vlan_count > 1) record.inner_vlan_id = cold.vlan[1];
+  fill_tunnels(record, view, source);
   if (view.extension != nullptr) fill_extension(record, *view.extension, source);
   if (record.is_tcp()) {
     fill_tcp(record, view, source);

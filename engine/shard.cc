@@ -11,23 +11,13 @@ namespace {
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
-DecodeSettings decode_settings_of(const Settings& settings, const Seeds& seeds) {
-  DecodeSettings decode;
-  decode.seed = seeds.table;
-  for (const std::string& part : settings.sessionKey) {
-    decode.key_has_vlan |= part == "vlan";
-    decode.key_has_tunnel |= part == "tunnel";
-  }
-  return decode;
-}
-
 }  // namespace
 
 Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
              std::vector<std::unique_ptr<Output>>& outputs, bool waits)
     : index_(index),
       waits_(waits),
-      decode_settings_(decode_settings_of(settings, seeds)),
+      decode_settings_(decode_settings_of(settings, seeds.table)),
       handoff_(handoff),
       outputs_(outputs),
       table_(settings, decode_settings_, seeds.ids, counters_.table, *this) {}

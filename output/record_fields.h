@@ -35,6 +35,7 @@
   X(Uint16, std::uint16_t, "long", R"("type":"integer","minimum":0,"maximum":65535)")            \
   X(Uint32, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":4294967295)")       \
   X(Uint64, std::uint64_t, "long", R"("type":"integer","minimum":0)")                            \
+  X(Tunnels, TunnelLayers, "object", tunnels_schema())                                           \
   X(Flag, bool, "boolean", R"("const":true)")
 
 // When a field is there: X(presence, condition on `record` and the field's `value`, help)
@@ -87,6 +88,10 @@
        "Bytes of both sides and of the ICMP errors that quote the session.")                       \
   ONE(NumberText, vlan_id, "network.vlan.id", nonzero, "VLAN; the outer one of two.")              \
   ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
+  ONE(Flag, tunnels_missing, "network.tunnels_missing", nonzero,                                   \
+      "tunnelPool was dry: the session lies in tunnels that are not listed.")                      \
+  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                         \
+      "The tunnels around the session's first packet, outermost first, at most four.")             \
   LINGER_SIDE_FIELDS(SOURCE)                                                                       \
   LINGER_SIDE_FIELDS(DESTINATION)                                                                  \
   VIEW(Observer, self(), "observer.name", always, "Who saw the session (setting node).")           \

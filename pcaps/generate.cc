@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   add_protocol_captures(catalogue);
   add_link_captures(catalogue);
   add_clock_captures(catalogue);
+  add_tunnel_captures(catalogue);
   const std::string folder = argv[1];
   if (folder == "--list") {
     list(catalogue);

@@ -2,7 +2,7 @@
 // life, and an extension block for what most sessions lack.
 //
 //     SessionHot   128 bytes, two cache lines    key, counters, sequence space, state
-//     SessionCold  112 bytes                     start, timer links, first sequence numbers, flag
+//     SessionCold  120 bytes                     start, timer links, first sequence numbers, flag
 //     counts, history Extension    192 bytes, from a pool        gaps, retransmissions, late
 //     packets, links to other incarnations index          8 bytes                     FlowIndex all
 //     in: 256 bytes for an established session without anomalies, IPv4 or IPv6
@@ -149,6 +149,7 @@ struct SessionCold {
   TimerLink timer;          // next: also the free list's link
   std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;
+  std::uint32_t tunnels;      // place in the TunnelTable, or kNoSlot
   std::uint32_t id_sequence;  // sequence number of the first packet; part of the id
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
@@ -167,7 +168,7 @@ struct SessionCold {
   std::uint16_t interim_count;
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 };
-static_assert(sizeof(SessionCold) == 112);
+static_assert(sizeof(SessionCold) == 120);
 static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
 
 inline constexpr std::uint8_t kNoWindowScale = 0xff;

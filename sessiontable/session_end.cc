@@ -32,8 +32,8 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
       s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
   if (PLANTED(3, s.hot.last_clock >= s.hot.save_due - interval, true)) {
     counters_.interim.add();
-    sink_.on_session(
-        {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), Ending::idle, true,
+                      s.cold.interim_count, tunnels_.find(s.cold.tunnels)});
     saturating_increment(s.cold.interim_count);
   }
   s.hot.save_due += ((now - s.hot.save_due) / interval + 1) * interval;
@@ -57,11 +57,13 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
                              s.hot.packets[s.hot.originator() ^ 1] == 0;
   if (PLANTED(17, false, is_unanswered))
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, 0});
+    sink_.on_session(
+        {s, extensions_.find(s.cold), id_of(s), ending, false, 0, tunnels_.find(s.cold.tunnels)});
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count,
+                      tunnels_.find(s.cold.tunnels)});
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);
@@ -111,6 +113,7 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
     store_key(s.hot.key, {});  // free
   }
   extensions_.release(s.cold);
+  tunnels_.release(s.cold.tunnels);
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 

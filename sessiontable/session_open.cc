@@ -93,8 +93,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
   const Id128 old_id = id_of(old);
   const std::uint32_t fresh = open(syn);
-  if (!from_candidate)  // the addresses were read from the answer's frame
+  if (!from_candidate) {  // the addresses were read from the answer's frame
     std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
+    cold_[fresh].tunnels = tunnels_.take_reversed(cold_[fresh].tunnels);
+  }
   hot_[fresh].save_due += packet.clock - c.clock;  // it is a session from now on
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
@@ -200,6 +202,7 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
   s.cold.phase_clock = packet.clock;
   s.cold.older = kNoSlot;
   s.cold.extension = kNoSlot;
+  s.cold.tunnels = packet.tunnel_depth != 0 ? take_tunnels(packet) : kNoSlot;
   s.cold.id_sequence = sequence_of(packet);
   s.cold.first_side = packet.direction & 1;
   s.cold.vlan = packet.vlan;
@@ -215,6 +218,14 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
     s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
                              packet.icmp.id};
   }
+}
+
+// The place of the tunnels around this packet, addressed from side 0 to side 1.
+std::uint32_t SessionTable::take_tunnels(const Packet& packet) noexcept {
+  TunnelLayers layers = tunnel_layers_of(packet, decode_settings_);
+  if (packet.direction != 0) layers.reverse();
+  if (layers.depth > kTunnelLayersMax) counters_.tunnels_cut.add();
+  return tunnels_.take(layers);
 }
 
 void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexcept {

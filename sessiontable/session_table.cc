@@ -25,6 +25,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.graves = part(settings.graveyard_size());
   share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
+  share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
   return share;
 }
 
@@ -44,6 +45,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       cold_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
+      tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
@@ -290,11 +292,13 @@ void SessionTable::populate() noexcept {
   hot_.populate();
   cold_.populate();
   extensions_.populate();
+  tunnels_.populate();
   graveyard_.populate();
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + graveyard_.bytes();
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
+         graveyard_.bytes();
 }
 
 }  // namespace linger

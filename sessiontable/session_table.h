@@ -31,6 +31,7 @@
 #include "sessiontable/syn_flood.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/timer_wheel.h"
+#include "sessiontable/tunnel_table.h"
 
 namespace linger {
 
@@ -42,6 +43,7 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
+  const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
 };
 
 class SessionSink {
@@ -59,6 +61,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint64_t graves = 0;
   std::uint32_t late_blocks = 0;
   std::uint32_t extensions = 0;
+  std::uint32_t tunnels = 0;
 };
 TableShare table_share(const Settings& settings) noexcept;
 
@@ -142,6 +145,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet) noexcept;
   void begin(Session session, const Packet& packet) noexcept;
+  std::uint32_t take_tunnels(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;
   std::uint32_t take_slot(const Packet& packet) noexcept;
@@ -175,6 +179,7 @@ class SessionTable final : private LateSink, private FloodSink {
   Array<SessionCold> cold_;
   FreeList free_;
   ExtensionPool extensions_;
+  TunnelTable tunnels_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;

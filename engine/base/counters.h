@@ -10,34 +10,36 @@
 
 namespace linger {
 
-#define LINGER_TABLE_COUNTERS(X)                                                               \
-  X(packets, "packets that joined a session, late ones too")                                   \
-  X(bytes, "their bytes, as on the wire")                                                      \
-  X(opened, "sessions opened")                                                                 \
-  X(ended_attempt, "sessions never answered")                                                  \
-  X(ended_idle, "sessions ended by their idle timeout")                                        \
-  X(ended_closed, "sessions closed by both sides")                                             \
-  X(ended_reset, "sessions aborted by one side")                                               \
-  X(ended_evicted, "sessions evicted from a full table before their end")                      \
-  X(ended_by_run, "sessions still open when the run ended")                                    \
-  X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")  \
-  X(interim, "interim records")                                                                \
-  X(late_records, "session-late records")                                                      \
-  X(late_lingering, "packets after the close that found their session lingering")              \
-  X(late_buried, "packets after the end record that found their session's grave")              \
-  X(reused, "sessions that reused the addresses and ports of one still remembered")            \
-  X(continued, "sessions that continue one that was cut")                                      \
-  X(lone_rst, "RSTs without session or grave; each is a session of its own")                   \
-  X(rst_off_window, "RSTs outside the receiver's window; they changed nothing")                \
-  X(rst_ignored, "RSTs that fitted, but whose receiver carried on")                            \
-  X(evicted_lingering, "lingering sessions recorded early because the table was full")         \
-  X(evicted_half_open, "half-open sessions evicted because the table or their share was full") \
-  X(evicted_open, "open sessions evicted because the table was full")                          \
-  X(streams_missing, "estimate of how many sessions more the table should have held")          \
-  X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")     \
-  X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")  \
-  X(late_blocks_early, "late records written early: latePool is too small")                    \
-  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")
+#define LINGER_TABLE_COUNTERS(X)                                                                 \
+  X(packets, "packets that joined a session, late ones too")                                     \
+  X(bytes, "their bytes, as on the wire")                                                        \
+  X(opened, "sessions opened")                                                                   \
+  X(ended_attempt, "sessions never answered")                                                    \
+  X(ended_idle, "sessions ended by their idle timeout")                                          \
+  X(ended_closed, "sessions closed by both sides")                                               \
+  X(ended_reset, "sessions aborted by one side")                                                 \
+  X(ended_evicted, "sessions evicted from a full table before their end")                        \
+  X(ended_by_run, "sessions still open when the run ended")                                      \
+  X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")    \
+  X(interim, "interim records")                                                                  \
+  X(late_records, "session-late records")                                                        \
+  X(late_lingering, "packets after the close that found their session lingering")                \
+  X(late_buried, "packets after the end record that found their session's grave")                \
+  X(reused, "sessions that reused the addresses and ports of one still remembered")              \
+  X(continued, "sessions that continue one that was cut")                                        \
+  X(lone_rst, "RSTs without session or grave; each is a session of its own")                     \
+  X(rst_off_window, "RSTs outside the receiver's window; they changed nothing")                  \
+  X(rst_ignored, "RSTs that fitted, but whose receiver carried on")                              \
+  X(evicted_lingering, "lingering sessions recorded early because the table was full")           \
+  X(evicted_half_open, "half-open sessions evicted because the table or their share was full")   \
+  X(evicted_open, "open sessions evicted because the table was full")                            \
+  X(streams_missing, "estimate of how many sessions more the table should have held")            \
+  X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")       \
+  X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")    \
+  X(late_blocks_early, "late records written early: latePool is too small")                      \
+  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")         \
+  X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
+  X(tunnels_cut, "sessions in more tunnels than the four that a record lists")
 
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;

@@ -10,6 +10,7 @@
 //   Count     uint64
 //   Text      std::string; min and max are its length
 //   TextList  std::vector<std::string>; min and max are its number of entries
+//   PortList  std::vector<std::uint16_t>, from 1; min and max are its number of entries
 //   Flag      bool; min and max are not used
 #pragma once
 
@@ -73,6 +74,18 @@
     "thread.")                                                                                     \
   X(TextList, sessionKey, {}, 0, 2,                                                                \
     "What else separates sessions with equal addresses and ports: vlan, tunnel.")                  \
+  X(PortList, vxlanPorts, setting_kind::ports({4789, 8472}), 0, 16,                                \
+    "UDP ports that carry VXLAN; an empty list switches it off, here and below.")                  \
+  X(PortList, vxlanGpePorts, setting_kind::ports({4790}), 0, 16,                                   \
+    "UDP ports that carry VXLAN-GPE.")                                                             \
+  X(PortList, genevePorts, setting_kind::ports({6081}), 0, 16, "UDP ports that carry Geneve.")     \
+  X(PortList, gtpPorts, setting_kind::ports({2152}), 0, 16, "UDP ports that carry GTP-U.")         \
+  X(PortList, teredoPorts, setting_kind::ports({3544}), 0, 16, "UDP ports that carry Teredo.")     \
+  X(PortList, l2tpPorts, setting_kind::ports({1701}), 0, 16, "UDP ports that carry L2TP.")         \
+  X(PortList, grePorts, setting_kind::ports({4754}), 0, 16, "UDP ports that carry GRE.")           \
+  X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
+  X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
+    "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \

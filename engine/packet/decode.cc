@@ -25,6 +25,7 @@ void clear(Packet& packet) noexcept {
   packet.mac_offset = Packet::kNoMac;
   packet.ip_offset = 0;
   packet.payload_offset = 0;
+  packet.tunnel_depth = 0;
   packet.payload_bytes = 0;
 }
 
@@ -32,10 +33,21 @@ void clear(Packet& packet) noexcept {
 void clear_session(Packet& packet) noexcept {
   packet.direction = 0;
   packet.payload_offset = 0;
+  packet.tunnel_depth = 0;
   packet.payload_bytes = 0;
   packet.hash = 0;
   packet.key = FlowKey{};
   packet.tcp = TcpHeader{};
+}
+
+// To the end of the headers; packet: the innermost valid session.
+void walk_all(Walk& walk) noexcept {
+  Packet& packet = walk.packet;
+  clear(packet);
+  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
+  if (walk.next != Header::done) walk.stop(Verdict::too_deep);
+  const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
+  if (!is_valid && walk.outer) packet = *walk.outer;
 }
 
 }  // namespace
@@ -43,15 +55,31 @@ void clear_session(Packet& packet) noexcept {
 void read_next(Walk& walk) noexcept { kReaders[static_cast<std::size_t>(walk.next)](walk); }
 
 void walk_headers(Packet& packet, const DecodeSettings& settings) noexcept {
-  clear(packet);
   Walk walk(packet, settings);
-  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
-  if (walk.next != Header::done) walk.stop(Verdict::too_deep);
-
-  const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!is_valid && walk.outer) packet = *walk.outer;
+  walk_all(walk);
   if (packet.verdict != Verdict::session) return clear_session(packet);
   packet.hash = hash_of(packet.key, settings.seed);
+}
+
+DecodeSettings decode_settings_of(const Settings& settings, const HashSeed& seed) {
+  DecodeSettings decode;
+  decode.seed = seed;
+  decode.tunnel_ports = TunnelPorts(settings);
+  for (const std::string& part : settings.sessionKey) {
+    decode.key_has_vlan |= part == "vlan";
+    decode.key_has_tunnel |= part == "tunnel";
+  }
+  return decode;
+}
+
+TunnelLayers tunnel_layers_of(const Packet& packet, const DecodeSettings& settings) noexcept {
+  Packet copy = packet;
+  Walk walk(copy, settings);
+  walk_all(walk);
+  TunnelLayers layers{};
+  layers.depth = copy.tunnel_depth;
+  std::copy_n(walk.layers.begin(), layers.count(), layers.layer.begin());
+  return layers;
 }
 
 void decode(Packet& packet, const DecodeSettings& settings) noexcept {

@@ -5,7 +5,9 @@
 // bounded (kHeadersMax). Thread: any. Cost: one pass over the headers, no allocation.
 #pragma once
 
+#include "engine/base/tunnel.h"
 #include "engine/packet/packet.h"
+#include "engine/packet/tunnel_ports.h"
 
 namespace linger {
 
@@ -15,11 +17,19 @@ struct DecodeSettings {
   bool key_has_vlan = false;    // sessionKey: vlan
   bool key_has_tunnel = false;  // sessionKey: tunnel
   HashSeed seed;
+  TunnelPorts tunnel_ports;
 };
+
+// As the settings ask.
+DecodeSettings decode_settings_of(const Settings& settings, const HashSeed& seed);
 
 // Fills verdict … icmp of every packet of the burst.
 void decode(Burst& burst, const DecodeSettings& settings) noexcept;
 void decode(Packet& packet, const DecodeSettings& settings) noexcept;
+
+// The tunnels around a decoded packet's session, as its sender addressed them; reads the headers
+// once more, so that only who opens a session pays for them.
+TunnelLayers tunnel_layers_of(const Packet& packet, const DecodeSettings& settings) noexcept;
 
 // An ICMP error whose quoted session is nowhere to be found opens one of its own: ICMP between the
 // hosts of the packet that carries the quote, told apart by the quoted key, so that it lives in the

@@ -121,6 +121,7 @@ struct Packet {
   std::uint16_t ip_offset =
       0;  // of the innermost IP header; ICMP error: of the packet that carries the quote
   std::uint16_t payload_offset = 0;  // of the transport payload
+  std::uint8_t tunnel_depth = 0;     // layers around the session's IP header (tunnel_layers_of)
   std::uint32_t payload_bytes =
       0;  // transport payload by the lengths in the headers, captured or not
   FlowHash hash = 0;

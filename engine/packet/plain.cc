@@ -76,7 +76,9 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   } else if (datagram.protocol == kProtocolUdp) {
     length = load_be16(transport + 4);
     if (length < kUdpBytes || length > transport_bytes) return false;
-    if (tunnel_of(datagram.source.port, datagram.destination.port) != Tunnel::none) return false;
+    const TunnelKind tunnel =
+        settings.tunnel_ports.of(datagram.source.port, datagram.destination.port);
+    if (tunnel != TunnelKind::none) return false;
     packet.tcp = TcpHeader{};
   } else {
     return false;
@@ -88,6 +90,7 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   packet.mac_offset = 0;
   packet.ip_offset = static_cast<std::uint16_t>(ip_offset);
   packet.payload_offset = static_cast<std::uint16_t>(datagram.transport_offset + header_bytes);
+  packet.tunnel_depth = 0;
   packet.payload_bytes = length - header_bytes;
   packet.direction = set_key(packet, datagram.source, datagram.destination, datagram.protocol,
                              datagram.ip_version, settings.key_has_vlan ? vlan : 0);

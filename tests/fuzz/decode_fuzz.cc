@@ -33,8 +33,8 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 3) return 0;
-  linger::DecodeSettings settings;
-  settings.seed = linger::make_hash_seed(1);
+  linger::DecodeSettings settings =
+      decode_settings_of(linger::Settings{}, linger::make_hash_seed(1));
   settings.key_has_vlan = (data[2] & 1) != 0;
   settings.key_has_tunnel = (data[2] & 2) != 0;
 

@@ -123,7 +123,11 @@ Record largest_record() {
   r.ip_version = 6;
   r.history.assign("SShhAADDaaddFFffRRrrCCccTTttWWw");
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
-  r.mid_stream = r.extension_missing = true;
+  r.mid_stream = r.extension_missing = r.tunnels_missing = true;
+  for (TunnelLayer& layer : r.tunnels.layer) {
+    layer.kind = TunnelKind::vxlan_gpe;
+    layer.has_id = true;
+  }
   return r;
 }
 
