@@ -142,6 +142,11 @@ Record make_record(const SessionView& view) noexcept {
     record.packets[side ^ source] =
         std::uint64_t{cold.packets_high[side]} << 32 | hot.packets[side];
   fill_sides(record.bytes, hot.bytes, source);
+  for (unsigned side = 0; side < 2; ++side) {
+    const bool is_offloaded = cold.bad_checksums[side] == kOffloaded;
+    record.checksums_offloaded[side ^ source] = is_offloaded;
+    record.bad_checksums[side ^ source] = is_offloaded ? 0 : cold.bad_checksums[side];
+  }
   if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
   if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
   if (cold.vlan_count > 1) record.inner_vlan_id = cold.vlan[1];

@@ -11,6 +11,9 @@ namespace {
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
+constexpr std::uint8_t kChecksumFlags =
+    kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded;
+
 }  // namespace
 
 Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
@@ -64,11 +67,30 @@ void Shard::count(const Burst& burst) noexcept {
     const auto verdict = static_cast<std::size_t>(burst.packets[i].verdict);
     ++packets[verdict];
     bytes[verdict] += burst.packets[i].wire_bytes;
+    if (burst.packets[i].flags & kChecksumFlags) count_checksums(burst.packets[i]);
   }
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     if (packets[i] == 0) continue;
     counters_.packets[i].add(packets[i]);
     counters_.bytes[i].add(bytes[i]);
+  }
+}
+
+void Shard::count_checksums(const Packet& packet) noexcept {
+  ChecksumCounters& c = counters_.checksums;
+  if (packet.flags & kPacketBadIpChecksum) c.bad_ip_checksums.add();
+  if (packet.flags & kPacketOffloaded) c.offloaded_checksums.add();
+  if ((packet.flags & kPacketBadChecksum) == 0) return;
+  if (packet.flags & kPacketIcmpError) return c.bad_icmp_checksums.add();
+  switch (packet.key.protocol) {
+    case kProtocolTcp:
+      return c.bad_tcp_checksums.add();
+    case kProtocolUdp:
+      return c.bad_udp_checksums.add();
+    case kProtocolSctp:
+      return c.bad_sctp_checksums.add();
+    default:
+      return c.bad_icmp_checksums.add();
   }
 }
 

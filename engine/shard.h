@@ -32,6 +32,7 @@ struct ShardCounters {
   Counter handed_over;   // packets given to the shard that owns their session
   Counter handoff_full;  // packets dropped because that shard did not keep up (live only)
   Counter handoff_full_bytes;
+  ChecksumCounters checksums;
   TableCounters table;
 };
 
@@ -59,6 +60,7 @@ class Shard final : private SessionSink {
  private:
   bool receive() noexcept;
   void count(const Burst& burst) noexcept;
+  void count_checksums(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
   bool take_over() noexcept;
   bool is_lost(TestLoss what) noexcept;

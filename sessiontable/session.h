@@ -166,12 +166,15 @@ struct SessionCold {
   std::uint8_t ordinal;   // of incarnations with equal key, start and id_sequence
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint16_t interim_count;
-  std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
+  std::array<std::uint8_t, 2> packets_high;    // SessionHot::packets, bits 32 … 39
+  std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
 };
 static_assert(sizeof(SessionCold) == 120);
 static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
 
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
+// This many wrong checksums from one side are no accident either.
+inline constexpr std::uint16_t kOffloaded = 0xffff;
 inline constexpr char kHistorySide1 = '\x80';
 
 // A range of sequence numbers that was skipped and has not come yet.

@@ -14,6 +14,24 @@ namespace {
 constexpr std::uint32_t kSweepEvery = 64;
 constexpr int kSweepSteps = 256;
 
+// Damaged on the way: the checksum is wrong, and its sender's can be judged. A side is taken as
+// off-loaded when its first packet shows an artefact, or as long as all its packets were wrong.
+bool is_damaged(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const std::uint16_t bad = s.cold.bad_checksums[side];
+  if ((packet.flags & kPacketBadChecksum) == 0 || bad == kOffloaded) return false;
+  return s.hot.packets[side] > bad || s.cold.packets_high[side] != 0;
+}
+
+void note_checksum(Session s, const Packet& packet) noexcept {
+  std::uint16_t& bad = s.cold.bad_checksums[packet.direction];
+  if ((packet.flags & kPacketBadChecksum) != 0) {
+    saturating_increment(bad);
+  } else if (s.hot.packets[packet.direction] == 1) {
+    bad = kOffloaded;
+  }
+}
+
 }  // namespace
 
 TableShare table_share(const Settings& settings) noexcept {
@@ -114,7 +132,7 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   SessionHot& hot = hot_[slot];
   const std::size_t phase = static_cast<std::size_t>(hot.phase.load());
   if (packet.clock - hot.last_clock < timeout_[phase] && packet.clock < hot.save_due &&
-      (hot.flags & kSessionHasOlder) == 0) {
+      (hot.flags & kSessionHasOlder) == 0 && (packet.flags & kPacketBadChecksum) == 0) {
     if (packet.key.protocol != kProtocolTcp) {
       if (packet.key.protocol != kProtocolSctp) return join(slot, packet);
     } else if (tcp_fast_path(hot, packet)) {
@@ -124,6 +142,7 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   }
   slot = settle(slot, packet.clock);
   if (slot == kNoSlot) return miss(packet);
+  if (is_damaged(session(slot), packet)) return count_damaged(session(slot), packet);
   join_slowly(slot, packet);
 }
 
@@ -132,6 +151,16 @@ void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
   s.hot.bytes[side] += packet.wire_bytes;
+  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
+}
+
+// The receiver of a damaged packet drops it: so it changes nothing but the counts.
+void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
+  const Writing writing(s.hot.version);
+  count(s, packet);
+  if (!lingers(s.hot.phase)) return;
+  counters_.late_lingering.add();
+  if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
 }
 
 void SessionTable::count(Session s, const Packet& packet) noexcept {

@@ -124,6 +124,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
   void count_only(Session session, const Packet& packet) noexcept;
+  void count_damaged(Session session, const Packet& packet) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
 

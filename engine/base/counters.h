@@ -1,4 +1,4 @@
-// Every counter of a shard's session table, once. A line yields the struct member, the summary, the
+// Every counter of a shard, once. A line yields the struct member, the summary, the
 // metrics' help text and the reference page.
 //
 //   X(name, help)
@@ -40,6 +40,21 @@ namespace linger {
   X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")         \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")
+
+// What decode counts of checksums, by layer.
+#define LINGER_CHECKSUM_COUNTERS(X)                                       \
+  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")  \
+  X(bad_tcp_checksums, "TCP segments with a wrong checksum")              \
+  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")             \
+  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum") \
+  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")             \
+  X(offloaded_checksums, "packets whose transport checksum was left to the network card")
+
+struct ChecksumCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
 
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;

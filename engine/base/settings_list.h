@@ -72,6 +72,9 @@
   X(Count, synFloodRate, 1'000, 1, 1'000'000'000,                                                  \
     "Unanswered TCP sessions a second and destination that have records of their own, per "        \
     "thread.")                                                                                     \
+  X(Flag, checksums, true, 0, 0,                                                                   \
+    "A packet with a wrong transport checksum counts, but does not change its session; false (-k " \
+    "none): checksums are not computed.")                                                          \
   X(TextList, sessionKey, {}, 0, 2,                                                                \
     "What else separates sessions with equal addresses and ports: vlan, tunnel.")                  \
   X(PortList, vxlanPorts, setting_kind::ports({4789, 8472}), 0, 16,                                \

@@ -1,5 +1,6 @@
 #include "engine/packet/decode.h"
 
+#include "engine/packet/checksum.h"
 #include "engine/packet/plain.h"
 #include "engine/packet/walk.h"
 
@@ -40,6 +41,18 @@ void clear_session(Packet& packet) noexcept {
   packet.tcp = TcpHeader{};
 }
 
+// Of the innermost session, when all of its bytes are there.
+void verify_transport(const Walk& walk) noexcept {
+  Packet& packet = walk.packet;
+  const auto [begin, end] = walk.transport;
+  if (begin == end || end > packet.captured_bytes || (packet.flags & kPacketFragment) != 0) return;
+  const std::uint8_t* ip = packet.data + packet.ip_offset;
+  const auto version = static_cast<std::uint8_t>(*ip >> 4);
+  std::uint8_t protocol = packet.key.protocol;
+  if (packet.flags & kPacketIcmpError) protocol = version == 4 ? kProtocolIcmp : kProtocolIcmpV6;
+  packet.flags |= verify_segment({ip, version, protocol, packet.data + begin, end - begin});
+}
+
 // To the end of the headers; packet: the innermost valid session.
 void walk_all(Walk& walk) noexcept {
   Packet& packet = walk.packet;
@@ -47,7 +60,10 @@ void walk_all(Walk& walk) noexcept {
   for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
   if (walk.next != Header::done) walk.stop(Verdict::too_deep);
   const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!is_valid && walk.outer) packet = *walk.outer;
+  if (!is_valid && walk.outer) {
+    packet = *walk.outer;
+    walk.transport = walk.outer_transport;
+  }
 }
 
 }  // namespace
@@ -58,12 +74,14 @@ void walk_headers(Packet& packet, const DecodeSettings& settings) noexcept {
   Walk walk(packet, settings);
   walk_all(walk);
   if (packet.verdict != Verdict::session) return clear_session(packet);
+  if (settings.verify_checksums) verify_transport(walk);
   packet.hash = hash_of(packet.key, settings.seed);
 }
 
 DecodeSettings decode_settings_of(const Settings& settings, const HashSeed& seed) {
   DecodeSettings decode;
   decode.seed = seed;
+  decode.verify_checksums = settings.checksums;
   decode.tunnel_ports = TunnelPorts(settings);
   for (const std::string& part : settings.sessionKey) {
     decode.key_has_vlan |= part == "vlan";

@@ -16,6 +16,7 @@ inline constexpr int kHeadersMax = 16;  // headers followed in one frame, link l
 struct DecodeSettings {
   bool key_has_vlan = false;    // sessionKey: vlan
   bool key_has_tunnel = false;  // sessionKey: tunnel
+  bool verify_checksums = false;
   HashSeed seed;
   TunnelPorts tunnel_ports;
 };

@@ -1,4 +1,5 @@
 // IPv4 (RFC 791), IPv6 (RFC 8200) and its extension headers.
+#include "engine/packet/checksum.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -83,6 +84,9 @@ void read_ipv4(Walk& walk) noexcept {
   if (!start_ip(walk, 4)) return;
   if (total_bytes != 0) walk.set_length(total_bytes);
   if (!walk.skip(header_bytes)) return;
+  walk.is_rerouted = false;
+  if (walk.settings.verify_checksums && !is_ipv4_header_right(header.data, header_bytes))
+    walk.packet.flags |= kPacketBadIpChecksum;
   walk.source.address[0] = load_le32(header.data + 12);
   walk.destination.address[0] = load_le32(header.data + 16);
   walk.source.address[1] = walk.destination.address[1] = 0;
@@ -97,6 +101,7 @@ void read_ipv6(Walk& walk) noexcept {
   if (u8<0>(header) >> 4 != 6) return walk.stop(Verdict::malformed);
   if (!start_ip(walk, 6)) return;
   walk.offset += 40;
+  walk.is_rerouted = false;
   // A payload length of 0 is a jumbogram (RFC 2675) or a segment for the network card: all that is
   // there.
   if (be16<4>(header) != 0) walk.set_length(be16<4>(header));
@@ -117,6 +122,7 @@ void read_extension(Walk& walk) noexcept {
   if (kind == kAuthentication) bytes = (u8<1>(header) + 2U) * 4;
   if (kind == kFragment) bytes = 8;
   if (!walk.skip(bytes)) return;
+  walk.is_rerouted |= kind == kRouting;
   if (kind == kFragment) {
     const std::uint16_t fragment = be16<2>(header);
     if (is_later_fragment(walk, fragment & 0xfff8U, (fragment & 1) != 0)) return;

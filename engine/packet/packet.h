@@ -91,10 +91,11 @@ struct IcmpHeader {
 enum PacketFlag : std::uint8_t {
   kPacketIcmpError =
       0x01,  // the key is that of the quoted packet; direction: the side that the error came from
-  kPacketFragment = 0x02,          // the first fragment of a datagram
-  kPacketBadChecksum = 0x04,       // transport checksum computed and wrong
-  kPacketCut = 0x08,               // the capture does not hold all of the payload
-  kPacketCoveredByChecksum = 0x10  // transport checksum computed and right
+  kPacketFragment = 0x02,      // the first fragment of a datagram
+  kPacketBadChecksum = 0x04,   // transport checksum computed and wrong
+  kPacketCut = 0x08,           // the capture does not hold all of the payload
+  kPacketOffloaded = 0x10,     // the transport checksum was left to the network card
+  kPacketBadIpChecksum = 0x20  // of an IPv4 header around it; tells nothing about the transport's
 };
 
 inline constexpr std::size_t kVlanDepthMax = 2;

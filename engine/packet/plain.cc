@@ -1,5 +1,6 @@
 #include "engine/packet/plain.h"
 
+#include "engine/packet/checksum.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -39,6 +40,14 @@ bool read_plain_ipv6(const Packet& packet, std::uint32_t ip_offset, Datagram& da
   datagram.transport_offset = ip_offset + kIpv6Bytes;
   datagram.end = datagram.transport_offset + be16<4>(header);
   return u8<0>(header) >> 4 == 6 && be16<4>(header) != 0;
+}
+
+void verify(Packet& packet, const Datagram& datagram, std::uint32_t segment_bytes) noexcept {
+  const std::uint8_t* ip = packet.data + packet.ip_offset;
+  if (datagram.ip_version == 4 && !is_ipv4_header_right(ip, kIpv4Bytes))
+    packet.flags |= kPacketBadIpChecksum;
+  packet.flags |= verify_usual_segment({ip, datagram.ip_version, datagram.protocol,
+                                        packet.data + datagram.transport_offset, segment_bytes});
 }
 
 }  // namespace
@@ -96,6 +105,7 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
                              datagram.ip_version, settings.key_has_vlan ? vlan : 0);
   packet.hash = hash_of(packet.key, settings.seed);
   packet.verdict = Verdict::session;
+  if (settings.verify_checksums) verify(packet, datagram, length);
   return true;
 }
 

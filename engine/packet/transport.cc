@@ -75,6 +75,7 @@ bool finish(Walk& walk, std::uint32_t header_bytes) noexcept {
   packet.payload_offset = static_cast<std::uint16_t>(payload);
   packet.payload_bytes = walk.claimed() > header_bytes ? walk.claimed() - header_bytes : 0;
   if (walk.claimed_end > packet.captured_bytes) packet.flags |= kPacketCut;
+  walk.transport = {walk.offset, walk.is_rerouted ? walk.offset : walk.claimed_end};
   packet.direction = set_key(packet, walk);
   walk.stop(Verdict::session);
   return true;

@@ -135,7 +135,8 @@ void read_l2tp(Walk& walk) noexcept {
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
   walk.outer = walk.packet;
-  walk.packet.flags = 0;
+  walk.outer_transport = walk.transport;
+  walk.packet.flags &= kPacketBadIpChecksum;
   walk.tunnel = kind;
   walk.next = next;
   walk.add_layer(kind, walk.ip_version);

@@ -72,6 +72,13 @@ struct Walk {
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
+  struct Extent {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
+  Extent outer_transport;
+  bool is_rerouted = false;  // a routing header: the checksum holds another destination
   // The tunnels so far; packet.tunnel_depth says how many.
   std::array<TunnelLayer, kTunnelLayersMax> layers;
 

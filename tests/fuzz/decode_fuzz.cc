@@ -53,6 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   linger::Packet walked = packet;
   walk_headers(walked, settings);
   CHECK(walked.key == packet.key && walked.verdict == packet.verdict);
+  CHECK(walked.flags == packet.flags && walked.tunnel_depth == packet.tunnel_depth);
+  const linger::TunnelLayers layers = tunnel_layers_of(packet, settings);
+  CHECK(packet.verdict != linger::Verdict::session || layers.depth == packet.tunnel_depth);
   CHECK(walked.payload_offset == packet.payload_offset && walked.direction == packet.direction);
   if (packet.flags & linger::kPacketIcmpError) {
     rekey_icmp_error(packet, settings);

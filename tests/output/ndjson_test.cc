@@ -124,6 +124,7 @@ Record largest_record() {
   r.history.assign("SShhAADDaaddFFffRRrrCCccTTttWWw");
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
   r.mid_stream = r.extension_missing = r.tunnels_missing = true;
+  r.checksums_offloaded = {true, true};
   for (TunnelLayer& layer : r.tunnels.layer) {
     layer.kind = TunnelKind::vxlan_gpe;
     layer.has_id = true;
