@@ -49,18 +49,18 @@
   X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
 
 // The same for both sides: X(kind, member, name, presence, help)
-#define LINGER_SIDE_FIELDS(X)                                                                \
-  X(Ip, address, "ip", always, "Address of this side.")                                      \
-  X(Uint16, port, "port", if_ports, "Port of this side.")                                    \
-  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")      \
-  X(Uint64, packets, "packets", always, "Packets this side sent.")                           \
-  X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.")   \
-  X(Uint64, payload_bytes, "payload_bytes", always,                                          \
-    "Distinct application bytes this side sent; a retransmitted byte counts once.")          \
-  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                         \
-    "Packets this side sent with a wrong transport checksum. None changed the session, but " \
-    "those before its first right one.")                                                     \
-  X(Flag, checksums_offloaded, "checksums_offloaded", nonzero,                               \
+#define LINGER_SIDE_FIELDS(X)                                                                   \
+  X(Ip, address, "ip", always, "Address of this side.")                                         \
+  X(Uint16, port, "port", if_ports, "Port of this side.")                                       \
+  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")         \
+  X(Uint64, packets, "packets", always, "Packets this side sent.")                              \
+  X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.")      \
+  X(Uint64, payload_bytes, "payload_bytes", always,                                             \
+    "Distinct application bytes this side sent; a retransmitted byte counts once.")             \
+  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                            \
+    "Packets this side sent with a wrong transport checksum. They changed the session only as " \
+    "long as they were not rare (one in nine).")                                                \
+  X(Flag, checksums_offloaded, "checksums_offloaded", nonzero,                                  \
     "This side's checksums were left to its network card, and not judged.")
 
 #define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                 \

@@ -14,13 +14,17 @@ namespace {
 constexpr std::uint32_t kSweepEvery = 64;
 constexpr int kSweepSteps = 256;
 
-// Damaged on the way: the checksum is wrong, and its sender's can be judged. A side is taken as
-// off-loaded when its first packet shows an artefact, or as long as all its packets were wrong.
+// Damage is rare: where it is not, the checksums are a network card's, or the capture was edited.
+constexpr std::uint64_t kRightForEachWrong = 8;
+
+// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
+// tells. A side whose first packet shows an artefact of off-load is never judged.
 bool is_damaged(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const std::uint16_t bad = s.cold.bad_checksums[side];
   if ((packet.flags & kPacketBadChecksum) == 0 || bad == kOffloaded) return false;
-  return s.hot.packets[side] > bad || s.cold.packets_high[side] != 0;
+  const bool is_rare = s.hot.packets[side] >= bad + kRightForEachWrong * (bad + 1U);
+  return is_rare || s.cold.packets_high[side] != 0;
 }
 
 void note_checksum(Session s, const Packet& packet) noexcept {

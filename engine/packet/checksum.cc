@@ -11,11 +11,11 @@ constexpr std::uint32_t kEthernetPayloadMax = 1'500;  // IEEE 802.3 §3.2.7
 
 std::uint8_t verify_sum(const Segment& segment, std::uint32_t field, bool has_pseudo_header,
                         bool zero_means_none) noexcept {
-  if (segment.bytes < 8) return 0;
+  if (segment.bytes < 8 || segment.bytes < field + 2) return 0;
   const std::uint16_t found = load_le16(segment.data + field);
-  if (found == 0) return zero_means_none ? 0 : kPacketOffloaded;
   const std::uint64_t pseudo = has_pseudo_header ? sum_pseudo_header(segment) : 0;
   if (is_all_ones(pseudo + sum_words(segment.data, segment.bytes))) return 0;
+  if (found == 0) return zero_means_none ? 0 : kPacketOffloaded;
   const bool is_left =
       has_pseudo_header &&
       (found == fold(pseudo) || found == fold(pseudo - in_memory_order(segment.bytes)));

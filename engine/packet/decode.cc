@@ -128,10 +128,10 @@ void rekey_icmp_error(Packet& packet, const DecodeSettings& settings) noexcept {
   walk.offset = packet.ip_offset;
   read_ip(walk);
   walk.next == Header::ipv4 ? read_ipv4(walk) : read_ipv6(walk);
-  walk.protocol = walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6;
-  packet.direction = set_key(packet, walk);
+  const std::uint8_t protocol = walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6;
+  packet.direction =
+      set_key(packet, walk.source, walk.destination, protocol, walk.ip_version, scope);
   packet.key.port = {low, high};
-  packet.key.scope = scope;
   packet.flags &= static_cast<std::uint8_t>(~kPacketIcmpError);
   packet.hash = hash_of(packet.key, settings.seed);
 }

@@ -19,7 +19,7 @@ class TunnelPorts {
   explicit TunnelPorts(const Settings& settings) noexcept;
 
   TunnelKind of(std::uint16_t source_port, std::uint16_t destination_port) const noexcept {
-    const bool may_be = has(source_port) | has(destination_port);
+    const bool may_be = has(source_port) || has(destination_port);
     return may_be ? find(source_port, destination_port) : TunnelKind::none;
   }
 

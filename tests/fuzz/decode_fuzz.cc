@@ -33,10 +33,10 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 3) return 0;
-  linger::DecodeSettings settings =
-      decode_settings_of(linger::Settings{}, linger::make_hash_seed(1));
-  settings.key_has_vlan = (data[2] & 1) != 0;
-  settings.key_has_tunnel = (data[2] & 2) != 0;
+  linger::Settings from;
+  if ((data[2] & 1) != 0) from.sessionKey.push_back("vlan");
+  if ((data[2] & 2) != 0) from.sessionKey.push_back("tunnel");
+  const auto settings = decode_settings_of(from, linger::make_hash_seed(1));
 
   // A copy of its own size: one byte too far is found.
   const std::size_t bytes = size - 3;
@@ -48,7 +48,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   packet.wire_bytes = packet.captured_bytes + (data[2] >> 2) * 16U;
   packet.link_type = linger::load_le16(data);
 
-  decode(packet, settings);
+  const auto burst = std::make_unique<linger::Burst>();
+  burst->count = 1;
+  burst->packets[0] = packet;
+  decode(*burst, settings);
+  packet = burst->packets[0];
   check(packet, settings);
   linger::Packet walked = packet;
   walk_headers(walked, settings);

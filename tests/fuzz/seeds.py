@@ -28,7 +28,7 @@ def main(pcaps, corpus):
     for name in NAMES:
         for path in sorted(pathlib.Path(pcaps).glob(name + '.pcap')):
             for link_type, frame in frames(path):
-                kind = (link_type, frame[12:14], len(frame))
+                kind = (link_type, frame[12:14], frame[23:24], frame[36:38], len(frame))
                 if kind in kinds:
                     continue
                 kinds.add(kind)
