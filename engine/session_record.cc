@@ -60,6 +60,8 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
   record.rst_ignored = e.rst_ignored;
   record.rst_off_window = e.rst_off_window;
   record.syn_candidates = e.syn_candidates;
+  record.icmp_error_type = e.icmp_error_type;
+  record.icmp_error_code = e.icmp_error_code;
   record.icmp_error_packets = e.icmp_error_packets;
   record.icmp_error_bytes = e.icmp_error_bytes;
   if (e.link == Link::reuse_of) record.reuse_of = e.linked;
@@ -180,6 +182,8 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   fill_sides(record.packets, block.counts.packets, source);
   fill_sides(record.bytes, block.bytes, source);
   fill_sides(record.payload_bytes, block.payload_bytes, source);
+  record.icmp_error_type = block.icmp_error_type;
+  record.icmp_error_code = block.icmp_error_code;
   record.icmp_error_packets = block.icmp_error_packets;
   record.icmp_error_bytes = block.icmp_error_bytes;
   record.syn = block.counts.syn[0] + block.counts.syn[1];

@@ -45,6 +45,7 @@
   X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                            \
   X(if_tcp, record.is_tcp() && record.action != Action::session_late, "TCP, but session-late") \
   X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                                                 \
+  X(if_icmp_errors, record.icmp_error_packets != 0, "ICMP errors quote the session")           \
   X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero")                   \
   X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
 
@@ -155,6 +156,9 @@
   ONE(Uint8, icmp_type, "icmp.type", if_icmp, "Type of the first packet.")                         \
   ONE(Uint8, icmp_code, "icmp.code", if_icmp, "Code of the first packet.")                         \
   ONE(Uint16, icmp_id, "icmp.id", nonzero, "Identifier of an echo.")                               \
+  ONE(Uint8, icmp_error_type, "icmp.errors.type", if_icmp_errors,                                  \
+      "Type of the first ICMP error that quotes the session.")                                     \
+  ONE(Uint8, icmp_error_code, "icmp.errors.code", if_icmp_errors, "Its code.")                     \
   ONE(Uint32, icmp_error_packets, "icmp.errors.packets", nonzero,                                  \
       "ICMP errors that quote the session.")                                                       \
   ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \

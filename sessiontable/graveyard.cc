@@ -137,6 +137,10 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
   block.first = std::min(block.first, packet.timestamp);
   block.last = std::max(block.last, packet.timestamp);
   if (packet.flags & kPacketIcmpError) {
+    if (block.icmp_error_packets == 0) {
+      block.icmp_error_type = packet.icmp.type;
+      block.icmp_error_code = packet.icmp.code;
+    }
     ++block.icmp_error_packets;
     block.icmp_error_bytes += packet.wire_bytes;
     return;

@@ -211,12 +211,13 @@ enum class Link : std::uint8_t { none, reuse_of, continues };
 
 struct Extension {
   std::array<Gap, kGapsMax> gaps;
-  std::uint8_t gap_side_bits;  // bit i: gaps[i] is of side 1
-  std::uint8_t gap_count;
-  Link link;                               // what `linked` is
-  bool rst_challenged;                     // after the RST its receiver sent new payload
-  std::uint32_t rst_peer_end;              // sequence_end of the RST's receiver when it came
-  std::array<std::uint32_t, 2> gap_bytes;  // not yet filled, saturating
+  std::uint8_t gap_side_bits : 5;  // bit i: gaps[i] is of side 1
+  std::uint8_t gap_count : 3;
+  Link link : 2;                                  // what `linked` is
+  bool rst_challenged : 1;                        // after the RST its receiver sent new payload
+  std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
+  std::uint32_t rst_peer_end;                     // sequence_end of the RST's receiver when it came
+  std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
   std::array<std::uint32_t, 2> retransmitted_packets;
   std::array<std::uint32_t, 2> retransmitted_bytes;
   std::array<std::uint16_t, 2> out_of_order_packets, zero_windows, keep_alives;
@@ -231,6 +232,7 @@ struct Extension {
   LateCounts late;
 };
 static_assert(sizeof(Extension) == 192);
+static_assert(kGapsMax <= 5);  // gap_side_bits
 
 // How a session ended. Cut ones may go on (continues); finished ones are over.
 enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };

@@ -285,6 +285,10 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
     if (Extension* e = extensions_.get(s.cold);
         e != nullptr && e->icmp_error_packets != UINT16_MAX) {
+      if (e->icmp_error_packets == 0) {
+        e->icmp_error_type = packet.icmp.type;
+        e->icmp_error_code = packet.icmp.code;
+      }
       ++e->icmp_error_packets;
       e->icmp_error_bytes += packet.wire_bytes;
     } else {  // as a packet of the side that it came from

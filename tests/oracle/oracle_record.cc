@@ -107,6 +107,8 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
   r.rst_ignored = s.rst_ignored;
   r.rst_off_window = s.rst_off_window;
   r.syn_candidates = s.syn_candidates;
+  r.icmp_error_type = s.icmp_error_type;
+  r.icmp_error_code = s.icmp_error_code;
   r.icmp_error_packets = s.icmp_error_packets;
   r.icmp_error_bytes = s.icmp_error_bytes;
   r.reuse_of = s.reuse_of;
@@ -152,6 +154,8 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
     r.fin += c.fin;
     r.rst += c.rst;
   }
+  r.icmp_error_type = late.icmp_error_type;
+  r.icmp_error_code = late.icmp_error_code;
   r.icmp_error_packets = late.icmp_error_packets;
   r.icmp_error_bytes = late.icmp_error_bytes;
   return r;
