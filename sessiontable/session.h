@@ -145,7 +145,7 @@ struct TimerLink {  // or, at an end of a list, the wheel's bucket
 
 struct SessionCold {
   Shared<Timestamp> start;  // of the first packet; part of the id
-  ClockNs phase_clock;      // when it opened; once it lingers: when it began to
+  ClockNs phase_clock;      // when it opened; from the first FIN or RST on: when the phase began
   TimerLink timer;          // next: also the free list's link
   std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;

@@ -36,6 +36,14 @@ void write_history(SessionCold& cold, unsigned side, char letter) noexcept {
   }
 }
 
+void erase_history(SessionCold& cold, unsigned side, char letter) noexcept {
+  const char code = static_cast<char>(letter | (side != 0 ? kHistorySide1 : '\0'));
+  auto* const at = std::find(cold.history.begin(), cold.history.end(), code);
+  if (at == cold.history.end()) return;
+  std::copy(at + 1, cold.history.end(), at);
+  cold.history.back() = '\0';
+}
+
 // --- Membership -------------------------------------------------------------------------------
 
 Membership syn_membership(const Session& s, const Packet& packet) noexcept {
@@ -129,7 +137,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
 }
 
 void enter(Session s, Phase phase, ClockNs now) noexcept {
-  if (lingers(phase) && !lingers(s.hot.phase)) s.cold.phase_clock = now;
+  if (phase >= Phase::half_closed && phase != s.hot.phase && !lingers(s.hot.phase))
+    s.cold.phase_clock = now;
   s.hot.phase = phase;
 }
 
@@ -249,6 +258,15 @@ std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
   return filled;
 }
 
+// Whether data of this side that comes now was overtaken by its FIN on the way here: it is told as
+// if it had come in order.
+bool is_overtaken_by_fin(const Session& s, const Packet& packet,
+                         const TcpContext& context) noexcept {
+  return (s.hot.phase == Phase::half_closed || s.hot.phase == Phase::closed) &&
+         s.hot.has(kSessionFin0, packet.direction) &&
+         packet.clock - s.cold.phase_clock <= context.reorder_window;
+}
+
 // Payload [begin, end) of a side, none of it beyond sequence_end.
 void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
                        const TcpContext& context) noexcept {
@@ -256,6 +274,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
+  if (fresh != 0 && e->gap_bytes[side] == 0) erase_history(s.cold, side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
   if (seq_before(begin, s.cold.first_sequence[side]) && !s.hot.has(kSessionSyn0, side) &&
       s.cold.first_sequence[side] - begin < kSlack) {
@@ -267,7 +286,8 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
     if (last != first) add_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
-    saturating_increment(e->out_of_order_packets[side]);
+    if (!is_overtaken_by_fin(s, packet, context))
+      saturating_increment(e->out_of_order_packets[side]);
   } else {
     saturating_increment(e->retransmitted_packets[side]);
     write_history(s.cold, side, 'T');
