@@ -25,6 +25,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.graves = part(settings.graveyard_size());
   share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
+  if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
 
@@ -49,8 +50,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                   .late_timeout = settings.lateTimeout,
                   .continue_timeout = settings.continueTimeout},
                  counters, *this),
-      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
-                 *this) {
+      syn_flood_(table_share(settings).flood_rate, decode_settings.seed, *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));

@@ -59,6 +59,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint64_t graves = 0;
   std::uint32_t late_blocks = 0;
   std::uint32_t extensions = 0;
+  std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
 

@@ -69,8 +69,8 @@
   X(Flag, synFloodSummary, false, 0, 0,                                                            \
     "Tell unanswered TCP sessions beyond synFloodRate in one record a second and destination.")    \
   X(Count, synFloodRate, 1'000, 1, 1'000'000'000,                                                  \
-    "Unanswered TCP sessions a second and destination that have records of their own, per "        \
-    "thread.")                                                                                     \
+    "Unanswered TCP sessions a second and destination that have records of their own; each "       \
+    "shard admits its share.")                                                                     \
   X(TextList, sessionKey, {}, 0, 2,                                                                \
     "What else separates sessions with equal addresses and ports: vlan, tunnel.")                  \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
