@@ -129,7 +129,7 @@ Record make_record(const SessionView& view) noexcept {
   record.reason = view.is_interim ? Reason::none : reason_of(view.ending);
   record.sequence = view.sequence;
   record.start = cold.start;
-  record.end = hot.end;
+  record.end = hot.end();
   fill_key(record, hot.key, source);
   for (unsigned side = 0; side < 2; ++side)
     record.packets[side ^ source] =
@@ -143,7 +143,8 @@ Record make_record(const SessionView& view) noexcept {
     fill_tcp(record, view, source);
     return record;
   }
-  fill_sides(record.payload_bytes, hot.sequence_end, source);
+  for (unsigned side = 0; side < 2; ++side)
+    record.payload_bytes[side ^ source] = hot.sequence_end(side);
   if (record.is_icmp()) {
     record.icmp_type = static_cast<std::uint8_t>(cold.first_sequence[0] >> 8);
     record.icmp_code = static_cast<std::uint8_t>(cold.first_sequence[0]);

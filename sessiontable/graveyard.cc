@@ -58,9 +58,9 @@ Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters,
       counters_(counters),
       sink_(sink),
       ring_(settings.graves),
-      index_(settings.graves),
+      index_(settings.graves, IndexLoad::dense),
       blocks_(settings.blocks),
-      block_index_(settings.blocks),
+      block_index_(settings.blocks, IndexLoad::dense),
       free_blocks_(settings.blocks) {}
 
 // Ages are told in whole seconds, of burial and of late packets alike, so that a block and a grave

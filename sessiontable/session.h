@@ -1,16 +1,18 @@
-// One session in memory: a hot part that every packet touches, a cold part for the moments of its
-// life, and an extension block for what most sessions lack.
+// One session in memory: a hot part, a cold part for the moments of its life, and an extension
+// block for what most sessions lack.
 //
-//     SessionHot   128 bytes, two cache lines    key, counters, sequence space, state
-//     SessionCold  112 bytes                     start, timer links, first sequence numbers, flag
-//     counts, history Extension    192 bytes, from a pool        gaps, retransmissions, late
-//     packets, links to other incarnations index          8 bytes                     FlowIndex all
-//     in: 256 bytes for an established session without anomalies, IPv4 or IPv6
+//     SessionHot   line 0    64 bytes   what each packet touches: counters, sequence space, state
+//                  line 1    64         the key, and what seldom changes
+//     SessionCold           112         start, timer links, first numbers, counts, history
+//     FlowIndex              12.8
+//                           252.8       an established session without anomalies, IPv4 or IPv6
+//     Extension             192         from a pool: gaps, retransmissions, late packets, links
 //
 // Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
 // `originator`, so that learning it late moves nothing. Owner: one shard.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -80,7 +82,8 @@ enum SessionFlag : std::uint16_t {
   kSessionData1 = 0x1000,
   kSessionHasOlder =
       0x2000,  // another incarnation of this key is still in the table: SessionCold::older
-  kSessionNewest = 0x4000,  // of its key in the table: what a stale guess looks at
+  kSessionNewest = 0x4000,      // of its key in the table: what a stale guess looks at
+  kSessionEndIsClock = 0x8000,  // SessionHot::end() is last_clock
 };
 
 // Per-side flags come in pairs: flag of side 0, shifted left by the side.
@@ -92,21 +95,69 @@ constexpr std::uint16_t side_flag(SessionFlag of_side_0, unsigned side) noexcept
 // slot's key has IP version 0.
 struct alignas(64) SessionHot {
   // line 0
-  FlowKey key;                                   // shared: written word by word
-  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
   Shared<ClockNs> last_clock;
-  // line 1
-  std::array<Shared<std::uint64_t>, 2> bytes;  // frames as they were on the wire
-  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
-  // sequence number). Others: payload bytes.
-  std::array<std::uint64_t, 2> sequence_end;
+  std::array<Shared<std::uint64_t>, 2> bytes;    // frames as they were on the wire
+  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
+  std::array<std::uint32_t, 2> sequence_low;     // of sequence_end()
   std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
   std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
+  Shared<std::uint16_t> flags;
   Shared<Phase> phase;
   Shared<std::uint8_t> version;
-  Shared<std::uint16_t> flags;
-  Shared<Timestamp> end;  // latest timestamp
-  ClockNs save_due;       // next interim record
+  std::uint32_t fingerprint;  // fingerprint_of() its hash
+  std::uint32_t save_tick;    // tick_of(save_due())
+  // line 1
+  FlowKey key;                   // shared: written word by word
+  Shared<Timestamp> latest;      // of end()
+  std::uint32_t save_remainder;  // of save_due()
+  std::array<std::uint16_t, 2> sequence_high;
+
+  // With the index's tag, and with the bucket, 48 bits of the hash and more: a packet that finds
+  // them and whose sequence number is the next of the session needs no look at the key.
+  static std::uint32_t fingerprint_of(FlowHash hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 16);
+  }
+
+  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
+  // sequence number). Others: payload bytes.
+  std::uint64_t sequence_end(unsigned side) const noexcept {
+    return std::uint64_t{sequence_high[side]} << 32 | sequence_low[side];
+  }
+  void set_sequence_end(unsigned side, std::uint64_t value) noexcept {
+    sequence_low[side] = static_cast<std::uint32_t>(value);
+    sequence_high[side] = static_cast<std::uint16_t>(value >> 32);
+  }
+  void advance_sequence(unsigned side, std::uint32_t by) noexcept {
+    sequence_low[side] += by;
+    if (sequence_low[side] < by) ++sequence_high[side];
+  }
+
+  // The latest timestamp; mostly that is the last clock.
+  Timestamp end() const noexcept {
+    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.load();
+  }
+  void note_time(ClockNs clock, Timestamp timestamp) noexcept {
+    const Timestamp end_now = std::max(end(), timestamp);
+    last_clock = std::max(last_clock.load(), clock);
+    if (end_now == Timestamp{last_clock}) {
+      flags |= kSessionEndIsClock;
+    } else {
+      latest = end_now;
+      clear(kSessionEndIsClock);
+    }
+  }
+
+  // The next interim record is due. A tick is 2.1 s.
+  static std::uint32_t tick_of(ClockNs clock) noexcept {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(clock) >> kSaveShift);
+  }
+  ClockNs save_due() const noexcept {
+    return static_cast<ClockNs>(std::uint64_t{save_tick} << kSaveShift | save_remainder);
+  }
+  void set_save_due(ClockNs due) noexcept {
+    save_tick = tick_of(due);
+    save_remainder = static_cast<std::uint32_t>(due) & ((1u << kSaveShift) - 1);
+  }
 
   unsigned originator() const noexcept { return flags & kSessionOriginator; }
   void set_originator(unsigned side) noexcept {
@@ -118,6 +169,9 @@ struct alignas(64) SessionHot {
   void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
   void clear(SessionFlag flag) noexcept { flags &= static_cast<std::uint16_t>(~flag); }
   bool is_newest() const noexcept { return (flags & kSessionNewest) != 0; }
+
+ private:
+  static constexpr int kSaveShift = 31;
 };
 static_assert(sizeof(SessionHot) == 128);
 
@@ -168,7 +222,9 @@ struct SessionCold {
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 };
 static_assert(sizeof(SessionCold) == 112);
-static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
+static_assert(sizeof(SessionHot) + sizeof(SessionCold) +
+                  FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
+              256);
 
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
 inline constexpr char kHistorySide1 = '\x80';

@@ -9,7 +9,6 @@ namespace linger {
 namespace {
 
 constexpr std::uint32_t kSweepBatch = 16;
-constexpr DurationNs kGraveStride = 6 * kHour;
 constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard may use
 
 }  // namespace
@@ -27,16 +26,17 @@ ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
 // here before it joins. None when nothing came since the last.
 void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
   Session s = session(slot);
-  if (now < s.hot.save_due) return;
+  const ClockNs due = s.hot.save_due();
+  if (now < due) return;
   const DurationNs interval =
       s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
-  if (PLANTED(3, s.hot.last_clock >= s.hot.save_due - interval, true)) {
+  if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
     sink_.on_session(
         {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
     saturating_increment(s.cold.interim_count);
   }
-  s.hot.save_due += ((now - s.hot.save_due) / interval + 1) * interval;
+  s.hot.set_save_due(due + ((now - due) / interval + 1) * interval);
 }
 
 // Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
@@ -114,14 +114,12 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 
-// A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
-void SessionTable::advance_clock(ClockNs now) noexcept {
+void SessionTable::advance_far(ClockNs now) noexcept {
   while (now - now_ > kGraveStride) {
     now_ += kGraveStride;
     int steps = INT_MAX;
     graveyard_.expire(now_, steps);
   }
-  now_ = std::max(now_, now);
 }
 
 bool SessionTable::expire(ClockNs now, int steps) noexcept {

@@ -58,7 +58,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
                        packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
                        // else it goes on with the old one as well
-                       tcp.sequence != static_cast<std::uint32_t>(hot_[slot].sequence_end[c.side]);
+                       tcp.sequence != hot_[slot].sequence_low[c.side];
   const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now
                        (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
                        tcp.sequence == c.sequence;
@@ -95,7 +95,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const std::uint32_t fresh = open(syn);
   if (!from_candidate)  // the addresses were read from the answer's frame
     std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
-  hot_[fresh].save_due += packet.clock - c.clock;  // it is a session from now on
+  // It is a session from now on.
+  hot_[fresh].set_save_due(hot_[fresh].save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
   Session s = session(fresh);
@@ -187,14 +188,17 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
   store_key(s.hot.key, packet.key);
   for (unsigned side = 0; side < 2; ++side) s.hot.packets[side] = 0, s.hot.bytes[side] = 0;
   s.hot.last_clock = packet.clock;
-  s.hot.sequence_end = {};
+  s.hot.sequence_low = {};
+  s.hot.sequence_high = {};
   s.hot.acknowledged = {};
   s.hot.window = {};
   s.hot.phase = phase_of_protocol(protocol);
   s.hot.flags = static_cast<std::uint16_t>(kSessionNewest | packet.direction);
-  s.hot.end = packet.timestamp;
-  s.hot.save_due = packet.clock +
-                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
+  s.hot.latest = packet.timestamp;
+  s.hot.note_time(packet.clock, packet.timestamp);
+  s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
+  s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
+                                                              : settings_.udpSaveTimeout));
   s.cold = {};
   s.cold.start = packet.timestamp;
   s.cold.phase_clock = packet.clock;

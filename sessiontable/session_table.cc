@@ -40,7 +40,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                settings.tcpClosingTimeout, settings.tcpRstTimeout, settings.udpTimeout,
                settings.icmpTimeout,       settings.sctpTimeout,   settings.espTimeout,
                settings.otherTimeout},
-      index_(table_share(settings).sessions),
+      index_(table_share(settings).sessions, IndexLoad::sparse),
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
@@ -58,39 +58,107 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
   for (std::size_t i = 0; i < kPhaseCount; ++i) wheels_.emplace_back(*this);
 }
 
+void SessionTable::start(ClockNs now) noexcept {
+  started_ = true;
+  now_ = now;
+  for (Wheel& wheel : wheels_) wheel.start(now);
+}
+
 // --- Finding ----------------------------------------------------------------------------------
 
+// Counts the packet as its session's; a session's own packets only ever do this once each.
+inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
+  s.hot.bytes[side] += packet.wire_bytes;
+}
+
+inline void SessionTable::count(Session s, const Packet& packet) noexcept {
+  count_only(s, packet);
+  s.hot.note_time(packet.clock, packet.timestamp);
+}
+
+// What most packets are: a segment in order of an established session, whose guess was right, which
+// changes nothing but numbers in the hot part. False: not such a one, nothing was changed.
+inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
+                                     const Packet& packet) noexcept {
+  if (ahead.guess[i] == kNoSlot) return false;
+  SessionHot& hot = hot_[ahead.guess[i]];
+  if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
+      hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
+      packet.clock - hot.last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
+      SessionHot::tick_of(packet.clock) >= hot.save_tick)
+    return false;
+  const Writing writing(hot.version);
+  tcp_join_next(hot, packet);
+  count_only(session(ahead.guess[i]), packet);
+  hot.last_clock = std::max(hot.last_clock.load(), packet.clock);  // the end goes with it
+  return true;
+}
+
 void SessionTable::track(Burst& burst) noexcept {
-  std::array<std::uint32_t, kBurstMax> guess;
-  for (std::uint32_t i = 0; i < burst.count; ++i) index_.prefetch(burst.packets[i].hash);
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const Packet& packet = burst.packets[i];
-    guess[i] = packet.verdict == Verdict::session ? index_.guess(packet.hash) : kNoSlot;
-    if (guess[i] != kNoSlot) {
-      prefetch_hot(guess[i]);
-      // What opens or closes a session works on its cold part too.
-      if (packet.key.protocol == kProtocolTcp &&
-          (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0)
-        prefetch_cold(guess[i]);
-    } else if (packet.verdict == Verdict::session) {
-      graveyard_.prefetch(packet.hash);
+  if (!started_ && burst.count != 0) start(burst.packets[0].clock);
+  Ahead ahead;
+  look_ahead(burst, ahead);
+  for (std::uint32_t i = 0; i < burst.count;) {
+    const std::uint32_t end = std::min(burst.count, i + kSweepEvery - since_sweep_);
+    since_sweep_ += end - i;
+    ClockNs latest = now_;
+    for (; i < end; ++i) {
+      Packet& packet = burst.packets[i];
+      if (packet.verdict != Verdict::session) continue;
+      latest = std::max(latest, packet.clock);
+      if (join_usual(ahead, i, packet)) continue;
+      advance_clock(latest);
+      track_one(packet, ahead.guess[i]);
     }
+    advance_clock(latest);
+    if (since_sweep_ < kSweepEvery) break;
+    since_sweep_ = 0;
+    expire(now_, kSweepSteps);
   }
+}
+
+// What the burst will touch comes from memory in stages: index, sessions, the cold parts of those
+// to which something happens, and what hangs on these.
+void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   for (std::uint32_t i = 0; i < burst.count; ++i) {
-    Packet& packet = burst.packets[i];
-    if (packet.verdict != Verdict::session) continue;
-    ++packets;
-    bytes += packet.wire_bytes;
-    track_one(packet, guess[i]);
-    if (++since_sweep_ == kSweepEvery) {
-      since_sweep_ = 0;
-      expire(packet.clock, kSweepSteps);
-    }
+    const Packet& packet = burst.packets[i];
+    const bool is_session = packet.verdict == Verdict::session;
+    index_.prefetch(packet.hash);
+    packets += is_session;
+    bytes += is_session ? packet.wire_bytes : 0;
+    ahead.quiet_flags[i] = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
   }
   counters_.packets.add(packets);
   counters_.bytes.add(bytes);
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    ahead.guess[i] = index_.guess(packet.hash);
+    if (ahead.guess[i] != kNoSlot) {
+      prefetch_hot(ahead.guess[i]);
+      if (ahead.quiet_flags[i] == kNeverQuiet) prefetch_key(ahead.guess[i]);
+    } else {
+      graveyard_.prefetch(packet.hash);
+    }
+  }
+  std::array<std::uint32_t, kBurstMax> eventful;
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    if (ahead.guess[i] == kNoSlot || tcp_is_quiet(hot_[ahead.guess[i]], ahead.quiet_flags[i]) ||
+        burst.packets[i].key.protocol != kProtocolTcp)
+      continue;
+    prefetch_key(ahead.guess[i]);
+    prefetch_cold(ahead.guess[i]);
+    eventful[count++] = ahead.guess[i];
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const SessionCold& cold = cold_[eventful[i]];
+    extensions_.prefetch(cold);
+    Wheel::prefetch_neighbours(*this, cold.timer);
+  }
 }
 
 std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexcept {
@@ -98,44 +166,19 @@ std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexce
 }
 
 void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
-  if (!started_) {
-    started_ = true;
-    now_ = packet.clock;
-    for (Wheel& wheel : wheels_) wheel.start(packet.clock);
-  }
-  advance_clock(packet.clock);
   if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
   std::uint32_t slot = guess;
   if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
     slot = find(packet.key, packet.hash);
   if (slot == kNoSlot) return miss(packet);
-  SessionHot& hot = hot_[slot];
-  const std::size_t phase = static_cast<std::size_t>(hot.phase.load());
-  if (packet.clock - hot.last_clock < timeout_[phase] && packet.clock < hot.save_due &&
-      (hot.flags & kSessionHasOlder) == 0) {
-    if (packet.key.protocol != kProtocolTcp) {
-      if (packet.key.protocol != kProtocolSctp) return join(slot, packet);
-    } else if (tcp_fast_path(hot, packet)) {
-      const Writing writing(hot.version);
-      return count(session(slot), packet);
-    }
-  }
+  const SessionHot& hot = hot_[slot];
+  if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
+      packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.load())] &&
+      packet.clock < hot.save_due())
+    return join(slot, packet);
   slot = settle(slot, packet.clock);
   if (slot == kNoSlot) return miss(packet);
   join_slowly(slot, packet);
-}
-
-// Counts the packet as its session's; a session's own packets only ever do this once each.
-void SessionTable::count_only(Session s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
-  s.hot.bytes[side] += packet.wire_bytes;
-}
-
-void SessionTable::count(Session s, const Packet& packet) noexcept {
-  count_only(s, packet);
-  s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
-  s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
 }
 
 // UDP, ICMP, ESP and others: payload is all there is.
@@ -143,7 +186,7 @@ void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
   const Writing writing(s.hot.version);
   count(s, packet);
-  s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+  s.hot.advance_sequence(packet.direction, packet.payload_bytes);
 }
 
 // TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
@@ -181,7 +224,7 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     if (packet.key.protocol == kProtocolTcp) {
       tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
     } else {
-      s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+      s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
         counters_.late_lingering.add();
         if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
@@ -246,8 +289,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
   if (slot != kNoSlot) {
     Session s = session(slot);
     const Writing writing(s.hot.version);
-    s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
-    s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
+    s.hot.note_time(packet.clock, packet.timestamp);
     if (Extension* e = extensions_.get(s.cold);
         e != nullptr && e->icmp_error_packets != UINT16_MAX) {
       ++e->icmp_error_packets;

@@ -11,6 +11,7 @@
 // track() works a burst in stages, each prefetching for the next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -91,20 +92,29 @@ class SessionTable final : private LateSink, private FloodSink {
   // What the timer wheels ask.
   void prefetch_session(std::uint32_t slot) const noexcept {
     prefetch_hot(slot);
+    prefetch_key(slot);
     prefetch_cold(slot);
+  }
+  void prefetch_timer_link(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&cold_.data()[slot].timer, 1, 2);
   }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
  private:
   friend class SessionReader;
+
+  // A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
+  static constexpr DurationNs kGraveStride = 6 * kHour;
+
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
   void prefetch_hot(std::uint32_t slot) const noexcept {
-    const char* lines = reinterpret_cast<const char*>(&hot_.data()[slot]);
-    __builtin_prefetch(lines, 1, 2);
-    __builtin_prefetch(lines + 64, 1, 2);
+    __builtin_prefetch(&hot_.data()[slot], 1, 2);
+  }
+  void prefetch_key(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&hot_.data()[slot].key, 1, 2);
   }
   void prefetch_cold(std::uint32_t slot) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&cold_.data()[slot]);
@@ -115,10 +125,22 @@ class SessionTable final : private LateSink, private FloodSink {
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
   std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
 
+  struct Ahead {  // what is known of each packet of a burst before its turn
+    std::array<std::uint32_t, kBurstMax> guess;  // kNoSlot: none
+    std::array<std::uint32_t, kBurstMax> quiet_flags;
+  };
+  void look_ahead(const Burst& burst, Ahead& ahead) noexcept;
+  bool join_usual(const Ahead& ahead, std::uint32_t i, const Packet& packet) noexcept;
   void track_one(Packet& packet, std::uint32_t guess) noexcept;
   void join(std::uint32_t slot, const Packet& packet) noexcept;
   void join_slowly(std::uint32_t slot, Packet& packet) noexcept;
-  void advance_clock(ClockNs now) noexcept;
+  void start(ClockNs now) noexcept;
+  void advance_clock(ClockNs now) noexcept {
+    if (now - now_ > kGraveStride) [[unlikely]]
+      advance_far(now);
+    now_ = std::max(now_, now);
+  }
+  void advance_far(ClockNs now) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
   void count_only(Session session, const Packet& packet) noexcept;

@@ -282,7 +282,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
     const std::uint32_t last = seq_before(end, first) ? end : first;
     fresh += last - begin;
     s.cold.first_sequence[side] = begin;
-    if (PLANTED(16, begin > first, false)) s.hot.sequence_end[side] += kEpoch;  // across the wrap
+    if (PLANTED(16, begin > first, false)) ++s.hot.sequence_high[side];  // across the wrap
     if (last != first) add_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
@@ -316,7 +316,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
     add_gap(s, side, high, packet.tcp.sequence, context);
-    s.hot.sequence_end[side] += static_cast<std::uint32_t>(ahead) + length;
+    s.hot.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
   }
   const std::uint32_t begin = packet.tcp.sequence + (syn ? 1 : 0);
@@ -325,7 +325,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   const std::uint32_t old_end = seq_before(end, high) ? end : high;
   if (packet.payload_bytes != 0 && seq_before(begin, old_end))
     count_old_payload(s, packet, begin, old_end, context);
-  if (beyond > 0) s.hot.sequence_end[side] += static_cast<std::uint32_t>(beyond);
+  if (beyond > 0) s.hot.advance_sequence(side, static_cast<std::uint32_t>(beyond));
 }
 
 // A side's first segment, or a SYN that tells where it began.
@@ -335,14 +335,14 @@ void note_first(Session s, const Packet& packet) noexcept {
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
     s.cold.first_sequence[side] = packet.tcp.sequence + (syn ? 1 : 0);
-    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0);
+    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
   }
   if (!syn) return;
   // A SYN cookie server may answer again with another ISN while nothing has been sent.
   if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
       is_syn_ack(packet.tcp)) {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
-    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - 1;
+    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
   s.hot.set(kSessionSyn0, side);
 }
@@ -526,7 +526,7 @@ std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,
   const std::uint64_t first = kEpoch + s.cold.first_sequence[side];
   std::uint64_t not_payload = s.hot.has(kSessionFin0, side) ? 1 : 0;
   if (extension != nullptr) not_payload += extension->gap_bytes[side];
-  const std::uint64_t sent = s.hot.sequence_end[side] - first;
+  const std::uint64_t sent = s.hot.sequence_end(side) - first;
   return sent > not_payload && sent < (std::uint64_t{1} << 63) ? sent - not_payload : 0;
 }
 

@@ -20,7 +20,8 @@
 
 namespace linger {
 
-// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one; prefetch_session(slot).
+// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one; prefetch_session(slot),
+// prefetch_timer_link(slot).
 template <class Owner>
 class TimerWheel {
  public:
@@ -64,6 +65,12 @@ class TimerWheel {
       owner_.timer_link(link.previous).next = link.next;
       owner_.timer_link(link.next).previous = link.previous;
     }
+  }
+
+  // What an unlink() of the session with this link will touch.
+  static void prefetch_neighbours(const Owner& owner, TimerLink link) noexcept {
+    if ((link.next & kBucketFlag) == 0) owner.prefetch_timer_link(link.next);
+    if ((link.previous & kBucketFlag) == 0) owner.prefetch_timer_link(link.previous);
   }
 
   // A slot that is due, still linked; kNoSlot: none is, or `steps` are used up (then steps is 0).
