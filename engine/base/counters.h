@@ -37,7 +37,17 @@ namespace linger {
   X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")     \
   X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")  \
   X(late_blocks_early, "late records written early: latePool is too small")                    \
-  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")
+  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")       \
+  X(streams, "sessions whose bytes were read")                                                 \
+  X(stream_bytes, "bytes handed to their readers, in order")                                   \
+  X(stream_held_bytes, "of them, copied because they came before their turn")                  \
+  X(stream_gaps, "gaps in what readers saw")                                                   \
+  X(stream_gap_bytes, "bytes in these gaps")                                                   \
+  X(stream_conflicts, "segments with other bytes than held ones of the same numbers")          \
+  X(stream_limits, "directions let go because they were read up to their limit")               \
+  X(stream_hold_full, "holes given up because one direction held all it may")                  \
+  X(stream_pool_dry, "holes given up because the pool of held payload was dry")                \
+  X(streams_dry, "sessions not read because there was no stream left")
 
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
