@@ -68,7 +68,6 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
 }
 
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
-  const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
@@ -78,7 +77,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
     const char letter = static_cast<char>(c & 0x7f);
     record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
   }
-  record.mid_stream = !hot.has(kSessionSyn0, 0) && !hot.has(kSessionSyn0, 1);
+  record.mid_stream = cold.isn_known == 0;
   record.extension_missing = cold.extension_dry != 0;
   record.syn = cold.syn[0] + cold.syn[1];
   record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];

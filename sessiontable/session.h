@@ -69,8 +69,7 @@ enum SessionFlag : std::uint16_t {
   kSessionOriginator = 0x0001,  // the side that opened it: 0 or 1
   kSessionSeen0 = 0x0002,       // side 0 has sent a segment: its sequence_end is known
   kSessionSeen1 = 0x0004,
-  kSessionSyn0 = 0x0008,  // side 0's initial sequence number is known
-  kSessionSyn1 = 0x0010,
+  kSessionRead = 0x0008,  // its bytes are read, or will be when there are any
   kSessionFin0 = 0x0020,  // side 0 has sent a FIN
   kSessionFin1 = 0x0040,
   kSessionAck0 =
@@ -214,12 +213,15 @@ struct SessionCold {
   std::array<std::uint16_t, 2> mss;
   std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
-      is_flipped : 1,     // opened by a SYN-ACK: its receiver is the originator (history ^)
-      extension_dry : 1;  // the extension pool was empty when it was needed
-  std::uint8_t ordinal;   // of incarnations with equal key, start and id_sequence
+      is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
+      extension_dry : 1;     // the extension pool was empty when it was needed
+  std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
+      isn_known : 2;         // bit per side: its initial sequence number is known
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint16_t interim_count;
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
+
+  bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
 };
 static_assert(sizeof(SessionCold) == 112);
 static_assert(sizeof(SessionHot) + sizeof(SessionCold) +

@@ -32,8 +32,8 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
       s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
   if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
-    sink_.on_session(
-        {s, extensions_.find(s.cold), id_of(s), Ending::idle, true, s.cold.interim_count});
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), Ending::idle, true,
+                      s.cold.interim_count, reader_of(slot)});
     saturating_increment(s.cold.interim_count);
   }
   s.hot.set_save_due(due + ((now - due) / interval + 1) * interval);
@@ -48,6 +48,7 @@ void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept
 void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending,
                                 ClockNs when) noexcept {
   save_if_due(slot, when);
+  const std::uint32_t reader = end_reading(slot);
   Session s = session(slot);
   Counter* const ended[] = {&counters_.ended_closed,  &counters_.ended_reset,
                             &counters_.ended_idle,    &counters_.ended_attempt,
@@ -55,13 +56,14 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
                             &counters_.ended_by_run};
   ended[static_cast<std::size_t>(ending)]->add();
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
-                             s.hot.packets[s.hot.originator() ^ 1] == 0;
+                             reader == kNoStream && s.hot.packets[s.hot.originator() ^ 1] == 0;
   if (PLANTED(17, false, is_unanswered))
     sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, 0});
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count});
+    sink_.on_session(
+        {s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count, reader});
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);
@@ -76,7 +78,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
   grave.ending = static_cast<std::uint32_t>(ending) & 7;
   grave.originator = s.hot.originator() & 1;
   grave.first_side = s.cold.first_side;
-  grave.ordinal = s.cold.ordinal & 3;
+  grave.ordinal = s.cold.ordinal;
   if (protocol == kProtocolTcp) {
     tcp_fill_grave(s, grave);
   } else if (protocol == kProtocolSctp) {

@@ -124,7 +124,7 @@ void SessionTable::miss(Packet& packet) noexcept {
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
   if (grave.start == packet.timestamp)
-    s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
+    s.cold.ordinal = (grave.ordinal + 1) & 3;
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -167,13 +167,14 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
   Session s = session(slot);
   begin(s, packet);
+  if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);
     s.cold.older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
     if (cold_[older].start == s.cold.start)
-      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
+      s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
   }
   index_.insert(packet.hash, slot);
   wheel_of(s.hot.phase).link(slot, deadline(slot));

@@ -89,10 +89,13 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
       packet.clock - hot.last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
       SessionHot::tick_of(packet.clock) >= hot.save_tick)
     return false;
-  const Writing writing(hot.version);
-  tcp_join_next(hot, packet);
-  count_only(session(ahead.guess[i]), packet);
-  hot.last_clock = std::max(hot.last_clock.load(), packet.clock);  // the end goes with it
+  {
+    const Writing writing(hot.version);
+    tcp_join_next(hot, packet);
+    count_only(session(ahead.guess[i]), packet);
+    hot.last_clock = std::max(hot.last_clock.load(), packet.clock);  // the end goes with it
+  }
+  read(ahead.guess[i], packet);
   return true;
 }
 
@@ -117,6 +120,7 @@ void SessionTable::track(Burst& burst) noexcept {
     since_sweep_ = 0;
     expire(now_, kSweepSteps);
   }
+  work_streams();
 }
 
 // What the burst will touch comes from memory in stages: index, sessions, the cold parts of those
@@ -184,9 +188,12 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
 // UDP, ICMP, ESP and others: payload is all there is.
 void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
-  const Writing writing(s.hot.version);
-  count(s, packet);
-  s.hot.advance_sequence(packet.direction, packet.payload_bytes);
+  {
+    const Writing writing(s.hot.version);
+    count(s, packet);
+    s.hot.advance_sequence(packet.direction, packet.payload_bytes);
+  }
+  read(slot, packet);
 }
 
 // TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
@@ -232,6 +239,7 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
     }
   }
+  read(slot, packet);
   if (s.hot.phase == before) return;
   wheel_of(before).unlink(slot);
   wheel_of(s.hot.phase).link(slot, deadline(slot));
@@ -333,10 +341,13 @@ void SessionTable::populate() noexcept {
   cold_.populate();
   extensions_.populate();
   graveyard_.populate();
+  stream_of_.populate();
+  if (stage_ != nullptr) stage_->populate();
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + graveyard_.bytes();
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + graveyard_.bytes() +
+         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -29,6 +29,7 @@
 #include "sessiontable/free_list.h"
 #include "sessiontable/graveyard.h"
 #include "sessiontable/session.h"
+#include "sessiontable/stream_stage.h"
 #include "sessiontable/syn_flood.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/timer_wheel.h"
@@ -43,6 +44,8 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
+  std::uint32_t reader =
+      kNoStream;  // what a StreamSink calls it; kNoStream: its bytes were not read
 };
 
 class SessionSink {
@@ -68,6 +71,10 @@ class SessionTable final : private LateSink, private FloodSink {
  public:
   SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
                const HashSeed& id_seed, TableCounters& counters, SessionSink& sink);
+
+  // From now on the bytes of TCP and UDP sessions go to the stage: before the first packet. It
+  // costs 4 bytes a session; a session that is not read, or no longer, costs nothing more.
+  void read_streams(StreamStage& stage);
 
   // Every packet of verdict `session` joins one session. Packets in reading order.
   void track(Burst& burst) noexcept;
@@ -147,6 +154,15 @@ class SessionTable final : private LateSink, private FloodSink {
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
 
+  void read(std::uint32_t slot, const Packet& packet) noexcept {
+    if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
+  }
+  void begin_reading(std::uint32_t slot) noexcept;
+  void add_to_stream(std::uint32_t slot, const Packet& packet) noexcept;
+  void work_streams() noexcept;
+  std::uint32_t reader_of(std::uint32_t slot) noexcept;
+  std::uint32_t end_reading(std::uint32_t slot) noexcept;
+
   struct Choice {
     std::uint32_t slot;
     Membership membership;
@@ -201,7 +217,11 @@ class SessionTable final : private LateSink, private FloodSink {
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;
-  std::vector<Wheel> wheels_;      // one for each Phase
+  std::vector<Wheel> wheels_;       // one for each Phase
+  StreamStage* stage_ = nullptr;    // null: nobody reads
+  Array<std::uint32_t> stream_of_;  // with kSessionRead: its stream, or none yet; else its reader
+  std::array<StreamWork, kBurstMax> stream_work_;  // of this burst
+  std::uint32_t stream_work_count_ = 0;
   std::uint32_t since_sweep_ = 0;  // packets
   std::size_t sweep_from_ = 0;     // the wheel that the next sweep begins with
   bool started_ = false;

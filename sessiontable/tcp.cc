@@ -21,7 +21,7 @@ std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept 
 // What the receiver `side` has announced, scaled as far as its scale was seen.
 std::uint32_t window_of(const Session& s, unsigned side) noexcept {
   std::uint8_t scale = s.cold.window_scale[side];
-  if (scale == kNoWindowScale) scale = s.hot.has(kSessionSyn0, side) ? 0 : kWindowScaleMax;
+  if (scale == kNoWindowScale) scale = s.cold.knows_isn(side) ? 0 : kWindowScaleMax;
   return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
 }
 
@@ -67,7 +67,7 @@ Membership syn_ack_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned peer = side ^ 1;
   if (s.hot.has(kSessionSeen0, side) && s.cold.first_sequence[side] == packet.tcp.sequence + 1)
     return Membership::member;
-  if (s.hot.has(kSessionSyn0, peer))
+  if (s.cold.knows_isn(peer))
     return s.hot.phase == Phase::opening ||  // its acknowledgment may cover data (RFC 7413 §3)
                    seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer],
                               sent_end(s.hot, peer))
@@ -98,8 +98,7 @@ Membership lingering_membership(const Session& s, const Packet& packet) noexcept
     last += std::max(kInFlightMax, s.hot.has(kSessionAck0, peer) ? window_of(s, peer) : 0);
   // Nothing lies beyond a sender's own FIN (RFC 9293 §3.6); before its first byte only a keep-alive
   // or, in mid-stream, what was sent before the capture began.
-  const std::uint32_t first =
-      s.cold.first_sequence[side] - (s.hot.has(kSessionSyn0, side) ? 1 : kSlack);
+  const std::uint32_t first = s.cold.first_sequence[side] - (s.cold.knows_isn(side) ? 1 : kSlack);
   const bool fits = seq_within(packet.tcp.sequence, first, last + 1) &&
                     seq_within(reach_of(packet), first - 1, last);
   return fits ? Membership::member : Membership::stranger;
@@ -118,8 +117,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const TcpHeader& tcp = packet.tcp;
-  const bool peer_in_syn_sent = s.hot.phase == Phase::opening && s.hot.has(kSessionSyn0, peer) &&
-                                !s.hot.has(kSessionAck0, peer);
+  const bool peer_in_syn_sent =
+      s.hot.phase == Phase::opening && s.cold.knows_isn(peer) && !s.hot.has(kSessionAck0, peer);
   if (peer_in_syn_sent && !s.hot.has(kSessionSeen0, side))  // only its ISN can be acknowledged
     return has_ack(tcp) &&
            seq_within(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
@@ -276,7 +275,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
   if (fresh != 0 && e->gap_bytes[side] == 0) erase_history(s.cold, side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
-  if (seq_before(begin, s.cold.first_sequence[side]) && !s.hot.has(kSessionSyn0, side) &&
+  if (seq_before(begin, s.cold.first_sequence[side]) && !s.cold.knows_isn(side) &&
       s.cold.first_sequence[side] - begin < kSlack) {
     const std::uint32_t first = s.cold.first_sequence[side];
     const std::uint32_t last = seq_before(end, first) ? end : first;
@@ -344,7 +343,7 @@ void note_first(Session s, const Packet& packet) noexcept {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
     s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
-  s.hot.set(kSessionSyn0, side);
+  s.cold.isn_known = (s.cold.isn_known | 1u << side) & 3;
 }
 
 std::uint32_t saturated_ns(DurationNs duration) noexcept {
@@ -362,7 +361,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0) {
+    if (!s.cold.knows_isn(peer) || s.cold.syn_ack[peer] != 0) {
       s.hot.set_originator(side);
       s.cold.is_flipped = 0;  // seen after all
     }
@@ -408,7 +407,7 @@ void update_phase(Session s, const Packet& packet) noexcept {
     return;
   }
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
-  const bool sent_syn = s.hot.has(kSessionSyn0, side);
+  const bool sent_syn = s.cold.knows_isn(side);
   // A challenge ACK to the SYN establishes nothing.
   if (!sent_syn && packet.payload_bytes == 0 && s.cold.syn_ack[peer] == 0) return;
   if (s.cold.rtt_ns[0] != 0 && s.cold.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
@@ -453,9 +452,7 @@ std::uint32_t tcp_distance(const Session& s, const Packet& packet) noexcept {
   };
   if ((tcp.flags & kTcpRst) != 0 && tcp.sequence == 0 && by_ack) return ack_distance();
   if (is_syn(tcp))
-    return s.hot.has(kSessionSyn0, side) && initial_sequence(s.cold, side) == tcp.sequence
-               ? 0
-               : kUnknown;
+    return s.cold.knows_isn(side) && initial_sequence(s.cold, side) == tcp.sequence ? 0 : kUnknown;
   if (is_syn_ack(tcp) && by_ack) return ack_distance();
   if (s.hot.has(kSessionSeen0, side))
     return distance(tcp.sequence, initial_sequence(s.cold, side), sent_end(s.hot, side));

@@ -402,7 +402,7 @@ void Oracle::miss(const Packet& packet) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
     return update(s, packet);
   }
-  if (grave->start == s.start) s.ordinal = grave->ordinal + 1;
+  if (grave->start == s.start) s.ordinal = (grave->ordinal + 1) & 3;
   if (goes_on) {
     ++counts_.continued;
     s.continues = id_of(*grave);
@@ -447,7 +447,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_id = packet.icmp.id;
   }
   if (!sessions.empty() && sessions.back().start == s.start)
-    s.ordinal = sessions.back().ordinal + 1;
+    s.ordinal = (sessions.back().ordinal + 1) & 3;
   ++counts_.opened;
   sessions.push_back(s);
   return sessions.back();
