@@ -216,7 +216,8 @@ struct SessionCold {
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1;     // the extension pool was empty when it was needed
   std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
-      isn_known : 2;         // bit per side: its initial sequence number is known
+      isn_known : 2,         // bit per side: its initial sequence number is known
+      wheel : 4;             // Phase of the timer wheel that it waits in
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint16_t interim_count;
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39

@@ -22,6 +22,30 @@ ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
       1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)), due);
 }
 
+void SessionTable::link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept {
+  cold_[slot].wheel = static_cast<std::uint8_t>(wheel) & 15;
+  wheel_of(wheel).link(slot, due);
+}
+
+void SessionTable::link_anew(std::uint32_t slot) noexcept {
+  wheel_with(slot).unlink(slot);
+  link(slot, hot_[slot].phase, deadline(slot));
+}
+
+// After a packet that changed its phase. A later deadline can wait until the wheel asks for it;
+// only half-open sessions leave theirs at once, for it is the list of those that a flood evicts. A
+// session with one FIN mostly has the other soon, and then is where it belongs.
+void SessionTable::relink_if_nearer(std::uint32_t slot) noexcept {
+  const Phase phase = hot_[slot].phase;
+  const auto timeout_of = [&](Phase of) { return timeout_[static_cast<std::size_t>(of)]; };
+  const auto wheel = static_cast<Phase>(cold_[slot].wheel);
+  if (wheel != Phase::opening && timeout_of(wheel) <= timeout_of(phase)) return;
+  if (phase != Phase::half_closed || timeout_of(Phase::closed) > timeout_of(phase))
+    return link_anew(slot);
+  wheel_with(slot).unlink(slot);
+  link(slot, Phase::closed, hot_[slot].last_clock + timeout_of(Phase::closed));
+}
+
 // The interim record due by `now`: exactly the packets before the due moment, as every packet comes
 // here before it joins. None when nothing came since the last.
 void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
@@ -41,7 +65,7 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
 
 // Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
 void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
-  wheel_of(hot_[slot].phase).unlink(slot);
+  wheel_with(slot).unlink(slot);
   end_unlinked(slot, hash_of(hot_[slot].key, decode_settings_.seed), ending, when);
 }
 
@@ -165,7 +189,7 @@ bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
 
 void SessionTable::finish(Ending ending) noexcept {
   for (Wheel& wheel : wheels_) {
-    for (std::uint32_t slot; (slot = wheel.first(0)) != kNoSlot;) {
+    for (std::uint32_t slot; (slot = wheel.any()) != kNoSlot;) {
       const Phase phase = hot_[slot].phase;
       const ClockNs due = deadline(slot);
       if (due <= now_) {

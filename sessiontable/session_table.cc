@@ -240,9 +240,7 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     }
   }
   read(slot, packet);
-  if (s.hot.phase == before) return;
-  wheel_of(before).unlink(slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  if (s.hot.phase != before) relink_if_nearer(slot);
 }
 
 // Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.

@@ -90,6 +90,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void populate() noexcept;
   std::uint64_t bytes() const noexcept;
   std::uint32_t sessions() const noexcept { return free_.used(); }
+  // Half-closed sessions wait among the closed ones for as long as these do.
   std::uint32_t sessions_in(Phase phase) const noexcept {
     return wheels_[static_cast<std::size_t>(phase)].size();
   }
@@ -106,6 +107,10 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(&cold_.data()[slot].timer, 1, 2);
   }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
+  bool is_at_home(std::uint32_t slot) const noexcept {
+    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.load());
+  }
+  void link_anew(std::uint32_t slot) noexcept;
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
  private:
@@ -130,6 +135,9 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(lines + sizeof(SessionCold) - 1, 1, 2);
   }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
+  Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }
+  void link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept;
+  void relink_if_nearer(std::uint32_t slot) noexcept;
   std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
 
   struct Ahead {  // what is known of each packet of a burst before its turn
