@@ -66,7 +66,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.extension_pool(), sizeof(Extension));
+         bytes(settings.extension_pool(), sizeof(Extension)) + Defrag::memory_needed(settings);
 }
 
 std::uint64_t memory_there() noexcept {
@@ -100,7 +100,7 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams or graveyardSize",
+                                "machine has {}; lower maxStreams, graveyardSize or maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   if (!options_.interfaces.empty())
     return tl::unexpected(

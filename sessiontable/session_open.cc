@@ -134,7 +134,7 @@ void SessionTable::miss(Packet& packet) noexcept {
 }
 
 void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
-  counters_.late_buried.add();
+  counters_.late_buried.add(packet.frames);
   graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 

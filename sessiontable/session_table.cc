@@ -69,7 +69,8 @@ void SessionTable::start(ClockNs now) noexcept {
 // Counts the packet as its session's; a session's own packets only ever do this once each.
 inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
+  s.hot.packets[side] += packet.frames;
+  if (s.hot.packets[side] < packet.frames) ++s.cold.packets_high[side];
   s.hot.bytes[side] += packet.wire_bytes;
 }
 
@@ -132,7 +133,7 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     const Packet& packet = burst.packets[i];
     const bool is_session = packet.verdict == Verdict::session;
     index_.prefetch(packet.hash);
-    packets += is_session;
+    packets += is_session ? packet.frames : 0;
     bytes += is_session ? packet.wire_bytes : 0;
     ahead.quiet_flags[i] = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
   }
@@ -233,7 +234,7 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     } else {
       s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
-        counters_.late_lingering.add();
+        counters_.late_lingering.add(packet.frames);
         if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
       }
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
@@ -297,8 +298,8 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     const Writing writing(s.hot.version);
     s.hot.note_time(packet.clock, packet.timestamp);
     if (Extension* e = extensions_.get(s.cold);
-        e != nullptr && e->icmp_error_packets != UINT16_MAX) {
-      ++e->icmp_error_packets;
+        e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
+      e->icmp_error_packets = static_cast<std::uint16_t>(e->icmp_error_packets + packet.frames);
       e->icmp_error_bytes += packet.wire_bytes;
     } else {  // as a packet of the side that it came from
       count(s, packet);

@@ -1,5 +1,5 @@
-// Every counter of a shard's session table, once. A line yields the struct member, the summary, the
-// metrics' help text and the reference page.
+// Every counter of a shard's session table and of its fragments, once. A line yields the struct
+// member, the summary, the metrics' help text and the reference page.
 //
 //   X(name, help)
 //
@@ -49,9 +49,27 @@ namespace linger {
   X(stream_pool_dry, "holes given up because the pool of held payload was dry")                \
   X(streams_dry, "sessions not read because there was no stream left")
 
+#define LINGER_DEFRAG_COUNTERS(X)                                                            \
+  X(fragments, "frames that carried a fragment of an IP datagram")                           \
+  X(datagrams_completed, "datagrams made whole from fragments")                              \
+  X(datagrams_timed_out, "datagrams given up after fragsTimeout")                            \
+  X(datagrams_pushed_out, "datagrams given up early: maxFrags is too small")                 \
+  X(datagrams_at_end, "datagrams still in pieces when the run ended")                        \
+  X(datagrams_discarded, "IPv6 datagrams discarded because fragments overlapped (RFC 5722)") \
+  X(datagrams_unbuffered, "datagrams dropped because another shard did not keep up (live)")  \
+  X(fragments_overlapping, "fragments that overlapped others, or contradicted their length") \
+  X(fragments_duplicate, "fragments that came again")                                        \
+  X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
+
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct DefragCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

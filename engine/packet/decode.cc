@@ -25,6 +25,7 @@ void clear(Packet& packet) noexcept {
   packet.mac_offset = Packet::kNoMac;
   packet.ip_offset = 0;
   packet.payload_offset = 0;
+  packet.frames = 1;
   packet.payload_bytes = 0;
 }
 
@@ -38,6 +39,19 @@ void clear_session(Packet& packet) noexcept {
   packet.tcp = TcpHeader{};
 }
 
+// From walk.next on to the verdict.
+void follow_headers(Walk& walk) noexcept {
+  Packet& packet = walk.packet;
+  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
+  if (walk.next != Header::done) walk.stop(Verdict::too_deep);
+
+  const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
+  if (!is_valid && walk.outer) packet = *walk.outer;
+  const bool has_key = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
+  if (!has_key) return clear_session(packet);
+  packet.hash = hash_of(packet.key, walk.settings.seed);
+}
+
 }  // namespace
 
 void read_next(Walk& walk) noexcept { kReaders[static_cast<std::size_t>(walk.next)](walk); }
@@ -45,20 +59,15 @@ void read_next(Walk& walk) noexcept { kReaders[static_cast<std::size_t>(walk.nex
 void walk_headers(Packet& packet, const DecodeSettings& settings) noexcept {
   clear(packet);
   Walk walk(packet, settings);
-  for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
-  if (walk.next != Header::done) walk.stop(Verdict::too_deep);
-
-  const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!is_valid && walk.outer) packet = *walk.outer;
-  if (packet.verdict != Verdict::session) return clear_session(packet);
-  packet.hash = hash_of(packet.key, settings.seed);
+  follow_headers(walk);
 }
 
 void decode(Packet& packet, const DecodeSettings& settings) noexcept {
   if (!decode_plain(packet, settings)) walk_headers(packet, settings);
 }
 
-void decode(Burst& burst, const DecodeSettings& settings) noexcept {
+std::uint32_t decode(Burst& burst, const DecodeSettings& settings) noexcept {
+  std::uint32_t fragments = 0;
   const std::uint32_t count = burst.count;
   for (std::uint32_t i = 0; i < std::min(count, kPrefetchDistance); ++i) {
     __builtin_prefetch(burst.packets[i].data);
@@ -67,8 +76,30 @@ void decode(Burst& burst, const DecodeSettings& settings) noexcept {
     if (i + kPrefetchDistance < count) {
       __builtin_prefetch(burst.packets[i + kPrefetchDistance].data);
     }
-    decode(burst.packets[i], settings);
+    if (decode_plain(burst.packets[i], settings)) continue;
+    walk_headers(burst.packets[i], settings);
+    if (burst.packets[i].verdict == Verdict::fragment) ++fragments;
   }
+  return fragments;
+}
+
+void decode_datagram(Packet& packet, bool is_whole, const DecodeSettings& settings) noexcept {
+  const FragmentHeader fragment = packet.fragment;
+  const FlowKey key = packet.key;
+  Walk walk(packet, settings);
+  walk.offset = packet.payload_offset;
+  walk.claimed_end = walk.offset + packet.payload_bytes;
+  walk.ip_version = key.ip_version;
+  walk.tunnel = static_cast<Tunnel>(fragment.tunnel);
+  walk.tunnel_id = fragment.tunnel_id;
+  for (std::size_t i = 0; i < 2; ++i) {
+    walk.source.address[i] = key.word(i);
+    walk.destination.address[i] = key.word(2 + i);
+  }
+  walk.enters_first_fragment = !is_whole;
+  packet.flags = is_whole ? 0 : kPacketFragment;
+  follow_protocol(walk, fragment.protocol);
+  follow_headers(walk);
 }
 
 void rekey_icmp_error(Packet& packet, const DecodeSettings& settings) noexcept {
@@ -80,13 +111,15 @@ void rekey_icmp_error(Packet& packet, const DecodeSettings& settings) noexcept {
 
   Walk walk(packet, settings);
   walk.offset = packet.ip_offset;
+  walk.enters_first_fragment = true;
+  const std::uint8_t flags = packet.flags;
   read_ip(walk);
   walk.next == Header::ipv4 ? read_ipv4(walk) : read_ipv6(walk);
   walk.protocol = walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6;
   packet.direction = set_key(packet, walk);
   packet.key.port = {low, high};
   packet.key.scope = scope;
-  packet.flags &= static_cast<std::uint8_t>(~kPacketIcmpError);
+  packet.flags = flags & static_cast<std::uint8_t>(~kPacketIcmpError);
   packet.hash = hash_of(packet.key, settings.seed);
 }
 

@@ -39,21 +39,6 @@ bool is_icmp_query(std::uint8_t ip_version, std::uint8_t type) noexcept {
   return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;
 }
 
-// What separates sessions of equal addresses and ports, as the setting sessionKey asks: two VLAN
-// ids (12 bits each), the tunnel's id (32) and its kind (8). Ids that differ by direction (a GTP
-// TEID) take no part.
-std::uint64_t scope_of(const Packet& packet, const Walk& walk) noexcept {
-  std::uint64_t scope = 0;
-  if (walk.settings.key_has_vlan) {
-    scope = packet.vlan[0] | static_cast<std::uint64_t>(packet.vlan[1]) << 12;
-  }
-  if (walk.settings.key_has_tunnel) {
-    scope |= static_cast<std::uint64_t>(walk.tunnel_id) << 24;
-    scope |= static_cast<std::uint64_t>(walk.tunnel) << 56;
-  }
-  return scope;
-}
-
 // The session is found; its payload begins `header_bytes` further on. False: too far in.
 bool finish(Walk& walk, std::uint32_t header_bytes) noexcept {
   Packet& packet = walk.packet;
@@ -128,6 +113,7 @@ bool set_key_from_quote(Walk& walk, std::uint32_t offset) noexcept {
   quote.offset = offset;
   quote.readable_end = quote.claimed_end = walk.readable_end;
   quote.next = Header::ip;
+  quote.enters_first_fragment = true;
   for (int depth = 0; depth < kHeadersMax && is_network(quote.next); ++depth) read_next(quote);
   if (quote.next != Header::transport) return false;
   if (has_ports(quote.protocol)) {
@@ -221,9 +207,22 @@ void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t
   }
 }
 
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept {
+  std::uint64_t scope = 0;
+  if (has_vlan) {
+    scope = walk.packet.vlan[0] | static_cast<std::uint64_t>(walk.packet.vlan[1]) << 12;
+  }
+  if (has_tunnel) {
+    scope |= static_cast<std::uint64_t>(walk.tunnel_id) << 24;
+    scope |= static_cast<std::uint64_t>(walk.tunnel) << 56;
+  }
+  return scope;
+}
+
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept {
+  const DecodeSettings& settings = walk.settings;
   return set_key(packet, walk.source, walk.destination, walk.protocol, walk.ip_version,
-                 scope_of(packet, walk));
+                 scope_of(walk, settings.key_has_vlan, settings.key_has_tunnel));
 }
 
 void read_transport(Walk& walk) noexcept {

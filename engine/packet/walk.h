@@ -79,7 +79,8 @@ struct Walk {
   std::uint8_t ip_version = 0;
   Tunnel tunnel = Tunnel::none;  // the innermost one
   std::uint16_t link_type;
-  std::uint32_t tunnel_id = 0;  // the same for both directions: VNI, VSID; else 0
+  std::uint32_t tunnel_id = 0;         // the same for both directions: VNI, VSID; else 0
+  bool enters_first_fragment = false;  // its beginning is all there is of the datagram
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
@@ -93,11 +94,11 @@ struct Walk {
     next = Header::done;
   }
 
-  // A header and the length of what it stands in contradict each other. In the first fragment of a
-  // datagram they need not: the rest of the header may be in the next.
+  // A header and the length of what it stands in contradict each other. In the beginning of a
+  // datagram they need not: the rest of the header was in a fragment that is missing.
   void contradict() noexcept {
-    const bool is_first_fragment = (packet.flags & kPacketFragment) != 0;
-    stop(is_first_fragment ? Verdict::fragment : Verdict::malformed);
+    const bool is_beginning = (packet.flags & kPacketFragment) != 0;
+    stop(is_beginning ? Verdict::fragment : Verdict::malformed);
   }
   // The bytes of a header are there to read; else stops: cut by the capture, or claimed to be
   // shorter than it must be.
@@ -141,6 +142,10 @@ void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 
 // set_key() from the walk's ends, protocol and scope.
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
+
+// What separates sessions, or datagrams, of equal addresses: two VLAN ids (12 bits each), the
+// tunnel's id (32) and its kind (8). Ids that differ by direction (a GTP TEID) take no part.
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept;
 
 // The packet in walk.packet is complete and stays the result unless a valid one is inside.
 void enter_tunnel(Walk& walk, Tunnel tunnel, Header next) noexcept;
