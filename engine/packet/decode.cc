@@ -46,9 +46,10 @@ void follow_headers(Walk& walk) noexcept {
   if (walk.next != Header::done) walk.stop(Verdict::too_deep);
 
   const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!is_valid && walk.outer) packet = *walk.outer;
-  const bool has_key = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!has_key) return clear_session(packet);
+  if (!is_valid) {
+    if (!walk.outer) return clear_session(packet);
+    packet = *walk.outer;  // a session
+  }
   packet.hash = hash_of(packet.key, walk.settings.seed);
 }
 

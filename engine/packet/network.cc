@@ -35,8 +35,7 @@ struct Piece {
 
 // True: the walk stops at a fragment, and the packet says of which datagram and where in it
 // (FragmentHeader). Its bytes begin at walk.offset.
-bool is_fragment(Walk& walk, const Piece& piece) noexcept {
-  if (piece.offset == 0 && !piece.has_more) return false;  // whole; IPv6: atomic (RFC 6946)
+[[gnu::cold, gnu::noinline]] bool stop_at_fragment(Walk& walk, const Piece& piece) noexcept {
   Packet& packet = walk.packet;
   if (piece.offset == 0 && walk.enters_first_fragment) {
     packet.flags |= kPacketFragment;
@@ -61,6 +60,11 @@ bool is_fragment(Walk& walk, const Piece& piece) noexcept {
   packet.key.set_word(4, piece.id | kind << 32);
   packet.key.set_word(5, scope_of(walk, true, true));
   return true;
+}
+
+bool is_fragment(Walk& walk, const Piece& piece) noexcept {
+  if (piece.offset == 0 && !piece.has_more) return false;  // whole; IPv6: atomic (RFC 6946)
+  return stop_at_fragment(walk, piece);
 }
 
 }  // namespace
