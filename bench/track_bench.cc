@@ -96,7 +96,7 @@ BENCHMARK(hit_one_nat)->Arg(100'000)->Arg(1'000'000)->Iterations(60)->UseManualT
 void miss(benchmark::State& state) {
   const auto live = static_cast<std::uint64_t>(state.range(0));
   const Population population(Addresses::ipv4);
-  FlowIndex sessions(live), graves(4 * live);
+  FlowIndex sessions(live, IndexLoad::sparse), graves(4 * live, IndexLoad::dense);
   for (std::uint64_t i = 0; i < 5 * live; ++i) {
     FlowIndex& index = i < live ? sessions : graves;
     index.insert(hash_of(population.key(i), population.seed()), static_cast<std::uint32_t>(i));

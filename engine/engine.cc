@@ -60,11 +60,13 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
   const auto bytes = [](std::uint64_t count, double each) {
     return static_cast<std::uint64_t>(static_cast<double>(count) * each);
   };
-  return bytes(settings.maxStreams,
-               sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry) +
-         bytes(settings.graveyard_size(), sizeof(Grave) + FlowIndex::kBytesPerEntry) +
-         bytes(settings.latePool, sizeof(LateBlock) + FlowIndex::kBytesPerEntry) +
-         bytes(settings.extension_pool(), sizeof(Extension)) +
+  return bytes(settings.maxStreams, sizeof(SessionHot) + sizeof(SessionCold) +
+                                        FlowIndex::bytes_per_entry(IndexLoad::sparse)) +
+         bytes(settings.graveyard_size(),
+               sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
+         bytes(settings.latePool,
+               sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
+         bytes(settings.extension_pool(), sizeof(Extension)) + Defrag::memory_needed(settings) +
          bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
 }
 
@@ -99,7 +101,7 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams or graveyardSize",
+                                "machine has {}; lower maxStreams, graveyardSize or maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   if (!options_.interfaces.empty())
     return tl::unexpected(

@@ -61,6 +61,7 @@ void write_limits(Out out, const Ledger& l) {
                                    l.max_streams_wanted()));
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
+  line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
 }
@@ -158,6 +159,9 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.checksums.name.value();
     LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.defrag.name.value();
+    LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
   }
   for (const auto& output : outputs)
     ledger.outputs.push_back({output->uri().text, output->totals()});
@@ -170,6 +174,7 @@ std::string counters_of(const Ledger& l) {
   fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", #name, grouped(l.name), help);
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE)
   LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
+  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
 #undef LINGER_COUNTER_LINE
   fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", "handed_over", grouped(l.handed_over),
                  "packets given to the shard that owns their session");
@@ -206,6 +211,12 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
     fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
                    grouped(l.continued), grouped(l.lone_rst));
   write_checksums(out, l);
+  if (l.fragments != 0)
+    fmt::format_to(
+        out, "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",
+        grouped(l.fragments), grouped(l.datagrams_completed),
+        grouped(l.datagrams_timed_out + l.datagrams_pushed_out + l.datagrams_at_end),
+        grouped(l.datagrams_timed_out), grouped(l.datagrams_at_end));
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));

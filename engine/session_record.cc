@@ -70,14 +70,13 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
 }
 
 void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
-  record.tunnels_missing = view.session.cold.tunnels == TunnelTable::kMissing;
+  record.tunnels_missing = view.rare != nullptr && view.rare->tunnels == TunnelTable::kMissing;
   if (view.tunnels == nullptr) return;
   record.tunnels = *view.tunnels;
   if (source != 0) record.tunnels.reverse();
 }
 
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
-  const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
@@ -87,7 +86,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
     const char letter = static_cast<char>(c & 0x7f);
     record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
   }
-  record.mid_stream = !hot.has(kSessionSyn0, 0) && !hot.has(kSessionSyn0, 1);
+  record.mid_stream = cold.isn_known == 0;
   record.extension_missing = cold.extension_dry != 0;
   record.syn = cold.syn[0] + cold.syn[1];
   record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];
@@ -138,16 +137,16 @@ Record make_record(const SessionView& view) noexcept {
   record.reason = view.is_interim ? Reason::none : reason_of(view.ending);
   record.sequence = view.sequence;
   record.start = cold.start;
-  record.end = hot.end;
+  record.end = hot.end();
   fill_key(record, hot.key, source);
   for (unsigned side = 0; side < 2; ++side)
     record.packets[side ^ source] =
         std::uint64_t{cold.packets_high[side]} << 32 | hot.packets[side];
   fill_sides(record.bytes, hot.bytes, source);
-  for (unsigned side = 0; side < 2; ++side) {
-    const bool is_offloaded = cold.bad_checksums[side] == kOffloaded;
-    record.checksums_offloaded[side ^ source] = is_offloaded;
-    record.bad_checksums[side ^ source] = is_offloaded ? 0 : cold.bad_checksums[side];
+  for (unsigned side = 0; side < 2 && view.rare != nullptr; ++side) {
+    const std::uint16_t bad = view.rare->bad_checksums[side];
+    record.checksums_offloaded[side ^ source] = bad == kOffloaded;
+    record.bad_checksums[side ^ source] = bad == kOffloaded ? 0 : bad;
   }
   if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
   if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
@@ -158,7 +157,8 @@ Record make_record(const SessionView& view) noexcept {
     fill_tcp(record, view, source);
     return record;
   }
-  fill_sides(record.payload_bytes, hot.sequence_end, source);
+  for (unsigned side = 0; side < 2; ++side)
+    record.payload_bytes[side ^ source] = hot.sequence_end(side);
   if (record.is_icmp()) {
     record.icmp_type = static_cast<std::uint8_t>(cold.first_sequence[0] >> 8);
     record.icmp_code = static_cast<std::uint8_t>(cold.first_sequence[0]);

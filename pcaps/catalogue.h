@@ -63,6 +63,7 @@ void add_tcp_captures(Catalogue& catalogue);
 void add_tuple_captures(Catalogue& catalogue);
 void add_protocol_captures(Catalogue& catalogue);
 void add_link_captures(Catalogue& catalogue);
+void add_fragment_captures(Catalogue& catalogue);
 void add_clock_captures(Catalogue& catalogue);
 void add_tunnel_captures(Catalogue& catalogue);
 void add_checksum_captures(Catalogue& catalogue);

@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   add_tuple_captures(catalogue);
   add_protocol_captures(catalogue);
   add_link_captures(catalogue);
+  add_fragment_captures(catalogue);
   add_clock_captures(catalogue);
   add_tunnel_captures(catalogue);
   add_checksum_captures(catalogue);

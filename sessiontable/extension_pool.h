@@ -21,6 +21,12 @@ class ExtensionPool {
     return cold.extension != kNoSlot ? &blocks_[cold.extension] : nullptr;
   }
 
+  void prefetch(const SessionCold& cold) const noexcept {
+    if (cold.extension == kNoSlot) return;
+    const char* lines = reinterpret_cast<const char*>(&blocks_.data()[cold.extension]);
+    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+  }
+
   // The session's block, a new one if it has none; null when the pool is dry.
   Extension* get(SessionCold& cold) noexcept {
     if (cold.extension != kNoSlot) return &blocks_[cold.extension];
@@ -30,6 +36,7 @@ class ExtensionPool {
       dry_.add();
       return nullptr;
     }
+    if (free_.next() != kNoSlot) prefetch(free_.next());
     blocks_[cold.extension] = Extension{};
     return &blocks_[cold.extension];
   }
@@ -46,6 +53,11 @@ class ExtensionPool {
   void populate() noexcept { blocks_.populate(); }
 
  private:
+  void prefetch(std::uint32_t block) const noexcept {
+    const char* lines = reinterpret_cast<const char*>(&blocks_.data()[block]);
+    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+  }
+
   struct NextOf {
     Array<Extension>& blocks;
     std::uint32_t& operator()(std::uint32_t slot) noexcept { return blocks[slot].gaps[0].begin; }

@@ -42,7 +42,7 @@ void note_late_fin(Grave& grave, const Packet& packet) noexcept {
 
 void LateCounts::add(const Packet& packet) noexcept {
   const unsigned side = PLANTED(7, packet.direction, packet.direction ^ 1u);
-  ++packets[side];
+  packets[side] += packet.frames;
   if (packet.key.protocol != kProtocolTcp) return;
   if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
   if (packet.tcp.flags & kTcpFin) saturating_increment(fin[side]);
@@ -58,9 +58,9 @@ Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters,
       counters_(counters),
       sink_(sink),
       ring_(settings.graves),
-      index_(settings.graves),
+      index_(settings.graves, IndexLoad::dense),
       blocks_(settings.blocks),
-      block_index_(settings.blocks),
+      block_index_(settings.blocks, IndexLoad::dense),
       free_blocks_(settings.blocks) {}
 
 // Ages are told in whole seconds, of burial and of late packets alike, so that a block and a grave
@@ -141,7 +141,7 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
       block.icmp_error_type = packet.icmp.type;
       block.icmp_error_code = packet.icmp.code;
     }
-    ++block.icmp_error_packets;
+    block.icmp_error_packets += packet.frames;
     block.icmp_error_bytes += packet.wire_bytes;
     return;
   }

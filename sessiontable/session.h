@@ -1,16 +1,18 @@
-// One session in memory: a hot part that every packet touches, a cold part for the moments of its
-// life, and an extension block for what most sessions lack.
+// One session in memory: a hot part, a cold part for the moments of its life, and an extension
+// block for what most sessions lack.
 //
-//     SessionHot   128 bytes, two cache lines    key, counters, sequence space, state
-//     SessionCold  120 bytes                     start, timer links, first sequence numbers, flag
-//     counts, history Extension    192 bytes, from a pool        gaps, retransmissions, late
-//     packets, links to other incarnations index          8 bytes                     FlowIndex all
-//     in: 256 bytes for an established session without anomalies, IPv4 or IPv6
+//     SessionHot   line 0    64 bytes   what each packet touches: counters, sequence space, state
+//                  line 1    64         the key, and what seldom changes
+//     SessionCold           112         start, timer links, first numbers, counts, history
+//     FlowIndex              12.8
+//                           252.8       an established session without anomalies, IPv4 or IPv6
+//     Extension             192         from a pool: gaps, retransmissions, late packets, links
 //
 // Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
 // `originator`, so that learning it late moves nothing. Owner: one shard.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -67,8 +69,7 @@ enum SessionFlag : std::uint16_t {
   kSessionOriginator = 0x0001,  // the side that opened it: 0 or 1
   kSessionSeen0 = 0x0002,       // side 0 has sent a segment: its sequence_end is known
   kSessionSeen1 = 0x0004,
-  kSessionSyn0 = 0x0008,  // side 0's initial sequence number is known
-  kSessionSyn1 = 0x0010,
+  kSessionRead = 0x0008,  // its bytes are read, or will be when there are any
   kSessionFin0 = 0x0020,  // side 0 has sent a FIN
   kSessionFin1 = 0x0040,
   kSessionAck0 =
@@ -80,7 +81,8 @@ enum SessionFlag : std::uint16_t {
   kSessionData1 = 0x1000,
   kSessionHasOlder =
       0x2000,  // another incarnation of this key is still in the table: SessionCold::older
-  kSessionNewest = 0x4000,  // of its key in the table: what a stale guess looks at
+  kSessionNewest = 0x4000,      // of its key in the table: what a stale guess looks at
+  kSessionEndIsClock = 0x8000,  // SessionHot::end() is last_clock
 };
 
 // Per-side flags come in pairs: flag of side 0, shifted left by the side.
@@ -92,21 +94,69 @@ constexpr std::uint16_t side_flag(SessionFlag of_side_0, unsigned side) noexcept
 // slot's key has IP version 0.
 struct alignas(64) SessionHot {
   // line 0
-  FlowKey key;                                   // shared: written word by word
-  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
   Shared<ClockNs> last_clock;
-  // line 1
-  std::array<Shared<std::uint64_t>, 2> bytes;  // frames as they were on the wire
-  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
-  // sequence number). Others: payload bytes.
-  std::array<std::uint64_t, 2> sequence_end;
+  std::array<Shared<std::uint64_t>, 2> bytes;    // frames as they were on the wire
+  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
+  std::array<std::uint32_t, 2> sequence_low;     // of sequence_end()
   std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
   std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
+  Shared<std::uint16_t> flags;
   Shared<Phase> phase;
   Shared<std::uint8_t> version;
-  Shared<std::uint16_t> flags;
-  Shared<Timestamp> end;  // latest timestamp
-  ClockNs save_due;       // next interim record
+  std::uint32_t fingerprint;  // fingerprint_of() its hash
+  std::uint32_t save_tick;    // tick_of(save_due())
+  // line 1
+  FlowKey key;                   // shared: written word by word
+  Shared<Timestamp> latest;      // of end()
+  std::uint32_t save_remainder;  // of save_due()
+  std::array<std::uint16_t, 2> sequence_high;
+
+  // With the index's tag, and with the bucket, 48 bits of the hash and more: a packet that finds
+  // them and whose sequence number is the next of the session needs no look at the key.
+  static std::uint32_t fingerprint_of(FlowHash hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 16);
+  }
+
+  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
+  // sequence number). Others: payload bytes.
+  std::uint64_t sequence_end(unsigned side) const noexcept {
+    return std::uint64_t{sequence_high[side]} << 32 | sequence_low[side];
+  }
+  void set_sequence_end(unsigned side, std::uint64_t value) noexcept {
+    sequence_low[side] = static_cast<std::uint32_t>(value);
+    sequence_high[side] = static_cast<std::uint16_t>(value >> 32);
+  }
+  void advance_sequence(unsigned side, std::uint32_t by) noexcept {
+    sequence_low[side] += by;
+    if (sequence_low[side] < by) ++sequence_high[side];
+  }
+
+  // The latest timestamp; mostly that is the last clock.
+  Timestamp end() const noexcept {
+    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.load();
+  }
+  void note_time(ClockNs clock, Timestamp timestamp) noexcept {
+    const Timestamp end_now = std::max(end(), timestamp);
+    last_clock = std::max(last_clock.load(), clock);
+    if (end_now == Timestamp{last_clock}) {
+      flags |= kSessionEndIsClock;
+    } else {
+      latest = end_now;
+      clear(kSessionEndIsClock);
+    }
+  }
+
+  // The next interim record is due. A tick is 2.1 s.
+  static std::uint32_t tick_of(ClockNs clock) noexcept {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(clock) >> kSaveShift);
+  }
+  ClockNs save_due() const noexcept {
+    return static_cast<ClockNs>(std::uint64_t{save_tick} << kSaveShift | save_remainder);
+  }
+  void set_save_due(ClockNs due) noexcept {
+    save_tick = tick_of(due);
+    save_remainder = static_cast<std::uint32_t>(due) & ((1u << kSaveShift) - 1);
+  }
 
   unsigned originator() const noexcept { return flags & kSessionOriginator; }
   void set_originator(unsigned side) noexcept {
@@ -118,6 +168,9 @@ struct alignas(64) SessionHot {
   void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
   void clear(SessionFlag flag) noexcept { flags &= static_cast<std::uint16_t>(~flag); }
   bool is_newest() const noexcept { return (flags & kSessionNewest) != 0; }
+
+ private:
+  static constexpr int kSaveShift = 31;
 };
 static_assert(sizeof(SessionHot) == 128);
 
@@ -145,11 +198,10 @@ struct TimerLink {  // or, at an end of a list, the wheel's bucket
 
 struct SessionCold {
   Shared<Timestamp> start;  // of the first packet; part of the id
-  ClockNs phase_clock;      // when it opened; once it lingers: when it began to
+  ClockNs phase_clock;      // when it opened; from the first FIN or RST on: when the phase began
   TimerLink timer;          // next: also the free list's link
   std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;
-  std::uint32_t tunnels;      // place in the TunnelTable, or kNoSlot
   std::uint32_t id_sequence;  // sequence number of the first packet; part of the id
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
@@ -161,17 +213,24 @@ struct SessionCold {
   std::array<std::uint16_t, 2> mss;
   std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
-      is_flipped : 1,     // opened by a SYN-ACK: its receiver is the originator (history ^)
-      extension_dry : 1;  // the extension pool was empty when it was needed
-  std::uint8_t ordinal;   // of incarnations with equal key, start and id_sequence
-  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
-  std::uint16_t interim_count;
-  std::array<std::uint8_t, 2> packets_high;    // SessionHot::packets, bits 32 … 39
-  std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
-};
-static_assert(sizeof(SessionCold) == 120);
-static_assert(sizeof(SessionHot) + sizeof(SessionCold) + FlowIndex::kBytesPerEntry <= 256);
+      is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
+      extension_dry : 1;     // the extension pool was empty when it was needed
+  std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
+      isn_known : 2,         // bit per side: its initial sequence number is known
+      wheel : 4;             // Phase of the timer wheel that it waits in
+  std::array<std::uint32_t, 2> rtt_ns;       // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint16_t interim_count : 15,          // saturating
+      has_rare : 1;                          // SessionRare is in use
+  std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 
+  bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
+};
+static_assert(sizeof(SessionCold) == 112);
+static_assert(sizeof(SessionHot) + sizeof(SessionCold) +
+                  FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
+              256);
+
+inline constexpr std::uint16_t kInterimMax = 0x7fff;
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
 // This many wrong checksums from one side are no accident either.
 inline constexpr std::uint16_t kOffloaded = 0xffff;
@@ -183,6 +242,12 @@ struct Gap {
   std::uint32_t end;
 };
 inline constexpr std::size_t kGapsMax = 5;
+
+// Beside the session, in memory that is touched only where it is in use.
+struct SessionRare {
+  std::uint32_t tunnels;                       // place in the TunnelTable, or kNoSlot
+  std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
+};
 
 // What came after the close, or after the end record.
 struct LateCounts {

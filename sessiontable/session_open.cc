@@ -58,7 +58,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
                        packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
                        // else it goes on with the old one as well
-                       tcp.sequence != static_cast<std::uint32_t>(hot_[slot].sequence_end[c.side]);
+                       tcp.sequence != hot_[slot].sequence_low[c.side];
   const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now
                        (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&
                        tcp.sequence == c.sequence;
@@ -95,9 +95,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const std::uint32_t fresh = open(syn);
   if (!from_candidate) {  // the addresses were read from the answer's frame
     std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
-    cold_[fresh].tunnels = tunnels_.take_reversed(cold_[fresh].tunnels);
+    if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
   }
-  hot_[fresh].save_due += packet.clock - c.clock;  // it is a session from now on
+  // It is a session from now on.
+  hot_[fresh].set_save_due(hot_[fresh].save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
   Session s = session(fresh);
@@ -124,8 +125,7 @@ void SessionTable::miss(Packet& packet) noexcept {
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
-  if (grave.start == packet.timestamp)
-    s.cold.ordinal = static_cast<std::uint8_t>(grave.ordinal + 1);
+  if (grave.start == packet.timestamp) s.cold.ordinal = (grave.ordinal + 1) & 3;
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -136,7 +136,7 @@ void SessionTable::miss(Packet& packet) noexcept {
 }
 
 void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
-  counters_.late_buried.add();
+  counters_.late_buried.add(packet.frames);
   graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 
@@ -168,16 +168,17 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
   Session s = session(slot);
   begin(s, packet);
+  if (packet.tunnel_depth != 0) rare_of(s).tunnels = take_tunnels(packet);
+  if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);
     s.cold.older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
-    if (cold_[older].start == s.cold.start)
-      s.cold.ordinal = static_cast<std::uint8_t>(cold_[older].ordinal + 1);
+    if (cold_[older].start == s.cold.start) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
   }
   index_.insert(packet.hash, slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  link(slot, s.hot.phase, deadline(slot));
   counters_.opened.add();
   return slot;
 }
@@ -189,20 +190,22 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
   store_key(s.hot.key, packet.key);
   for (unsigned side = 0; side < 2; ++side) s.hot.packets[side] = 0, s.hot.bytes[side] = 0;
   s.hot.last_clock = packet.clock;
-  s.hot.sequence_end = {};
+  s.hot.sequence_low = {};
+  s.hot.sequence_high = {};
   s.hot.acknowledged = {};
   s.hot.window = {};
   s.hot.phase = phase_of_protocol(protocol);
   s.hot.flags = static_cast<std::uint16_t>(kSessionNewest | packet.direction);
-  s.hot.end = packet.timestamp;
-  s.hot.save_due = packet.clock +
-                   (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout);
+  s.hot.latest = packet.timestamp;
+  s.hot.note_time(packet.clock, packet.timestamp);
+  s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
+  s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
+                                                              : settings_.udpSaveTimeout));
   s.cold = {};
   s.cold.start = packet.timestamp;
   s.cold.phase_clock = packet.clock;
   s.cold.older = kNoSlot;
   s.cold.extension = kNoSlot;
-  s.cold.tunnels = packet.tunnel_depth != 0 ? take_tunnels(packet) : kNoSlot;
   s.cold.id_sequence = sequence_of(packet);
   s.cold.first_side = packet.direction & 1;
   s.cold.vlan = packet.vlan;

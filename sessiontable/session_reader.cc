@@ -26,7 +26,7 @@ std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept
       row.packets[side] = hot.packets[side];
       row.bytes[side] = hot.bytes[side];
     }
-    row.end = hot.end;
+    row.end = hot.end();
     // Eight bits of version wrap; then the packets have not stood still.
     if (hot.version != version || hot.packets[0] != static_cast<std::uint32_t>(row.packets[0]) ||
         hot.packets[1] != static_cast<std::uint32_t>(row.packets[1]))

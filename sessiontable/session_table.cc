@@ -17,25 +17,6 @@ constexpr int kSweepSteps = 256;
 // Damage is rare: where it is not, the checksums are a network card's, or the capture was edited.
 constexpr std::uint64_t kRightForEachWrong = 8;
 
-// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
-// tells. A side whose first packet shows an artefact of off-load is never judged.
-bool is_damaged(const Session& s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  const std::uint16_t bad = s.cold.bad_checksums[side];
-  if ((packet.flags & kPacketBadChecksum) == 0 || bad == kOffloaded) return false;
-  const bool is_rare = s.hot.packets[side] >= bad + kRightForEachWrong * (bad + 1U);
-  return is_rare || s.cold.packets_high[side] != 0;
-}
-
-void note_checksum(Session s, const Packet& packet) noexcept {
-  std::uint16_t& bad = s.cold.bad_checksums[packet.direction];
-  if ((packet.flags & kPacketBadChecksum) != 0) {
-    saturating_increment(bad);
-  } else if (s.hot.packets[packet.direction] == 1) {
-    bad = kOffloaded;
-  }
-}
-
 }  // namespace
 
 TableShare table_share(const Settings& settings) noexcept {
@@ -48,6 +29,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
   share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
+  if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
 
@@ -62,9 +44,10 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                settings.tcpClosingTimeout, settings.tcpRstTimeout, settings.udpTimeout,
                settings.icmpTimeout,       settings.sctpTimeout,   settings.espTimeout,
                settings.otherTimeout},
-      index_(table_share(settings).sessions),
+      index_(table_share(settings).sessions, IndexLoad::sparse),
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
+      rare_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
       tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
@@ -73,8 +56,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                   .late_timeout = settings.lateTimeout,
                   .continue_timeout = settings.continueTimeout},
                  counters, *this),
-      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
-                 *this) {
+      syn_flood_(table_share(settings).flood_rate, decode_settings.seed, *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));
@@ -82,80 +64,39 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
   for (std::size_t i = 0; i < kPhaseCount; ++i) wheels_.emplace_back(*this);
 }
 
-// --- Finding ----------------------------------------------------------------------------------
-
-void SessionTable::track(Burst& burst) noexcept {
-  std::array<std::uint32_t, kBurstMax> guess;
-  for (std::uint32_t i = 0; i < burst.count; ++i) index_.prefetch(burst.packets[i].hash);
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const Packet& packet = burst.packets[i];
-    guess[i] = packet.verdict == Verdict::session ? index_.guess(packet.hash) : kNoSlot;
-    if (guess[i] != kNoSlot) {
-      prefetch_hot(guess[i]);
-      // What opens or closes a session works on its cold part too.
-      if (packet.key.protocol == kProtocolTcp &&
-          (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0)
-        prefetch_cold(guess[i]);
-    } else if (packet.verdict == Verdict::session) {
-      graveyard_.prefetch(packet.hash);
-    }
-  }
-  std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    Packet& packet = burst.packets[i];
-    if (packet.verdict != Verdict::session) continue;
-    ++packets;
-    bytes += packet.wire_bytes;
-    track_one(packet, guess[i]);
-    if (++since_sweep_ == kSweepEvery) {
-      since_sweep_ = 0;
-      expire(packet.clock, kSweepSteps);
-    }
-  }
-  counters_.packets.add(packets);
-  counters_.bytes.add(bytes);
+void SessionTable::start(ClockNs now) noexcept {
+  started_ = true;
+  now_ = now;
+  for (Wheel& wheel : wheels_) wheel.start(now);
 }
 
-std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexcept {
-  return index_.find(hash, [&](std::uint32_t slot) { return hot_[slot].key == key; });
+SessionRare& SessionTable::rare_of(const Session& s) noexcept {
+  SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
+  if (!s.cold.has_rare) rare = {kNoSlot, {}};
+  s.cold.has_rare = 1;
+  return rare;
 }
 
-void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
-  if (!started_) {
-    started_ = true;
-    now_ = packet.clock;
-    for (Wheel& wheel : wheels_) wheel.start(packet.clock);
-  }
-  advance_clock(packet.clock);
-  if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
-  std::uint32_t slot = guess;
-  if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
-    slot = find(packet.key, packet.hash);
-  if (slot == kNoSlot) return miss(packet);
-  SessionHot& hot = hot_[slot];
-  const std::size_t phase = static_cast<std::size_t>(hot.phase.load());
-  if (packet.clock - hot.last_clock < timeout_[phase] && packet.clock < hot.save_due &&
-      (hot.flags & kSessionHasOlder) == 0 && (packet.flags & kPacketBadChecksum) == 0) {
-    if (packet.key.protocol != kProtocolTcp) {
-      if (packet.key.protocol != kProtocolSctp) return join(slot, packet);
-    } else if (tcp_fast_path(hot, packet)) {
-      const Writing writing(hot.version);
-      return count(session(slot), packet);
-    }
-  }
-  slot = settle(slot, packet.clock);
-  if (slot == kNoSlot) return miss(packet);
-  if (is_damaged(session(slot), packet)) return count_damaged(session(slot), packet);
-  join_slowly(slot, packet);
-}
+// --- Checksums --------------------------------------------------------------------------------
 
-// Counts the packet as its session's; a session's own packets only ever do this once each.
-void SessionTable::count_only(Session s, const Packet& packet) noexcept {
+// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
+// tells. A side whose first packet shows an artefact of off-load is never judged.
+bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const noexcept {
+  if ((packet.flags & kPacketBadChecksum) == 0) return false;
   const unsigned side = packet.direction;
-  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
-  s.hot.bytes[side] += packet.wire_bytes;
-  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
+  const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
+  if (bad == kOffloaded) return false;
+  const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
+  return is_rare || cold_[slot].packets_high[side] != 0;
+}
+
+void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if ((packet.flags & kPacketBadChecksum) != 0) {
+    saturating_increment(rare_of(s).bad_checksums[side]);
+  } else if (s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
+    rare_of(s).bad_checksums[side] = kOffloaded;
+  }
 }
 
 // The receiver of a damaged packet drops it: so it changes nothing but the counts.
@@ -163,22 +104,143 @@ void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
   const Writing writing(s.hot.version);
   count(s, packet);
   if (!lingers(s.hot.phase)) return;
-  counters_.late_lingering.add();
+  counters_.late_lingering.add(packet.frames);
   if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
 }
 
-void SessionTable::count(Session s, const Packet& packet) noexcept {
+// --- Finding ----------------------------------------------------------------------------------
+
+// Counts the packet as its session's; a session's own packets only ever do this once each.
+inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  s.hot.packets[side] += packet.frames;
+  if (s.hot.packets[side] < packet.frames) ++s.cold.packets_high[side];
+  s.hot.bytes[side] += packet.wire_bytes;
+}
+
+inline void SessionTable::count(Session s, const Packet& packet) noexcept {
   count_only(s, packet);
-  s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
-  s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
+  s.hot.note_time(packet.clock, packet.timestamp);
+  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
+}
+
+// What most packets are: a segment in order of an established session, whose guess was right, which
+// changes nothing but numbers in the hot part. False: not such a one, nothing was changed.
+inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
+                                     const Packet& packet) noexcept {
+  if (ahead.guess[i] == kNoSlot) return false;
+  SessionHot& hot = hot_[ahead.guess[i]];
+  if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
+      hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
+      packet.clock - hot.last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
+      SessionHot::tick_of(packet.clock) >= hot.save_tick)
+    return false;
+  {
+    const Writing writing(hot.version);
+    tcp_join_next(hot, packet);
+    count_only(session(ahead.guess[i]), packet);
+    hot.last_clock = std::max(hot.last_clock.load(), packet.clock);  // the end goes with it
+  }
+  read(ahead.guess[i], packet);
+  return true;
+}
+
+void SessionTable::track(Burst& burst) noexcept {
+  if (!started_ && burst.count != 0) start(burst.packets[0].clock);
+  Ahead ahead;
+  look_ahead(burst, ahead);
+  for (std::uint32_t i = 0; i < burst.count;) {
+    const std::uint32_t end = std::min(burst.count, i + kSweepEvery - since_sweep_);
+    since_sweep_ += end - i;
+    ClockNs latest = now_;
+    for (; i < end; ++i) {
+      Packet& packet = burst.packets[i];
+      if (packet.verdict != Verdict::session) continue;
+      latest = std::max(latest, packet.clock);
+      if (join_usual(ahead, i, packet)) continue;
+      advance_clock(latest);
+      track_one(packet, ahead.guess[i]);
+    }
+    advance_clock(latest);
+    if (since_sweep_ < kSweepEvery) break;
+    since_sweep_ = 0;
+    expire(now_, kSweepSteps);
+  }
+  work_streams();
+}
+
+// What the burst will touch comes from memory in stages: index, sessions, the cold parts of those
+// to which something happens, and what hangs on these.
+void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    const bool is_session = packet.verdict == Verdict::session;
+    index_.prefetch(packet.hash);
+    packets += is_session ? packet.frames : 0;
+    bytes += is_session ? packet.wire_bytes : 0;
+    ahead.quiet_flags[i] = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
+  }
+  counters_.packets.add(packets);
+  counters_.bytes.add(bytes);
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    ahead.guess[i] = index_.guess(packet.hash);
+    if (ahead.guess[i] != kNoSlot) {
+      prefetch_hot(ahead.guess[i]);
+      if (ahead.quiet_flags[i] == kNeverQuiet) prefetch_key(ahead.guess[i]);
+    } else {
+      graveyard_.prefetch(packet.hash);
+    }
+  }
+  std::array<std::uint32_t, kBurstMax> eventful;
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    if (ahead.guess[i] == kNoSlot || tcp_is_quiet(hot_[ahead.guess[i]], ahead.quiet_flags[i]) ||
+        burst.packets[i].key.protocol != kProtocolTcp)
+      continue;
+    prefetch_key(ahead.guess[i]);
+    prefetch_cold(ahead.guess[i]);
+    eventful[count++] = ahead.guess[i];
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const SessionCold& cold = cold_[eventful[i]];
+    extensions_.prefetch(cold);
+    Wheel::prefetch_neighbours(*this, cold.timer);
+  }
+}
+
+std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexcept {
+  return index_.find(hash, [&](std::uint32_t slot) { return hot_[slot].key == key; });
+}
+
+void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
+  if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
+  std::uint32_t slot = guess;
+  if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
+    slot = find(packet.key, packet.hash);
+  if (slot == kNoSlot) return miss(packet);
+  const SessionHot& hot = hot_[slot];
+  if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
+      packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.load())] &&
+      packet.clock < hot.save_due() && (packet.flags & kPacketBadChecksum) == 0)
+    return join(slot, packet);
+  slot = settle(slot, packet.clock);
+  if (slot == kNoSlot) return miss(packet);
+  if (is_damaged(slot, packet)) return count_damaged(session(slot), packet);
+  join_slowly(slot, packet);
 }
 
 // UDP, ICMP, ESP and others: payload is all there is.
 void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
-  const Writing writing(s.hot.version);
-  count(s, packet);
-  s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+  {
+    const Writing writing(s.hot.version);
+    count(s, packet);
+    s.hot.advance_sequence(packet.direction, packet.payload_bytes);
+  }
+  read(slot, packet);
 }
 
 // TCP beyond the fast path, SCTP, and any packet of a key with several incarnations.
@@ -203,6 +265,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   Session s = session(slot);
   const Writing writing(s.hot.version);
   count_only(s, packet);
+  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
   saturating_increment(s.cold.syn[packet.direction]);
 }
 
@@ -216,17 +279,16 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     if (packet.key.protocol == kProtocolTcp) {
       tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
     } else {
-      s.hot.sequence_end[packet.direction] += packet.payload_bytes;
+      s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
-        counters_.late_lingering.add();
+        counters_.late_lingering.add(packet.frames);
         if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
       }
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
     }
   }
-  if (s.hot.phase == before) return;
-  wheel_of(before).unlink(slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  read(slot, packet);
+  if (s.hot.phase != before) relink_if_nearer(slot);
 }
 
 // Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.
@@ -281,15 +343,14 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
   if (slot != kNoSlot) {
     Session s = session(slot);
     const Writing writing(s.hot.version);
-    s.hot.last_clock = std::max(s.hot.last_clock.load(), packet.clock);
-    s.hot.end = std::max(s.hot.end.load(), packet.timestamp);
+    s.hot.note_time(packet.clock, packet.timestamp);
     if (Extension* e = extensions_.get(s.cold);
-        e != nullptr && e->icmp_error_packets != UINT16_MAX) {
+        e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
       if (e->icmp_error_packets == 0) {
         e->icmp_error_type = packet.icmp.type;
         e->icmp_error_code = packet.icmp.code;
       }
-      ++e->icmp_error_packets;
+      e->icmp_error_packets = static_cast<std::uint16_t>(e->icmp_error_packets + packet.frames);
       e->icmp_error_bytes += packet.wire_bytes;
     } else {  // as a packet of the side that it came from
       count(s, packet);
@@ -331,11 +392,13 @@ void SessionTable::populate() noexcept {
   extensions_.populate();
   tunnels_.populate();
   graveyard_.populate();
+  stream_of_.populate();
+  if (stage_ != nullptr) stage_->populate();
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
   return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         graveyard_.bytes();
+         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

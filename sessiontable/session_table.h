@@ -11,6 +11,7 @@
 // track() works a burst in stages, each prefetching for the next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -28,6 +29,7 @@
 #include "sessiontable/free_list.h"
 #include "sessiontable/graveyard.h"
 #include "sessiontable/session.h"
+#include "sessiontable/stream_stage.h"
 #include "sessiontable/syn_flood.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/timer_wheel.h"
@@ -43,6 +45,8 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
+  std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
+  const SessionRare* rare = nullptr;  // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
 };
 
@@ -62,6 +66,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint32_t late_blocks = 0;
   std::uint32_t extensions = 0;
   std::uint32_t tunnels = 0;
+  std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
 
@@ -69,6 +74,10 @@ class SessionTable final : private LateSink, private FloodSink {
  public:
   SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
                const HashSeed& id_seed, TableCounters& counters, SessionSink& sink);
+
+  // From now on the bytes of TCP and UDP sessions go to the stage: before the first packet. It
+  // costs 4 bytes a session; a session that is not read, or no longer, costs nothing more.
+  void read_streams(StreamStage& stage);
 
   // Every packet of verdict `session` joins one session. Packets in reading order.
   void track(Burst& burst) noexcept;
@@ -84,6 +93,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void populate() noexcept;
   std::uint64_t bytes() const noexcept;
   std::uint32_t sessions() const noexcept { return free_.used(); }
+  // Half-closed sessions wait among the closed ones for as long as these do.
   std::uint32_t sessions_in(Phase phase) const noexcept {
     return wheels_[static_cast<std::size_t>(phase)].size();
   }
@@ -93,20 +103,33 @@ class SessionTable final : private LateSink, private FloodSink {
   // What the timer wheels ask.
   void prefetch_session(std::uint32_t slot) const noexcept {
     prefetch_hot(slot);
+    prefetch_key(slot);
     prefetch_cold(slot);
   }
+  void prefetch_timer_link(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&cold_.data()[slot].timer, 1, 2);
+  }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
+  bool is_at_home(std::uint32_t slot) const noexcept {
+    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.load());
+  }
+  void link_anew(std::uint32_t slot) noexcept;
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
  private:
   friend class SessionReader;
+
+  // A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
+  static constexpr DurationNs kGraveStride = 6 * kHour;
+
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
   void prefetch_hot(std::uint32_t slot) const noexcept {
-    const char* lines = reinterpret_cast<const char*>(&hot_.data()[slot]);
-    __builtin_prefetch(lines, 1, 2);
-    __builtin_prefetch(lines + 64, 1, 2);
+    __builtin_prefetch(&hot_.data()[slot], 1, 2);
+  }
+  void prefetch_key(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&hot_.data()[slot].key, 1, 2);
   }
   void prefetch_cold(std::uint32_t slot) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&cold_.data()[slot]);
@@ -115,18 +138,47 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(lines + sizeof(SessionCold) - 1, 1, 2);
   }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
+  Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }
+  void link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept;
+  void relink_if_nearer(std::uint32_t slot) noexcept;
   std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
 
+  struct Ahead {  // what is known of each packet of a burst before its turn
+    std::array<std::uint32_t, kBurstMax> guess;  // kNoSlot: none
+    std::array<std::uint32_t, kBurstMax> quiet_flags;
+  };
+  void look_ahead(const Burst& burst, Ahead& ahead) noexcept;
+  bool join_usual(const Ahead& ahead, std::uint32_t i, const Packet& packet) noexcept;
   void track_one(Packet& packet, std::uint32_t guess) noexcept;
   void join(std::uint32_t slot, const Packet& packet) noexcept;
   void join_slowly(std::uint32_t slot, Packet& packet) noexcept;
-  void advance_clock(ClockNs now) noexcept;
+  void start(ClockNs now) noexcept;
+  void advance_clock(ClockNs now) noexcept {
+    if (now - now_ > kGraveStride) [[unlikely]]
+      advance_far(now);
+    now_ = std::max(now_, now);
+  }
+  void advance_far(ClockNs now) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
   void count_only(Session session, const Packet& packet) noexcept;
   void count_damaged(Session session, const Packet& packet) noexcept;
+  bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
+  void note_checksum(const Session& session, const Packet& packet) noexcept;
+  SessionRare& rare_of(const Session& session) noexcept;
+  SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,
+                      std::uint32_t reader) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
+
+  void read(std::uint32_t slot, const Packet& packet) noexcept {
+    if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
+  }
+  void begin_reading(std::uint32_t slot) noexcept;
+  void add_to_stream(std::uint32_t slot, const Packet& packet) noexcept;
+  void work_streams() noexcept;
+  std::uint32_t reader_of(std::uint32_t slot) noexcept;
+  std::uint32_t end_reading(std::uint32_t slot) noexcept;
 
   struct Choice {
     std::uint32_t slot;
@@ -178,13 +230,18 @@ class SessionTable final : private LateSink, private FloodSink {
   FlowIndex index_;
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
+  Array<SessionRare> rare_;
   FreeList free_;
   ExtensionPool extensions_;
   TunnelTable tunnels_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;
-  std::vector<Wheel> wheels_;      // one for each Phase
+  std::vector<Wheel> wheels_;       // one for each Phase
+  StreamStage* stage_ = nullptr;    // null: nobody reads
+  Array<std::uint32_t> stream_of_;  // with kSessionRead: its stream, or none yet; else its reader
+  std::array<StreamWork, kBurstMax> stream_work_;  // of this burst
+  std::uint32_t stream_work_count_ = 0;
   std::uint32_t since_sweep_ = 0;  // packets
   std::size_t sweep_from_ = 0;     // the wheel that the next sweep begins with
   bool started_ = false;

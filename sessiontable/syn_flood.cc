@@ -21,7 +21,7 @@ bool SynFlood::absorb(const Session& s) noexcept {
   if (++place.seen <= rate_) return false;
   if (place.sessions == 0) place.first = s.cold.start;
   place.first = std::min(place.first, s.cold.start.load());
-  place.last = std::max(place.last, s.hot.end.load());
+  place.last = std::max(place.last, s.hot.end());
   ++place.sessions;
   place.packets += s.hot.packets[source];
   place.bytes += s.hot.bytes[source];

@@ -21,7 +21,7 @@ std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept 
 // What the receiver `side` has announced, scaled as far as its scale was seen.
 std::uint32_t window_of(const Session& s, unsigned side) noexcept {
   std::uint8_t scale = s.cold.window_scale[side];
-  if (scale == kNoWindowScale) scale = s.hot.has(kSessionSyn0, side) ? 0 : kWindowScaleMax;
+  if (scale == kNoWindowScale) scale = s.cold.knows_isn(side) ? 0 : kWindowScaleMax;
   return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
 }
 
@@ -34,6 +34,14 @@ void write_history(SessionCold& cold, unsigned side, char letter) noexcept {
       return;
     }
   }
+}
+
+void erase_history(SessionCold& cold, unsigned side, char letter) noexcept {
+  const char code = static_cast<char>(letter | (side != 0 ? kHistorySide1 : '\0'));
+  auto* const at = std::find(cold.history.begin(), cold.history.end(), code);
+  if (at == cold.history.end()) return;
+  std::copy(at + 1, cold.history.end(), at);
+  cold.history.back() = '\0';
 }
 
 // --- Membership -------------------------------------------------------------------------------
@@ -59,7 +67,7 @@ Membership syn_ack_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned peer = side ^ 1;
   if (s.hot.has(kSessionSeen0, side) && s.cold.first_sequence[side] == packet.tcp.sequence + 1)
     return Membership::member;
-  if (s.hot.has(kSessionSyn0, peer))
+  if (s.cold.knows_isn(peer))
     return s.hot.phase == Phase::opening ||  // its acknowledgment may cover data (RFC 7413 §3)
                    seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer],
                               sent_end(s.hot, peer))
@@ -90,8 +98,7 @@ Membership lingering_membership(const Session& s, const Packet& packet) noexcept
     last += std::max(kInFlightMax, s.hot.has(kSessionAck0, peer) ? window_of(s, peer) : 0);
   // Nothing lies beyond a sender's own FIN (RFC 9293 §3.6); before its first byte only a keep-alive
   // or, in mid-stream, what was sent before the capture began.
-  const std::uint32_t first =
-      s.cold.first_sequence[side] - (s.hot.has(kSessionSyn0, side) ? 1 : kSlack);
+  const std::uint32_t first = s.cold.first_sequence[side] - (s.cold.knows_isn(side) ? 1 : kSlack);
   const bool fits = seq_within(packet.tcp.sequence, first, last + 1) &&
                     seq_within(reach_of(packet), first - 1, last);
   return fits ? Membership::member : Membership::stranger;
@@ -110,8 +117,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const TcpHeader& tcp = packet.tcp;
-  const bool peer_in_syn_sent = s.hot.phase == Phase::opening && s.hot.has(kSessionSyn0, peer) &&
-                                !s.hot.has(kSessionAck0, peer);
+  const bool peer_in_syn_sent =
+      s.hot.phase == Phase::opening && s.cold.knows_isn(peer) && !s.hot.has(kSessionAck0, peer);
   if (peer_in_syn_sent && !s.hot.has(kSessionSeen0, side))  // only its ISN can be acknowledged
     return has_ack(tcp) &&
            seq_within(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
@@ -129,7 +136,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
 }
 
 void enter(Session s, Phase phase, ClockNs now) noexcept {
-  if (lingers(phase) && !lingers(s.hot.phase)) s.cold.phase_clock = now;
+  if (phase >= Phase::half_closed && phase != s.hot.phase && !lingers(s.hot.phase))
+    s.cold.phase_clock = now;
   s.hot.phase = phase;
 }
 
@@ -249,6 +257,15 @@ std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
   return filled;
 }
 
+// Whether data of this side that comes now was overtaken by its FIN on the way here: it is told as
+// if it had come in order.
+bool is_overtaken_by_fin(const Session& s, const Packet& packet,
+                         const TcpContext& context) noexcept {
+  return (s.hot.phase == Phase::half_closed || s.hot.phase == Phase::closed) &&
+         s.hot.has(kSessionFin0, packet.direction) &&
+         packet.clock - s.cold.phase_clock <= context.reorder_window;
+}
+
 // Payload [begin, end) of a side, none of it beyond sequence_end.
 void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
                        const TcpContext& context) noexcept {
@@ -256,18 +273,20 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
+  if (fresh != 0 && e->gap_bytes[side] == 0) erase_history(s.cold, side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
-  if (seq_before(begin, s.cold.first_sequence[side]) && !s.hot.has(kSessionSyn0, side) &&
+  if (seq_before(begin, s.cold.first_sequence[side]) && !s.cold.knows_isn(side) &&
       s.cold.first_sequence[side] - begin < kSlack) {
     const std::uint32_t first = s.cold.first_sequence[side];
     const std::uint32_t last = seq_before(end, first) ? end : first;
     fresh += last - begin;
     s.cold.first_sequence[side] = begin;
-    if (PLANTED(16, begin > first, false)) s.hot.sequence_end[side] += kEpoch;  // across the wrap
+    if (PLANTED(16, begin > first, false)) ++s.hot.sequence_high[side];  // across the wrap
     if (last != first) add_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
-    saturating_increment(e->out_of_order_packets[side]);
+    if (!is_overtaken_by_fin(s, packet, context))
+      saturating_increment(e->out_of_order_packets[side]);
   } else {
     saturating_increment(e->retransmitted_packets[side]);
     write_history(s.cold, side, 'T');
@@ -296,7 +315,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
     add_gap(s, side, high, packet.tcp.sequence, context);
-    s.hot.sequence_end[side] += static_cast<std::uint32_t>(ahead) + length;
+    s.hot.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
   }
   const std::uint32_t begin = packet.tcp.sequence + (syn ? 1 : 0);
@@ -305,7 +324,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   const std::uint32_t old_end = seq_before(end, high) ? end : high;
   if (packet.payload_bytes != 0 && seq_before(begin, old_end))
     count_old_payload(s, packet, begin, old_end, context);
-  if (beyond > 0) s.hot.sequence_end[side] += static_cast<std::uint32_t>(beyond);
+  if (beyond > 0) s.hot.advance_sequence(side, static_cast<std::uint32_t>(beyond));
 }
 
 // A side's first segment, or a SYN that tells where it began.
@@ -315,16 +334,16 @@ void note_first(Session s, const Packet& packet) noexcept {
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
     s.cold.first_sequence[side] = packet.tcp.sequence + (syn ? 1 : 0);
-    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0);
+    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
   }
   if (!syn) return;
   // A SYN cookie server may answer again with another ISN while nothing has been sent.
   if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
       is_syn_ack(packet.tcp)) {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
-    s.hot.sequence_end[side] = kEpoch + s.cold.first_sequence[side] - 1;
+    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
-  s.hot.set(kSessionSyn0, side);
+  s.cold.isn_known = (s.cold.isn_known | 1u << side) & 3;
 }
 
 std::uint32_t saturated_ns(DurationNs duration) noexcept {
@@ -342,7 +361,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.hot.has(kSessionSyn0, peer) || s.cold.syn_ack[peer] != 0) {
+    if (!s.cold.knows_isn(peer) || s.cold.syn_ack[peer] != 0) {
       s.hot.set_originator(side);
       s.cold.is_flipped = 0;  // seen after all
     }
@@ -381,14 +400,14 @@ void update_phase(Session s, const Packet& packet) noexcept {
     enter(s, one_way ? Phase::closed : open_phase(s.hot), packet.clock);
     return;
   }
-  if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) && s.hot.packets[side] == 1 &&
-      s.cold.packets_high[side] == 0) {
+  if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) &&
+      s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
     s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
     s.cold.phase_clock = packet.clock;
     return;
   }
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
-  const bool sent_syn = s.hot.has(kSessionSyn0, side);
+  const bool sent_syn = s.cold.knows_isn(side);
   // A challenge ACK to the SYN establishes nothing.
   if (!sent_syn && packet.payload_bytes == 0 && s.cold.syn_ack[peer] == 0) return;
   if (s.cold.rtt_ns[0] != 0 && s.cold.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
@@ -433,9 +452,7 @@ std::uint32_t tcp_distance(const Session& s, const Packet& packet) noexcept {
   };
   if ((tcp.flags & kTcpRst) != 0 && tcp.sequence == 0 && by_ack) return ack_distance();
   if (is_syn(tcp))
-    return s.hot.has(kSessionSyn0, side) && initial_sequence(s.cold, side) == tcp.sequence
-               ? 0
-               : kUnknown;
+    return s.cold.knows_isn(side) && initial_sequence(s.cold, side) == tcp.sequence ? 0 : kUnknown;
   if (is_syn_ack(tcp) && by_ack) return ack_distance();
   if (s.hot.has(kSessionSeen0, side))
     return distance(tcp.sequence, initial_sequence(s.cold, side), sent_end(s.hot, side));
@@ -470,7 +487,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
     update_rst(s, packet, context);
     if (was_lingering)
       if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
-    if (was_lingering) context.counters.late_lingering.add();
+    if (was_lingering) context.counters.late_lingering.add(packet.frames);
     return;
   }
   const Extension* before = context.extensions.find(s.cold);
@@ -494,7 +511,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
 
   if (!completes_close(s, packet, acknowledged_before, gap_before, before,
                        context.reorder_window)) {
-    context.counters.late_lingering.add();
+    context.counters.late_lingering.add(packet.frames);
     if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
   }
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
@@ -506,7 +523,7 @@ std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,
   const std::uint64_t first = kEpoch + s.cold.first_sequence[side];
   std::uint64_t not_payload = s.hot.has(kSessionFin0, side) ? 1 : 0;
   if (extension != nullptr) not_payload += extension->gap_bytes[side];
-  const std::uint64_t sent = s.hot.sequence_end[side] - first;
+  const std::uint64_t sent = s.hot.sequence_end(side) - first;
   return sent > not_payload && sent < (std::uint64_t{1} << 63) ? sent - not_payload : 0;
 }
 

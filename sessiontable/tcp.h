@@ -2,8 +2,8 @@
 // and what it does to that session. Works on one session at a time; knows nothing of tables and
 // timers.
 //
-// Owner: one shard. Cost: the in-order segment of an established session is tcp_fast_path(), a few
-// compares on the two hot lines.
+// Owner: one shard. Cost: the in-order segment of an established session is a few compares and
+// additions on the first hot line.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +43,15 @@ void tcp_resume(Session session, const Grave& grave) noexcept;
 // A segment that joins the session: sequence space, flags, history, phase.
 void tcp_update(Session session, const Packet& packet, const TcpContext& context) noexcept;
 
-// The same for nearly all segments: in order, established, nothing to tell. False: not such a one,
-// nothing was changed.
-inline bool tcp_fast_path(SessionHot& hot, const Packet& packet) noexcept;
+inline constexpr std::uint32_t kNeverQuiet = 0x1'0000;  // no session has it
+
+// Nearly all segments of established sessions have nothing to tell: the flags that their session
+// then has, of which tcp_is_quiet() says whether it does; kNeverQuiet for others. A quiet one that
+// is next is joined by tcp_join_next() instead of tcp_update().
+inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept;
+inline bool tcp_is_quiet(const SessionHot& hot, std::uint32_t quiet_flags) noexcept;
+inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept;
+inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept;
 
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
@@ -57,22 +63,36 @@ void tcp_fill_grave(const Session& session, Grave& grave) noexcept;
 std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extension,
                                 unsigned side) noexcept;
 
-inline bool tcp_fast_path(SessionHot& hot, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
+inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
+  constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
-  const std::uint32_t payload = packet.payload_bytes;
-  constexpr std::uint8_t kUsual = kTcpAck | kTcpPsh;
-  const std::uint16_t wanted = static_cast<std::uint16_t>(
-      (kSessionSeen0 | kSessionAck0 | (payload != 0 ? kSessionData0 : kSessionPureAck0)) << side);
-  if (hot.phase != Phase::established || (tcp.flags & ~kUsual) != 0 || (tcp.flags & kTcpAck) == 0 ||
-      (hot.flags & wanted) != wanted || PLANTED(11, tcp.window == 0, false) ||
-      static_cast<std::uint32_t>(hot.sequence_end[side]) != tcp.sequence ||
-      seq_before(tcp.acknowledgment, hot.acknowledged[side]))
-    return false;
-  hot.sequence_end[side] += payload;
-  hot.acknowledged[side] = tcp.acknowledgment;
-  hot.window[side] = tcp.window;
-  return true;
+  if (packet.key.protocol != kProtocolTcp ||
+      (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) != 0 ||
+      (tcp.flags & (kEventful | kTcpAck)) != kTcpAck || packet.timestamp.value != packet.clock ||
+      PLANTED(11, tcp.window == 0, false))
+    return kNeverQuiet;
+  const auto of_side_0 =
+      static_cast<unsigned>(kSessionSeen0 | kSessionAck0 |
+                            (packet.payload_bytes != 0 ? kSessionData0 : kSessionPureAck0));
+  return of_side_0 << packet.direction | kSessionNewest | kSessionEndIsClock;
+}
+
+inline bool tcp_is_quiet(const SessionHot& hot, std::uint32_t quiet_flags) noexcept {
+  return hot.phase == Phase::established &&
+         (hot.flags & (quiet_flags | kSessionHasOlder)) == quiet_flags;
+}
+
+inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  return hot.sequence_low[side] == packet.tcp.sequence &&
+         !seq_before(packet.tcp.acknowledgment, hot.acknowledged[side]);
+}
+
+inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  hot.advance_sequence(side, packet.payload_bytes);
+  hot.acknowledged[side] = packet.tcp.acknowledgment;
+  hot.window[side] = packet.tcp.window;
 }
 
 }  // namespace linger

@@ -38,7 +38,7 @@ inline std::uint32_t reach_of(const Packet& packet) noexcept {
 }
 
 inline std::uint32_t sent_end(const SessionHot& hot, unsigned side) noexcept {
-  return static_cast<std::uint32_t>(hot.sequence_end[side]);
+  return hot.sequence_low[side];
 }
 
 }  // namespace linger

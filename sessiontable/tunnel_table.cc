@@ -3,7 +3,11 @@
 namespace linger {
 
 TunnelTable::TunnelTable(std::uint32_t capacity, const HashSeed& seed, Counter& dry)
-    : seed_(seed), dry_(dry), stacks_(capacity), free_(capacity), index_(capacity) {}
+    : seed_(seed),
+      dry_(dry),
+      stacks_(capacity),
+      free_(capacity),
+      index_(capacity, IndexLoad::dense) {}
 
 // Each layer hashed as a key, chained by its scope: as hard to flood as the session table.
 FlowHash TunnelTable::hash_of_layers(const TunnelLayers& layers) const noexcept {

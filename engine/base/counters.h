@@ -1,5 +1,5 @@
-// Every counter of a shard, once. A line yields the struct member, the summary, the
-// metrics' help text and the reference page.
+// Every counter of a shard's session table and of its fragments, once. A line yields the struct
+// member, the summary, the metrics' help text and the reference page.
 //
 //   X(name, help)
 //
@@ -38,6 +38,16 @@ namespace linger {
   X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")    \
   X(late_blocks_early, "late records written early: latePool is too small")                      \
   X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")         \
+  X(streams, "sessions whose bytes were read")                                                   \
+  X(stream_bytes, "bytes handed to their readers, in order")                                     \
+  X(stream_held_bytes, "of them, copied because they came before their turn")                    \
+  X(stream_gaps, "gaps in what readers saw")                                                     \
+  X(stream_gap_bytes, "bytes in these gaps")                                                     \
+  X(stream_conflicts, "segments with other bytes than held ones of the same numbers")            \
+  X(stream_limits, "directions let go because they were read up to their limit")                 \
+  X(stream_hold_full, "holes given up because one direction held all it may")                    \
+  X(stream_pool_dry, "holes given up because the pool of held payload was dry")                  \
+  X(streams_dry, "sessions not read because there was no stream left")                           \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")
 
@@ -50,6 +60,18 @@ namespace linger {
   X(bad_sctp_checksums, "SCTP packets with a wrong checksum")             \
   X(offloaded_checksums, "packets whose transport checksum was left to the network card")
 
+#define LINGER_DEFRAG_COUNTERS(X)                                                            \
+  X(fragments, "frames that carried a fragment of an IP datagram")                           \
+  X(datagrams_completed, "datagrams made whole from fragments")                              \
+  X(datagrams_timed_out, "datagrams given up after fragsTimeout")                            \
+  X(datagrams_pushed_out, "datagrams given up early: maxFrags is too small")                 \
+  X(datagrams_at_end, "datagrams still in pieces when the run ended")                        \
+  X(datagrams_discarded, "IPv6 datagrams discarded because fragments overlapped (RFC 5722)") \
+  X(datagrams_unbuffered, "datagrams dropped because another shard did not keep up (live)")  \
+  X(fragments_overlapping, "fragments that overlapped others, or contradicted their length") \
+  X(fragments_duplicate, "fragments that came again")                                        \
+  X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
+
 struct ChecksumCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_MEMBER)
@@ -59,6 +81,12 @@ struct ChecksumCounters {
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct DefragCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

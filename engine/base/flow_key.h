@@ -6,8 +6,10 @@
 // Canonical order: (addr, port) of side 0 is not greater than that of side 1, compared as bytes in
 // network order, then as numbers. A packet's `direction` says which side sent it: 0 when its source
 // is side 0. IPv4 addresses are the first four bytes, the rest zero. One layout for both IP
-// versions, compared as six words.
+// versions, compared as three 16-byte words.
 #pragma once
+
+#include <smmintrin.h>
 
 #include <array>
 #include <bit>
@@ -54,9 +56,13 @@ struct FlowKey {
     return {word(0), word(1), word(2), word(3), word(4), word(5)};
   }
   friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
-    std::uint64_t difference = 0;
-    for (std::size_t i = 0; i < 6; ++i) difference |= a.word(i) ^ b.word(i);
-    return difference == 0;
+    const auto* left = reinterpret_cast<const __m128i*>(&a);
+    const auto* right = reinterpret_cast<const __m128i*>(&b);
+    const auto differs = [&](int i) {
+      return _mm_xor_si128(_mm_loadu_si128(left + i), _mm_loadu_si128(right + i));
+    };
+    const __m128i difference = _mm_or_si128(_mm_or_si128(differs(0), differs(1)), differs(2));
+    return _mm_testz_si128(difference, difference) != 0;
   }
 };
 static_assert(sizeof(FlowKey) == 48);

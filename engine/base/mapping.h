@@ -28,7 +28,6 @@ class Array {
     void* p = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
-    // Below a few huge pages they cost more in zeroing than they save in TLB misses.
     if (bytes() >= kHugeFrom) madvise(p, bytes(), MADV_HUGEPAGE);
     data_ = static_cast<T*>(p);
   }
@@ -63,7 +62,7 @@ class Array {
   std::size_t bytes() const noexcept { return count_ * sizeof(T); }
 
  private:
-  static constexpr std::size_t kHugeFrom = std::size_t{64} << 20;
+  static constexpr std::size_t kHugeFrom = std::size_t{2} << 20;
 
   T* data_ = nullptr;
   std::size_t count_ = 0;

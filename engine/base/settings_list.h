@@ -56,6 +56,10 @@
     "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
     "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
+  X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \
+    "An IP datagram whose fragments are not complete after this long is given up.")                \
+  X(Count, maxFrags, 10'000, 100, 16'777'215,                                                      \
+    "IP datagrams in fragments held at the same time, in each thread that receives; 6 KiB each.")  \
   X(Count, graveyardSize, 0, 0, 400'000'000,                                                       \
     "Recorded sessions that late packets can still find; 0: 4 x maxStreams.")                      \
   X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
@@ -70,8 +74,8 @@
   X(Flag, synFloodSummary, false, 0, 0,                                                            \
     "Tell unanswered TCP sessions beyond synFloodRate in one record a second and destination.")    \
   X(Count, synFloodRate, 1'000, 1, 1'000'000'000,                                                  \
-    "Unanswered TCP sessions a second and destination that have records of their own, per "        \
-    "thread.")                                                                                     \
+    "Unanswered TCP sessions a second and destination that have records of their own; each "       \
+    "shard admits its share.")                                                                     \
   X(Flag, checksums, true, 0, 0,                                                                   \
     "A packet with a wrong transport checksum counts, but does not change its session; false (-k " \
     "none): checksums are not computed.")                                                          \

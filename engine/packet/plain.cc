@@ -100,6 +100,7 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   packet.ip_offset = static_cast<std::uint16_t>(ip_offset);
   packet.payload_offset = static_cast<std::uint16_t>(datagram.transport_offset + header_bytes);
   packet.tunnel_depth = 0;
+  packet.frames = 1;
   packet.payload_bytes = length - header_bytes;
   packet.direction = set_key(packet, datagram.source, datagram.destination, datagram.protocol,
                              datagram.ip_version, settings.key_has_vlan ? vlan : 0);

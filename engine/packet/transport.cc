@@ -41,26 +41,15 @@ bool is_icmp_query(std::uint8_t ip_version, std::uint8_t type) noexcept {
 
 // Kinds and ids of all tunnels in 40 bits; a single one as it is, several mixed. Ids that differ by
 // direction (a GTP TEID) take no part.
-std::uint64_t tunnel_scope_of(const Packet& packet, const Walk& walk) noexcept {
+std::uint64_t tunnel_scope_of(const Walk& walk) noexcept {
   constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;  // odd: no layer is lost
   std::uint64_t scope = 0;
-  const std::size_t count = std::min<std::size_t>(packet.tunnel_depth, walk.layers.size());
+  const std::size_t count = std::min<std::size_t>(walk.packet.tunnel_depth, walk.layers.size());
   for (std::size_t i = 0; i < count; ++i) {
     const TunnelLayer& layer = walk.layers[i];
     const std::uint32_t id = has_symmetric_id(layer.kind) ? layer.id : 0;
     scope = scope * kMix + (static_cast<std::uint64_t>(layer.kind) << 32 | id);
   }
-  return scope;
-}
-
-// What separates sessions of equal addresses and ports, as the setting sessionKey asks: two VLAN
-// ids (12 bits each), the tunnels (40).
-std::uint64_t scope_of(const Packet& packet, const Walk& walk) noexcept {
-  std::uint64_t scope = 0;
-  if (walk.settings.key_has_vlan) {
-    scope = packet.vlan[0] | static_cast<std::uint64_t>(packet.vlan[1]) << 12;
-  }
-  if (walk.settings.key_has_tunnel) scope |= tunnel_scope_of(packet, walk) << 24;
   return scope;
 }
 
@@ -138,6 +127,7 @@ bool set_key_from_quote(Walk& walk, std::uint32_t offset) noexcept {
   quote.offset = offset;
   quote.readable_end = quote.claimed_end = walk.readable_end;
   quote.next = Header::ip;
+  quote.enters_first_fragment = true;
   for (int depth = 0; depth < kHeadersMax && is_network(quote.next); ++depth) read_next(quote);
   if (quote.next != Header::transport) return false;
   if (has_ports(quote.protocol)) {
@@ -231,9 +221,19 @@ void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t
   }
 }
 
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept {
+  std::uint64_t scope = 0;
+  if (has_vlan) {
+    scope = walk.packet.vlan[0] | static_cast<std::uint64_t>(walk.packet.vlan[1]) << 12;
+  }
+  if (has_tunnel) scope |= tunnel_scope_of(walk) << 24;
+  return scope;
+}
+
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept {
+  const DecodeSettings& settings = walk.settings;
   return set_key(packet, walk.source, walk.destination, walk.protocol, walk.ip_version,
-                 scope_of(packet, walk));
+                 scope_of(walk, settings.key_has_vlan, settings.key_has_tunnel));
 }
 
 void read_transport(Walk& walk) noexcept {

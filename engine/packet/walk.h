@@ -69,6 +69,7 @@ struct Walk {
   std::uint8_t ip_version = 0;
   TunnelKind tunnel = TunnelKind::none;  // whose header comes next, for Header::tunnel
   std::uint16_t link_type;
+  bool enters_first_fragment = false;  // its beginning is all there is of the datagram
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
@@ -116,11 +117,11 @@ struct Walk {
     next = Header::done;
   }
 
-  // A header and the length of what it stands in contradict each other. In the first fragment of a
-  // datagram they need not: the rest of the header may be in the next.
+  // A header and the length of what it stands in contradict each other. In the beginning of a
+  // datagram they need not: the rest of the header was in a fragment that is missing.
   void contradict() noexcept {
-    const bool is_first_fragment = (packet.flags & kPacketFragment) != 0;
-    stop(is_first_fragment ? Verdict::fragment : Verdict::malformed);
+    const bool is_beginning = (packet.flags & kPacketFragment) != 0;
+    stop(is_beginning ? Verdict::fragment : Verdict::malformed);
   }
   // The bytes of a header are there to read; else stops: cut by the capture, or claimed to be
   // shorter than it must be.
@@ -165,6 +166,10 @@ void follow_service_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 
 // set_key() from the walk's ends, protocol and scope.
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
+
+// What separates sessions, or datagrams, of equal addresses: two VLAN ids (12 bits each), kinds and
+// ids of the tunnels (40).
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept;
 
 // The packet in walk.packet is complete and stays the result unless a valid one is inside.
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept;

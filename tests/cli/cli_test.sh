@@ -118,5 +118,24 @@ run -q -r "$capture" --set packetThreads=2 --set hashSeed=1 --test-lose handoff
 [[ "$code" == 3 && -s err ]]
 result $? "the_ledger_catches_a_lost_handoff" "exit $code"$'\n'"$(cat err)"
 
+# 60 SYNs from as many ports to one destination within half a second.
+python3 - >flood.pcap <<'PYTHON'
+import struct, sys
+out = sys.stdout.buffer
+out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+for i in range(60):
+    tcp = struct.pack(">HHIIBBHHH", 1024 + i, 80, 7 * i, 0, 0x50, 2, 512, 0, 0)
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    out.write(struct.pack("<IIII", 1_700_000_000, 8000 * i, 40, 40) + ip + tcp)
+PYTHON
+for threads in 1 4; do
+  run -r flood.pcap --set synFloodSummary=true --set synFloodRate=20 \
+    --set "packetThreads=$threads" --set hashSeed=1
+  told=$(grep -c session-end out)
+  summarised=$(grep -oP '"flood_sessions":\K[0-9]+' out | awk "{ all += \$1 } END { print all + 0 }")
+  [[ "$code" == 0 && "$told" -le 20 && $((told + summarised)) == 60 ]]
+  result $? "a_flood_is_told_whole_with_${threads}_threads" "$told told, $summarised summarised"
+done
+
 echo "1..$count"
 exit "$bad"

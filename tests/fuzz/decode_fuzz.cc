@@ -17,6 +17,12 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
         packet.mac_offset + 12U <= packet.captured_bytes);
   CHECK(packet.vlan_count <= linger::kVlanDepthMax);
   CHECK(packet.direction <= 1);
+  if (packet.verdict == Verdict::fragment) {
+    CHECK(packet.payload_offset + packet.fragment.captured_bytes <= packet.captured_bytes);
+    CHECK(packet.fragment.captured_bytes <= packet.payload_bytes);
+    CHECK(packet.hash == linger::hash_of(packet.key, settings.seed));
+    return;
+  }
   if (packet.verdict != Verdict::session) {
     CHECK(packet.hash == 0 && packet.key == linger::FlowKey{});
     return;

@@ -83,7 +83,7 @@ struct ModelSession : ModelIdentity {
   Phase phase = Phase::other;
   Timestamp end;
   ClockNs last_clock = 0;
-  ClockNs phase_clock = 0;  // when it began to linger
+  ClockNs phase_clock = 0;  // when it opened, began to close, or to linger
   ClockNs save_due = 0;
   std::uint32_t interims = 0;
   bool is_flipped = false;  // opened by a SYN-ACK
@@ -104,6 +104,7 @@ struct ModelSession : ModelIdentity {
   Id128 reuse_of, continues, reused_by;
 
   void write_history(unsigned of_side, char letter);
+  void erase_history(unsigned of_side, char letter);
 };
 
 struct ModelLateRecord {  // being collected

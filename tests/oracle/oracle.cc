@@ -91,6 +91,11 @@ void ModelSession::write_history(unsigned of_side, char letter) {
   if (history.size() < kHistoryMax && history.find(code) == std::string::npos) history += code;
 }
 
+void ModelSession::erase_history(unsigned of_side, char letter) {
+  const char code = static_cast<char>(of_side != 0 ? letter | 0x80 : letter);
+  std::erase(history, code);
+}
+
 Oracle::Oracle(const Settings& settings, const DecodeSettings& decode_settings,
                const HashSeed& id_seed)
     : settings_(settings), decode_settings_(decode_settings), id_seed_(id_seed) {}
@@ -400,7 +405,7 @@ void Oracle::miss(const Packet& packet) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
     return update(s, packet);
   }
-  if (grave->start == s.start) s.ordinal = grave->ordinal + 1;
+  if (grave->start == s.start) s.ordinal = (grave->ordinal + 1) & 3;
   if (goes_on) {
     ++counts_.continued;
     s.continues = id_of(*grave);
@@ -445,7 +450,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_id = packet.icmp.id;
   }
   if (!sessions.empty() && sessions.back().start == s.start)
-    s.ordinal = sessions.back().ordinal + 1;
+    s.ordinal = (sessions.back().ordinal + 1) & 3;
   ++counts_.opened;
   sessions.push_back(s);
   return sessions.back();

@@ -48,7 +48,8 @@ Phase open_phase(const ModelSession& s) {
 }
 
 void enter(ModelSession& s, Phase phase, ClockNs clock) {
-  if (lingers(phase) && !lingers(s.phase)) s.phase_clock = clock;
+  const bool is_ending = lingers(phase) || phase == Phase::half_closed;
+  if (is_ending && phase != s.phase && !lingers(s.phase)) s.phase_clock = clock;
   s.phase = phase;
 }
 
@@ -195,9 +196,11 @@ std::uint32_t fill_gaps(ModelSession& s, unsigned side, std::uint32_t begin, std
 }
 
 // Payload [begin, end), none of it beyond what the side has sent so far.
-void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
+void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end,
+                      bool is_overtaken_by_fin) {
   ModelSide& from = s.side[side];
   std::uint32_t fresh = fill_gaps(s, side, begin, end);
+  if (fresh != 0 && from.gap_bytes == 0) s.erase_history(side, 'G');
   const std::uint32_t first = from.first;
   if (ahead_of(begin, first) < 0 && !from.has_isn && first - begin < kSlack) {
     const std::uint32_t last = ahead_of(end, first) < 0 ? end : first;
@@ -207,7 +210,7 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
     if (last != first) add_gap(s, side, last, first);
   }
   if (fresh != 0) {
-    ++from.out_of_order_packets;
+    from.out_of_order_packets += !is_overtaken_by_fin;
   } else {
     ++from.retransmitted_packets;
     s.write_history(side, 'T');
@@ -215,7 +218,14 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
   from.retransmitted_bytes += end - begin - fresh;
 }
 
-void join_numbers(ModelSession& s, const Packet& packet) {
+// A FIN that came first although it was sent last.
+bool is_overtaken_by_fin(const ModelSession& s, const Packet& packet, DurationNs reorder_window) {
+  const bool closes = s.phase == Phase::half_closed || s.phase == Phase::closed;
+  return closes && s.side[packet.direction].has_fin &&
+         packet.clock - s.phase_clock <= reorder_window;
+}
+
+void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_window) {
   const unsigned side = packet.direction;
   ModelSide& from = s.side[side];
   const bool is_fin_again = has(packet, kTcpFin) && from.has_fin;  // takes no number of its own
@@ -239,7 +249,7 @@ void join_numbers(ModelSession& s, const Packet& packet) {
   const std::uint32_t old_end = ahead_of(end, high) < 0 ? end : high;
   const std::int32_t beyond = ahead_of(packet.tcp.sequence + numbers, high);
   if (packet.payload_bytes != 0 && ahead_of(old_end, begin) > 0)
-    join_old_payload(s, side, begin, old_end);
+    join_old_payload(s, side, begin, old_end, is_overtaken_by_fin(s, packet, reorder_window));
   if (beyond > 0) from.length += beyond;
 }
 
@@ -394,7 +404,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_w
   if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
   const std::uint32_t end_before = from.end();
   if (has(packet, kTcpSyn)) join_syn(s, packet);
-  join_numbers(s, packet);
+  join_numbers(s, packet, reorder_window);
   join_acknowledgment(s, packet);
   const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
   if (packet.payload_bytes != 0) {

@@ -128,7 +128,6 @@ std::vector<Sample> samples() {
                          .ipv6_fragment(0, false)
                          .tcp(1, 2)
                          .frame()},
-      {"first fragment", ethernet().ip(a, b, {.more_fragments = true}).udp(1, 2).frame()},
       {"vlans", ethernet().vlan(5, 0x88a8).vlan(7).vlan(9, 0x9100).ip(a, b).tcp(1, 2).frame()},
       {"llc", ethernet().llc_snap().ip(a, b).tcp(1, 2).frame()},
       {"mpls", ethernet().mpls(3).mpls(4).ip(a6, b6).tcp(1, 2).frame()},

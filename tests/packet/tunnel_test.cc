@@ -227,18 +227,6 @@ TEST(tunnel, inner_fragment_is_a_fragment) {
             "fragment");
 }
 
-TEST(tunnel, outer_fragment_does_not_mark_the_inner_packet) {
-  const Frame frame = PacketBuilder()
-                          .ethernet()
-                          .ip(kOuterA, kOuterB, {.more_fragments = true})
-                          .gre()
-                          .ip(kA, kB)
-                          .tcp(1, 2)
-                          .frame();
-  EXPECT_EQ(session_of(frame), kInner);
-  EXPECT_EQ(decoded(frame).flags, 0);
-}
-
 TEST(tunnel, tunnels_separate_sessions_only_when_asked) {
   const auto in_vxlan = [](std::uint32_t vni) {
     return outer().udp(9, 4789).vxlan(vni).ethernet().ip(kA, kB).tcp(1, 2).frame();

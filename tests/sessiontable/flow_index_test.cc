@@ -29,7 +29,7 @@ std::vector<std::uint32_t> slots_of(const FlowIndex& index, FlowHash hash,
 template <class Draw>
 void compare_with_multimap(std::uint32_t capacity, Draw&& draw) {
   std::mt19937_64 random(capacity);
-  FlowIndex index(capacity);
+  FlowIndex index(capacity, IndexLoad::dense);
   std::multimap<FlowHash, std::uint32_t> model;
   std::vector<FlowHash> hash_of_slot(capacity);
   std::vector<std::uint32_t> free;
@@ -85,7 +85,7 @@ TEST(flow_index, equals_a_multimap_at_the_smallest_capacity) {
 }
 
 TEST(flow_index, hash_zero_is_a_hash_like_any_other) {
-  FlowIndex index(10);
+  FlowIndex index(10, IndexLoad::dense);
   index.insert(0, 3);
   EXPECT_EQ(index.find(0, [](std::uint32_t) { return true; }), 3u);
   EXPECT_EQ(index.guess(0), 3u);
@@ -95,7 +95,7 @@ TEST(flow_index, hash_zero_is_a_hash_like_any_other) {
 }
 
 TEST(flow_index, find_stops_at_the_slot_that_is_accepted) {
-  FlowIndex index(10);
+  FlowIndex index(10, IndexLoad::dense);
   for (std::uint32_t slot = 0; slot < 5; ++slot) index.insert(42, slot);
   int asked = 0;
   const std::uint32_t found = index.find(42, [&](std::uint32_t slot) {
@@ -108,7 +108,7 @@ TEST(flow_index, find_stops_at_the_slot_that_is_accepted) {
 }
 
 TEST(flow_index_death, erasing_what_is_not_there_is_a_broken_invariant) {
-  FlowIndex index(10);
+  FlowIndex index(10, IndexLoad::dense);
   index.insert(42, 1);
   EXPECT_DEATH(index.erase(42, 2), "");
 }

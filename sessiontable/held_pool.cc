@@ -1,0 +1,101 @@
+#include "sessiontable/held_pool.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sessiontable/session.h"
+
+namespace linger {
+
+static_assert(kNoBlock == kNoSlot, "what an empty FreeList gives");
+
+bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
+  payload.bytes = payload.captured;
+  std::uint32_t before = kNoBlock;  // the blocks between which the next byte lies
+  std::uint32_t after = side.first;
+  if (side.last != kNoBlock && !seq_before(payload.sequence, blocks_[side.last].end()))
+    before = side.last, after = kNoBlock;
+  while (payload.bytes != 0) {
+    while (after != kNoBlock && !seq_after(blocks_[after].end(), payload.sequence))
+      before = after, after = blocks_[after].next;
+    std::uint32_t room = payload.bytes;
+    if (after != kNoBlock && seq_before(blocks_[after].begin, payload.end())) {
+      if (!seq_after(blocks_[after].begin, payload.sequence)) {  // held already
+        payload.drop_front(std::min(payload.bytes, blocks_[after].end() - payload.sequence));
+        continue;
+      }
+      room = blocks_[after].begin - payload.sequence;
+    }
+    std::uint32_t taken = append(before, payload.front(room));
+    if (taken == 0) {
+      const std::uint32_t added = insert_after(side, before);
+      if (added == kNoBlock) return false;
+      blocks_[added].begin = payload.sequence;
+      blocks_[added].bytes = 0;
+      before = added;
+      taken = append(before, payload.front(room));
+    }
+    payload.drop_front(taken);
+  }
+  return true;
+}
+
+// Adds to a block what continues it, as far as there is room; how many bytes.
+std::uint32_t HeldPool::append(std::uint32_t index, const Payload& payload) noexcept {
+  if (index == kNoBlock || blocks_[index].end() != payload.sequence) return 0;
+  HeldBlock& block = blocks_[index];
+  const std::uint32_t bytes = std::min(payload.bytes, HeldBlock::kBytesMax - block.bytes);
+  std::memcpy(block.data.data() + block.bytes, payload.data, bytes);
+  block.bytes += bytes;
+  counters_.stream_held_bytes.add(bytes);
+  return bytes;
+}
+
+// An empty block behind `before` (kNoBlock: in front of all); kNoBlock when there is none.
+std::uint32_t HeldPool::insert_after(StreamSide& side, std::uint32_t before) noexcept {
+  if (side.blocks == kBlocksMax) {
+    counters_.stream_hold_full.add();
+    return kNoBlock;
+  }
+  const std::uint32_t added = free_.take(next_of());
+  if (added == kNoBlock) {
+    counters_.stream_pool_dry.add();
+    return kNoBlock;
+  }
+  ++side.blocks;
+  std::uint32_t& link = before == kNoBlock ? side.first : blocks_[before].next;
+  blocks_[added].next = link;
+  link = added;
+  if (side.last == before) side.last = added;
+  return added;
+}
+
+bool HeldPool::differs(const StreamSide& side, const Payload& payload) const noexcept {
+  const std::uint32_t end = payload.sequence + payload.captured;
+  for (std::uint32_t i = side.first; i != kNoBlock; i = blocks_[i].next) {
+    const HeldBlock& block = blocks_[i];
+    if (!seq_before(block.begin, end)) return false;
+    const std::uint32_t low =
+        seq_after(block.begin, payload.sequence) ? block.begin : payload.sequence;
+    const std::uint32_t high = seq_before(block.end(), end) ? block.end() : end;
+    if (!seq_before(low, high)) continue;
+    if (std::memcmp(block.data.data() + (low - block.begin),
+                    payload.data + (low - payload.sequence), high - low) != 0)
+      return true;
+  }
+  return false;
+}
+
+std::uint32_t HeldPool::take_front(StreamSide& side) noexcept {
+  const std::uint32_t index = side.first;
+  side.first = blocks_[index].next;
+  if (side.first == kNoBlock) side.last = kNoBlock;
+  --side.blocks;
+  return index;
+}
+
+void HeldPool::clear(StreamSide& side) noexcept {
+  while (side.first != kNoBlock) give_back(take_front(side));
+}
+
+}  // namespace linger

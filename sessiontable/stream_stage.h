@@ -1,0 +1,52 @@
+// What the session table says to whoever reads the bytes of sessions: a burst at a time, so that no
+// virtual call is made for a packet. Streams<Sink> is the one there is; a table without a stage
+// does nothing of all this.
+//
+//     open()   at a session's first payload      -> a stream, or none
+//     work()   at the end of each burst, and before a session of it ends
+//     end()    before the session's record       -> the reader's number, for the record
+//
+// Owner: one shard.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "engine/packet/packet.h"
+#include "sessiontable/stream_state.h"
+
+namespace linger {
+
+// What is known of a TCP session's beginning: the sequence number of each side's first byte, where
+// its SYN was seen.
+struct StreamStart {
+  std::array<std::uint32_t, 2> first_byte{};
+  std::array<bool, 2> is_known{};
+};
+
+// A packet for the stream of its session.
+struct StreamWork {
+  const Packet* packet;
+  std::uint32_t stream;
+  std::uint32_t session;  // the table's
+  // Answers: the stream was let go by this packet or before, and is no more; the reader's number.
+  bool is_let_go = false;
+  std::uint32_t reader = kNoStream;
+};
+
+class StreamStage {
+ public:
+  // kNoStream: nobody wants to read it, or there is no stream left (counted).
+  virtual std::uint32_t open(const Packet& packet, const StreamStart& start) noexcept = 0;
+  virtual void work(std::span<StreamWork> packets) noexcept = 0;
+  virtual std::uint32_t end(std::uint32_t stream) noexcept = 0;
+  virtual std::uint32_t reader_of(std::uint32_t stream) const noexcept = 0;
+  virtual void populate() noexcept = 0;
+  virtual std::uint64_t bytes() const noexcept = 0;
+
+ protected:
+  ~StreamStage() = default;
+};
+
+}  // namespace linger

@@ -1,0 +1,297 @@
+// Sessions of a table whose bytes are read.
+#include "sessiontable/streams.h"
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+using std::string;
+
+// What was told of each session, by the number on_open gave it.
+struct Texts {
+  std::vector<std::array<string, 2>> texts;  // a gap's bytes as '.'
+  std::vector<int> ends;
+  bool is_wanted = true;
+  std::size_t done_from = SIZE_MAX;  // bytes of one direction
+
+  std::uint32_t on_open(const Packet&) noexcept {
+    if (!is_wanted) return kNoStream;
+    texts.emplace_back();
+    ends.push_back(0);
+    return static_cast<std::uint32_t>(texts.size() - 1);
+  }
+  StreamAnswer on_data(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,
+                       std::uint64_t) noexcept {
+    texts[reader][side].append(bytes.begin(), bytes.end());
+    return texts[reader][side].size() >= done_from ? StreamAnswer::done : StreamAnswer::more;
+  }
+  StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count,
+                      std::uint64_t) noexcept {
+    texts[reader][side].append(count, '.');
+    return StreamAnswer::more;
+  }
+  StreamAnswer on_datagram(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,
+                           std::uint32_t) noexcept {
+    texts[reader][side].append(bytes.begin(), bytes.end());
+    texts[reader][side] += '|';
+    return StreamAnswer::more;
+  }
+  void on_conflict(std::uint32_t, unsigned) noexcept {}
+  void on_end(std::uint32_t reader, unsigned, StreamEnd) noexcept { ++ends[reader]; }
+};
+
+// A record, and what had been read when it was made.
+struct Told {
+  std::uint32_t reader;
+  bool is_interim;
+  std::array<string, 2> text;  // of the client, of the server
+};
+
+class ReadRun final : private SessionSink {
+ public:
+  explicit ReadRun(std::uint32_t burst_max, const Settings& settings = small_settings())
+      : settings_(settings),
+        burst_max_(burst_max),
+        streams_({.streams = 100,
+                  .blocks = 100,
+                  .limit_bytes = 1'000'000,
+                  .reorder_window = kMillisecond},
+                 counters, reader),
+        table_(settings_, decode_, make_hash_seed(9), counters, *this) {
+    table_.read_streams(streams_);
+  }
+
+  void see(const Frames& frames) {
+    const auto burst = std::make_unique<Burst>();
+    for (std::size_t i = 0; i < frames.size(); i += burst_max_) {
+      burst->count =
+          static_cast<std::uint32_t>(std::min<std::size_t>(burst_max_, frames.size() - i));
+      for (std::uint32_t j = 0; j < burst->count; ++j) {
+        burst->packets[j] = packet_of(frames[i + j]);
+        clock_ = std::max(clock_, frames[i + j].timestamp_ns);
+        burst->packets[j].clock = clock_;
+      }
+      decode(*burst, decode_);
+      table_.track(*burst);
+    }
+  }
+  void finish() {
+    table_.finish(Ending::end_of_input);
+    EXPECT_EQ(streams_.used(), 0u);
+    EXPECT_EQ(streams_.blocks_used(), 0u);
+  }
+  std::uint32_t streams_used() const { return streams_.used(); }
+
+  Texts reader;
+  TableCounters counters;
+  std::vector<Told> told;
+
+ private:
+  void on_session(const SessionView& view) noexcept override {
+    Told record{view.reader, view.is_interim, {}};
+    const unsigned client = view.session.hot.originator();
+    if (view.reader != kNoStream) {
+      const auto& text = reader.texts[view.reader];
+      record.text = {text[client], text[client ^ 1]};
+    }
+    told.push_back(record);
+  }
+  void on_late(const LateBlock&, const Id128&) noexcept override {}
+  void on_flood(const FloodSecond&, const Id128&) noexcept override {}
+
+  Settings settings_;
+  std::uint32_t burst_max_;
+  DecodeSettings decode_{.seed = make_hash_seed(7), .tunnel_ports = {}};
+  Streams<Texts> streams_;
+  SessionTable table_;
+  ClockNs clock_ = 0;
+};
+
+class session_streams : public testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(burst, session_streams, testing::Values(1u, 3u, kBurstMax));
+
+TEST_P(session_streams, a_record_knows_all_bytes_of_its_session) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 20; ++i) {
+    tcp.data(Side::client, "question" + std::to_string(i), kSecond + i);
+    tcp.data(Side::server, "answer" + std::to_string(i), kSecond + i);
+  }
+  tcp.close(Side::client, 2 * kSecond);
+  ReadRun run(GetParam());
+  run.see(frames);
+  EXPECT_EQ(run.streams_used(), 0u);  // both FINs were reached
+  run.finish();
+  string questions, answers;
+  for (int i = 0; i < 20; ++i)
+    questions += "question" + std::to_string(i), answers += "answer" + std::to_string(i);
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].text, (std::array{questions, answers}));
+  EXPECT_EQ(run.reader.ends[0], 2);
+}
+
+TEST_P(session_streams, bytes_out_of_order_are_read_in_order) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 30; ++i) tcp.data(Side::client, "part" + std::to_string(i) + " ", kSecond);
+  for (std::size_t i = 3; i + 1 < frames.size(); i += 2) std::swap(frames[i], frames[i + 1]);
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  string all;
+  for (int i = 0; i < 30; ++i) all += "part" + std::to_string(i) + " ";
+  EXPECT_EQ(run.told.at(0).text[0], all);
+}
+
+TEST_P(session_streams, a_session_that_ends_within_a_burst_has_read_its_packets_of_it) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  tcp.data(Side::client, "the first session's", kSecond);
+  tcp.data(Side::server, "", 2 * kHour);  // a keep-alive finds it due
+  tcp.data(Side::client, "and what continues it", 2 * kHour);
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 2u);
+  EXPECT_EQ(run.told[0].text[0], "the first session's");
+  EXPECT_EQ(run.told[1].text[0], "and what continues it");
+  EXPECT_NE(run.told[0].reader, run.told[1].reader);
+}
+
+TEST_P(session_streams, what_is_held_at_the_end_is_told_behind_its_gap) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  tcp.data(Side::client, "lost", kSecond, {.captured = false});
+  tcp.data(Side::client, "held", kSecond);
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.told.at(0).text[0], "....held");
+}
+
+TEST_P(session_streams, a_late_packet_fills_the_hole_while_its_session_lingers) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  tcp.data(Side::server, "overtaken ", kSecond);
+  tcp.data(Side::server, "by its FIN", kSecond);
+  tcp.fin(Side::server, kSecond);
+  tcp.rst(Side::client, kSecond + 1);
+  std::rotate(frames.begin() + 3, frames.begin() + 4, frames.end());
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.told.at(0).text[1], "overtaken by its FIN");
+}
+
+TEST_P(session_streams, a_reader_that_is_done_is_still_named_by_the_record) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 50; ++i) tcp.data(Side::client, "12345", kSecond + i);
+  ReadRun run(GetParam());
+  run.reader.done_from = 10;
+  run.see(frames);
+  EXPECT_EQ(run.streams_used(), 0u);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].reader, 0u);
+  EXPECT_EQ(run.told[0].text[0], "1234512345");
+  EXPECT_EQ(run.reader.ends[0], 0);
+}
+
+TEST_P(session_streams, a_session_nobody_wants_is_asked_for_once) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 5; ++i) tcp.data(Side::client, "12345", kSecond + i);
+  ReadRun run(GetParam());
+  run.reader.is_wanted = false;
+  run.see(frames);
+  run.reader.is_wanted = true;
+  tcp.data(Side::client, "6", 2 * kSecond);
+  run.see({frames.back()});
+  run.finish();
+  EXPECT_EQ(run.told.at(0).reader, kNoStream);
+  EXPECT_EQ(run.reader.texts.size(), 0u);
+}
+
+TEST_P(session_streams, an_interim_record_knows_what_was_read_so_far) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  Settings settings = small_settings();
+  settings.tcpSaveTimeout = kMinute;
+  tcp.handshake(0);
+  tcp.data(Side::client, "one", kSecond);
+  tcp.data(Side::client, "two", 2 * kMinute);
+  ReadRun run(GetParam(), settings);
+  run.see(frames);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 2u);
+  EXPECT_TRUE(run.told[0].is_interim);
+  EXPECT_EQ(run.told[0].text[0], "one");
+  EXPECT_EQ(run.told[1].text[0], "onetwo");
+}
+
+TEST_P(session_streams, a_session_without_a_syn_is_read_from_its_first_payload) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.ack(Side::client, 0);
+  tcp.data(Side::server, "in the middle", kSecond);
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  ASSERT_EQ(run.reader.texts.size(), 1u);
+  EXPECT_EQ(run.reader.texts[0][0] + run.reader.texts[0][1], "in the middle");
+}
+
+TEST_P(session_streams, data_on_an_unanswered_syn_is_read_and_no_flood) {  // RFC 7413
+  Frames frames;
+  Settings settings = small_settings();
+  settings.synFloodSummary = true;
+  settings.synFloodRate = 1;
+  for (unsigned i = 0; i < 3; ++i) {
+    TcpPeers tcp = peers(frames, i);
+    tcp.segment(Side::client, kTcpSyn, "early", i);
+  }
+  ReadRun run(GetParam(), settings);
+  run.see(frames);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 3u);
+  for (const Told& told : run.told) EXPECT_EQ(told.text[0], "early");
+}
+
+TEST_P(session_streams, datagrams_reach_the_reader_and_handshakes_open_no_stream) {
+  Frames frames;
+  const auto udp = [&](bool is_query, std::string_view text, std::int64_t time) {
+    const char *client = "192.0.2.1", *server = "198.51.100.2";
+    PacketBuilder builder = PacketBuilder().ethernet();
+    if (is_query) {
+      builder.ip(client, server).udp(5000, 53);
+    } else {
+      builder.ip(server, client).udp(53, 5000);
+    }
+    frames.push_back(builder.payload(text).frame(time));
+  };
+  udp(true, "query", 0);
+  udp(false, "response", 1);
+  udp(true, "again", 2);
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(3);
+  ReadRun run(GetParam());
+  run.see(frames);
+  EXPECT_EQ(run.streams_used(), 1u);
+  run.finish();
+  ASSERT_EQ(run.reader.texts.size(), 1u);
+  for (const Told& told : run.told)
+    if (told.reader != kNoStream) {
+      EXPECT_EQ(told.text, (std::array<string, 2>{"query|again|", "response|"}));
+    }
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,370 @@
+#include "sessiontable/streams.h"
+
+#include "tests/sessiontable/stream_run.h"
+
+namespace linger::test {
+namespace {
+
+std::string letters(std::size_t count) {
+  std::string text(count, '\0');
+  for (std::size_t i = 0; i < count; ++i) text[i] = static_cast<char>('a' + i % 23);
+  return text;
+}
+
+TEST(streams, in_order_bytes_are_handed_over_where_they_lie) {
+  StreamRun run;
+  run.open();
+  const Packet packet = run.segment(0, 1, "hello", {});
+  ASSERT_TRUE(run.streams.segment(run.stream, packet));
+  EXPECT_EQ(run.seen[0].last_data, packet.data);
+  EXPECT_EQ(run.seen[0].text(), "hello");
+  EXPECT_EQ(run.counters.stream_bytes.value(), 5u);
+  EXPECT_EQ(run.counters.stream_held_bytes.value(), 0u);
+}
+
+TEST(streams, a_segment_before_its_turn_waits_for_the_hole) {
+  StreamRun run;
+  run.open();
+  run.send(0, 6, "world");
+  EXPECT_EQ(run.seen[0].text(), "");
+  run.send(0, 1, "hello");
+  EXPECT_EQ(run.seen[0].text(), "helloworld");
+  EXPECT_EQ(run.counters.stream_held_bytes.value(), 5u);
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  EXPECT_EQ(run.counters.stream_gaps.value(), 0u);
+}
+
+TEST(streams, neighbours_beyond_a_hole_share_a_block) {
+  StreamRun run;
+  run.open();
+  const std::string text = letters(1001);
+  for (std::uint32_t i = 1; i < 1001; i += 100) run.send(0, 1 + i, text.substr(i, 100));
+  EXPECT_EQ(run.streams.blocks_used(), 1u);
+  run.send(0, 1, text.substr(0, 1));
+  EXPECT_EQ(run.seen[0].text(), text);
+}
+
+TEST(streams, a_segment_larger_than_a_block_is_held_in_several) {
+  StreamRun run;
+  run.open();
+  const std::string text = letters(60'000);
+  run.send(0, 2, text.substr(1));
+  EXPECT_EQ(run.streams.blocks_used(), 30u);
+  run.send(0, 1, text.substr(0, 1));
+  EXPECT_EQ(run.seen[0].text(), text);
+}
+
+TEST(streams, the_first_copy_of_a_byte_stays) {
+  StreamRun run;
+  run.open();
+  run.send(0, 4, "DEF");
+  run.send(0, 3, "cdefg");  // around it
+  run.send(0, 1, "abXXXXXXh");
+  EXPECT_EQ(run.seen[0].text(), "abcDEFgXh");
+  EXPECT_EQ(run.seen[0].conflicts, 2);
+  EXPECT_EQ(run.counters.stream_conflicts.value(), 2u);
+}
+
+TEST(streams, equal_copies_are_no_conflict_and_delivered_bytes_cannot_be_compared) {
+  StreamRun run;
+  run.open();
+  run.send(0, 3, "cd");
+  run.send(0, 3, "cd");
+  run.send(0, 1, "abcd");
+  run.send(0, 1, "XXXXe");
+  EXPECT_EQ(run.seen[0].text(), "abcde");
+  EXPECT_EQ(run.seen[0].conflicts, 0);
+}
+
+TEST(streams, what_was_acknowledged_and_has_not_come_in_time_is_a_gap) {
+  StreamRun run;
+  run.open();
+  run.send(0, 6, "world");
+  run.acknowledge(1, 11);
+  EXPECT_EQ(run.seen[0].text(), "");  // it may have been overtaken by its ACK
+  run.clock += kMillisecond;
+  run.acknowledge(1, 11);
+  EXPECT_EQ(run.seen[0].text(), ".....world");
+  EXPECT_EQ(run.seen[0].gap_calls, 1);
+  run.send(0, 1, "hello");  // too late
+  run.send(0, 11, "!");
+  EXPECT_EQ(run.seen[0].text(), ".....world!");
+  EXPECT_EQ(run.counters.stream_gap_bytes.value(), 5u);
+}
+
+TEST(streams, what_an_ack_overtook_is_no_gap) {
+  StreamRun run;
+  run.open();
+  run.acknowledge(1, 6);
+  run.clock += kMillisecond - 1;
+  run.acknowledge(1, 6);
+  run.send(0, 1, "hello");
+  run.clock += kSecond;
+  run.acknowledge(1, 6);
+  run.acknowledge(1, 11);  // another hole, with a window of its own
+  run.send(0, 6, "world");
+  EXPECT_EQ(run.seen[0].text(), "helloworld");
+  EXPECT_EQ(run.seen[0].gap_calls, 0);
+}
+
+TEST(streams, a_lost_request_is_a_gap_before_its_response) {
+  StreamRun run;
+  run.open();
+  run.acknowledge(1, 51);
+  run.clock += kSecond;
+  run.send(1, 1001, "response", {.acknowledgment = 51});
+  EXPECT_EQ(run.seen[0].text(), std::string(50, '.'));
+  EXPECT_EQ(run.seen[1].text(), "response");
+}
+
+TEST(streams, numbers_far_from_the_stream_change_nothing) {
+  StreamRun run;
+  run.open();
+  run.send(0, 1u + (1u << 30) + 1u, "far ahead");
+  run.send(0, 0u - 1000u, "long ago");
+  run.acknowledge(1, 1u + (1u << 24) + 1u);
+  run.clock += kSecond;
+  run.acknowledge(1, 1u + (1u << 24) + 1u);
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  run.send(0, 1, "hello");
+  run.end();
+  EXPECT_EQ(run.seen[0].text(), "hello");
+}
+
+TEST(streams, the_session_s_end_tells_what_is_held) {
+  StreamRun run;
+  run.open();
+  run.send(0, 3, "cd");
+  run.send(0, 7, "gh");
+  run.end();
+  EXPECT_EQ(run.seen[0].text(), "..cd..gh");
+  EXPECT_EQ(run.seen[0].gap_calls, 2);
+  EXPECT_EQ(run.seen[0].end, StreamEnd::cut);
+  EXPECT_EQ(run.seen[1].end, StreamEnd::cut);
+}
+
+TEST(streams, a_fin_ends_its_direction_when_all_before_it_has_come) {
+  StreamRun run;
+  run.open();
+  EXPECT_TRUE(run.fin(0, 6, "world"));
+  EXPECT_FALSE(run.seen[0].end);
+  EXPECT_TRUE(run.fin(1, 1001));
+  EXPECT_EQ(run.seen[1].end, StreamEnd::finished);
+  EXPECT_FALSE(run.send(0, 1, "hello"));  // a late packet; nothing is left to read
+  EXPECT_EQ(run.seen[0].text(), "helloworld");
+  EXPECT_EQ(run.seen[0].end, StreamEnd::finished);
+  EXPECT_EQ(run.streams.used(), 0u);
+}
+
+TEST(streams, a_hole_before_an_acknowledged_fin_is_a_gap_without_the_fin_s_number) {
+  StreamRun run;
+  run.open();
+  run.fin(0, 6);
+  run.acknowledge(1, 7);
+  run.clock += kSecond;
+  run.acknowledge(1, 7);
+  EXPECT_EQ(run.seen[0].text(), ".....");
+  EXPECT_EQ(run.seen[0].end, StreamEnd::finished);
+}
+
+TEST(streams, nothing_is_read_beyond_a_fin) {
+  StreamRun run;
+  run.open();
+  run.fin(0, 6);
+  run.send(0, 1, "hello, world");
+  run.end();
+  EXPECT_EQ(run.seen[0].text(), "hello");
+}
+
+TEST(streams, without_a_syn_a_direction_begins_at_its_first_payload) {
+  StreamRun run;
+  run.open({});
+  run.acknowledge(0, 5000);
+  run.send(0, 500, "middle");
+  run.send(0, 490, "before the");  // was sent earlier, is not read
+  run.send(0, 506, " of it");
+  EXPECT_EQ(run.seen[0].text(), "middle of it");
+}
+
+TEST(streams, data_on_a_syn_is_the_first) {  // RFC 7413
+  StreamRun run;
+  run.open({{0, 0}, {false, false}});
+  run.send(0, 0xffff'ffff, "query", {.flags = kTcpSyn});
+  run.send(1, 1000, "", {.flags = kTcpSyn, .acknowledgment = 5});
+  run.send(1, 1004, "wer");
+  run.send(1, 1001, "ans");
+  run.send(0, 5, " more");
+  EXPECT_EQ(run.seen[0].text(), "query more");
+  EXPECT_EQ(run.seen[1].text(), "answer");
+}
+
+TEST(streams, what_a_rst_carries_is_not_of_the_stream) {
+  StreamRun run;
+  run.open();
+  run.send(0, 1, "no such port", {.flags = kTcpRst});
+  run.end();
+  EXPECT_EQ(run.seen[0].text(), "");
+}
+
+TEST(streams, a_direction_is_let_go_at_the_limit_on_the_byte) {
+  for (const std::uint32_t step : {1u, 7u, 64u, 1000u}) {
+    StreamLimits limits = stream_limits();
+    limits.limit_bytes = 100;
+    StreamRun run(limits);
+    run.open();
+    const std::string text = letters(1000);
+    for (std::uint32_t i = 0; i < 1000; i += step) run.send(0, 1 + i, text.substr(i, step));
+    EXPECT_EQ(run.seen[0].text(), text.substr(0, 100));
+    EXPECT_EQ(run.seen[0].end, StreamEnd::limit);
+    EXPECT_EQ(run.counters.stream_limits.value(), 1u);
+    EXPECT_TRUE(run.is_open);  // the other direction goes on
+    run.send(1, 1001, text);
+    EXPECT_FALSE(run.is_open);
+    EXPECT_EQ(run.streams.used(), 0u);
+  }
+}
+
+TEST(streams, nothing_is_held_beyond_the_limit) {
+  StreamLimits limits = stream_limits();
+  limits.limit_bytes = 100;
+  StreamRun run(limits);
+  run.open();
+  run.send(0, 101, "beyond");
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  run.send(0, 51, letters(100));
+  run.send(0, 1, letters(50));
+  EXPECT_EQ(run.seen[0].bytes.size(), 100u);
+}
+
+TEST(streams, a_direction_that_holds_all_it_may_gives_up_its_hole) {
+  StreamRun run;
+  run.open();
+  constexpr std::uint32_t kStep = HeldBlock::kBytesMax + 1;
+  for (std::uint32_t i = 0; i < HeldPool::kBlocksMax; ++i) run.send(0, 2 + i * kStep, "x");
+  EXPECT_EQ(run.seen[0].text(), "");
+  run.send(0, 2 + HeldPool::kBlocksMax * kStep, "y");
+  EXPECT_EQ(run.seen[0].text(), ".x");  // the nearest only
+  EXPECT_EQ(run.counters.stream_hold_full.value(), 1u);
+  run.end();
+}
+
+TEST(streams, a_dry_pool_gives_up_the_hole_and_needs_no_copy) {
+  StreamLimits limits = stream_limits();
+  limits.blocks = 1;
+  StreamRun run(limits);
+  run.open();
+  run.send(1, 1003, "held");  // takes the only block
+  run.send(0, 6, "world");
+  EXPECT_EQ(run.seen[0].text(), ".....world");
+  EXPECT_EQ(run.counters.stream_pool_dry.value(), 1u);
+  run.end();
+  EXPECT_EQ(run.seen[1].text(), "..held");
+}
+
+TEST(streams, what_the_snap_length_cut_off_is_a_gap) {
+  StreamRun run;
+  run.open();
+  run.send(0, 1, "hello", {.captured = 2});
+  run.send(0, 6, "world", {.captured = 0});
+  run.send(0, 11, "!");
+  EXPECT_EQ(run.seen[0].text(), "he........!");
+}
+
+TEST(streams, of_a_held_segment_that_was_cut_off_the_rest_is_a_hole) {
+  StreamRun run;
+  run.open();
+  run.send(0, 6, "world", {.captured = 2});
+  run.send(0, 1, "hello");
+  EXPECT_EQ(run.seen[0].text(), "hellowo");
+  run.send(0, 11, "!");
+  run.acknowledge(1, 12);
+  run.clock += kSecond;
+  run.acknowledge(1, 12);
+  EXPECT_EQ(run.seen[0].text(), "hellowo...!");
+}
+
+TEST(streams, a_reader_that_is_done_gives_everything_back) {
+  StreamRun run;
+  run.open();
+  run.reader.answer = StreamAnswer::done;
+  run.send(1, 1005, "held");
+  run.send(0, 6, "held");
+  EXPECT_EQ(run.streams.blocks_used(), 2u);
+  EXPECT_FALSE(run.send(0, 1, "hello"));
+  EXPECT_EQ(run.seen[0].text(), "hello");
+  EXPECT_EQ(run.seen[1].text(), "");
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  EXPECT_EQ(run.streams.used(), 0u);
+}
+
+TEST(streams, a_reader_may_be_done_with_one_direction) {
+  StreamRun run;
+  run.open();
+  run.reader.answer = StreamAnswer::side_done;
+  run.reader.answer_from = 5;
+  EXPECT_TRUE(run.send(0, 1, "hello"));
+  EXPECT_TRUE(run.send(0, 6, "world"));
+  EXPECT_TRUE(run.send(1, 1001, "so"));
+  EXPECT_FALSE(run.send(1, 1003, " long"));
+  EXPECT_EQ(run.seen[0].text(), "hello");
+  EXPECT_EQ(run.seen[1].text(), "so long");
+}
+
+TEST(streams, a_reader_that_is_done_in_the_midst_of_held_pieces_sees_no_more) {
+  for (const StreamAnswer answer : {StreamAnswer::done, StreamAnswer::side_done}) {
+    StreamRun run;
+    run.open();
+    run.reader.answer = answer;
+    run.reader.answer_from = 4;
+    run.send(0, 3, "cd");
+    run.send(0, 6, "f");
+    run.send(0, 1, "abXXeXg");
+    EXPECT_EQ(run.seen[0].text(), "abcd");
+    EXPECT_EQ(run.streams.blocks_used(), 0u);
+    run.end();
+  }
+}
+
+TEST(streams, datagrams_are_handed_over_as_they_are) {
+  StreamLimits limits = stream_limits();
+  limits.limit_bytes = 10;
+  StreamRun run(limits);
+  run.open({});
+  EXPECT_TRUE(run.datagram(0, "query"));
+  EXPECT_TRUE(run.datagram(1, "an answer that is long"));  // reaches the limit, is not cut
+  EXPECT_EQ(run.seen[1].end, StreamEnd::limit);
+  EXPECT_TRUE(run.datagram(1, "unread"));
+  EXPECT_FALSE(run.datagram(0, "again"));
+  EXPECT_EQ(run.seen[0].datagrams, (std::vector<std::string>{"query", "again"}));
+  EXPECT_EQ(run.seen[1].datagrams, (std::vector<std::string>{"an answer that is long"}));
+}
+
+TEST(streams, without_a_stream_left_a_session_is_not_read) {
+  StreamLimits limits = stream_limits();
+  limits.streams = 1;
+  StreamRun run(limits);
+  run.open();
+  EXPECT_EQ(run.streams.open(Packet{}, {}), kNoStream);
+  EXPECT_EQ(run.counters.streams_dry.value(), 1u);
+  run.end();
+  run.reader.is_wanted = false;
+  EXPECT_EQ(run.streams.open(Packet{}, {}), kNoStream);
+  EXPECT_EQ(run.counters.streams_dry.value(), 1u);
+  EXPECT_EQ(run.streams.used(), 0u);
+}
+
+TEST(streams, a_burst_s_packets_behind_the_last_one_read_are_passed_over) {
+  StreamRun run;
+  run.open();
+  run.reader.answer = StreamAnswer::done;
+  const Packet packet = run.segment(0, 1, "hello", {});
+  std::array<StreamWork, 3> work;
+  work.fill({&packet, run.stream, 5});
+  run.streams.work(work);
+  EXPECT_EQ(run.seen[0].text(), "hello");
+  for (const StreamWork& item : work) EXPECT_TRUE(item.is_let_go);
+  EXPECT_EQ(work[0].reader, kReader);
+}
+
+}  // namespace
+}  // namespace linger::test
