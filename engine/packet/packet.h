@@ -72,6 +72,9 @@ struct TcpHeader {  // IANA protocol 6
   std::uint8_t options = 0;  // TcpOption
   std::uint16_t mss = 0;
   std::uint8_t window_scale = 0;
+  // From the first MPTCP option that is more than a data sequence mapping to the end of the
+  // options; 0: there is none.
+  std::uint8_t mptcp_bytes = 0;
   std::uint32_t timestamp_value = 0;  // RFC 7323 §3.2
   std::uint32_t timestamp_echo = 0;
 };

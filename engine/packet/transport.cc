@@ -3,6 +3,7 @@
 //
 // Protocols without ports are one session per pair of hosts and protocol, as are ICMP messages that
 // are neither errors nor queries: ports 0.
+#include "engine/packet/mptcp_options.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -212,8 +213,10 @@ void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t
       tcp.timestamp_echo = load_be32(value + 4);
     } else if (kind == 19 || kind == 29) {
       tcp.options |= kTcpOptionMd5OrAo;
-    } else if (kind == 30) {
+    } else if (kind == kTcpOptionKindMptcp) {
       tcp.options |= kTcpOptionMptcp;
+      if (tcp.mptcp_bytes == 0 && is_mptcp_signal(value, static_cast<std::uint8_t>(length - 2)))
+        tcp.mptcp_bytes = static_cast<std::uint8_t>(bytes - i);
     } else if (kind == 34 || (kind == 254 && length >= 4 && load_be16(value) == 0xf989)) {
       tcp.options |= kTcpOptionFastOpen;  // RFC 7413 §4.1.1, §7
     }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/base/check.h"
+#include "engine/packet/mptcp_options.h"
 #include "engine/packet/plain.h"
 #include "engine/packet/walk.h"
 
@@ -35,6 +36,18 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
         (key.address[0].bytes == key.address[1].bytes && key.port[0] <= key.port[1]));
 }
 
+// The MPTCP options that decode points at are within the header.
+void check_mptcp(const linger::Packet& packet) {
+  if (packet.verdict != linger::Verdict::session || packet.key.protocol != linger::kProtocolTcp ||
+      packet.tcp.mptcp_bytes == 0)
+    return;
+  CHECK(packet.tcp.mptcp_bytes <= 40 && packet.tcp.mptcp_bytes <= packet.payload_offset);
+  CHECK(packet.payload_offset <= packet.captured_bytes);
+  const auto signals = linger::read_mptcp_options(
+      packet.data + packet.payload_offset - packet.tcp.mptcp_bytes, packet.tcp.mptcp_bytes);
+  CHECK(signals.address_count <= signals.addresses.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -60,6 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   decode(*burst, settings);
   packet = burst->packets[0];
   check(packet, settings);
+  check_mptcp(packet);
   linger::Packet walked = packet;
   walk_headers(walked, settings);
   CHECK(walked.key == packet.key && walked.verdict == packet.verdict);
