@@ -67,7 +67,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.extension_pool(), sizeof(Extension)) + Defrag::memory_needed(settings) +
-         bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
+         bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
+         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock);
 }
 
 std::uint64_t memory_there() noexcept {
@@ -153,9 +154,12 @@ void Engine::start_threads() {
   control_thread_ = pthread_self();
   if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
   for (auto& output : outputs_) output->start();
+  collector_ = std::make_unique<MptcpCollector>(settings_, outputs_, true);
+  collector_->start();
   const Seeds seeds = seeds_of(settings_);
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, true));
+    shards_.back()->attach(*collector_);
     shards_.back()->lose_for_test(options_.test_loss);
   }
   shards_.front()->attach(*source_);
@@ -187,6 +191,7 @@ int Engine::run() {
   start_threads();
   control();
   for (std::thread& thread : threads_) thread.join();
+  collector_->finish();
   for (auto& output : outputs_) output->finish();
   return report(seconds_since(start));
 }
@@ -206,7 +211,11 @@ void Engine::control() {
   if (shows_progress_) fmt::print(stderr, "\r\x1b[K");
 }
 
-Ledger Engine::ledger() const { return make_ledger(shards_, outputs_, settings_.maxStreams); }
+Ledger Engine::ledger() const {
+  Ledger ledger = make_ledger(shards_, outputs_, settings_.maxStreams);
+  add_mptcp(ledger, collector_->counters());
+  return ledger;
+}
 
 // One line a minute while sessions leave the table early.
 void Engine::warn_if_full(double seconds) {

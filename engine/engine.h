@@ -3,6 +3,7 @@
 //     control thread   signals, progress, the summary            (the caller of run())
 //     N shard threads  packetThreads; the first one reads the captures
 //     M output threads one for each output
+//     1 thread         where the subflows of MPTCP connections meet
 //
 // Everything that can fail is asked in open(), before the first packet.
 #pragma once
@@ -17,6 +18,7 @@
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
 #include "engine/ledger.h"
+#include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/shard.h"
 #include "engine/source/source.h"
@@ -66,6 +68,7 @@ class Engine {
   Handoff handoff_;
   std::unique_ptr<Source> source_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::atomic<std::uint32_t> running_{0};  // shard threads; counts down as they finish

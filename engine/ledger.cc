@@ -64,6 +64,8 @@ void write_limits(Out out, const Ledger& l) {
   line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
+  line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
+       "MPTCP subflows or connections are told incompletely: raise mptcpPool");
 }
 
 void write_checksums(Out out, const Ledger& l) {
@@ -134,6 +136,8 @@ std::vector<std::string> Ledger::residues() const {
            t.encoded.packets + t.unencoded.packets);
     expect(found, name("bytes in sessions against bytes told"), bytes,
            t.encoded.bytes + t.unencoded.bytes);
+    expect(found, name("MPTCP connections told against mptcp-end records"), mptcp_connections,
+           told(Action::mptcp_end));
     expect(found, name("records handed against written and dropped"), t.handed,
            t.written + t.dropped_in_all());
   }
@@ -168,6 +172,12 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
   return ledger;
 }
 
+void add_mptcp(Ledger& ledger, const MptcpCounters& counters) {
+#define LINGER_LEDGER_ADD(name, help) ledger.name += counters.name.value();
+  LINGER_MPTCP_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
+}
+
 std::string counters_of(const Ledger& l) {
   std::string text;
 #define LINGER_COUNTER_LINE(name, help) \
@@ -175,6 +185,7 @@ std::string counters_of(const Ledger& l) {
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE)
   LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
   LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
+  LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE)
 #undef LINGER_COUNTER_LINE
   fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", "handed_over", grouped(l.handed_over),
                  "packets given to the shard that owns their session");
@@ -217,6 +228,8 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
         grouped(l.fragments), grouped(l.datagrams_completed),
         grouped(l.datagrams_timed_out + l.datagrams_pushed_out + l.datagrams_at_end),
         grouped(l.datagrams_timed_out), grouped(l.datagrams_at_end));
+  if (l.mptcp_connections != 0)
+    fmt::format_to(out, "  mptcp     {} connections\n", grouped(l.mptcp_connections));
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));

@@ -2,6 +2,7 @@
 // saw against what the encoders told and the writers wrote.
 //
 //     seen = in sessions + not session traffic (by reason) + dropped (by reason)
+//     mptcp-end records = MPTCP connections told (they carry no packets of their own)
 //     end records = sessions opened;  packets and bytes told = in sessions      for each output
 //     handed = written + dropped                                                for each output
 //
@@ -31,6 +32,7 @@ struct Ledger {
   LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
   LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_MEMBER)
   LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_MPTCP_COUNTERS(LINGER_LEDGER_MEMBER)
 #undef LINGER_LEDGER_MEMBER
   std::uint64_t max_streams = 0;  // the setting
   struct OutputLine {
@@ -50,6 +52,8 @@ struct Ledger {
 
 Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
                    const std::vector<std::unique_ptr<Output>>& outputs, std::uint64_t max_streams);
+
+void add_mptcp(Ledger& ledger, const MptcpCounters& counters);
 
 struct RunTimes {
   double seconds = 0;  // wall clock

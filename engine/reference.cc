@@ -27,6 +27,8 @@ std::string counters_markdown() {
   LINGER_CHECKSUM_COUNTERS(LINGER_ROW)
   text += "\n## Fragments\n\n| name | meaning |\n|---|---|\n";
   LINGER_DEFRAG_COUNTERS(LINGER_ROW)
+  text += "\n## MPTCP connections\n\n| name | meaning |\n|---|---|\n";
+  LINGER_MPTCP_COUNTERS(LINGER_ROW)
   text += "\n## Records an output dropped, by reason\n\n| name | meaning |\n|---|---|\n";
   LINGER_DROP_REASONS(LINGER_ROW)
 #undef LINGER_ROW

@@ -76,6 +76,21 @@ void fill_tunnels(Record& record, const SessionView& view, unsigned source) noex
   if (source != 0) record.tunnels.reverse();
 }
 
+void fill_mptcp(Record& record, const SessionView& view) noexcept {
+  record.mptcp_missing = view.rare != nullptr && view.rare->mptcp == MptcpPool::kMissing;
+  if (view.mptcp == nullptr) return;
+  MptcpSubflow subflow = *view.mptcp;
+  if (view.session.hot.originator() != 0) subflow.reverse();
+  record.mptcp_version = subflow.version;
+  record.mptcp_role = subflow.role;
+  record.mptcp_host = subflow.host;
+  record.mptcp_address_id = subflow.address_id;
+  record.mptcp_backup = subflow.backup;
+  record.mptcp_data_fin = subflow.data_fin;
+  record.mptcp_fastclose = subflow.fastclose;
+  record.mptcp_reset = subflow.reset;
+}
+
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
@@ -155,6 +170,7 @@ Record make_record(const SessionView& view) noexcept {
   if (view.extension != nullptr) fill_extension(record, *view.extension, source);
   if (record.is_tcp()) {
     fill_tcp(record, view, source);
+    fill_mptcp(record, view);
     return record;
   }
   for (unsigned side = 0; side < 2; ++side)
@@ -167,6 +183,33 @@ Record make_record(const SessionView& view) noexcept {
   if (record.protocol == kProtocolSctp)
     fill_sides(record.verification_tag, hot.acknowledged, source);
   return record;
+}
+
+MptcpNotice make_notice(const SessionView& view) noexcept {
+  MptcpNotice notice;
+  notice.clock = view.session.hot.last_clock;
+  notice.path.id = view.id;
+  notice.subflow = *view.mptcp;
+  return notice;
+}
+
+MptcpNotice make_last_notice(const SessionView& view, const Record& record) noexcept {
+  MptcpNotice notice = make_notice(view);
+  notice.has_ended = true;
+  if (view.session.hot.originator() != 0) notice.subflow.reverse();
+  MptcpPath& path = notice.path;
+  path.start = record.start;
+  path.end = record.end;
+  path.address = record.address;
+  path.port = record.port;
+  path.packets = record.packets;
+  path.bytes = record.bytes;
+  path.payload_bytes = record.payload_bytes;
+  path.address_id = record.mptcp_address_id;
+  path.backup = record.mptcp_backup;
+  path.ip_version = record.ip_version;
+  path.role = record.mptcp_role;
+  return notice;
 }
 
 Record make_late_record(const LateBlock& block, const Id128& id) noexcept {

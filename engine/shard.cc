@@ -31,6 +31,7 @@ Shard::Progress Shard::poll() noexcept {
   bool busy = receive();
   busy |= take_over();
   if (!waits_) busy |= !table_.expire(clock_, kSweepSteps);  // a quiet link expires on time too
+  if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
   if (source_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
     finish();
@@ -187,7 +188,18 @@ void Shard::finish() noexcept {
   finished_ = true;
 }
 
-void Shard::on_session(const SessionView& view) noexcept { hand(make_record(view)); }
+void Shard::on_session(const SessionView& view) noexcept {
+  const Record record = make_record(view);
+  hand(record);
+  const bool has_subflow_ended =
+      view.mptcp != nullptr && !view.is_interim && view.mptcp->known_hosts() != 0;
+  if (has_subflow_ended && collector_ != nullptr)
+    collector_->hand(index_, make_last_notice(view, record));
+}
+
+void Shard::on_subflow(const SessionView& view) noexcept {
+  if (collector_ != nullptr) collector_->hand(index_, make_notice(view));
+}
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
   hand(make_late_record(block, id));

@@ -11,6 +11,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
+#include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/packet/decode.h"
 #include "engine/packet/defrag.h"
@@ -46,6 +47,9 @@ class Shard final : private SessionSink, private DefragSink {
   // Before the first poll. A shard without a source works on what others hand over.
   void attach(Source& source) noexcept { source_ = &source; }
 
+  // Before the first poll. Without it, MPTCP connections are not put together.
+  void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
+
   enum class Progress : std::uint8_t { busy, idle, done };
   Progress poll() noexcept;
 
@@ -77,6 +81,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_session(const SessionView& view) noexcept override;
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
+  void on_subflow(const SessionView& view) noexcept override;
   void hand(const Record& record) noexcept;
 
   const std::uint32_t index_;
@@ -85,6 +90,7 @@ class Shard final : private SessionSink, private DefragSink {
   Handoff& handoff_;
   std::vector<std::unique_ptr<Output>>& outputs_;
   Source* source_ = nullptr;
+  MptcpCollector* collector_ = nullptr;
   bool source_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;

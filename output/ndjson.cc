@@ -70,6 +70,8 @@ constexpr KeyText kKey = make_key(kField<Index>.path, Open);
 
 constexpr std::size_t kValueBytesMax = 48;
 constexpr std::size_t kTunnelBytesMax = 200;  // of one layer: words, two IPv6 addresses, an id
+constexpr std::size_t kPathBytesMax = 640;    // of one subflow: words, addresses, times, counts
+constexpr std::size_t kUnusedBytesMax = 120;  // of one announced address
 
 char* put_quoted(char* out, std::string_view text) noexcept {
   *out++ = '"';
@@ -118,6 +120,8 @@ struct Context {  // what the values of one line need beside themselves
   std::string_view observer;
   TimeText& time_text;
   CommunityIdText& community_id;
+  MptcpTokens& mptcp_tokens;
+  const MptcpConnection* connection;  // of an mptcp-end record
 };
 
 char* put(kind::Time, char* out, Timestamp value, const Context& context) noexcept {
@@ -209,6 +213,82 @@ char* put(kind::Tunnels, char* out, const TunnelLayers& value, const Context&) n
   *out++ = ']';
   return out;
 }
+char* put(kind::MptcpVersion, char* out, MptcpVersion value, const Context&) noexcept {
+  return put_quoted(out, word_of(kMptcpVersionWords, value));
+}
+char* put(kind::MptcpRole, char* out, MptcpRole value, const Context&) noexcept {
+  return put_quoted(out, word_of(kMptcpRoleWords, value));
+}
+char* put(kind::MptcpToken, char* out, const MptcpHost& value, const Context& context) noexcept {
+  const std::uint64_t digits = text_format_detail::eight_nibbles(context.mptcp_tokens.of(value));
+  *out++ = '"';
+  std::memcpy(out, &digits, sizeof digits);
+  out[sizeof digits] = '"';
+  return out + sizeof digits + 1;
+}
+
+char* put_ip(char* out, std::string_view key, const IpAddress& address,
+             std::uint8_t version) noexcept {
+  out = put_text(out, key);
+  *out++ = '"';
+  out = version == 4 ? put_ipv4(out, address.bytes.data()) : put_ipv6(out, address.bytes.data());
+  *out++ = '"';
+  return out;
+}
+char* put_count(char* out, std::string_view key, std::uint64_t value) noexcept {
+  return put_number(put_text(out, key), value);
+}
+char* put_side(char* out, std::string_view key, const MptcpPath& path, std::size_t side) noexcept {
+  out = put_text(out, key);
+  out = put_ip(out, R"({"ip":)", path.address[side], path.ip_version);
+  out = put_count(out, R"(,"port":)", path.port[side]);
+  if (path.role == MptcpRole::join)
+    out = put_count(out, R"(,"address_id":)", path.address_id[side]);
+  if (path.backup[side]) out = put_text(out, R"(,"backup":true)");
+  out = put_count(out, R"(,"packets":)", path.packets[side]);
+  out = put_count(out, R"(,"bytes":)", path.bytes[side]);
+  out = put_count(out, R"(,"payload_bytes":)", path.payload_bytes[side]);
+  *out++ = '}';
+  return out;
+}
+// {"id":"…","type":"join","start":"…","end":"…","source":{…},"destination":{…},"share":0.25}
+char* put_path(char* out, const MptcpPath& path, const Context& context) noexcept {
+  out = put(kind::Id{}, put_text(out, R"({"id":)"), path.id, context);
+  out = put_quoted(put_text(out, R"(,"type":)"), word_of(kMptcpRoleWords, path.role));
+  if (path.is_by_destination) out = put_text(out, R"(,"by_destination":true)");
+  out = put(kind::Time{}, put_text(out, R"(,"start":)"), path.start, context);
+  out = put(kind::Time{}, put_text(out, R"(,"end":)"), path.end, context);
+  out = put_side(out, R"(,"source":)", path, 0);
+  out = put_side(out, R"(,"destination":)", path, 1);
+  out = put_text(out, path.share == 1'000 ? R"(,"share":1.)" : R"(,"share":0.)");
+  for (const int place : {100, 10, 1}) *out++ = static_cast<char>('0' + path.share / place % 10);
+  *out++ = '}';
+  return out;
+}
+char* put(kind::MptcpPaths, char* out, const Record&, const Context& context) noexcept {
+  *out++ = '[';
+  const std::size_t count = context.connection != nullptr ? context.connection->path_count : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i != 0) *out++ = ',';
+    out = put_path(out, context.connection->paths[i], context);
+  }
+  *out++ = ']';
+  return out;
+}
+// [{"ip":"…","port":80,"id":3,"by":"source"},…]
+char* put(kind::MptcpAddresses, char* out, const Record&, const Context& context) noexcept {
+  *out++ = '[';
+  const std::size_t count = context.connection != nullptr ? context.connection->unused_count : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const MptcpAddress& unused = context.connection->unused[i];
+    out = put_ip(out, i == 0 ? R"({"ip":)" : R"(,{"ip":)", unused.address, unused.ip_version);
+    if (unused.port != 0) out = put_count(out, R"(,"port":)", unused.port);
+    out = put_count(out, R"(,"id":)", unused.id);
+    out = put_text(out, unused.side == 0 ? R"(,"by":"source"})" : R"(,"by":"destination"})");
+  }
+  *out++ = ']';
+  return out;
+}
 char* put(kind::Flag, char* out, bool, const Context&) noexcept { return put_text(out, "true"); }
 char* put(kind::Observer, char* out, const Record&, const Context& context) noexcept {
   return put_text(out, context.observer);
@@ -232,6 +312,8 @@ constexpr std::size_t kLineBytesWorst = [] {
   for_each_field([&](const auto& field) {
     bytes += make_key(field.path, 0).size + kValueBytesMax + kDepthMax + 1;
     if (field.path == "tunnel") bytes += kTunnelLayersMax * kTunnelBytesMax;
+    if (field.path == "mptcp.subflows") bytes += kMptcpPathsMax * kPathBytesMax;
+    if (field.path == "mptcp.unused_addresses") bytes += kMptcpUnusedMax * kUnusedBytesMax;
   });
   return bytes;
 }();
@@ -292,9 +374,10 @@ NdjsonEncoder::NdjsonEncoder(const RunInfo& run) : observer_('"' + json_escaped(
   CHECK(run.node.size() <= kNodeBytesMax);
 }
 
-std::size_t NdjsonEncoder::encode(const Record& record, char* out) noexcept {
+std::size_t NdjsonEncoder::put(const Record& record, const MptcpConnection* connection,
+                               char* out) noexcept {
   tally_.add(record);
-  const Context context{record, observer_, time_text_, community_id_};
+  const Context context{record, observer_, time_text_, community_id_, mptcp_tokens_, connection};
   const char* end = put_line(out, context, std::make_index_sequence<kFieldCount>{});
   return static_cast<std::size_t>(end - out);
 }

@@ -11,6 +11,8 @@
 
 #include "engine/base/counter.h"
 #include "output/community_id.h"
+#include "output/mptcp_connection.h"
+#include "output/mptcp_token.h"
 #include "output/record.h"
 #include "output/text_format.h"
 
@@ -34,7 +36,8 @@ class EncodedTally {
  public:
   void add(const Record& record) noexcept {
     records_[static_cast<std::size_t>(record.action)].add(1);
-    if (record.action == Action::session_interim) return;  // its end record counts them
+    // The end records of the session, or of the subflows, count them.
+    if (record.action == Action::session_interim || record.is_connection()) return;
     packets_.add(record.total_packets());
     bytes_.add(record.total_bytes());
     flood_sessions_.add(record.flood_sessions);
@@ -55,19 +58,25 @@ class EncodedTally {
 
 class NdjsonEncoder {
  public:
-  static constexpr std::size_t kLineBytesMax = 12 * 1024;
+  static constexpr std::size_t kLineBytesMax = 40 * 1024;
 
   explicit NdjsonEncoder(const RunInfo& run);
 
   // Writes one line, newline included; `out` has room for kLineBytesMax. Returns its bytes.
-  std::size_t encode(const Record& record, char* out) noexcept;
+  std::size_t encode(const Record& record, char* out) noexcept { return put(record, nullptr, out); }
+  std::size_t encode(const MptcpConnection& connection, char* out) noexcept {
+    return put(connection.record, &connection, out);
+  }
 
   const EncodedTally& tally() const noexcept { return tally_; }
 
  private:
+  std::size_t put(const Record& record, const MptcpConnection* connection, char* out) noexcept;
+
   std::string observer_;  // quoted and escaped
   TimeText time_text_;
   CommunityIdText community_id_;
+  MptcpTokens mptcp_tokens_;
   EncodedTally tally_;
 };
 

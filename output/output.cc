@@ -16,6 +16,14 @@ constexpr int kSpins = 64;
 constexpr auto kSleepFirst = std::chrono::microseconds(50);
 constexpr auto kSleepLast = std::chrono::microseconds(1'000);
 
+void wait_for_room(int spin) noexcept {
+  if (spin < kSpins) {
+    _mm_pause();
+  } else {
+    std::this_thread::yield();
+  }
+}
+
 }  // namespace
 
 // A shard's way in. The shard writes `handed` and `unencoded`; its own cache lines.
@@ -27,10 +35,20 @@ struct alignas(64) Output::Inlet {
   EncodedTally unencoded;
 };
 
+// The same for MPTCP connections: few, and longer than records.
+struct alignas(64) Output::ConnectionInlet {
+  static constexpr std::size_t kCapacity = 256;
+
+  boost::lockfree::spsc_queue<MptcpConnection> ring{kCapacity};
+  alignas(64) Counter handed;
+  EncodedTally unencoded;
+};
+
 Output::Output(const OutputUri& uri, const OutputOptions& options)
     : uri_(uri),
       is_live_(options.writer.is_live),
       writer_(make_writer(uri, options.writer)),
+      connections_(std::make_unique<ConnectionInlet>()),
       encoder_(options.run),
       lines_(kLinesBytes) {
   for (std::size_t i = 0; i < options.shard_count; ++i) {
@@ -59,13 +77,14 @@ void Output::hand(std::size_t shard, const Record& record) noexcept {
   if (inlet.ring.push(record)) [[likely]]
     return;
   if (is_live_) return inlet.unencoded.add(record);
-  for (int spin = 0; !inlet.ring.push(record); ++spin) {
-    if (spin < kSpins) {
-      _mm_pause();
-    } else {
-      std::this_thread::yield();
-    }
-  }
+  for (int spin = 0; !inlet.ring.push(record); ++spin) wait_for_room(spin);
+}
+
+void Output::hand(const MptcpConnection& connection) noexcept {
+  connections_->handed.add(1);
+  if (connections_->ring.push(connection)) return;
+  if (is_live_) return connections_->unencoded.add(connection.record);
+  for (int spin = 0; !connections_->ring.push(connection); ++spin) wait_for_room(spin);
 }
 
 void Output::finish() {
@@ -111,10 +130,12 @@ std::size_t Output::drain() noexcept {
   for (const auto& inlet : inlets_) {
     count += inlet->ring.consume(kBatchMax, [this](const Record& record) { encode(record); });
   }
+  while (connections_->ring.consume_one([this](const MptcpConnection& c) { encode(c); })) ++count;
   return count;
 }
 
-void Output::encode(const Record& record) noexcept {
+template <class RecordOf>
+void Output::encode(const RecordOf& record) noexcept {
   if (loses_one_.load(std::memory_order_relaxed)) [[unlikely]] {
     loses_one_.store(false, std::memory_order_relaxed);
     return;
@@ -140,6 +161,8 @@ OutputTotals Output::totals() const {
     totals.handed += inlet->handed.value();
     inlet->unencoded.add_to(totals.unencoded);
   }
+  totals.handed += connections_->handed.value();
+  connections_->unencoded.add_to(totals.unencoded);
   for (const std::uint64_t count : totals.unencoded.records) {
     totals.dropped[static_cast<std::size_t>(DropReason::queue_full)] += count;
   }

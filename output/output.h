@@ -2,7 +2,8 @@
 //
 //     shard 0 ─ring─┐
 //     shard 1 ─ring─┼─> encode ─> lines ─> writer (file, pipe, socket)
-//     shard N ─ring─┘
+//     shard N ─ring─┤
+//     MPTCP   ─ring─┘   (whole connections, from the one thread that puts them together)
 //
 // Records of one shard are written in the order in which it handed them. A shard never waits on a
 // live source: what finds its ring full is dropped and counted; in a replay it waits. It never
@@ -62,6 +63,9 @@ class Output {
   // Shard `shard`, between start() and finish().
   void hand(std::size_t shard, const Record& record) noexcept;
 
+  // The thread that puts MPTCP connections together, between start() and finish().
+  void hand(const MptcpConnection& connection) noexcept;
+
   // Control thread. finish(): the shards have handed their last; returns when every record is
   // written or dropped.
   void finish();
@@ -82,16 +86,19 @@ class Output {
 
  private:
   struct Inlet;
+  struct ConnectionInlet;
 
   void run() noexcept;
   std::size_t drain() noexcept;
-  void encode(const Record& record) noexcept;
+  template <class RecordOf>
+  void encode(const RecordOf& record) noexcept;
   void flush() noexcept;
 
   const OutputUri uri_;
   const bool is_live_;
   std::unique_ptr<Writer> writer_;
   std::vector<std::unique_ptr<Inlet>> inlets_;  // one per shard
+  std::unique_ptr<ConnectionInlet> connections_;
   NdjsonEncoder encoder_;
   std::vector<char> lines_;
   std::size_t line_bytes_ = 0;

@@ -13,6 +13,7 @@
 
 #include "engine/base/flow_key.h"
 #include "engine/base/id.h"
+#include "engine/base/mptcp.h"
 #include "engine/base/time.h"
 #include "engine/base/tunnel.h"
 #include "output/record_fields.h"
@@ -24,7 +25,8 @@ namespace linger {
   X(session_end, "session-end", "the session, whole, from its first packet on")  \
   X(session_interim, "session-interim", "a long session so far, from its start") \
   X(session_late, "session-late", "only what came after the end record")         \
-  X(syn_flood, "syn-flood", "unanswered SYNs to one destination in one second")
+  X(syn_flood, "syn-flood", "unanswered SYNs to one destination in one second")  \
+  X(mptcp_end, "mptcp-end", "an MPTCP connection: what its subflows' end records tell, together")
 
 // Why a session ended: X(name, word, help)
 #define LINGER_REASONS(X)                                                      \
@@ -107,6 +109,7 @@ struct Record {
   bool is_tcp() const noexcept { return protocol == 6; }
   bool is_icmp() const noexcept { return protocol == 1 || protocol == 58; }
   bool has_ports() const noexcept { return protocol == 6 || protocol == 17 || protocol == 132; }
+  bool is_connection() const noexcept { return action == Action::mptcp_end; }
   std::uint64_t total_packets() const noexcept {
     return packets[0] + packets[1] + icmp_error_packets;
   }
@@ -118,10 +121,11 @@ struct Record {
   static constexpr std::string_view event_kind() noexcept { return "event"; }
   static constexpr std::string_view event_category() noexcept { return R"(["network"])"; }
   std::string_view event_type() const noexcept {
-    return action == Action::session_end ? R"(["connection","end"])" : R"(["connection","info"])";
+    const bool is_end = action == Action::session_end || action == Action::mptcp_end;
+    return is_end ? R"(["connection","end"])" : R"(["connection","info"])";
   }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(Record) <= 704);
+static_assert(sizeof(Record) <= 768);
 
 }  // namespace linger

@@ -36,17 +36,26 @@
   X(Uint32, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":4294967295)")       \
   X(Uint64, std::uint64_t, "long", R"("type":"integer","minimum":0)")                            \
   X(Tunnels, TunnelLayers, "object", tunnels_schema())                                           \
+  X(MptcpVersion, linger::MptcpVersion, "keyword",                                               \
+    R"("type":"string","enum":)" + list_of(std::span(kMptcpVersionWords).subspan(1)))            \
+  X(MptcpRole, linger::MptcpRole, "keyword",                                                     \
+    R"("type":"string","enum":)" + list_of(std::span(kMptcpRoleWords).subspan(1)))               \
+  X(MptcpToken, MptcpHost, "keyword", R"("type":"string","pattern":"^[0-9a-f]{8}$")")            \
+  X(MptcpPaths, Record, "object", mptcp_paths_schema())                                          \
+  X(MptcpAddresses, Record, "object", mptcp_addresses_schema())                                  \
   X(Flag, bool, "boolean", R"("const":true)")
 
 // When a field is there: X(presence, condition on `record` and the field's `value`, help)
-#define LINGER_RECORD_PRESENCES(X)                                                             \
-  X(always, true, "always")                                                                    \
-  X(nonzero, is_nonzero(value), "when not zero")                                               \
-  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                            \
-  X(if_tcp, record.is_tcp() && record.action != Action::session_late, "TCP, but session-late") \
-  X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                                                 \
-  X(if_icmp_errors, record.icmp_error_packets != 0, "ICMP errors quote the session")           \
-  X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero")                   \
+#define LINGER_RECORD_PRESENCES(X)                                                   \
+  X(always, true, "always")                                                          \
+  X(nonzero, is_nonzero(value), "when not zero")                                     \
+  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                  \
+  X(if_tcp, is_whole_tcp(record), "TCP: session-end and session-interim, syn-flood") \
+  X(if_mptcp_join, record.mptcp_role == MptcpRole::join, "MP_JOIN")                  \
+  X(if_mptcp_end, record.is_connection(), "mptcp-end")                               \
+  X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                                       \
+  X(if_icmp_errors, record.icmp_error_packets != 0, "ICMP errors quote the session") \
+  X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero")         \
   X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
 
 // The same for both sides: X(kind, member, name, presence, help)
@@ -68,7 +77,8 @@
   VIEW(Time, end, "@timestamp", always,                                                            \
        "When the record's last packet was captured (= event.end).")                                \
   VIEW(Word, ecs_version(), "ecs.version", always, "Version of the Elastic Common Schema.")        \
-  ONE(Id, id, "event.id", always, "The session. All records of one session carry the same id.")    \
+  ONE(Id, id, "event.id", always,                                                                  \
+      "The session. All records of one session carry the same id; an mptcp-end has its own.")      \
   VIEW(Word, event_kind(), "event.kind", always, "Always event.")                                  \
   VIEW(Words, event_category(), "event.category", always, "Always network.")                       \
   VIEW(Words, event_type(), "event.type", always,                                                  \
@@ -163,5 +173,30 @@
       "ICMP errors that quote the session.")                                                       \
   ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \
       "Bytes of the frames of those errors.")                                                      \
+  ONE(MptcpVersion, mptcp_version, "mptcp.version", nonzero,                                       \
+      "Version of MPTCP, as far as the handshake was seen.")                                       \
+  ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                             \
+      "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is "  \
+      "not known), or offered: no MPTCP came of it.")                                              \
+  PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                             \
+       "Token of this side's host, eight hexadecimal digits: what names the connection. A join "   \
+       "knows that of its receiver, the initial subflow both.")                                    \
+  PAIR(Uint8, mptcp_address_id, "mptcp.address_id", if_mptcp_join, "Address ID of this side.")     \
+  PAIR(Flag, mptcp_backup, "mptcp.backup", nonzero,                                                \
+       "This side asked last that the subflow be used only as backup.")                            \
+  PAIR(Flag, mptcp_data_fin, "mptcp.data_fin", nonzero, "This side closed the connection.")        \
+  PAIR(Flag, mptcp_fastclose, "mptcp.fastclose", nonzero,                                          \
+       "This side aborted the connection (MP_FASTCLOSE).")                                         \
+  PAIR(Flag, mptcp_reset, "mptcp.reset", nonzero,                                                  \
+       "This side gave a reason for resetting the subflow (MP_TCPRST).")                           \
+  ONE(Flag, mptcp_missing, "mptcp.missing", nonzero,                                               \
+      "mptcpPool was dry: a subflow that does not name its connection.")                           \
+  ONE(Uint32, mptcp_subflows, "mptcp.subflow_count", if_mptcp_end, "Subflows that were seen.")     \
+  ONE(Uint32, mptcp_idle_subflows, "mptcp.idle_subflow_count", if_mptcp_end,                       \
+      "Of them, those that carried no payload.")                                                   \
+  VIEW(MptcpPaths, self(), "mptcp.subflows", if_mptcp_end,                                         \
+       "The first 32 subflows with their share of the payload; source is the connection's.")       \
+  VIEW(MptcpAddresses, self(), "mptcp.unused_addresses", if_mptcp_end,                             \
+       "Addresses that a side announced (ADD_ADDR) and no subflow used, at most 16.")              \
   PAIR(Uint32, verification_tag, "sctp.verification_tag", nonzero,                                 \
        "Verification tag of the packets this side sends.")

@@ -20,10 +20,16 @@ constexpr bool is_nonzero(const MacAddress& mac) noexcept {
   return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
 }
 constexpr bool is_nonzero(const TunnelLayers& tunnels) noexcept { return tunnels.depth != 0; }
+inline bool is_nonzero(const MptcpHost& host) noexcept { return host.is_known(); }
 constexpr bool is_nonzero(const ShortText& text) noexcept { return text.size != 0; }
 template <class T>
 requires std::is_integral_v<T> || std::is_enum_v<T>
 constexpr bool is_nonzero(T value) noexcept { return value != T{}; }
+
+// Of a TCP session from its start, not of what came after its end or of several sessions.
+inline bool is_whole_tcp(const Record& record) noexcept {
+  return record.is_tcp() && record.action != Action::session_late && !record.is_connection();
+}
 
 namespace presence {  // when a field is there
 #define LINGER_PRESENCE(name, condition, text)                                                     \

@@ -31,6 +31,47 @@ std::string tunnels_schema() {
       R"("required":["type"],"additionalProperties": false}})",
       list_of(std::span(kTunnelWords).subspan(1)), address, address);
 }
+
+// Of the objects in MptcpPaths and MptcpAddresses, likewise.
+std::string mptcp_paths_schema() {
+  const auto count = R"({"type":"integer","minimum":0})";
+  const auto time = R"({"type":"string","format":"date-time"})";
+  const std::string side = fmt::format(
+      R"({{"type":"object","properties":{{"ip":{{"type":"string"}},"port":{0},"address_id":{0},)"
+      R"("backup":{{"const":true}},"packets":{0},"bytes":{0},"payload_bytes":{0}}},)"
+      R"("required":["ip","port","packets","bytes","payload_bytes"],)"
+      R"("additionalProperties": false}})",
+      count);
+  return fmt::format(
+      R"("type":"array","items":{{"type":"object","properties":{{"id":{{"type":"string"}},)"
+      R"("type":{{"type":"string","enum":{0}}},"by_destination":{{"const":true}},"start":{1},)"
+      R"("end":{1},"source":{2},"destination":{2},)"
+      R"("share":{{"type":"number","minimum":0,"maximum":1}}}},)"
+      R"("required":["id","type","start","end","source","destination","share"],)"
+      R"("additionalProperties": false}})",
+      list_of(std::span(kMptcpRoleWords).subspan(1)), time, side);
+}
+std::string mptcp_addresses_schema() {
+  return R"("type":"array","items":{"type":"object","properties":{"ip":{"type":"string"},)"
+         R"("port":{"type":"integer","minimum":0},"id":{"type":"integer","minimum":0},)"
+         R"("by":{"type":"string","enum":["source","destination"]}},)"
+         R"("required":["ip","id","by"],"additionalProperties": false})";
+}
+
+#define LINGER_MPTCP_SIDE_INDEX                                         \
+  R"({"properties": {"ip": {"type": "ip"}, "port": {"type": "long"}, )" \
+  R"("address_id": {"type": "long"}, "backup": {"type": "boolean"}, )"  \
+  R"("packets": {"type": "long"}, "bytes": {"type": "long"}, )"         \
+  R"("payload_bytes": {"type": "long"}}})"
+constexpr std::string_view kMptcpPathsIndex =
+    R"({"properties": {"id": {"type": "keyword"}, "type": {"type": "keyword"}, )"
+    R"("by_destination": {"type": "boolean"}, "start": {"type": "date"}, )"
+    R"("end": {"type": "date"}, "source": )" LINGER_MPTCP_SIDE_INDEX
+    R"(, "destination": )" LINGER_MPTCP_SIDE_INDEX R"(, "share": {"type": "float"}}})";
+#undef LINGER_MPTCP_SIDE_INDEX
+constexpr std::string_view kMptcpAddressesIndex =
+    R"({"properties": {"ip": {"type": "ip"}, "port": {"type": "long"}, )"
+    R"("id": {"type": "long"}, "by": {"type": "keyword"}}})";
 constexpr std::string_view kTunnelsIndex =
     R"({"properties": {"type": {"type": "keyword"}, "id": {"type": "keyword"}, )"
     R"("source": {"properties": {"ip": {"type": "ip"}}}, )"
@@ -130,7 +171,9 @@ std::string index_template() {
   print_objects(
       out, lines_of_fields(), "", 2, R"("properties": {)",
       [](const Line& line) {
-        if (line.index_type == "object") return std::string(kTunnelsIndex);
+        if (line.path == "tunnel") return std::string(kTunnelsIndex);
+        if (line.path == "mptcp.subflows") return std::string(kMptcpPathsIndex);
+        if (line.path == "mptcp.unused_addresses") return std::string(kMptcpAddressesIndex);
         return fmt::format("{{\"type\": \"{}\"}}", line.index_type);
       },
       [](std::string_view, std::size_t depth) { return fmt::format("\n{}}}}}", indent(depth)); });

@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   add_clock_captures(catalogue);
   add_tunnel_captures(catalogue);
   add_checksum_captures(catalogue);
+  add_mptcp_captures(catalogue);
   const std::string folder = argv[1];
   if (folder == "--list") {
     list(catalogue);

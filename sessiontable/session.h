@@ -246,6 +246,7 @@ inline constexpr std::size_t kGapsMax = 5;
 // Beside the session, in memory that is touched only where it is in use.
 struct SessionRare {
   std::uint32_t tunnels;                       // place in the TunnelTable, or kNoSlot
+  std::uint32_t mptcp;                         // place in the MptcpPool, or kNoSlot
   std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
 };
 

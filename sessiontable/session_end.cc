@@ -53,6 +53,7 @@ SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_int
   if (!s.cold.has_rare) return view;
   view.rare = &rare_[slot];
   view.tunnels = tunnels_.find(rare_[slot].tunnels);
+  view.mptcp = mptcp_.find(rare_[slot].mptcp);
   return view;
 }
 
@@ -88,8 +89,11 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
                             &counters_.ended_evicted, &counters_.ended_by_run,
                             &counters_.ended_by_run};
   ended[static_cast<std::size_t>(ending)]->add();
+  const MptcpSubflow* subflow = s.cold.has_rare ? mptcp_.find(rare_[slot].mptcp) : nullptr;
+  const bool is_subflow = subflow != nullptr && subflow->known_hosts() != 0;
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
-                             reader == kNoStream && s.hot.packets[s.hot.originator() ^ 1] == 0;
+                             reader == kNoStream && !is_subflow &&
+                             s.hot.packets[s.hot.originator() ^ 1] == 0;
   if (PLANTED(17, false, is_unanswered)) sink_.on_session(view_of(slot, ending, false, 0, reader));
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
@@ -144,7 +148,10 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
     store_key(s.hot.key, {});  // free
   }
   extensions_.release(s.cold);
-  if (s.cold.has_rare) tunnels_.release(rare_[slot].tunnels);
+  if (s.cold.has_rare) {
+    tunnels_.release(rare_[slot].tunnels);
+    mptcp_.release(rare_[slot].mptcp);
+  }
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 

@@ -169,6 +169,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   Session s = session(slot);
   begin(s, packet);
   if (packet.tunnel_depth != 0) rare_of(s).tunnels = take_tunnels(packet);
+  if (has_mptcp(packet)) mptcp_.get(rare_of(s).mptcp);
   if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);

@@ -29,6 +29,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
   share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
+  share.subflows = static_cast<std::uint32_t>(part(settings.mptcpPool));
   if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
@@ -51,6 +52,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
       tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
+      mptcp_(table_share(settings).subflows, counters.mptcp_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
@@ -72,7 +74,7 @@ void SessionTable::start(ClockNs now) noexcept {
 
 SessionRare& SessionTable::rare_of(const Session& s) noexcept {
   SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
-  if (!s.cold.has_rare) rare = {kNoSlot, {}};
+  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, {}};
   s.cold.has_rare = 1;
   return rare;
 }
@@ -287,8 +289,20 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
     }
   }
+  if (packet.key.protocol == kProtocolTcp && packet.tcp.mptcp_bytes != 0) note_mptcp(slot, packet);
   read(slot, packet);
   if (s.hot.phase != before) relink_if_nearer(slot);
+}
+
+// The segment has more to tell of its MPTCP connection than the place of its data.
+void SessionTable::note_mptcp(std::uint32_t slot, const Packet& packet) noexcept {
+  SessionRare& rare = rare_of(session(slot));
+  MptcpSubflow* subflow = mptcp_.get(rare.mptcp);
+  if (subflow == nullptr) return;
+  const int known_hosts = subflow->known_hosts();
+  apply_mptcp(*subflow, packet);
+  if (subflow->known_hosts() > known_hosts)
+    sink_.on_subflow(view_of(slot, Ending::idle, true, cold_[slot].interim_count, kNoStream));
 }
 
 // Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.
@@ -391,6 +405,7 @@ void SessionTable::populate() noexcept {
   cold_.populate();
   extensions_.populate();
   tunnels_.populate();
+  mptcp_.populate();
   graveyard_.populate();
   stream_of_.populate();
   if (stage_ != nullptr) stage_->populate();
@@ -398,7 +413,8 @@ void SessionTable::populate() noexcept {
 
 std::uint64_t SessionTable::bytes() const noexcept {
   return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
+         mptcp_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
+         (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

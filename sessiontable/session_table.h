@@ -28,6 +28,7 @@
 #include "sessiontable/flow_index.h"
 #include "sessiontable/free_list.h"
 #include "sessiontable/graveyard.h"
+#include "sessiontable/mptcp.h"
 #include "sessiontable/session.h"
 #include "sessiontable/stream_stage.h"
 #include "sessiontable/syn_flood.h"
@@ -48,6 +49,7 @@ struct SessionView {
   std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
   const SessionRare* rare = nullptr;  // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
+  const MptcpSubflow* mptcp = nullptr;    // null: none known
 };
 
 class SessionSink {
@@ -55,6 +57,8 @@ class SessionSink {
   virtual void on_session(const SessionView& view) noexcept = 0;
   virtual void on_late(const LateBlock& block, const Id128& id) noexcept = 0;
   virtual void on_flood(const FloodSecond& flood, const Id128& id) noexcept = 0;
+  // The session, still open, has come to know one more host of its MPTCP connection.
+  virtual void on_subflow(const SessionView&) noexcept {}
 
  protected:
   ~SessionSink() = default;
@@ -66,6 +70,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint32_t late_blocks = 0;
   std::uint32_t extensions = 0;
   std::uint32_t tunnels = 0;
+  std::uint32_t subflows = 0;
   std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
@@ -170,6 +175,7 @@ class SessionTable final : private LateSink, private FloodSink {
                       std::uint32_t reader) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
+  void note_mptcp(std::uint32_t slot, const Packet& packet) noexcept;
 
   void read(std::uint32_t slot, const Packet& packet) noexcept {
     if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
@@ -234,6 +240,7 @@ class SessionTable final : private LateSink, private FloodSink {
   FreeList free_;
   ExtensionPool extensions_;
   TunnelTable tunnels_;
+  MptcpPool mptcp_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;

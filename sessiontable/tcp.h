@@ -66,7 +66,7 @@ std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extensi
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
   constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
-  if (packet.key.protocol != kProtocolTcp ||
+  if (packet.key.protocol != kProtocolTcp || tcp.mptcp_bytes != 0 ||
       (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) != 0 ||
       (tcp.flags & (kEventful | kTcpAck)) != kTcpAck || packet.timestamp.value != packet.clock ||
       PLANTED(11, tcp.window == 0, false))

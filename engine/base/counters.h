@@ -49,7 +49,8 @@ namespace linger {
   X(stream_pool_dry, "holes given up because the pool of held payload was dry")                  \
   X(streams_dry, "sessions not read because there was no stream left")                           \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
-  X(tunnels_cut, "sessions in more tunnels than the four that a record lists")
+  X(tunnels_cut, "sessions in more tunnels than the four that a record lists")                   \
+  X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")
 
 // What decode counts of checksums, by layer.
 #define LINGER_CHECKSUM_COUNTERS(X)                                       \
@@ -72,6 +73,13 @@ namespace linger {
   X(fragments_duplicate, "fragments that came again")                                        \
   X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
 
+// Where the subflows of all shards meet (engine/mptcp_connections.h).
+#define LINGER_MPTCP_COUNTERS(X)                                                     \
+  X(mptcp_connections, "mptcp-end records")                                          \
+  X(mptcp_early, "MPTCP connections told before their end: mptcpPool is too small")  \
+  X(mptcp_unlisted, "MPTCP subflows that are counted, but not listed: more than 32") \
+  X(mptcp_lost, "beginnings and ends of subflows that were lost on the way (live only)")
+
 struct ChecksumCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_MEMBER)
@@ -87,6 +95,12 @@ struct TableCounters {
 struct DefragCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct MptcpCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_MPTCP_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

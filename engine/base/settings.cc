@@ -251,6 +251,7 @@ class Loader {
                           {"graveyardSize", settings_.graveyard_size(), 1},
                           {"latePool", settings_.latePool, 1},
                           {"tunnelPool", settings_.tunnelPool, 1},
+                          {"mptcpPool", settings_.mptcpPool, 1},
                           {"extensionPool", settings_.extension_pool(), 1}};
     for (const auto& [name, count, share_min] : all) {
       const auto least = share_min * settings_.packetThreads;

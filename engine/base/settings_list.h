@@ -93,6 +93,10 @@
   X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
+  X(Count, mptcpPool, 65'536, 16, 16'777'216,                                                      \
+    "MPTCP subflows that are open, or wait for the end of their connection, at the same time.")    \
+  X(Duration, mptcpTimeout, 60 * kSecond, 0, kHour,                                                \
+    "How long after the last packet of its last subflow an MPTCP connection can still be joined.") \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \

@@ -9,7 +9,7 @@ import pathlib
 import struct
 import sys
 
-NAMES = ('tunnels*', 'session_key_tunnel', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments')
+NAMES = ('tunnels*', 'session_key_tunnel', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments', 'mptcp_*')
 
 
 def frames(path):

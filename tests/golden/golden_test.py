@@ -115,7 +115,7 @@ def chains(records):
         first = record["event"]["id"]
         while first in before:
             first = before[first]
-        if record["event"]["action"] == "session-interim":
+        if record["event"]["action"] in ("session-interim", "mptcp-end"):
             continue
         for side in ("source", "destination"):
             for what in ("packets", "bytes", "payload_bytes"):

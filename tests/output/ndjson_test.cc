@@ -76,8 +76,10 @@ TEST(ndjson, every_word_of_every_list_is_written) {
   for (std::size_t i = 0; i < kActionWords.size(); ++i) {
     r.action = static_cast<Action>(i);
     EXPECT_EQ(paths_of(line_of(r)).at("event.action"), kActionWords[i]);
-    EXPECT_EQ(paths_of(line_of(r)).at("event.type"), i == 0 ? "connection,end" : "connection,info");
+    const bool is_end = r.action == Action::session_end || r.action == Action::mptcp_end;
+    EXPECT_EQ(paths_of(line_of(r)).at("event.type"), is_end ? "connection,end" : "connection,info");
   }
+  r.action = Action::session_end;
   for (std::size_t i = 1; i < kReasonWords.size(); ++i) {
     r.reason = static_cast<Reason>(i);
     EXPECT_EQ(paths_of(line_of(r)).at("event.reason"), kReasonWords[i]);
@@ -125,6 +127,8 @@ Record largest_record() {
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
   r.mid_stream = r.extension_missing = r.tunnels_missing = true;
   r.checksums_offloaded = {true, true};
+  r.mptcp_backup = r.mptcp_data_fin = r.mptcp_fastclose = r.mptcp_reset = {true, true};
+  r.mptcp_missing = true;
   for (TunnelLayer& layer : r.tunnels.layer) {
     layer.kind = TunnelKind::vxlan_gpe;
     layer.has_id = true;
@@ -149,6 +153,33 @@ TEST(ndjson, the_largest_record_fits_and_names_every_field) {
     });
   }
   EXPECT_GT(named, kFieldCount / 2);
+}
+
+TEST(ndjson, the_largest_mptcp_connection_fits) {
+  auto connection = std::make_unique<MptcpConnection>();
+  connection->record = largest_record();
+  connection->record.action = Action::mptcp_end;
+  connection->path_count = kMptcpPathsMax;
+  connection->unused_count = kMptcpUnusedMax;
+  for (MptcpPath& path : connection->paths) {
+    std::memset(static_cast<void*>(&path), 0xff, sizeof path);
+    path.start = path.end = connection->record.end;
+    path.backup = {true, true};
+    path.ip_version = 6;
+    path.role = MptcpRole::join;
+    path.is_by_destination = true;
+    path.share = 1'000;
+  }
+  for (MptcpAddress& address : connection->unused)
+    std::memset(static_cast<void*>(&address), 0xff, sizeof address);
+  NdjsonEncoder encoder(RunInfo{std::string(kNodeBytesMax, '\x01')});
+  std::vector<char> line(NdjsonEncoder::kLineBytesMax);
+  const std::size_t bytes = encoder.encode(*connection, line.data());
+  EXPECT_LE(bytes + kScribbleBytes, NdjsonEncoder::kLineBytesMax);
+  const YAML::Node mptcp = YAML::Load(std::string(line.data(), bytes))["mptcp"];
+  EXPECT_EQ(mptcp["subflows"].size(), kMptcpPathsMax);
+  EXPECT_EQ(mptcp["subflows"][0]["share"].as<std::string>(), "1.000");
+  EXPECT_EQ(mptcp["unused_addresses"].size(), kMptcpUnusedMax);
 }
 
 // Leaving out any one field leaves the rest in its place: braces and commas hold for every
@@ -184,7 +215,7 @@ TEST(ndjson, the_name_of_the_observer_is_valid_whatever_it_holds) {
       std::string::npos);
 }
 
-TEST(ndjson, totals_leave_out_interim_records_but_count_them) {
+TEST(ndjson, totals_leave_out_interim_and_mptcp_records_but_count_them) {
   NdjsonEncoder encoder(RunInfo{});
   std::vector<char> line(NdjsonEncoder::kLineBytesMax);
   Record r = sample_record();
@@ -195,9 +226,11 @@ TEST(ndjson, totals_leave_out_interim_records_but_count_them) {
   r.packets = {0, 1};
   r.bytes = {0, 60};
   encoder.encode(r, line.data());
+  r.action = Action::mptcp_end;
+  encoder.encode(r, line.data());
   EncodedTotals totals;
   encoder.tally().add_to(totals);
-  EXPECT_EQ(totals.records, (std::array<std::uint64_t, kActionWords.size()>{1, 1, 1, 0}));
+  EXPECT_EQ(totals.records, (std::array<std::uint64_t, kActionWords.size()>{1, 1, 1, 0, 1}));
   EXPECT_EQ(totals.packets, 11u);
   EXPECT_EQ(totals.bytes, 5'912u);
 }

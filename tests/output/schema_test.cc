@@ -18,11 +18,16 @@ PathSet encoder_paths() {
   return paths;
 }
 
-// Leaves below `properties`, recursively; a list of objects (tunnel) is one.
+// Lists of objects, whose members are no keys of their own.
+bool is_list(const std::string& path) {
+  return path == "tunnel" || path == "mptcp.subflows" || path == "mptcp.unused_addresses";
+}
+
+// Leaves below `properties`, recursively.
 void collect_properties(const YAML::Node& object, const std::string& prefix, PathSet& paths) {
   for (const auto& member : object["properties"]) {
     const std::string path = prefix + member.first.as<std::string>();
-    if (member.second["properties"] && path != "tunnel") {
+    if (member.second["properties"] && !is_list(path)) {
       collect_properties(member.second, path + ".", paths);
     } else {
       EXPECT_TRUE(paths.insert(path).second) << path;

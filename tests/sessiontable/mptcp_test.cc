@@ -1,0 +1,87 @@
+#include "sessiontable/mptcp.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+TcpKnobs with(ByteList option) {
+  TcpKnobs knobs;
+  option.insert(option.begin(), {30, static_cast<std::uint8_t>(option.size() + 2)});
+  knobs.options.other = option;
+  return knobs;
+}
+
+TcpKnobs join() { return with({0x11, 5, 0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4}); }
+TcpKnobs mapping() { return with({0x20, 0x01, 0, 0, 0, 1}); }
+
+TEST(mptcp, a_joining_syn_names_the_connection_of_its_session) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0), join());
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.mptcp_role, MptcpRole::join);
+  EXPECT_EQ(record.mptcp_host[1].token, 0xdeadbeefu);
+  EXPECT_EQ(record.mptcp_address_id[0], 5);
+  EXPECT_TRUE(record.mptcp_backup[0]);
+}
+
+TEST(mptcp, a_session_that_begins_with_a_mapping_is_a_subflow_of_an_unknown_connection) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.data(Side::client, "data", at(0), mapping());
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.only(Action::session_end).mptcp_role, MptcpRole::mid_stream);
+}
+
+TEST(mptcp, a_dry_pool_is_marked_and_counted_and_a_block_is_used_again) {
+  Settings settings = small_settings();
+  settings.mptcpPool = 16;
+  Frames frames;
+  for (unsigned i = 0; i < 17; ++i) {
+    TcpPeers tcp = peers(frames, i);
+    tcp.syn(at(i), join());
+    tcp.rst(Side::server, at(kMillisecond + i));
+  }
+  TableRun run(settings);
+  run.see(frames);
+  run.pass(kMinute);
+  EXPECT_EQ(run.counters().mptcp_missing.value(), 1u);
+  std::size_t missing = 0;
+  for (const Record& record : run.all(Action::session_end)) missing += record.mptcp_missing;
+  EXPECT_EQ(missing, 1u);
+  Frames later;
+  TcpPeers tcp = peers(later, 99);
+  tcp.syn(at(2 * kMinute), join());
+  run.see(later);
+  run.finish();
+  EXPECT_EQ(run.records().back().mptcp_role, MptcpRole::join);
+  EXPECT_EQ(run.counters().mptcp_missing.value(), 1u);
+}
+
+TEST(mptcp, subflows_are_not_summarised_as_a_flood) {
+  Settings settings = small_settings();
+  settings.synFloodSummary = true;
+  settings.synFloodRate = 1;
+  Frames frames;
+  for (unsigned i = 0; i < 20; ++i) peers(frames, i).syn(at(i), i < 10 ? join() : TcpKnobs{});
+  TableRun run(settings);
+  run.see(frames);
+  run.pass(kMinute);
+  run.finish();
+  std::size_t joins = 0;
+  for (const Record& record : run.all(Action::session_end))
+    joins += record.mptcp_role == MptcpRole::join;
+  EXPECT_EQ(joins, 10u);
+  EXPECT_NE(run.counters().summarised.value(), 0u);
+}
+
+}  // namespace
+}  // namespace linger::test
