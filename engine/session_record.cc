@@ -71,10 +71,9 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
-  for (const char c : cold.history) {
-    if (c == '\0') break;
-    const unsigned side = (c & kHistorySide1) != 0 ? 1 : 0;
-    const char letter = static_cast<char>(c & 0x7f);
+  for (std::size_t i = 0; i < kHistoryMax; ++i) {
+    const auto [letter, side] = cold.history[i];
+    if (letter == '\0') break;
     record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
   }
   record.mid_stream = cold.isn_known == 0;

@@ -24,6 +24,7 @@
 #include "engine/base/time.h"
 #include "engine/packet/packet.h"
 #include "sessiontable/flow_index.h"
+#include "sessiontable/history.h"
 
 namespace linger {
 
@@ -189,8 +190,6 @@ inline FlowKey load_key(const FlowKey& from) noexcept {
   return std::bit_cast<FlowKey>(values);
 }
 
-inline constexpr std::size_t kHistoryMax = 16;
-
 struct TimerLink {  // or, at an end of a list, the wheel's bucket
   std::uint32_t next;
   std::uint32_t previous;
@@ -209,7 +208,7 @@ struct SessionCold {
   std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
   std::array<std::uint16_t, kVlanDepthMax> vlan;
   std::array<std::uint16_t, 2> syn, syn_ack, fin, rst;  // counts per side, saturating
-  std::array<char, kHistoryMax> history;  // Zeek's letters, upper case, | kHistorySide1 for side 1
+  History history;
   std::array<std::uint16_t, 2> mss;
   std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
@@ -229,7 +228,6 @@ static_assert(sizeof(SessionHot) + sizeof(SessionCold) +
               256);
 
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
-inline constexpr char kHistorySide1 = '\x80';
 
 // A range of sequence numbers that was skipped and has not come yet.
 struct Gap {

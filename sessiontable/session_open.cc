@@ -123,8 +123,7 @@ void SessionTable::miss(Packet& packet) noexcept {
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet);
   Session s = session(slot);
-  if (grave.start == packet.timestamp)
-    s.cold.ordinal = (grave.ordinal + 1) & 3;
+  if (grave.start == packet.timestamp) s.cold.ordinal = (grave.ordinal + 1) & 3;
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -173,8 +172,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
     s.cold.older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
-    if (cold_[older].start == s.cold.start)
-      s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
+    if (cold_[older].start == s.cold.start) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
   }
   index_.insert(packet.hash, slot);
   wheel_of(s.hot.phase).link(slot, deadline(slot));
