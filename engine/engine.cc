@@ -66,7 +66,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.extension_pool(), sizeof(Extension));
+         bytes(settings.extension_pool(), sizeof(ExtensionBlock));
 }
 
 std::uint64_t memory_there() noexcept {

@@ -33,7 +33,7 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
   if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
     sink_.on_session({s, extensions_.find(s.cold), id_of(s), Ending::idle, true,
-                      s.cold.interim_count, reader_of(slot)});
+                      s.cold.interim_count, reader_of(slot), extensions_.find_detail(s.cold)});
     saturating_increment(s.cold.interim_count);
   }
   s.hot.set_save_due(due + ((now - due) / interval + 1) * interval);
@@ -62,8 +62,8 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session(
-        {s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count, reader});
+    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count,
+                      reader, extensions_.find_detail(s.cold)});
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);

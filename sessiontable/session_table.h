@@ -46,6 +46,7 @@ struct SessionView {
   std::uint32_t sequence;
   std::uint32_t reader =
       kNoStream;  // what a StreamSink calls it; kNoStream: its bytes were not read
+  const TcpDetail* detail = nullptr;  // null: none
 };
 
 class SessionSink {

@@ -3,17 +3,16 @@
 #include <algorithm>
 
 #include "sessiontable/planted.h"
+#include "sessiontable/tcp_anomalies.h"
 #include "sessiontable/tcp_gaps.h"
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
 namespace {
 
-constexpr std::uint8_t kHandshakeFlags = kTcpSyn | kTcpFin | kTcpRst;
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr std::uint32_t kReorderedAck = 1 << 16;
 constexpr std::uint8_t kWindowScaleMax = 14;  // RFC 7323 §2.3
-constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is (RFC 7323 §2.3)
 
 std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept {
   return cold.first_sequence[side] - 1;
@@ -138,7 +137,8 @@ void update_rst(Session s, const Packet& packet, const TcpContext& context) noex
   if (lingers(s.hot.phase)) return;
   if (!rst_fits(s, packet)) {
     context.counters.rst_off_window.add();
-    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->rst_off_window);
+    if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+      saturating_increment(detail->rst_off_window[side]);
     return;
   }
   s.cold.rst_seen = 1;
@@ -163,7 +163,8 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
   if (e == nullptr || !e->rst_challenged || !has_ack(packet.tcp)) return;
   if (PLANTED(14, !seq_after(packet.tcp.acknowledgment, e->rst_peer_end), true)) return;
   e->rst_challenged = false;
-  saturating_increment(e->rst_ignored);
+  if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+    saturating_increment(detail->rst_ignored[side]);
   context.counters.rst_ignored.add();
   s.cold.rst_seen = 0;
   enter(s, open_phase(s.hot), packet.clock);
@@ -186,6 +187,15 @@ bool is_overtaken_by_fin(const Session& s, const Packet& packet,
   return (s.hot.phase == Phase::half_closed || s.hot.phase == Phase::closed) &&
          s.hot.has(kSessionFin0, packet.direction) &&
          packet.clock - s.cold.phase_clock <= context.reorder_window;
+}
+
+// Sent again although it had been acknowledged: the retransmission was spurious.
+void count_if_spurious(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  if (!s.hot.has(kSessionAck0, side ^ 1) || seq_after(end_of(packet), s.hot.acknowledged[side ^ 1]))
+    return;
+  if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+    saturating_increment(detail->spurious_packets[side]);
 }
 
 // Payload [begin, end) of a side, none of it beyond sequence_end.
@@ -212,6 +222,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
   } else {
     saturating_increment(e->retransmitted_packets[side]);
     s.cold.history.write(side, 'T');
+    count_if_spurious(s, packet, context);
   }
   const std::uint32_t again = end - begin - fresh;
   e->retransmitted_bytes[side] += std::min(again, UINT32_MAX - e->retransmitted_bytes[side]);
@@ -252,6 +263,8 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
 // A side's first segment, or a SYN that tells where it began.
 void note_first(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
+  s.cold.features[side] =
+      static_cast<std::uint8_t>((s.cold.features[side] & kTcpFinCrossed) | features_of(packet.tcp));
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
@@ -279,6 +292,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
   saturating_increment(syn_ack ? s.cold.syn_ack[side] : s.cold.syn[side]);
   s.cold.history.write(side, syn_ack ? 'H' : 'S');
   if (packet.tcp.options & kTcpOptionMss) s.cold.mss[side] = packet.tcp.mss;
+  s.cold.initial_window[side] = packet.tcp.window;
   s.cold.window_scale[side] =
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
@@ -302,11 +316,22 @@ void update_acknowledgment(Session s, const Packet& packet, const TcpContext& co
     s.hot.set(kSessionAck0, side);
     s.hot.acknowledged[side] = tcp.acknowledgment;
     s.hot.window[side] = tcp.window;
+    watch_window(s, packet, context);
   }
   if (tcp.window == 0 && (tcp.flags & kHandshakeFlags) == 0) {
     s.cold.history.write(side, 'W');
-    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->zero_windows[side]);
+    if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+      saturating_increment(detail->zero_windows[side]);
   }
+}
+
+// The first FIN of this side, sent before that of the other was seen, as that one was before this.
+bool crosses_fin(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  return s.hot.has(kSessionFin0, peer) && !s.hot.has(kSessionFin0, side) && has_ack(packet.tcp) &&
+         seq_before(packet.tcp.acknowledgment, sent_end(s.hot, peer)) &&
+         s.hot.has(kSessionAck0, peer) && seq_before(s.hot.acknowledged[peer], end_of(packet));
 }
 
 void update_phase(Session s, const Packet& packet) noexcept {
@@ -316,6 +341,7 @@ void update_phase(Session s, const Packet& packet) noexcept {
   if ((tcp.flags & kTcpFin) != 0) {
     saturating_increment(s.cold.fin[side]);
     s.cold.history.write(side, 'F');
+    if (crosses_fin(s, packet)) s.cold.features[side] |= kTcpFinCrossed;
     s.hot.set(kSessionFin0, side);
     if (lingers(s.hot.phase)) return;
     const bool one_way = !s.hot.has(kSessionSeen0, peer);
@@ -405,6 +431,8 @@ void tcp_open(Session s, const Packet& packet) noexcept {
 void tcp_update(Session s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const bool was_lingering = lingers(s.hot.phase);
+  if (take_duplicate(s, packet, context)) return;
+  count_marks(s, packet, context);
   if ((packet.tcp.flags & kTcpRst) != 0) {
     update_rst(s, packet, context);
     if (was_lingering)
@@ -419,6 +447,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) note_first(s, packet);
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
+  if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);
   if (packet.payload_bytes != 0) {

@@ -17,4 +17,7 @@ void add_gap(Extension& e, unsigned side, std::uint32_t begin, std::uint32_t end
 std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
                         std::uint32_t end) noexcept;
 
+// Of the bytes missing on this side, those at or beyond `from`.
+std::uint32_t gap_bytes_from(const Extension& e, unsigned side, std::uint32_t from) noexcept;
+
 }  // namespace linger

@@ -55,13 +55,15 @@
     "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
     "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
+  X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
+    "A TCP segment seen again within this time is a duplicate of the mirror port; 0: none is.")    \
   X(Count, graveyardSize, 0, 0, 400'000'000,                                                       \
     "Recorded sessions that late packets can still find; 0: 4 x maxStreams.")                      \
   X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
     "Recorded sessions that can collect late packets at the same time.")                           \
   X(Count, extensionPool, 0, 0, 100'000'000,                                                       \
-    "Sessions that can have losses, gaps, late packets or links at the same time; 0: maxStreams "  \
-    "/ 4.")                                                                                        \
+    "Blocks for sessions with losses, gaps, late packets or links, two at most each; 0: "          \
+    "maxStreams / 4.")                                                                             \
   X(Count, halfOpenShare, 50, 1, 100,                                                              \
     "Percent of maxStreams that unanswered TCP sessions may fill.")                                \
   X(Duration, halfOpenMinimum, 3 * kSecond, 0, kMinute,                                            \

@@ -123,7 +123,9 @@ Record largest_record() {
   r.ip_version = 6;
   r.history.assign("SShhAADDaaddFFffRRrrCCccTTttWWw");
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
+  r.zero_window_ns = {INT64_MAX, INT64_MAX};
   r.mid_stream = r.extension_missing = true;
+  r.ecn = r.simultaneous_open = r.split_handshake = r.simultaneous_close = true;
   return r;
 }
 
