@@ -20,7 +20,17 @@ namespace {
 using test::Frame;
 using test::PacketBuilder;
 
-enum class Mix { tcp64, tcp_timestamps, udp, ipv6_tcp, vlan_tcp, options, icmp_error, vxlan };
+enum class Mix {
+  tcp64,
+  tcp_timestamps,
+  udp,
+  ipv6_tcp,
+  vlan_tcp,
+  options,
+  icmp_error,
+  vxlan,
+  tcp1500
+};
 
 Frame make_frame(Mix mix, std::uint16_t port) {
   const char *client = "192.0.2.1", *server = "198.51.100.2";
@@ -48,6 +58,8 @@ Frame make_frame(Mix mix, std::uint16_t port) {
       const Frame quoted = PacketBuilder().ethernet().ip(client, server).udp(port, 53).frame();
       return builder.ip(server, client).icmp_error(3, 3, quoted).frame();
     }
+    case Mix::tcp1500:
+      return builder.ip(client, server).tcp(port, 80).payload(std::string(1460, 'x')).frame();
     case Mix::vxlan:
       return builder.ip(client, server)
           .udp(port, 4789)
@@ -130,7 +142,11 @@ void parse_least(Burst& burst) {
   }
 }
 
-DecodeSettings bench_settings() { return {.seed = make_hash_seed(1)}; }
+DecodeSettings bench_settings(bool verifies = true) {
+  Settings settings;
+  settings.checksums = verifies;
+  return decode_settings_of(settings, make_hash_seed(1));
+}
 
 void decode_in_cache(benchmark::State& state, Mix mix) {
   const Stock stock(mix, 4096, false);
@@ -145,6 +161,18 @@ BENCHMARK_CAPTURE(decode_in_cache, vlan_tcp, Mix::vlan_tcp);
 BENCHMARK_CAPTURE(decode_in_cache, syn_options, Mix::options);
 BENCHMARK_CAPTURE(decode_in_cache, icmp_error, Mix::icmp_error);
 BENCHMARK_CAPTURE(decode_in_cache, vxlan, Mix::vxlan);
+
+// What the checksums cost: the same without them.
+void decode_unverified(benchmark::State& state, Mix mix) {
+  const Stock stock(mix, 4096, false);
+  over_bursts(state, stock,
+              [settings = bench_settings(false)](Burst& burst) { decode(burst, settings); });
+}
+BENCHMARK_CAPTURE(decode_in_cache, tcp1500, Mix::tcp1500);
+BENCHMARK_CAPTURE(decode_unverified, tcp64, Mix::tcp64);
+BENCHMARK_CAPTURE(decode_unverified, udp, Mix::udp);
+BENCHMARK_CAPTURE(decode_unverified, vxlan, Mix::vxlan);
+BENCHMARK_CAPTURE(decode_unverified, tcp1500, Mix::tcp1500);
 
 void reference_in_cache(benchmark::State& state, void (*work)(Burst&)) {
   const Stock stock(Mix::tcp64, 4096, false);

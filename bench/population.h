@@ -131,7 +131,7 @@ struct Bench {
   Bench(Addresses addresses, const Settings& with, bool populates = true)
       : population(addresses),
         settings(with),
-        decode_settings{.seed = population.seed()},
+        decode_settings(decode_settings_of(with, population.seed())),
         table(settings, decode_settings, make_hash_seed(2), counters, sink) {
     if (populates) table.populate();
   }

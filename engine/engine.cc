@@ -66,7 +66,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.extension_pool(), sizeof(ExtensionBlock));
+         bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
+         Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
 }
 
 std::uint64_t memory_there() noexcept {
@@ -100,7 +101,7 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams or graveyardSize",
+                                "machine has {}; lower maxStreams, graveyardSize or maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   if (!options_.interfaces.empty())
     return tl::unexpected(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <numeric>
 
 namespace linger {
 namespace {
@@ -60,7 +61,22 @@ void write_limits(Out out, const Ledger& l) {
                                    l.max_streams_wanted()));
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
+  line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
+  line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
+}
+
+void write_checksums(Out out, const Ledger& l) {
+  constexpr std::array kNames = {std::string_view{"IP"}, std::string_view{"TCP"},
+                                 std::string_view{"UDP"}, std::string_view{"ICMP"},
+                                 std::string_view{"SCTP"}};
+  const std::array counts = {l.bad_ip_checksums, l.bad_tcp_checksums, l.bad_udp_checksums,
+                             l.bad_icmp_checksums, l.bad_sctp_checksums};
+  const std::uint64_t bad = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  if (bad + l.offloaded_checksums == 0) return;
+  fmt::format_to(out, "  checksums wrong {}{}, off-loaded {}\n", grouped(bad),
+                 reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
+                 grouped(l.offloaded_checksums));
 }
 
 void write_output(Out out, const Ledger::OutputLine& output) {
@@ -140,6 +156,12 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.table.name.value();
     LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.checksums.name.value();
+    LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.defrag.name.value();
+    LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
   }
   for (const auto& output : outputs)
     ledger.outputs.push_back({output->uri().text, output->totals()});
@@ -151,6 +173,8 @@ std::string counters_of(const Ledger& l) {
 #define LINGER_COUNTER_LINE(name, help) \
   fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", #name, grouped(l.name), help);
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE)
+  LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
+  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
 #undef LINGER_COUNTER_LINE
   fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", "handed_over", grouped(l.handed_over),
                  "packets given to the shard that owns their session");
@@ -186,6 +210,13 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
   if (l.reused + l.continued + l.lone_rst != 0)
     fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
                    grouped(l.continued), grouped(l.lone_rst));
+  write_checksums(out, l);
+  if (l.fragments != 0)
+    fmt::format_to(
+        out, "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",
+        grouped(l.fragments), grouped(l.datagrams_completed),
+        grouped(l.datagrams_timed_out + l.datagrams_pushed_out + l.datagrams_at_end),
+        grouped(l.datagrams_timed_out), grouped(l.datagrams_at_end));
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));

@@ -29,6 +29,8 @@ struct Ledger {
   std::uint64_t handed_over = 0;
 #define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;
   LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_MEMBER)
 #undef LINGER_LEDGER_MEMBER
   std::uint64_t max_streams = 0;  // the setting
   struct OutputLine {

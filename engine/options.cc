@@ -16,6 +16,7 @@ const std::map<std::string, Dump> kReferences = {{"json-schema", Dump::json_sche
                                                  {"fields", Dump::fields},
                                                  {"settings", Dump::settings},
                                                  {"counters", Dump::counters}};
+const std::map<std::string, bool> kChecksums = {{"none", true}};
 const std::map<std::string, TestLoss> kTestLosses = {{"record", TestLoss::record},
                                                      {"packet", TestLoss::packet},
                                                      {"handoff", TestLoss::handoff},
@@ -130,6 +131,8 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
                  "-, file:PATH, unix:PATH or tcp://host:port; repeat it");
   app.add_option("-c,--config", options.config, "settings, a YAML file")->type_name("FILE");
   add_repeatable(app, "--set", options.assignments, "NAME=VALUE", "one setting; repeat it");
+  add_choice(app, "-k,--checksums", kChecksums, options.ignore_checksums,
+             "wrong checksums to ignore, as setting checksums=false");
   app.add_flag("-T,--test", options.test, "check settings and memory needs, say the cost, leave");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");
@@ -162,6 +165,7 @@ tl::expected<Settings, std::string> settings_of(const Options& options) {
   if (!settings) return settings;
   if (!options.outputs.empty()) settings->output = options.outputs;
   if (!options.bpf.empty()) settings->bpf = options.bpf;
+  if (options.ignore_checksums) settings->checksums = false;
   if (const auto result = check_settings(*settings); !result) return tl::unexpected(result.error());
   return settings;
 }

@@ -23,6 +23,10 @@ std::string counters_markdown() {
   LINGER_VERDICTS(LINGER_ROW)
   text += "\n## Session table\n\n| name | meaning |\n|---|---|\n";
   LINGER_TABLE_COUNTERS(LINGER_ROW)
+  text += "\n## Checksums, by layer\n\n| name | meaning |\n|---|---|\n";
+  LINGER_CHECKSUM_COUNTERS(LINGER_ROW)
+  text += "\n## Fragments\n\n| name | meaning |\n|---|---|\n";
+  LINGER_DEFRAG_COUNTERS(LINGER_ROW)
   text += "\n## Records an output dropped, by reason\n\n| name | meaning |\n|---|---|\n";
   LINGER_DROP_REASONS(LINGER_ROW)
 #undef LINGER_ROW

@@ -57,6 +57,8 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
   fill_sides(record.gap_bytes, e.gap_bytes, source);
   fill_sides(record.keep_alives, e.keep_alives, source);
   record.syn_candidates = e.syn_candidates;
+  record.icmp_error_type = e.icmp_error_type;
+  record.icmp_error_code = e.icmp_error_code;
   record.icmp_error_packets = e.icmp_error_packets;
   record.icmp_error_bytes = e.icmp_error_bytes;
   if (e.link == Link::reuse_of) record.reuse_of = e.linked;
@@ -101,6 +103,13 @@ void fill_course(Record& record, const SessionCold& cold, unsigned source) noexc
   const bool source_answered = cold.syn_ack[source] != 0;
   record.simultaneous_open = both_asked && source_answered && cold.syn_ack[destination] != 0;
   record.split_handshake = both_asked && source_answered && cold.syn_ack[destination] == 0;
+}
+
+void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
+  record.tunnels_missing = view.rare != nullptr && view.rare->tunnels == TunnelTable::kMissing;
+  if (view.tunnels == nullptr) return;
+  record.tunnels = *view.tunnels;
+  if (source != 0) record.tunnels.reverse();
 }
 
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
@@ -173,9 +182,15 @@ Record make_record(const SessionView& view) noexcept {
     record.packets[side ^ source] =
         std::uint64_t{cold.packets_high[side]} << 32 | hot.packets[side];
   fill_sides(record.bytes, hot.bytes, source);
+  for (unsigned side = 0; side < 2 && view.rare != nullptr; ++side) {
+    const std::uint16_t bad = view.rare->bad_checksums[side];
+    record.checksums_offloaded[side ^ source] = bad == kOffloaded;
+    record.bad_checksums[side ^ source] = bad == kOffloaded ? 0 : bad;
+  }
   if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
   if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
   if (cold.vlan_count > 1) record.inner_vlan_id = cold.vlan[1];
+  fill_tunnels(record, view, source);
   if (view.extension != nullptr) fill_extension(record, *view.extension, source);
   if (record.is_tcp()) {
     fill_tcp(record, view, source);
@@ -206,6 +221,8 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   fill_sides(record.packets, block.counts.packets, source);
   fill_sides(record.bytes, block.bytes, source);
   fill_sides(record.payload_bytes, block.payload_bytes, source);
+  record.icmp_error_type = block.icmp_error_type;
+  record.icmp_error_code = block.icmp_error_code;
   record.icmp_error_packets = block.icmp_error_packets;
   record.icmp_error_bytes = block.icmp_error_bytes;
   record.syn = block.counts.syn[0] + block.counts.syn[1];

@@ -11,15 +11,8 @@ namespace {
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
-DecodeSettings decode_settings_of(const Settings& settings, const Seeds& seeds) {
-  DecodeSettings decode;
-  decode.seed = seeds.table;
-  for (const std::string& part : settings.sessionKey) {
-    decode.key_has_vlan |= part == "vlan";
-    decode.key_has_tunnel |= part == "tunnel";
-  }
-  return decode;
-}
+constexpr std::uint8_t kChecksumFlags =
+    kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded;
 
 }  // namespace
 
@@ -27,10 +20,11 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
              std::vector<std::unique_ptr<Output>>& outputs, bool waits)
     : index_(index),
       waits_(waits),
-      decode_settings_(decode_settings_of(settings, seeds)),
+      decode_settings_(decode_settings_of(settings, seeds.table)),
       handoff_(handoff),
       outputs_(outputs),
-      table_(settings, decode_settings_, seeds.ids, counters_.table, *this) {}
+      table_(settings, decode_settings_, seeds.ids, counters_.table, *this),
+      defrag_(settings, decode_settings_, counters_.defrag, *this) {}
 
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
@@ -44,7 +38,7 @@ Shard::Progress Shard::poll() noexcept {
   return finished_ ? Progress::done : busy ? Progress::busy : Progress::idle;
 }
 
-// source → decode → steer → sessions
+// source → decode → fragments → steer → sessions
 bool Shard::receive() noexcept {
   if (source_ended_) return false;
   Burst& burst = *burst_;
@@ -53,18 +47,55 @@ bool Shard::receive() noexcept {
   if (source_ != nullptr && !stopping_.load(std::memory_order_relaxed)) status = source_->rx(burst);
   if (status == RxStatus::end) {
     source_ended_ = true;
+    defrag_.finish(clock_);
+    pass_on_joined();
     handoff_.close(index_);
     return false;
   }
   clock_ = std::max(clock_, burst.clock);
-  if (burst.count != 0) {
-    decode(burst, decode_settings_);
-    count(burst);
-    exchange(burst);
-    table_.track(burst);
+  const std::uint32_t fragments = decode(burst, decode_settings_);
+  if (fragments != 0 || defrag_.is_due(burst.clock)) {
+    join_fragments(burst);
+  } else if (burst.count != 0) {
+    pass_on(burst);
   }
   handoff_.publish_clock(index_, clock_);
   return status == RxStatus::packets;
+}
+
+void Shard::pass_on(Burst& burst) noexcept {
+  count(burst);
+  exchange(burst);
+  table_.track(burst);
+}
+
+// The burst as it goes on when there are fragments: without them, and with the datagrams they made.
+void Shard::join_fragments(const Burst& burst) noexcept {
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    defrag_.expire(packet.clock);
+    packet.verdict == Verdict::fragment ? defrag_.add(packet) : on_packet(packet);
+  }
+  defrag_.expire(burst.clock);
+  pass_on_joined();
+}
+
+void Shard::on_packet(const Packet& packet) noexcept {
+  joined_->packets[joined_->count++] = packet;
+  if (joined_->count == kBurstMax) pass_on_joined();
+}
+
+void Shard::pass_on_joined() noexcept {
+  pass_on(*joined_);
+  joined_->count = 0;
+  defrag_.begin_burst();
+}
+
+// As with a full ring, a replay waits; the owners never wait for us.
+bool Shard::on_full() noexcept {
+  pass_on_joined();
+  if (waits_) sched_yield();
+  return waits_;
 }
 
 void Shard::count(const Burst& burst) noexcept {
@@ -72,13 +103,32 @@ void Shard::count(const Burst& burst) noexcept {
   std::array<std::uint64_t, kVerdictCount> bytes{};
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     const auto verdict = static_cast<std::size_t>(burst.packets[i].verdict);
-    ++packets[verdict];
+    packets[verdict] += burst.packets[i].frames;
     bytes[verdict] += burst.packets[i].wire_bytes;
+    if (burst.packets[i].flags & kChecksumFlags) count_checksums(burst.packets[i]);
   }
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     if (packets[i] == 0) continue;
     counters_.packets[i].add(packets[i]);
     counters_.bytes[i].add(bytes[i]);
+  }
+}
+
+void Shard::count_checksums(const Packet& packet) noexcept {
+  ChecksumCounters& c = counters_.checksums;
+  if (packet.flags & kPacketBadIpChecksum) c.bad_ip_checksums.add();
+  if (packet.flags & kPacketOffloaded) c.offloaded_checksums.add();
+  if ((packet.flags & kPacketBadChecksum) == 0) return;
+  if (packet.flags & kPacketIcmpError) return c.bad_icmp_checksums.add();
+  switch (packet.key.protocol) {
+    case kProtocolTcp:
+      return c.bad_tcp_checksums.add();
+    case kProtocolUdp:
+      return c.bad_udp_checksums.add();
+    case kProtocolSctp:
+      return c.bad_sctp_checksums.add();
+    default:
+      return c.bad_icmp_checksums.add();
   }
 }
 
@@ -104,9 +154,9 @@ void Shard::exchange(Burst& burst) noexcept {
       taken = handoff_.push(index_, owner, packet);
     }
     if (taken) {
-      counters_.handed_over.add();
+      counters_.handed_over.add(packet.frames);
     } else {
-      counters_.handoff_full.add();
+      counters_.handoff_full.add(packet.frames);
       counters_.handoff_full_bytes.add(packet.wire_bytes);
     }
   }

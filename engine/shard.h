@@ -13,6 +13,7 @@
 #include "engine/handoff.h"
 #include "engine/options.h"
 #include "engine/packet/decode.h"
+#include "engine/packet/defrag.h"
 #include "engine/source/source.h"
 #include "output/output.h"
 #include "sessiontable/session_table.h"
@@ -32,10 +33,12 @@ struct ShardCounters {
   Counter handed_over;   // packets given to the shard that owns their session
   Counter handoff_full;  // packets dropped because that shard did not keep up (live only)
   Counter handoff_full_bytes;
+  ChecksumCounters checksums;
   TableCounters table;
+  DefragCounters defrag;
 };
 
-class Shard final : private SessionSink {
+class Shard final : private SessionSink, private DefragSink {
  public:
   Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
         std::vector<std::unique_ptr<Output>>& outputs, bool waits);
@@ -58,11 +61,18 @@ class Shard final : private SessionSink {
 
  private:
   bool receive() noexcept;
+  void join_fragments(const Burst& burst) noexcept;
+  void pass_on(Burst& burst) noexcept;
   void count(const Burst& burst) noexcept;
+  void count_checksums(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
   bool take_over() noexcept;
   bool is_lost(TestLoss what) noexcept;
   void finish() noexcept;
+
+  void on_packet(const Packet& packet) noexcept override;
+  bool on_full() noexcept override;
+  void pass_on_joined() noexcept;
 
   void on_session(const SessionView& view) noexcept override;
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
@@ -81,7 +91,9 @@ class Shard final : private SessionSink {
   ClockNs clock_ = 0;
   ShardCounters counters_;
   SessionTable table_;
+  Defrag defrag_;
   std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
+  std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // with datagrams for fragments
   std::atomic<bool> stopping_{false};
 };
 

@@ -68,7 +68,8 @@ constexpr KeyText kKey = make_key(kField<Index>.path, Open);
 
 // --- Values ----------------------------------------------------------------------------------
 
-constexpr std::size_t kValueBytesMax = 56;  // tcp.options: 50
+constexpr std::size_t kValueBytesMax = 56;    // tcp.options: 50
+constexpr std::size_t kTunnelBytesMax = 200;  // of one layer: words, two IPv6 addresses, an id
 
 char* put_quoted(char* out, std::string_view text) noexcept {
   *out++ = '"';
@@ -192,6 +193,32 @@ char* put(kind::NumberText, char* out, std::uint16_t value, const Context&) noex
   *out++ = '"';
   return out;
 }
+char* put_address(char* out, std::string_view key, const TunnelLayer& layer, int side) noexcept {
+  out = put_text(out, key);
+  const std::uint8_t* bytes = layer.address[static_cast<std::size_t>(side)].bytes.data();
+  out = layer.ip_version == 4 ? put_ipv4(out, bytes) : put_ipv6(out, bytes);
+  return put_text(out, R"("})");
+}
+// [{"type":"vxlan","id":"7","source":{"ip":"…"},"destination":{"ip":"…"}},…]
+char* put(kind::Tunnels, char* out, const TunnelLayers& value, const Context&) noexcept {
+  for (std::size_t i = 0; i < value.count(); ++i) {
+    const TunnelLayer& layer = value.layer[i];
+    out = put_text(out, i == 0 ? R"([{"type":)" : R"(,{"type":)");
+    out = put_quoted(out, word_of(kTunnelWords, layer.kind));
+    if (layer.has_id) {
+      out = put_text(out, R"(,"id":")");
+      out = put_number(out, layer.id);
+      *out++ = '"';
+    }
+    if (layer.ip_version != 0) {
+      out = put_address(out, R"(,"source":{"ip":")", layer, 0);
+      out = put_address(out, R"(,"destination":{"ip":")", layer, 1);
+    }
+    *out++ = '}';
+  }
+  *out++ = ']';
+  return out;
+}
 char* put(kind::Flag, char* out, bool, const Context&) noexcept { return put_text(out, "true"); }
 char* put(kind::Observer, char* out, const Record&, const Context& context) noexcept {
   return put_text(out, context.observer);
@@ -214,6 +241,7 @@ constexpr std::size_t kLineBytesWorst = [] {
   std::size_t bytes = 6 * kNodeBytesMax + kScribbleBytes + 8;
   for_each_field([&](const auto& field) {
     bytes += make_key(field.path, 0).size + kValueBytesMax + kDepthMax + 1;
+    if (field.path == "tunnel") bytes += kTunnelLayersMax * kTunnelBytesMax;
   });
   return bytes;
 }();

@@ -14,6 +14,7 @@
 #include "engine/base/flow_key.h"
 #include "engine/base/id.h"
 #include "engine/base/time.h"
+#include "engine/base/tunnel.h"
 #include "output/record_fields.h"
 
 namespace linger {
@@ -131,6 +132,6 @@ struct Record {
   }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(Record) <= 640);
+static_assert(sizeof(Record) <= 832);
 
 }  // namespace linger

@@ -37,6 +37,7 @@
   X(Uint16, std::uint16_t, "long", R"("type":"integer","minimum":0,"maximum":65535)")            \
   X(Uint32, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":4294967295)")       \
   X(Uint64, std::uint64_t, "long", R"("type":"integer","minimum":0)")                            \
+  X(Tunnels, TunnelLayers, "object", tunnels_schema())                                           \
   X(Flag, bool, "boolean", R"("const":true)")
 
 // When a field is there: X(presence, condition on `record` and the field's `value`, help)
@@ -46,20 +47,24 @@
   X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                            \
   X(if_tcp, record.is_tcp() && record.action != Action::session_late, "TCP, but session-late") \
   X(if_icmp, record.is_icmp(), "ICMP, ICMPv6")                                                 \
+  X(if_icmp_errors, record.icmp_error_packets != 0, "ICMP errors quote the session")           \
   X(tcp_nonzero, record.is_tcp() && is_nonzero(value), "TCP, when not zero")                   \
   X(other_nonzero, !record.is_tcp() && is_nonzero(value), "not TCP, when not zero")
 
 // The same for both sides: X(kind, member, name, presence, help)
-#define LINGER_SIDE_FIELDS(X)                                                              \
-  X(Ip, address, "ip", always, "Address of this side.")                                    \
-  X(Uint16, port, "port", if_ports, "Port of this side.")                                  \
-  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")    \
-  X(Uint64, packets, "packets", always, "Packets this side sent.")                         \
-  X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.") \
-  X(Uint64, payload_bytes, "payload_bytes", always,                                        \
-    "Distinct application bytes this side sent; a retransmitted byte counts once.")        \
-  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                       \
-    "Packets this side sent with a wrong transport checksum.")
+#define LINGER_SIDE_FIELDS(X)                                                                   \
+  X(Ip, address, "ip", always, "Address of this side.")                                         \
+  X(Uint16, port, "port", if_ports, "Port of this side.")                                       \
+  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")         \
+  X(Uint64, packets, "packets", always, "Packets this side sent.")                              \
+  X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.")      \
+  X(Uint64, payload_bytes, "payload_bytes", always,                                             \
+    "Distinct application bytes this side sent; a retransmitted byte counts once.")             \
+  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                            \
+    "Packets this side sent with a wrong transport checksum. They changed the session only as " \
+    "long as they were not rare (one in nine).")                                                \
+  X(Flag, checksums_offloaded, "checksums_offloaded", nonzero,                                  \
+    "This side's checksums were left to its network card, and not judged.")
 
 #define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                 \
   VIEW(Time, end, "@timestamp", always,                                                            \
@@ -89,6 +94,10 @@
        "Bytes of both sides and of the ICMP errors that quote the session.")                       \
   ONE(NumberText, vlan_id, "network.vlan.id", nonzero, "VLAN; the outer one of two.")              \
   ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
+  ONE(Flag, tunnels_missing, "network.tunnels_missing", nonzero,                                   \
+      "tunnelPool was dry: the session lies in tunnels that are not listed.")                      \
+  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                         \
+      "The tunnels around the session's first packet, outermost first, at most four.")             \
   LINGER_SIDE_FIELDS(SOURCE)                                                                       \
   LINGER_SIDE_FIELDS(DESTINATION)                                                                  \
   VIEW(Observer, self(), "observer.name", always, "Who saw the session (setting node).")           \
@@ -170,6 +179,9 @@
   ONE(Uint8, icmp_type, "icmp.type", if_icmp, "Type of the first packet.")                         \
   ONE(Uint8, icmp_code, "icmp.code", if_icmp, "Code of the first packet.")                         \
   ONE(Uint16, icmp_id, "icmp.id", nonzero, "Identifier of an echo.")                               \
+  ONE(Uint8, icmp_error_type, "icmp.errors.type", if_icmp_errors,                                  \
+      "Type of the first ICMP error that quotes the session.")                                     \
+  ONE(Uint8, icmp_error_code, "icmp.errors.code", if_icmp_errors, "Its code.")                     \
   ONE(Uint32, icmp_error_packets, "icmp.errors.packets", nonzero,                                  \
       "ICMP errors that quote the session.")                                                       \
   ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \

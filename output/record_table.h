@@ -19,6 +19,7 @@ constexpr bool is_nonzero(const Id128& id) noexcept { return (id.high | id.low) 
 constexpr bool is_nonzero(const MacAddress& mac) noexcept {
   return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
 }
+constexpr bool is_nonzero(const TunnelLayers& tunnels) noexcept { return tunnels.depth != 0; }
 constexpr bool is_nonzero(const ShortText& text) noexcept { return text.size != 0; }
 template <class T>
 requires std::is_integral_v<T> || std::is_enum_v<T>

@@ -21,6 +21,21 @@ std::string list_of(const Words& words) {
   return list + "]";
 }
 
+// Of the objects in Tunnels: one list for the JSON schema and the index template.
+std::string tunnels_schema() {
+  const auto address = R"({"type":"object","properties":{"ip":{"type":"string"}},)"
+                       R"("required":["ip"],"additionalProperties": false})";
+  return fmt::format(
+      R"("type":"array","items":{{"type":"object","properties":{{"type":{{"type":"string",)"
+      R"("enum":{}}},"id":{{"type":"string","pattern":"^[0-9]+$"}},"source":{},"destination":{}}},)"
+      R"("required":["type"],"additionalProperties": false}})",
+      list_of(std::span(kTunnelWords).subspan(1)), address, address);
+}
+constexpr std::string_view kTunnelsIndex =
+    R"({"properties": {"type": {"type": "keyword"}, "id": {"type": "keyword"}, )"
+    R"("source": {"properties": {"ip": {"type": "ip"}}}, )"
+    R"("destination": {"properties": {"ip": {"type": "ip"}}}}})";
+
 #define LINGER_KIND(name, cpp_type, index, schema)                                      \
   [[maybe_unused]] std::string schema_of(kind::name) { return std::string() + schema; } \
   [[maybe_unused]] std::string_view index_type_of(kind::name) { return index; }
@@ -114,7 +129,10 @@ std::string index_template() {
       "  \"template\": {\"mappings\": {\"properties\": {";
   print_objects(
       out, lines_of_fields(), "", 2, R"("properties": {)",
-      [](const Line& line) { return fmt::format("{{\"type\": \"{}\"}}", line.index_type); },
+      [](const Line& line) {
+        if (line.index_type == "object") return std::string(kTunnelsIndex);
+        return fmt::format("{{\"type\": \"{}\"}}", line.index_type);
+      },
       [](std::string_view, std::size_t depth) { return fmt::format("\n{}}}}}", indent(depth)); });
   return out + "\n  }}}\n}\n";
 }

@@ -64,7 +64,10 @@ void add_tcp_anomaly_captures(Catalogue& catalogue);
 void add_tuple_captures(Catalogue& catalogue);
 void add_protocol_captures(Catalogue& catalogue);
 void add_link_captures(Catalogue& catalogue);
+void add_fragment_captures(Catalogue& catalogue);
 void add_clock_captures(Catalogue& catalogue);
+void add_tunnel_captures(Catalogue& catalogue);
+void add_checksum_captures(Catalogue& catalogue);
 
 // What the groups build with: hosts of the documentation prefixes (RFC 5737, RFC 3849).
 struct Hosts {

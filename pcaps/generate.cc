@@ -52,7 +52,10 @@ int main(int argc, char** argv) {
   add_tuple_captures(catalogue);
   add_protocol_captures(catalogue);
   add_link_captures(catalogue);
+  add_fragment_captures(catalogue);
   add_clock_captures(catalogue);
+  add_tunnel_captures(catalogue);
+  add_checksum_captures(catalogue);
   const std::string folder = argv[1];
   if (folder == "--list") {
     list(catalogue);

@@ -164,31 +164,6 @@ void add_cut(Catalogue& catalogue) {
                  bytes, {.exit_code = 3});
 }
 
-void add_fragments(Catalogue& catalogue) {
-  const Address a = "192.0.2.7";
-  const Address b = "198.51.100.53";
-  const ByteList text(64, 'x');
-  const Frame datagram = PacketBuilder().raw_ip().ip(a, b).udp(7'000, 4'000).payload(text).frame();
-  const auto piece = [&](std::size_t from, std::size_t to, bool more, std::int64_t time) {
-    const ByteList part(datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(from),
-                        datagram.bytes.begin() + 20 + static_cast<std::ptrdiff_t>(to));
-    return PacketBuilder()
-        .ethernet()
-        .ip(a, b,
-            {.identification = 7,
-             .fragment_offset = static_cast<std::uint16_t>(from),
-             .more_fragments = more})
-        .next_is(kProtocolUdp)
-        .payload(part)
-        .frame(time);
-  };
-  catalogue.capture("fragments",
-                    "the first fragment of a datagram tells its session; later ones are counted as "
-                    "fragments",
-                    {piece(0, 32, true, at(0)), piece(32, 64, true, at(kMillisecond)),
-                     piece(64, 72, false, at(2 * kMillisecond))});
-}
-
 void add_formats(Catalogue& catalogue) {
   Frames frames;
   const Hosts ends = hosts(1);
@@ -220,7 +195,6 @@ void add_link_captures(Catalogue& catalogue) {
   add_link_types(catalogue);
   add_not_ip(catalogue);
   add_cut(catalogue);
-  add_fragments(catalogue);
   add_formats(catalogue);
 }
 

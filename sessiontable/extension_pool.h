@@ -32,9 +32,7 @@ class ExtensionPool {
   }
 
   void prefetch(const SessionCold& cold) const noexcept {
-    if (cold.extension == kNoSlot) return;
-    const char* lines = reinterpret_cast<const char*>(&blocks_.data()[cold.extension]);
-    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+    if (cold.extension != kNoSlot) prefetch(cold.extension);
   }
 
   // The session's block, a new one if it has none; null when the pool is dry.
@@ -68,6 +66,11 @@ class ExtensionPool {
   void populate() noexcept { blocks_.populate(); }
 
  private:
+  void prefetch(std::uint32_t block) const noexcept {
+    const char* lines = reinterpret_cast<const char*>(&blocks_.data()[block]);
+    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+  }
+
   struct NextOf {
     Array<ExtensionBlock>& blocks;
     std::uint32_t& operator()(std::uint32_t slot) noexcept {
@@ -79,6 +82,7 @@ class ExtensionPool {
   // kNoSlot, told on the session, when there is none.
   std::uint32_t take(SessionCold& cold) noexcept {
     const std::uint32_t slot = free_.take(next_of());
+    if (free_.next() != kNoSlot) prefetch(free_.next());
     if (slot != kNoSlot) return slot;
     cold.extension_dry = 1;
     dry_.add();

@@ -36,11 +36,13 @@ void SessionTable::make_room(ClockNs now) noexcept {
   const std::uint32_t half_open = wheel_of(Phase::opening).first(kEvictionSteps);
   if (half_open != kNoSlot && cold_[half_open].phase_clock <= now - settings_.halfOpenMinimum)
     return evict(half_open, now);
-  if (evict_longest({Phase::established, Phase::half_closed, Phase::udp, Phase::icmp, Phase::sctp,
-                     Phase::esp, Phase::other},
-                    now))
-    return;
-  evict(half_open, now);
+  const auto others = {Phase::established, Phase::half_closed, Phase::udp,  Phase::icmp,
+                       Phase::sctp,        Phase::esp,         Phase::other};
+  if (evict_longest(others, now)) return;
+  if (half_open != kNoSlot) return evict(half_open, now);
+  // All that was looked at had to go to another list first; each time it is fewer.
+  while (!evict_longest({Phase::closed, Phase::reset}, now) && !evict_longest(others, now)) {
+  }
 }
 
 // The session of these phases that had no packet for longest. False: there is none.

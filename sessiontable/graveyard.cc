@@ -42,7 +42,7 @@ void note_late_fin(Grave& grave, const Packet& packet) noexcept {
 
 void LateCounts::add(const Packet& packet) noexcept {
   const unsigned side = PLANTED(7, packet.direction, packet.direction ^ 1u);
-  ++packets[side];
+  packets[side] += packet.frames;
   if (packet.key.protocol != kProtocolTcp) return;
   if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
   if (packet.tcp.flags & kTcpFin) saturating_increment(fin[side]);
@@ -137,7 +137,11 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
   block.first = std::min(block.first, packet.timestamp);
   block.last = std::max(block.last, packet.timestamp);
   if (packet.flags & kPacketIcmpError) {
-    ++block.icmp_error_packets;
+    if (block.icmp_error_packets == 0) {
+      block.icmp_error_type = packet.icmp.type;
+      block.icmp_error_code = packet.icmp.code;
+    }
+    block.icmp_error_packets += packet.frames;
     block.icmp_error_bytes += packet.wire_bytes;
     return;
   }

@@ -219,9 +219,11 @@ struct SessionCold {
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1;     // the extension pool was empty when it was needed
   std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
-      isn_known : 2;         // bit per side: its initial sequence number is known
-  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
-  std::uint16_t interim_count;
+      isn_known : 2,         // bit per side: its initial sequence number is known
+      wheel : 4;             // Phase of the timer wheel that it waits in
+  std::array<std::uint32_t, 2> rtt_ns;       // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint16_t interim_count : 15,          // saturating
+      has_rare : 1;                          // SessionRare is in use
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 
   bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
@@ -231,7 +233,10 @@ static_assert(sizeof(SessionHot) + sizeof(SessionCold) +
                   FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
               256);
 
+inline constexpr std::uint16_t kInterimMax = 0x7fff;
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
+// This many wrong checksums from one side are no accident either.
+inline constexpr std::uint16_t kOffloaded = 0xffff;
 
 // What a side announced in its SYN (RFC 2018, 7323, 7413, 8684, 2385, 5925, 3168), and how it
 // closed.
@@ -251,6 +256,12 @@ struct Gap {
   std::uint32_t end;
 };
 inline constexpr std::size_t kGapsMax = 5;
+
+// Beside the session, in memory that is touched only where it is in use.
+struct SessionRare {
+  std::uint32_t tunnels;                       // place in the TunnelTable, or kNoSlot
+  std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
+};
 
 // What came after the close, or after the end record.
 struct LateCounts {
@@ -279,12 +290,13 @@ enum class Link : std::uint8_t { none, reuse_of, continues };
 
 struct Extension {
   std::array<Gap, kGapsMax> gaps;
-  std::uint8_t gap_side_bits;  // bit i: gaps[i] is of side 1
-  std::uint8_t gap_count;
-  Link link;                               // what `linked` is
-  bool rst_challenged;                     // after the RST its receiver sent new payload
-  std::uint32_t rst_peer_end;              // sequence_end of the RST's receiver when it came
-  std::array<std::uint32_t, 2> gap_bytes;  // not yet filled, saturating
+  std::uint8_t gap_side_bits : 5;  // bit i: gaps[i] is of side 1
+  std::uint8_t gap_count : 3;
+  Link link : 2;                                  // what `linked` is
+  bool rst_challenged : 1;                        // after the RST its receiver sent new payload
+  std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
+  std::uint32_t rst_peer_end;                     // sequence_end of the RST's receiver when it came
+  std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
   std::array<std::uint32_t, 2> retransmitted_packets;
   std::array<std::uint32_t, 2> retransmitted_bytes;
   std::array<std::uint16_t, 2> out_of_order_packets, keep_alives;
@@ -298,6 +310,7 @@ struct Extension {
   LateCounts late;
 };
 static_assert(sizeof(Extension) == 192);
+static_assert(kGapsMax <= 5);  // gap_side_bits
 
 // What tells a segment from another one; the same again within dedupWindow is a duplicate.
 struct RecentSegment {

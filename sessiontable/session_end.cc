@@ -22,6 +22,41 @@ ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
       1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)), due);
 }
 
+void SessionTable::link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept {
+  cold_[slot].wheel = static_cast<std::uint8_t>(wheel) & 15;
+  wheel_of(wheel).link(slot, due);
+}
+
+void SessionTable::link_anew(std::uint32_t slot) noexcept {
+  wheel_with(slot).unlink(slot);
+  link(slot, hot_[slot].phase, deadline(slot));
+}
+
+// After a packet that changed its phase. A later deadline can wait until the wheel asks for it;
+// only half-open sessions leave theirs at once, for it is the list of those that a flood evicts. A
+// session with one FIN mostly has the other soon, and then is where it belongs.
+void SessionTable::relink_if_nearer(std::uint32_t slot) noexcept {
+  const Phase phase = hot_[slot].phase;
+  const auto timeout_of = [&](Phase of) { return timeout_[static_cast<std::size_t>(of)]; };
+  const auto wheel = static_cast<Phase>(cold_[slot].wheel);
+  if (wheel != Phase::opening && timeout_of(wheel) <= timeout_of(phase)) return;
+  if (phase != Phase::half_closed || timeout_of(Phase::closed) > timeout_of(phase))
+    return link_anew(slot);
+  wheel_with(slot).unlink(slot);
+  link(slot, Phase::closed, hot_[slot].last_clock + timeout_of(Phase::closed));
+}
+
+SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_interim,
+                                  std::uint32_t sequence, std::uint32_t reader) noexcept {
+  Session s = session(slot);
+  SessionView view{s, extensions_.find(s.cold), id_of(s), ending, is_interim, sequence, reader};
+  view.detail = extensions_.find_detail(s.cold);
+  if (!s.cold.has_rare) return view;
+  view.rare = &rare_[slot];
+  view.tunnels = tunnels_.find(rare_[slot].tunnels);
+  return view;
+}
+
 // The interim record due by `now`: exactly the packets before the due moment, as every packet comes
 // here before it joins. None when nothing came since the last.
 void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
@@ -32,16 +67,15 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
       s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
   if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), Ending::idle, true,
-                      s.cold.interim_count, reader_of(slot), extensions_.find_detail(s.cold)});
-    saturating_increment(s.cold.interim_count);
+    sink_.on_session(view_of(slot, Ending::idle, true, s.cold.interim_count, reader_of(slot)));
+    if (s.cold.interim_count != kInterimMax) ++s.cold.interim_count;
   }
   s.hot.set_save_due(due + ((now - due) / interval + 1) * interval);
 }
 
 // Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
 void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
-  wheel_of(hot_[slot].phase).unlink(slot);
+  wheel_with(slot).unlink(slot);
   end_unlinked(slot, hash_of(hot_[slot].key, decode_settings_.seed), ending, when);
 }
 
@@ -57,13 +91,11 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   ended[static_cast<std::size_t>(ending)]->add();
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
                              reader == kNoStream && s.hot.packets[s.hot.originator() ^ 1] == 0;
-  if (PLANTED(17, false, is_unanswered))
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, 0});
+  if (PLANTED(17, false, is_unanswered)) sink_.on_session(view_of(slot, ending, false, 0, reader));
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session({s, extensions_.find(s.cold), id_of(s), ending, false, s.cold.interim_count,
-                      reader, extensions_.find_detail(s.cold)});
+    sink_.on_session(view_of(slot, ending, false, s.cold.interim_count, reader));
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);
@@ -113,6 +145,7 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
     store_key(s.hot.key, {});  // free
   }
   extensions_.release(s.cold);
+  if (s.cold.has_rare) tunnels_.release(rare_[slot].tunnels);
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 
@@ -165,7 +198,7 @@ bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
 
 void SessionTable::finish(Ending ending) noexcept {
   for (Wheel& wheel : wheels_) {
-    for (std::uint32_t slot; (slot = wheel.first(0)) != kNoSlot;) {
+    for (std::uint32_t slot; (slot = wheel.any()) != kNoSlot;) {
       const Phase phase = hot_[slot].phase;
       const ClockNs due = deadline(slot);
       if (due <= now_) {

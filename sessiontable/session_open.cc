@@ -98,8 +98,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
   const Id128 old_id = id_of(old);
   const std::uint32_t fresh = open(syn);
-  if (!from_candidate)  // the addresses were read from the answer's frame
+  if (!from_candidate) {  // the addresses were read from the answer's frame
     std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
+    if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
+  }
   // It is a session from now on.
   hot_[fresh].set_save_due(hot_[fresh].save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
@@ -139,7 +141,7 @@ void SessionTable::miss(Packet& packet) noexcept {
 }
 
 void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
-  counters_.late_buried.add();
+  counters_.late_buried.add(packet.frames);
   graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 
@@ -171,6 +173,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
   Session s = session(slot);
   begin(s, packet);
+  if (packet.tunnel_depth != 0) rare_of(s).tunnels = take_tunnels(packet);
   if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);
@@ -180,7 +183,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
     if (cold_[older].start == s.cold.start) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
   }
   index_.insert(packet.hash, slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  link(slot, s.hot.phase, deadline(slot));
   counters_.opened.add();
   return slot;
 }
@@ -223,6 +226,14 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
     s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
                              packet.icmp.id};
   }
+}
+
+// The place of the tunnels around this packet, addressed from side 0 to side 1.
+std::uint32_t SessionTable::take_tunnels(const Packet& packet) noexcept {
+  TunnelLayers layers = tunnel_layers_of(packet, decode_settings_);
+  if (packet.direction != 0) layers.reverse();
+  if (layers.depth > kTunnelLayersMax) counters_.tunnels_cut.add();
+  return tunnels_.take(layers);
 }
 
 void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexcept {

@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint32_t kSweepEvery = 64;
 constexpr int kSweepSteps = 256;
 
+// Damage is rare: where it is not, the checksums are a network card's, or the capture was edited.
+constexpr std::uint64_t kRightForEachWrong = 8;
+
 }  // namespace
 
 TableShare table_share(const Settings& settings) noexcept {
@@ -25,6 +28,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.graves = part(settings.graveyard_size());
   share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
+  share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
   if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
@@ -43,8 +47,10 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       index_(table_share(settings).sessions, IndexLoad::sparse),
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
+      rare_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
+      tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
@@ -64,18 +70,58 @@ void SessionTable::start(ClockNs now) noexcept {
   for (Wheel& wheel : wheels_) wheel.start(now);
 }
 
+SessionRare& SessionTable::rare_of(const Session& s) noexcept {
+  SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
+  if (!s.cold.has_rare) rare = {kNoSlot, {}};
+  s.cold.has_rare = 1;
+  return rare;
+}
+
+// --- Checksums --------------------------------------------------------------------------------
+
+// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
+// tells. A side whose first packet shows an artefact of off-load is never judged.
+bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const noexcept {
+  if ((packet.flags & kPacketBadChecksum) == 0) return false;
+  const unsigned side = packet.direction;
+  const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
+  if (bad == kOffloaded) return false;
+  const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
+  return is_rare || cold_[slot].packets_high[side] != 0;
+}
+
+void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if ((packet.flags & kPacketBadChecksum) != 0) {
+    saturating_increment(rare_of(s).bad_checksums[side]);
+  } else if (s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
+    rare_of(s).bad_checksums[side] = kOffloaded;
+  }
+}
+
+// The receiver of a damaged packet drops it: so it changes nothing but the counts.
+void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
+  const Writing writing(s.hot.version);
+  count(s, packet);
+  if (!lingers(s.hot.phase)) return;
+  counters_.late_lingering.add(packet.frames);
+  if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
+}
+
 // --- Finding ----------------------------------------------------------------------------------
 
 // Counts the packet as its session's; a session's own packets only ever do this once each.
 inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  if (++s.hot.packets[side] == 0) ++s.cold.packets_high[side];
+  s.hot.packets[side] += packet.frames;
+  if (s.hot.packets[side] < packet.frames) ++s.cold.packets_high[side];
   s.hot.bytes[side] += packet.wire_bytes;
 }
 
 inline void SessionTable::count(Session s, const Packet& packet) noexcept {
   count_only(s, packet);
   s.hot.note_time(packet.clock, packet.timestamp);
+  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
 }
 
 // What most packets are: a segment in order of an established session, whose guess was right, which
@@ -132,7 +178,7 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     const Packet& packet = burst.packets[i];
     const bool is_session = packet.verdict == Verdict::session;
     index_.prefetch(packet.hash);
-    packets += is_session;
+    packets += is_session ? packet.frames : 0;
     bytes += is_session ? packet.wire_bytes : 0;
     ahead.quiet_flags[i] = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
   }
@@ -178,10 +224,11 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   const SessionHot& hot = hot_[slot];
   if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
       packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.load())] &&
-      packet.clock < hot.save_due())
+      packet.clock < hot.save_due() && (packet.flags & kPacketBadChecksum) == 0)
     return join(slot, packet);
   slot = settle(slot, packet.clock);
   if (slot == kNoSlot) return miss(packet);
+  if (is_damaged(slot, packet)) return count_damaged(session(slot), packet);
   join_slowly(slot, packet);
 }
 
@@ -218,6 +265,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   Session s = session(slot);
   const Writing writing(s.hot.version);
   count_only(s, packet);
+  if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
   saturating_increment(s.cold.syn[packet.direction]);
 }
 
@@ -236,16 +284,14 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     } else {
       s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
-        counters_.late_lingering.add();
+        counters_.late_lingering.add(packet.frames);
         if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
       }
       if (packet.key.protocol == kProtocolSctp) sctp_update(s, packet);
     }
   }
   read(slot, packet);
-  if (s.hot.phase == before) return;
-  wheel_of(before).unlink(slot);
-  wheel_of(s.hot.phase).link(slot, deadline(slot));
+  if (s.hot.phase != before) relink_if_nearer(slot);
 }
 
 // Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.
@@ -302,8 +348,12 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     const Writing writing(s.hot.version);
     s.hot.note_time(packet.clock, packet.timestamp);
     if (Extension* e = extensions_.get(s.cold);
-        e != nullptr && e->icmp_error_packets != UINT16_MAX) {
-      ++e->icmp_error_packets;
+        e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
+      if (e->icmp_error_packets == 0) {
+        e->icmp_error_type = packet.icmp.type;
+        e->icmp_error_code = packet.icmp.code;
+      }
+      e->icmp_error_packets = static_cast<std::uint16_t>(e->icmp_error_packets + packet.frames);
       e->icmp_error_bytes += packet.wire_bytes;
     } else {  // as a packet of the side that it came from
       count(s, packet);
@@ -343,14 +393,15 @@ void SessionTable::populate() noexcept {
   hot_.populate();
   cold_.populate();
   extensions_.populate();
+  tunnels_.populate();
   graveyard_.populate();
   stream_of_.populate();
   if (stage_ != nullptr) stage_->populate();
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + graveyard_.bytes() +
-         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
+         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

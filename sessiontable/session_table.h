@@ -33,6 +33,7 @@
 #include "sessiontable/syn_flood.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/timer_wheel.h"
+#include "sessiontable/tunnel_table.h"
 
 namespace linger {
 
@@ -44,9 +45,10 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
-  std::uint32_t reader =
-      kNoStream;  // what a StreamSink calls it; kNoStream: its bytes were not read
-  const TcpDetail* detail = nullptr;  // null: none
+  std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
+  const SessionRare* rare = nullptr;  // null: none
+  const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
+  const TcpDetail* detail = nullptr;      // null: none
 };
 
 class SessionSink {
@@ -64,6 +66,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint64_t graves = 0;
   std::uint32_t late_blocks = 0;
   std::uint32_t extensions = 0;
+  std::uint32_t tunnels = 0;
   std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
@@ -91,6 +94,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void populate() noexcept;
   std::uint64_t bytes() const noexcept;
   std::uint32_t sessions() const noexcept { return free_.used(); }
+  // Half-closed sessions wait among the closed ones for as long as these do.
   std::uint32_t sessions_in(Phase phase) const noexcept {
     return wheels_[static_cast<std::size_t>(phase)].size();
   }
@@ -107,6 +111,10 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(&cold_.data()[slot].timer, 1, 2);
   }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
+  bool is_at_home(std::uint32_t slot) const noexcept {
+    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.load());
+  }
+  void link_anew(std::uint32_t slot) noexcept;
   ClockNs deadline(std::uint32_t slot) const noexcept;
 
  private:
@@ -131,6 +139,9 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(lines + sizeof(SessionCold) - 1, 1, 2);
   }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
+  Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }
+  void link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept;
+  void relink_if_nearer(std::uint32_t slot) noexcept;
   std::uint32_t find(const FlowKey& key, FlowHash hash) const noexcept;
 
   struct Ahead {  // what is known of each packet of a burst before its turn
@@ -152,6 +163,12 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_icmp_error(Packet& packet) noexcept;
   void count(Session session, const Packet& packet) noexcept;
   void count_only(Session session, const Packet& packet) noexcept;
+  void count_damaged(Session session, const Packet& packet) noexcept;
+  bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
+  void note_checksum(const Session& session, const Packet& packet) noexcept;
+  SessionRare& rare_of(const Session& session) noexcept;
+  SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,
+                      std::uint32_t reader) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
 
@@ -182,6 +199,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet) noexcept;
   void begin(Session session, const Packet& packet) noexcept;
+  std::uint32_t take_tunnels(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;
   std::uint32_t take_slot(const Packet& packet) noexcept;
@@ -213,8 +231,10 @@ class SessionTable final : private LateSink, private FloodSink {
   FlowIndex index_;
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
+  Array<SessionRare> rare_;
   FreeList free_;
   ExtensionPool extensions_;
+  TunnelTable tunnels_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;

@@ -348,8 +348,8 @@ void update_phase(Session s, const Packet& packet) noexcept {
     enter(s, one_way ? Phase::closed : open_phase(s.hot), packet.clock);
     return;
   }
-  if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) && s.hot.packets[side] == 1 &&
-      s.cold.packets_high[side] == 0) {
+  if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) &&
+      s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
     s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
     s.cold.phase_clock = packet.clock;
     return;
@@ -437,7 +437,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
     update_rst(s, packet, context);
     if (was_lingering)
       if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
-    if (was_lingering) context.counters.late_lingering.add();
+    if (was_lingering) context.counters.late_lingering.add(packet.frames);
     return;
   }
   const Extension* before = context.extensions.find(s.cold);
@@ -462,7 +462,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
 
   if (!completes_close(s, packet, acknowledged_before, gap_before, before,
                        context.reorder_window)) {
-    context.counters.late_lingering.add();
+    context.counters.late_lingering.add(packet.frames);
     if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
   }
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);

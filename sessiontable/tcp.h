@@ -75,7 +75,8 @@ DurationNs window_closed_ns(const TcpDetail& detail, unsigned side, Timestamp en
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
   constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
-  if (packet.key.protocol != kProtocolTcp || (packet.flags & kPacketIcmpError) != 0 ||
+  if (packet.key.protocol != kProtocolTcp ||
+      (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) != 0 ||
       (tcp.flags & (kEventful | kTcpAck)) != kTcpAck || packet.timestamp.value != packet.clock ||
       PLANTED(11, tcp.window == 0, false))
     return kNeverQuiet;

@@ -7,12 +7,16 @@
 // falls due the wheel asks for the real deadline and links again. Within one wheel all timeouts are
 // equal, so bucket order is idle order: the wheel is also the list from which a full table evicts.
 //
-// Owner: one shard. Memory: 33 KiB. Cost: link, unlink O(1); due() does a bounded number of steps a
-// call; empty stretches of time are skipped through bitmaps.
+// A bucket is eight queues that are filled and emptied in turn: the next eight sessions to leave
+// are known at any time and come from memory while others are worked on.
+//
+// Owner: one shard. Memory: 260 KiB. Cost: link, unlink O(1); due() does a bounded number of steps
+// a call; empty stretches of time are skipped through bitmaps.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "engine/base/time.h"
 #include "sessiontable/planted.h"
@@ -20,95 +24,96 @@
 
 namespace linger {
 
-// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one; prefetch_session(slot),
-// prefetch_timer_link(slot).
+// Owner: TimerLink& timer_link(slot); ClockNs deadline(slot), the real one; is_at_home(slot): in
+// the wheel where it belongs; link_anew(slot): out of this wheel and into that one, by its
+// deadline; prefetch_session(slot), prefetch_timer_link(slot).
 template <class Owner>
 class TimerWheel {
  public:
-  explicit TimerWheel(Owner& owner) noexcept : owner_(owner) { head_.fill(kNoSlot); }
+  explicit TimerWheel(Owner& owner) : owner_(owner), buckets_(kNear + kFar) {}
 
   // Sets the time of an empty wheel. Call once, before the first link.
   void start(ClockNs now) noexcept { cursor_ = tick_of(now); }
 
   void link(std::uint32_t slot, ClockNs deadline) noexcept {
     const std::uint32_t bucket = bucket_for(deadline);
-    const std::uint32_t end = kBucketFlag | bucket;
+    Queue& queue = buckets_[bucket][filled_++ % kQueues];
+    const std::uint32_t end = kEndFlag | static_cast<std::uint32_t>(&queue - &buckets_[0][0]);
     TimerLink& link = owner_.timer_link(slot);
     link.next = end;
-    if (head_[bucket] == kNoSlot) {
+    if (queue.head == kNoSlot) {
       link.previous = end;
-      head_[bucket] = slot;
+      queue.head = slot;
       set_occupied(bucket);
     } else {
-      link.previous = tail_[bucket];
-      owner_.timer_link(tail_[bucket]).next = slot;
+      link.previous = queue.tail;
+      owner_.timer_link(queue.tail).next = slot;
     }
-    tail_[bucket] = slot;
+    queue.tail = slot;
     ++size_;
   }
 
   void unlink(std::uint32_t slot) noexcept {
     const TimerLink link = owner_.timer_link(slot);
-    const bool is_first = (link.previous & kBucketFlag) != 0;
-    const bool is_last = (link.next & kBucketFlag) != 0;
     --size_;
-    if (is_first && is_last) {
-      head_[link.next & ~kBucketFlag] = kNoSlot;
-      clear_occupied(link.next & ~kBucketFlag);
-    } else if (is_first) {
-      head_[link.previous & ~kBucketFlag] = link.next;
-      owner_.timer_link(link.next).previous = link.previous;
-    } else if (is_last) {
-      tail_[link.next & ~kBucketFlag] = link.previous;
-      owner_.timer_link(link.previous).next = link.next;
+    if (is_end(link.previous)) {
+      queue_of(link.previous).head = is_end(link.next) ? kNoSlot : link.next;
+      if (is_end(link.next)) clear_if_empty((link.next & ~kEndFlag) / kQueues);
     } else {
       owner_.timer_link(link.previous).next = link.next;
+    }
+    if (is_end(link.next)) {
+      queue_of(link.next).tail = link.previous;
+    } else {
       owner_.timer_link(link.next).previous = link.previous;
     }
   }
 
   // What an unlink() of the session with this link will touch.
   static void prefetch_neighbours(const Owner& owner, TimerLink link) noexcept {
-    if ((link.next & kBucketFlag) == 0) owner.prefetch_timer_link(link.next);
-    if ((link.previous & kBucketFlag) == 0) owner.prefetch_timer_link(link.previous);
+    if (!is_end(link.next)) owner.prefetch_timer_link(link.next);
+    if (!is_end(link.previous)) owner.prefetch_timer_link(link.previous);
   }
 
   // A slot that is due, still linked; kNoSlot: none is, or `steps` are used up (then steps is 0).
   std::uint32_t due(ClockNs now, int& steps) noexcept {
     const std::int64_t now_tick = tick_of(now);
     while (cursor_ < now_tick) {
-      const std::uint32_t slot = head_[near_bucket(cursor_)];
+      const std::uint32_t slot = next_of(near_bucket(cursor_));
       if (slot == kNoSlot) {
         if (!advance(now_tick, steps)) return kNoSlot;
+        prefetch_bucket(near_bucket(cursor_));
         continue;
       }
       if (steps <= 0) return kNoSlot;
       --steps;
       const std::uint32_t next = owner_.timer_link(slot).next;
-      if ((next & kBucketFlag) == 0) owner_.prefetch_session(next);
+      if (!is_end(next)) owner_.prefetch_session(next);
       const ClockNs deadline = owner_.deadline(slot);
       if (PLANTED(10, deadline <= now, true)) return slot;
-      unlink(slot);
-      link(slot, deadline);
+      owner_.link_anew(slot);
     }
     return kNoSlot;
   }
 
   // The slot whose deadline comes first, to the width of its bucket (268 ms; 18 minutes where the
-  // timeout is longer than that), still linked; kNoSlot when the
-  // wheel is empty. Slots whose deadline was extended move to where they belong on the way, at most
-  // `steps` of them; then the one found may not be the first.
+  // timeout is longer than that), still linked; kNoSlot when there is none. Slots whose deadline
+  // was extended, or that belong elsewhere, go there on the way, at most `steps` of them: then the
+  // one found may not be the first, and none is found where all were strangers.
   std::uint32_t first(int steps) noexcept {
-    if (size_ == 0) return kNoSlot;
-    for (;;) {
+    while (size_ != 0) {
       const std::uint32_t bucket = first_bucket();
-      const std::uint32_t slot = head_[bucket];
-      const ClockNs deadline = owner_.deadline(slot);
-      if (steps-- <= 0 || bucket_for(deadline) == bucket) return slot;
-      unlink(slot);
-      link(slot, deadline);
+      const std::uint32_t slot = next_of(bucket);
+      const bool is_at_home = owner_.is_at_home(slot);
+      if (is_at_home && (steps <= 0 || bucket_for(owner_.deadline(slot)) == bucket)) return slot;
+      if (steps-- <= 0) return kNoSlot;
+      owner_.link_anew(slot);
     }
+    return kNoSlot;
   }
+
+  // Any slot; kNoSlot when the wheel is empty.
+  std::uint32_t any() noexcept { return size_ != 0 ? next_of(first_bucket()) : kNoSlot; }
 
   // Whether a bucket of the past still holds slots: the sweep is behind.
   bool is_overdue(ClockNs now) const noexcept { return size_ != 0 && cursor_ + 1 < tick_of(now); }
@@ -120,8 +125,32 @@ class TimerWheel {
   static constexpr int kNearShift = 12;
   static constexpr std::uint32_t kNear = 1u << kNearShift;
   static constexpr std::uint32_t kFar = 64;
-  static constexpr std::uint32_t kBucketFlag = 0x8000'0000;
+  static constexpr std::uint32_t kQueues = 8;
+  static constexpr std::uint32_t kEndFlag = 0x8000'0000;  // of a link: the end of this queue
   static_assert(kNear == 64 * 64, "near_words_ has one bit for each word of near_");
+
+  struct Queue {
+    std::uint32_t head = kNoSlot;  // kNoSlot: empty
+    std::uint32_t tail;
+  };
+
+  static bool is_end(std::uint32_t link) noexcept { return (link & kEndFlag) != 0; }
+  Queue& queue_of(std::uint32_t end) noexcept { return (&buckets_[0][0])[end & ~kEndFlag]; }
+
+  // The head of the queue whose turn it is; kNoSlot: the bucket is empty.
+  std::uint32_t next_of(std::uint32_t bucket) noexcept {
+    for (std::uint32_t i = 0; i < kQueues; ++i) {
+      const std::uint32_t slot = buckets_[bucket][(emptied_ + i) % kQueues].head;
+      if (slot == kNoSlot) continue;
+      emptied_ += i + 1;
+      return slot;
+    }
+    return kNoSlot;
+  }
+  void prefetch_bucket(std::uint32_t bucket) const noexcept {
+    for (const Queue& queue : buckets_[bucket])
+      if (queue.head != kNoSlot) owner_.prefetch_session(queue.head);
+  }
 
   static std::int64_t tick_of(ClockNs clock) noexcept { return clock >> kTickShift; }
   static std::uint32_t near_bucket(std::int64_t tick) noexcept {
@@ -151,7 +180,9 @@ class TimerWheel {
     near_[bucket / 64] |= bit(bucket);
     near_words_ |= bit(bucket / 64);
   }
-  void clear_occupied(std::uint32_t bucket) noexcept {
+  void clear_if_empty(std::uint32_t bucket) noexcept {
+    for (const Queue& queue : buckets_[bucket])
+      if (queue.head != kNoSlot) return;
     if (bucket >= kNear) {
       far_ &= ~bit(bucket);
       return;
@@ -204,10 +235,9 @@ class TimerWheel {
   bool cascade(std::int64_t tick, int& steps) noexcept {
     const std::uint32_t bucket = far_bucket(tick >> kNearShift);
     const std::int64_t cursor = cursor_;
-    while (head_[bucket] != kNoSlot) {
+    for (std::uint32_t slot; (slot = next_of(bucket)) != kNoSlot;) {
       if (steps <= 0) return false;
       --steps;
-      const std::uint32_t slot = head_[bucket];
       unlink(slot);
       cursor_ = tick;  // the span being entered decides where it goes
       link(slot, owner_.deadline(slot));
@@ -219,11 +249,11 @@ class TimerWheel {
   Owner& owner_;
   std::int64_t cursor_ = 0;  // buckets before this tick are empty
   std::uint32_t size_ = 0;
-  std::uint64_t near_words_ = 0;                  // one bit for each word of near_
-  std::uint64_t far_ = 0;                         // one bit for each far bucket
-  std::array<std::uint64_t, kNear / 64> near_{};  // one bit for each near bucket
-  std::array<std::uint32_t, kNear + kFar> head_;  // kNoSlot: empty
-  std::array<std::uint32_t, kNear + kFar> tail_;
+  std::uint64_t near_words_ = 0;                     // one bit for each word of near_
+  std::uint64_t far_ = 0;                            // one bit for each far bucket
+  std::array<std::uint64_t, kNear / 64> near_{};     // one bit for each near bucket
+  std::uint32_t filled_ = 0, emptied_ = 0;           // turns of the queues
+  std::vector<std::array<Queue, kQueues>> buckets_;  // near ones, then far ones
 };
 
 }  // namespace linger

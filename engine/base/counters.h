@@ -1,5 +1,5 @@
-// Every counter of a shard's session table, once. A line yields the struct member, the summary, the
-// metrics' help text and the reference page.
+// Every counter of a shard's session table and of its fragments, once. A line yields the struct
+// member, the summary, the metrics' help text and the reference page.
 //
 //   X(name, help)
 //
@@ -10,48 +10,83 @@
 
 namespace linger {
 
-#define LINGER_TABLE_COUNTERS(X)                                                               \
-  X(packets, "packets that joined a session, late ones too")                                   \
-  X(bytes, "their bytes, as on the wire")                                                      \
-  X(opened, "sessions opened")                                                                 \
-  X(ended_attempt, "sessions never answered")                                                  \
-  X(ended_idle, "sessions ended by their idle timeout")                                        \
-  X(ended_closed, "sessions closed by both sides")                                             \
-  X(ended_reset, "sessions aborted by one side")                                               \
-  X(ended_evicted, "sessions evicted from a full table before their end")                      \
-  X(ended_by_run, "sessions still open when the run ended")                                    \
-  X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")  \
-  X(interim, "interim records")                                                                \
-  X(late_records, "session-late records")                                                      \
-  X(late_lingering, "packets after the close that found their session lingering")              \
-  X(late_buried, "packets after the end record that found their session's grave")              \
-  X(reused, "sessions that reused the addresses and ports of one still remembered")            \
-  X(continued, "sessions that continue one that was cut")                                      \
-  X(lone_rst, "RSTs without session or grave; each is a session of its own")                   \
-  X(rst_off_window, "RSTs outside the receiver's window; they changed nothing")                \
-  X(rst_ignored, "RSTs that fitted, but whose receiver carried on")                            \
-  X(evicted_lingering, "lingering sessions recorded early because the table was full")         \
-  X(evicted_half_open, "half-open sessions evicted because the table or their share was full") \
-  X(evicted_open, "open sessions evicted because the table was full")                          \
-  X(streams_missing, "estimate of how many sessions more the table should have held")          \
-  X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")     \
-  X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")  \
-  X(late_blocks_early, "late records written early: latePool is too small")                    \
-  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")       \
-  X(streams, "sessions whose bytes were read")                                                 \
-  X(stream_bytes, "bytes handed to their readers, in order")                                   \
-  X(stream_held_bytes, "of them, copied because they came before their turn")                  \
-  X(stream_gaps, "gaps in what readers saw")                                                   \
-  X(stream_gap_bytes, "bytes in these gaps")                                                   \
-  X(stream_conflicts, "segments with other bytes than held ones of the same numbers")          \
-  X(stream_limits, "directions let go because they were read up to their limit")               \
-  X(stream_hold_full, "holes given up because one direction held all it may")                  \
-  X(stream_pool_dry, "holes given up because the pool of held payload was dry")                \
-  X(streams_dry, "sessions not read because there was no stream left")
+#define LINGER_TABLE_COUNTERS(X)                                                                 \
+  X(packets, "packets that joined a session, late ones too")                                     \
+  X(bytes, "their bytes, as on the wire")                                                        \
+  X(opened, "sessions opened")                                                                   \
+  X(ended_attempt, "sessions never answered")                                                    \
+  X(ended_idle, "sessions ended by their idle timeout")                                          \
+  X(ended_closed, "sessions closed by both sides")                                               \
+  X(ended_reset, "sessions aborted by one side")                                                 \
+  X(ended_evicted, "sessions evicted from a full table before their end")                        \
+  X(ended_by_run, "sessions still open when the run ended")                                      \
+  X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")    \
+  X(interim, "interim records")                                                                  \
+  X(late_records, "session-late records")                                                        \
+  X(late_lingering, "packets after the close that found their session lingering")                \
+  X(late_buried, "packets after the end record that found their session's grave")                \
+  X(reused, "sessions that reused the addresses and ports of one still remembered")              \
+  X(continued, "sessions that continue one that was cut")                                        \
+  X(lone_rst, "RSTs without session or grave; each is a session of its own")                     \
+  X(rst_off_window, "RSTs outside the receiver's window; they changed nothing")                  \
+  X(rst_ignored, "RSTs that fitted, but whose receiver carried on")                              \
+  X(evicted_lingering, "lingering sessions recorded early because the table was full")           \
+  X(evicted_half_open, "half-open sessions evicted because the table or their share was full")   \
+  X(evicted_open, "open sessions evicted because the table was full")                            \
+  X(streams_missing, "estimate of how many sessions more the table should have held")            \
+  X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")       \
+  X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")    \
+  X(late_blocks_early, "late records written early: latePool is too small")                      \
+  X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")         \
+  X(streams, "sessions whose bytes were read")                                                   \
+  X(stream_bytes, "bytes handed to their readers, in order")                                     \
+  X(stream_held_bytes, "of them, copied because they came before their turn")                    \
+  X(stream_gaps, "gaps in what readers saw")                                                     \
+  X(stream_gap_bytes, "bytes in these gaps")                                                     \
+  X(stream_conflicts, "segments with other bytes than held ones of the same numbers")            \
+  X(stream_limits, "directions let go because they were read up to their limit")                 \
+  X(stream_hold_full, "holes given up because one direction held all it may")                    \
+  X(stream_pool_dry, "holes given up because the pool of held payload was dry")                  \
+  X(streams_dry, "sessions not read because there was no stream left")                           \
+  X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
+  X(tunnels_cut, "sessions in more tunnels than the four that a record lists")
+
+// What decode counts of checksums, by layer.
+#define LINGER_CHECKSUM_COUNTERS(X)                                       \
+  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")  \
+  X(bad_tcp_checksums, "TCP segments with a wrong checksum")              \
+  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")             \
+  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum") \
+  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")             \
+  X(offloaded_checksums, "packets whose transport checksum was left to the network card")
+
+#define LINGER_DEFRAG_COUNTERS(X)                                                            \
+  X(fragments, "frames that carried a fragment of an IP datagram")                           \
+  X(datagrams_completed, "datagrams made whole from fragments")                              \
+  X(datagrams_timed_out, "datagrams given up after fragsTimeout")                            \
+  X(datagrams_pushed_out, "datagrams given up early: maxFrags is too small")                 \
+  X(datagrams_at_end, "datagrams still in pieces when the run ended")                        \
+  X(datagrams_discarded, "IPv6 datagrams discarded because fragments overlapped (RFC 5722)") \
+  X(datagrams_unbuffered, "datagrams dropped because another shard did not keep up (live)")  \
+  X(fragments_overlapping, "fragments that overlapped others, or contradicted their length") \
+  X(fragments_duplicate, "fragments that came again")                                        \
+  X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
+
+struct ChecksumCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
 
 struct TableCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct DefragCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

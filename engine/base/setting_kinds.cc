@@ -1,6 +1,7 @@
 #include "engine/base/setting_kinds.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <string_view>
 
@@ -104,6 +105,24 @@ std::string TextList::text(const Value& value) {
 }
 std::string TextList::range(std::size_t min, std::size_t max) {
   return fmt::format("a list of {} to {} entries", min, max);
+}
+
+Parsed<std::vector<std::uint16_t>> PortList::parse(const RawValue& raw) {
+  Value ports;
+  for (const auto& item : raw.items) {
+    const auto port = parse_count(item);
+    if (!port || *port == 0 || *port > 65'535) {
+      return tl::unexpected(fmt::format("'{:.40}' is no port", item));
+    }
+    ports.push_back(static_cast<std::uint16_t>(*port));
+  }
+  return ports;
+}
+std::string PortList::text(const Value& value) {
+  return fmt::format("[{}]", fmt::join(value, ", "));
+}
+std::string PortList::range(std::size_t min, std::size_t max) {
+  return fmt::format("a list of {} to {} ports", min, max);
 }
 
 Parsed<bool> Flag::parse(const RawValue& raw) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -73,6 +74,17 @@ struct TextList {  // min and max: number of entries
   static std::string text(const Value& value);
   static std::string range(std::size_t min, std::size_t max);
 };
+
+struct PortList {  // min and max: number of entries
+  using Value = std::vector<std::uint16_t>;
+  static Parsed<Value> parse(const RawValue& raw);
+  static bool fits(const Value& value, std::size_t min, std::size_t max) {
+    return min <= value.size() && value.size() <= max;
+  }
+  static std::string text(const Value& value);
+  static std::string range(std::size_t min, std::size_t max);
+};
+inline PortList::Value ports(std::initializer_list<std::uint16_t> list) { return list; }
 
 struct Flag {
   using Value = bool;

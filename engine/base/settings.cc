@@ -19,6 +19,7 @@
 namespace linger {
 namespace {
 
+using setting_kind::PortList;
 using setting_kind::TextList;
 
 // One line of settings_list.h, without its type.
@@ -42,7 +43,7 @@ Row make_row(std::string_view name, std::string_view help, typename Kind::Value 
       .help = help,
       .range = range,
       .default_text = Kind::text(Settings{}.*member),
-      .is_list = std::is_same_v<Kind, TextList>,
+      .is_list = std::is_same_v<Kind, TextList> || std::is_same_v<Kind, PortList>,
       .text = [=](const Settings& settings) { return Kind::text(settings.*member); },
       .read = [=](const RawValue& raw, Settings& settings) -> SettingsResult {
         auto value = Kind::parse(raw);
@@ -147,6 +148,7 @@ class Loader {
                                             row.text(settings_), row.range));
     }
     if (auto result = check_session_key(); !result) return result;
+    if (auto result = check_tunnel_ports(); !result) return result;
     if (auto result = check_shares(); !result) return result;
     return check_lingering();
   }
@@ -225,6 +227,19 @@ class Loader {
     return {};
   }
 
+  // A port carries one kind of tunnel.
+  SettingsResult check_tunnel_ports() const {
+    std::map<std::uint16_t, std::string_view> owner;
+    for (const auto& [name, kind, ports] : settings_.tunnel_ports()) {
+      for (const std::uint16_t port : ports) {
+        const auto [first, is_new] = owner.try_emplace(port, name);
+        if (is_new) continue;
+        return conflict(name, fmt::format("port {} is in {} already", port, first->second));
+      }
+    }
+    return {};
+  }
+
   // Every thread holds an equal share of these; each share has a least size.
   SettingsResult check_shares() const {
     struct Shared {
@@ -235,6 +250,7 @@ class Loader {
     const Shared all[] = {{"maxStreams", settings_.maxStreams, kStreamsPerThreadMin},
                           {"graveyardSize", settings_.graveyard_size(), 1},
                           {"latePool", settings_.latePool, 1},
+                          {"tunnelPool", settings_.tunnelPool, 1},
                           {"extensionPool", settings_.extension_pool(), 1}};
     for (const auto& [name, count, share_min] : all) {
       const auto least = share_min * settings_.packetThreads;

@@ -6,6 +6,7 @@
 // nearest one. Thread: the control thread, before any shard starts; shards get a const reference.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "engine/base/setting_kinds.h"
 #include "engine/base/settings_list.h"
 #include "engine/base/time.h"
+#include "engine/base/tunnel.h"
 #include "engine/base/units.h"
 
 namespace linger {
@@ -31,6 +33,22 @@ struct Settings {
   }
   std::uint64_t extension_pool() const noexcept {
     return extensionPool != 0 ? extensionPool : maxStreams / 4;
+  }
+
+  struct TunnelPorts {
+    std::string_view name;
+    TunnelKind kind;
+    const setting_kind::PortList::Value& ports;
+  };
+  std::array<TunnelPorts, 8> tunnel_ports() const noexcept {
+    return {{{"vxlanPorts", TunnelKind::vxlan, vxlanPorts},
+             {"vxlanGpePorts", TunnelKind::vxlan_gpe, vxlanGpePorts},
+             {"genevePorts", TunnelKind::geneve, genevePorts},
+             {"gtpPorts", TunnelKind::gtp, gtpPorts},
+             {"teredoPorts", TunnelKind::teredo, teredoPorts},
+             {"l2tpPorts", TunnelKind::l2tp, l2tpPorts},
+             {"grePorts", TunnelKind::gre, grePorts},
+             {"mplsPorts", TunnelKind::mpls, mplsPorts}}};
   }
 
   friend bool operator==(const Settings&, const Settings&) = default;

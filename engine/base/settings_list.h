@@ -10,6 +10,7 @@
 //   Count     uint64
 //   Text      std::string; min and max are its length
 //   TextList  std::vector<std::string>; min and max are its number of entries
+//   PortList  std::vector<std::uint16_t>, from 1; min and max are its number of entries
 //   Flag      bool; min and max are not used
 #pragma once
 
@@ -57,6 +58,10 @@
     "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
   X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
     "A TCP segment seen again within this time is a duplicate of the mirror port; 0: none is.")    \
+  X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \
+    "An IP datagram whose fragments are not complete after this long is given up.")                \
+  X(Count, maxFrags, 10'000, 100, 16'777'215,                                                      \
+    "IP datagrams in fragments held at the same time, in each thread that receives; 6 KiB each.")  \
   X(Count, graveyardSize, 0, 0, 400'000'000,                                                       \
     "Recorded sessions that late packets can still find; 0: 4 x maxStreams.")                      \
   X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
@@ -73,8 +78,23 @@
   X(Count, synFloodRate, 1'000, 1, 1'000'000'000,                                                  \
     "Unanswered TCP sessions a second and destination that have records of their own; each "       \
     "shard admits its share.")                                                                     \
+  X(Flag, checksums, true, 0, 0,                                                                   \
+    "A packet with a wrong transport checksum counts, but does not change its session; false (-k " \
+    "none): checksums are not computed.")                                                          \
   X(TextList, sessionKey, {}, 0, 2,                                                                \
     "What else separates sessions with equal addresses and ports: vlan, tunnel.")                  \
+  X(PortList, vxlanPorts, setting_kind::ports({4789, 8472}), 0, 16,                                \
+    "UDP ports that carry VXLAN; an empty list switches it off, here and below.")                  \
+  X(PortList, vxlanGpePorts, setting_kind::ports({4790}), 0, 16,                                   \
+    "UDP ports that carry VXLAN-GPE.")                                                             \
+  X(PortList, genevePorts, setting_kind::ports({6081}), 0, 16, "UDP ports that carry Geneve.")     \
+  X(PortList, gtpPorts, setting_kind::ports({2152}), 0, 16, "UDP ports that carry GTP-U.")         \
+  X(PortList, teredoPorts, setting_kind::ports({3544}), 0, 16, "UDP ports that carry Teredo.")     \
+  X(PortList, l2tpPorts, setting_kind::ports({1701}), 0, 16, "UDP ports that carry L2TP.")         \
+  X(PortList, grePorts, setting_kind::ports({4754}), 0, 16, "UDP ports that carry GRE.")           \
+  X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
+  X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
+    "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \

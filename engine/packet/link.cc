@@ -37,6 +37,12 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
     case 0x8926:
       walk.next = Header::vn_tag;
       return;
+    case 0x8909:
+      walk.next = Header::metadata;
+      return;
+    case 0x894f:
+      walk.next = Header::nsh;
+      return;
     case 0x880b:
       walk.next = Header::ppp;
       return;
@@ -49,6 +55,14 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
   if (ethertype > kLengthMax) return walk.stop(Verdict::not_ip);
   if (ethertype < walk.claimed()) walk.set_length(ethertype);
   walk.next = Header::llc;
+}
+
+// RFC 8300 §2.2, and VXLAN-GPE's numbers (draft-ietf-nvo3-vxlan-gpe §3.2), which are the same.
+void follow_service_protocol(Walk& walk, std::uint8_t protocol) noexcept {
+  constexpr std::array kNext = {Header::done,     Header::ipv4, Header::ipv6,
+                                Header::ethernet, Header::nsh,  Header::mpls};
+  if (protocol == 0 || protocol >= kNext.size()) return walk.stop(Verdict::not_ip);
+  walk.next = kNext[protocol];
 }
 
 void read_ethernet(Walk& walk) noexcept {
@@ -102,12 +116,34 @@ void read_vlan(Walk& walk) noexcept {
   follow_ethertype(walk, be16<2>(tag));
 }
 
-void read_service(Walk& walk) noexcept {  // IEEE 802.1Q §9.7: flags, I-SID, then a whole frame
-  if (walk.skip(4)) walk.next = Header::ethernet;
+void read_service(Walk& walk) noexcept {  // IEEE 802.1Q §9.7: flags, I-SID (24), then a whole frame
+  if (!walk.has(4)) return;
+  walk.add_layer(TunnelKind::service, 0);
+  walk.identify_layer(TunnelKind::service, be32<0>(walk.take<4>()) & 0xff'ffff);
+  walk.next = Header::ethernet;
 }
 
 void read_vn_tag(Walk& walk) noexcept {  // IEEE 802.1BR's forerunner: 4 bytes, EtherType
   if (walk.has(6)) follow_ethertype(walk, be16<4>(walk.take<6>()));
+}
+
+// Cisco metadata (a security group's tag): version, length in words of what follows, EtherType.
+void read_metadata(Walk& walk) noexcept {
+  if (!walk.has(2)) return;
+  const std::uint32_t words = u8<1>(walk.take<2>());
+  if (walk.skip(4 * words) && walk.has(2)) follow_ethertype(walk, be16<0>(walk.take<2>()));
+}
+
+// RFC 8300 §2: version (2 bits) … length in words (6), … type (4), next protocol (8); service path
+// (24), index (8); context.
+void read_nsh(Walk& walk) noexcept {
+  if (!walk.has(8)) return;
+  const auto header = walk.peek<8>();
+  const std::uint32_t bytes = (be16<0>(header) & 0x3fU) * 4;
+  if (u8<0>(header) >> 6 != 0 || bytes < 8) return walk.stop(Verdict::malformed);
+  walk.add_layer(TunnelKind::nsh, 0);
+  walk.identify_layer(TunnelKind::nsh, be32<4>(header) >> 8);
+  if (walk.skip(bytes)) follow_service_protocol(walk, u8<3>(header));
 }
 
 // RFC 3032: label (20 bits), traffic class (3), bottom of stack (1), time to live (8). What lies
@@ -118,6 +154,10 @@ void read_mpls(Walk& walk) noexcept {
   const auto entry = walk.take<4>();
   const bool is_bottom = (u8<2>(entry) & 1) != 0;
   if (!is_bottom) return;  // the next entry
+  // In IP (RFC 4023, RFC 7510) the layer has begun there.
+  if (walk.tunnel != TunnelKind::mpls) walk.add_layer(TunnelKind::mpls, 0);
+  walk.tunnel = TunnelKind::none;
+  walk.identify_layer(TunnelKind::mpls, be32<0>(entry) >> 12);
   if (!walk.has(1)) return;
   switch (u8<0>(walk.peek<1>()) >> 4) {
     case 4:
@@ -140,6 +180,8 @@ void read_pppoe(Walk& walk) noexcept {  // RFC 2516 §4: version and type, code,
   const bool is_session_data = be16<0>(header) == 0x1100;
   if (!is_session_data) return walk.stop(Verdict::not_ip);
   if (be16<4>(header) < walk.claimed()) walk.set_length(be16<4>(header));
+  walk.add_layer(TunnelKind::pppoe, 0);
+  walk.identify_layer(TunnelKind::pppoe, be16<2>(header));
   walk.next = Header::ppp;
 }
 

@@ -1,4 +1,5 @@
 // IPv4 (RFC 791), IPv6 (RFC 8200) and its extension headers.
+#include "engine/packet/checksum.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -26,14 +27,43 @@ bool start_ip(Walk& walk, std::uint8_t version) noexcept {
   return true;
 }
 
-// True for the fragments of a datagram that do not hold its transport header.
-bool is_later_fragment(Walk& walk, std::uint32_t fragment_offset, bool more_fragments) noexcept {
-  if (fragment_offset != 0) {
-    walk.stop(Verdict::fragment);
-    return true;
+struct Piece {
+  std::uint32_t id;
+  std::uint32_t offset;  // in bytes
+  bool has_more;
+  std::uint8_t protocol;
+};
+
+// True: the walk stops at a fragment, and the packet says of which datagram and where in it
+// (FragmentHeader). Its bytes begin at walk.offset.
+[[gnu::cold, gnu::noinline]] bool stop_at_fragment(Walk& walk, const Piece& piece) noexcept {
+  Packet& packet = walk.packet;
+  if (piece.offset == 0 && walk.enters_first_fragment) {
+    packet.flags |= kPacketFragment;
+    return false;
   }
-  if (more_fragments) walk.packet.flags |= kPacketFragment;
-  return false;
+  walk.stop(walk.offset > 0xffff ? Verdict::too_deep : Verdict::fragment);
+  packet.payload_offset = static_cast<std::uint16_t>(walk.offset);
+  packet.payload_bytes = walk.claimed();
+  packet.fragment = {.offset = piece.offset,
+                     .captured_bytes = walk.readable(),
+                     .protocol = piece.protocol,
+                     .has_more = piece.has_more};
+  // In IPv6 the identification alone tells datagrams apart (RFC 8200 §4.5).
+  const std::uint8_t protocol = walk.ip_version == 4 ? piece.protocol : std::uint8_t{0};
+  const std::uint64_t kind = protocol | static_cast<std::uint64_t>(walk.ip_version) << 8;
+  for (std::size_t i = 0; i < 2; ++i) {
+    packet.key.set_word(i, walk.source.address[i]);
+    packet.key.set_word(2 + i, walk.destination.address[i]);
+  }
+  packet.key.set_word(4, piece.id | kind << 32);
+  packet.key.set_word(5, scope_of(walk, true, true));
+  return true;
+}
+
+bool is_fragment(Walk& walk, const Piece& piece) noexcept {
+  if (piece.offset == 0 && !piece.has_more) return false;  // whole; IPv6: atomic (RFC 6946)
+  return stop_at_fragment(walk, piece);
 }
 
 }  // namespace
@@ -83,12 +113,17 @@ void read_ipv4(Walk& walk) noexcept {
   if (!start_ip(walk, 4)) return;
   if (total_bytes != 0) walk.set_length(total_bytes);
   if (!walk.skip(header_bytes)) return;
+  walk.is_rerouted = false;
+  if (walk.settings.verify_checksums && !is_ipv4_header_right(header.data, header_bytes))
+    walk.packet.flags |= kPacketBadIpChecksum;
   walk.source.address[0] = load_le32(header.data + 12);
   walk.destination.address[0] = load_le32(header.data + 16);
   walk.source.address[1] = walk.destination.address[1] = 0;
   const std::uint16_t fragment = be16<6>(header);
-  if (is_later_fragment(walk, fragment & 0x1fffU, (fragment & 0x2000) != 0)) return;
-  follow_protocol(walk, u8<9>(header));
+  const std::uint8_t protocol = u8<9>(header);
+  const std::uint32_t offset = (fragment & 0x1fffU) * 8;
+  if (is_fragment(walk, {be16<4>(header), offset, (fragment & 0x2000) != 0, protocol})) return;
+  follow_protocol(walk, protocol);
 }
 
 void read_ipv6(Walk& walk) noexcept {
@@ -97,6 +132,7 @@ void read_ipv6(Walk& walk) noexcept {
   if (u8<0>(header) >> 4 != 6) return walk.stop(Verdict::malformed);
   if (!start_ip(walk, 6)) return;
   walk.offset += 40;
+  walk.is_rerouted = false;
   // A payload length of 0 is a jumbogram (RFC 2675) or a segment for the network card: all that is
   // there.
   if (be16<4>(header) != 0) walk.set_length(be16<4>(header));
@@ -117,9 +153,11 @@ void read_extension(Walk& walk) noexcept {
   if (kind == kAuthentication) bytes = (u8<1>(header) + 2U) * 4;
   if (kind == kFragment) bytes = 8;
   if (!walk.skip(bytes)) return;
+  walk.is_rerouted |= kind == kRouting;
   if (kind == kFragment) {
     const std::uint16_t fragment = be16<2>(header);
-    if (is_later_fragment(walk, fragment & 0xfff8U, (fragment & 1) != 0)) return;
+    const std::uint32_t offset = fragment & 0xfff8U;
+    if (is_fragment(walk, {be32<4>(header), offset, (fragment & 1) != 0, u8<0>(header)})) return;
   }
   follow_protocol(walk, u8<0>(header));
 }

@@ -1,5 +1,7 @@
 // One packet and the burst it travels in. The source fills the first part, decode the second;
-// nobody else writes.
+// nobody else writes, but defrag, which makes one packet of the frames that a datagram came in: its
+// bytes are in a buffer of defrag's, its times those of the frame that came last, wire_bytes their
+// sum.
 //
 // Owner: the shard that received it; after a handoff the shard that owns its session. `data` stays
 // valid until the burst's next rx() or, for a packet that was handed over, until its buffer is
@@ -29,7 +31,7 @@ struct PacketBuffer {
   X(not_ip, "no IP packet inside: ARP, LLDP, STP, 802.11 management and the like")  \
   X(truncated, "cut by the capture before its addresses and ports could be read")   \
   X(malformed, "a header contradicts itself: version, header length, total length") \
-  X(fragment, "a later IP fragment whose datagram is unknown")                      \
+  X(fragment, "IP fragments that never made a datagram, and do not tell its ports") \
   X(too_deep, "more nested headers than the decoder follows")                       \
   X(unknown_link, "a link type that linger does not decode")
 
@@ -88,13 +90,24 @@ struct IcmpHeader {
   std::uint16_t id;  // of an echo or another query, else 0
 };
 
+// One piece of an IP datagram, beside Verdict::fragment. The key then names the datagram: source
+// and destination as they were sent, IPv4's protocol, the identification in place of the ports,
+// VLAN and tunnel ids in `scope` whatever sessionKey says (RFC 791 §3.2, RFC 8200 §4.5).
+struct FragmentHeader {
+  std::uint32_t offset;          // of its bytes in the datagram
+  std::uint32_t captured_bytes;  // of packet.payload_bytes
+  std::uint8_t protocol;         // of the datagram; IPv6: true in the first fragment
+  bool has_more;
+};
+
 enum PacketFlag : std::uint8_t {
   kPacketIcmpError =
       0x01,  // the key is that of the quoted packet; direction: the side that the error came from
-  kPacketFragment = 0x02,          // the first fragment of a datagram
-  kPacketBadChecksum = 0x04,       // transport checksum computed and wrong
-  kPacketCut = 0x08,               // the capture does not hold all of the payload
-  kPacketCoveredByChecksum = 0x10  // transport checksum computed and right
+  kPacketFragment = 0x02,      // the beginning of a datagram that never became whole
+  kPacketBadChecksum = 0x04,   // transport checksum computed and wrong
+  kPacketCut = 0x08,           // the capture does not hold all of the payload
+  kPacketOffloaded = 0x10,     // the transport checksum was left to the network card
+  kPacketBadIpChecksum = 0x20  // of an IPv4 header around it; tells nothing about the transport's
 };
 
 inline constexpr std::size_t kVlanDepthMax = 2;
@@ -121,6 +134,8 @@ struct Packet {
   std::uint16_t ip_offset =
       0;  // of the innermost IP header; ICMP error: of the packet that carries the quote
   std::uint16_t payload_offset = 0;  // of the transport payload
+  std::uint8_t tunnel_depth = 0;     // layers around the session's IP header (tunnel_layers_of)
+  std::uint16_t frames = 1;          // that it came in: more than one is a datagram of fragments
   std::uint32_t payload_bytes =
       0;  // transport payload by the lengths in the headers, captured or not
   FlowHash hash = 0;
@@ -128,7 +143,8 @@ struct Packet {
   union {
     TcpHeader tcp{};
     SctpHeader sctp;
-    IcmpHeader icmp;  // also beside kPacketIcmpError
+    IcmpHeader icmp;          // also beside kPacketIcmpError
+    FragmentHeader fragment;  // beside Verdict::fragment
   };
 
   static constexpr std::uint16_t kNoMac = 0xffff;

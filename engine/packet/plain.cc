@@ -1,5 +1,6 @@
 #include "engine/packet/plain.h"
 
+#include "engine/packet/checksum.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -41,6 +42,14 @@ bool read_plain_ipv6(const Packet& packet, std::uint32_t ip_offset, Datagram& da
   return u8<0>(header) >> 4 == 6 && be16<4>(header) != 0;
 }
 
+void verify(Packet& packet, const Datagram& datagram, std::uint32_t segment_bytes) noexcept {
+  const std::uint8_t* ip = packet.data + packet.ip_offset;
+  if (datagram.ip_version == 4 && !is_ipv4_header_right(ip, kIpv4Bytes))
+    packet.flags |= kPacketBadIpChecksum;
+  packet.flags |= verify_usual_segment({ip, datagram.ip_version, datagram.protocol,
+                                        packet.data + datagram.transport_offset, segment_bytes});
+}
+
 }  // namespace
 
 bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
@@ -76,7 +85,9 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   } else if (datagram.protocol == kProtocolUdp) {
     length = load_be16(transport + 4);
     if (length < kUdpBytes || length > transport_bytes) return false;
-    if (tunnel_of(datagram.source.port, datagram.destination.port) != Tunnel::none) return false;
+    const TunnelKind tunnel =
+        settings.tunnel_ports.of(datagram.source.port, datagram.destination.port);
+    if (tunnel != TunnelKind::none) return false;
     packet.tcp = TcpHeader{};
   } else {
     return false;
@@ -88,11 +99,14 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   packet.mac_offset = 0;
   packet.ip_offset = static_cast<std::uint16_t>(ip_offset);
   packet.payload_offset = static_cast<std::uint16_t>(datagram.transport_offset + header_bytes);
+  packet.tunnel_depth = 0;
+  packet.frames = 1;
   packet.payload_bytes = length - header_bytes;
   packet.direction = set_key(packet, datagram.source, datagram.destination, datagram.protocol,
                              datagram.ip_version, settings.key_has_vlan ? vlan : 0);
   packet.hash = hash_of(packet.key, settings.seed);
   packet.verdict = Verdict::session;
+  if (settings.verify_checksums) verify(packet, datagram, length);
   return true;
 }
 

@@ -39,17 +39,16 @@ bool is_icmp_query(std::uint8_t ip_version, std::uint8_t type) noexcept {
   return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;
 }
 
-// What separates sessions of equal addresses and ports, as the setting sessionKey asks: two VLAN
-// ids (12 bits each), the tunnel's id (32) and its kind (8). Ids that differ by direction (a GTP
-// TEID) take no part.
-std::uint64_t scope_of(const Packet& packet, const Walk& walk) noexcept {
+// Kinds and ids of all tunnels in 40 bits; a single one as it is, several mixed. Ids that differ by
+// direction (a GTP TEID) take no part.
+std::uint64_t tunnel_scope_of(const Walk& walk) noexcept {
+  constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;  // odd: no layer is lost
   std::uint64_t scope = 0;
-  if (walk.settings.key_has_vlan) {
-    scope = packet.vlan[0] | static_cast<std::uint64_t>(packet.vlan[1]) << 12;
-  }
-  if (walk.settings.key_has_tunnel) {
-    scope |= static_cast<std::uint64_t>(walk.tunnel_id) << 24;
-    scope |= static_cast<std::uint64_t>(walk.tunnel) << 56;
+  const std::size_t count = std::min<std::size_t>(walk.packet.tunnel_depth, walk.layers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const TunnelLayer& layer = walk.layers[i];
+    const std::uint32_t id = has_symmetric_id(layer.kind) ? layer.id : 0;
+    scope = scope * kMix + (static_cast<std::uint64_t>(layer.kind) << 32 | id);
   }
   return scope;
 }
@@ -65,6 +64,7 @@ bool finish(Walk& walk, std::uint32_t header_bytes) noexcept {
   packet.payload_offset = static_cast<std::uint16_t>(payload);
   packet.payload_bytes = walk.claimed() > header_bytes ? walk.claimed() - header_bytes : 0;
   if (walk.claimed_end > packet.captured_bytes) packet.flags |= kPacketCut;
+  walk.transport = {walk.offset, walk.is_rerouted ? walk.offset : walk.claimed_end};
   packet.direction = set_key(packet, walk);
   walk.stop(Verdict::session);
   return true;
@@ -123,11 +123,11 @@ bool set_key_from_quote(Walk& walk, std::uint32_t offset) noexcept {
   if (offset >= walk.readable_end) return false;
   Packet scratch = walk.packet;
   Walk quote(scratch, walk.settings);
-  quote.tunnel = walk.tunnel;
-  quote.tunnel_id = walk.tunnel_id;
+  quote.layers = walk.layers;
   quote.offset = offset;
   quote.readable_end = quote.claimed_end = walk.readable_end;
   quote.next = Header::ip;
+  quote.enters_first_fragment = true;
   for (int depth = 0; depth < kHeadersMax && is_network(quote.next); ++depth) read_next(quote);
   if (quote.next != Header::transport) return false;
   if (has_ports(quote.protocol)) {
@@ -168,15 +168,15 @@ void read_other(Walk& walk) noexcept {
   if (!finish(walk, 0)) return;
   switch (walk.protocol) {
     case kProtocolIpv4:
-      return enter_tunnel(walk, Tunnel::ip, Header::ipv4);
+      return enter_tunnel(walk, TunnelKind::ip, Header::ipv4);
     case kProtocolIpv6:
-      return enter_tunnel(walk, Tunnel::ip, Header::ipv6);
+      return enter_tunnel(walk, TunnelKind::ip, Header::ipv6);
     case kProtocolMpls:
-      return enter_tunnel(walk, Tunnel::ip, Header::mpls);
+      return enter_tunnel(walk, TunnelKind::mpls, Header::mpls);
     case kProtocolGre:
-      return enter_tunnel(walk, Tunnel::gre, Header::tunnel);
+      return enter_tunnel(walk, TunnelKind::gre, Header::tunnel);
     case kProtocolEtherIp:
-      return enter_tunnel(walk, Tunnel::ether_ip, Header::tunnel);
+      return enter_tunnel(walk, TunnelKind::ether_ip, Header::tunnel);
     default:
       return;
   }
@@ -221,9 +221,19 @@ void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t
   }
 }
 
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept {
+  std::uint64_t scope = 0;
+  if (has_vlan) {
+    scope = walk.packet.vlan[0] | static_cast<std::uint64_t>(walk.packet.vlan[1]) << 12;
+  }
+  if (has_tunnel) scope |= tunnel_scope_of(walk) << 24;
+  return scope;
+}
+
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept {
+  const DecodeSettings& settings = walk.settings;
   return set_key(packet, walk.source, walk.destination, walk.protocol, walk.ip_version,
-                 scope_of(packet, walk));
+                 scope_of(walk, settings.key_has_vlan, settings.key_has_tunnel));
 }
 
 void read_transport(Walk& walk) noexcept {

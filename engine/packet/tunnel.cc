@@ -5,12 +5,32 @@
 namespace linger {
 namespace {
 
+// RFC 2890 §2.1; NVGRE (RFC 7637 §3.2): VSID (24 bits), flow id; PPTP (RFC 2637 §4.1): length, call
+// id.
+void identify_by_key(Walk& walk, int version, std::uint16_t protocol, std::uint32_t key) noexcept {
+  constexpr std::uint16_t kBridged = 0x6558;
+  if (version == 1) return walk.identify_layer(TunnelKind::pptp, key & 0xffff);
+  if (protocol == kBridged) return walk.identify_layer(TunnelKind::nvgre, key >> 8);
+  walk.identify_layer(TunnelKind::gre, key);
+}
+
+// draft-foschiano-erspan §4: type I has no header, II one of 8 bytes, III of 12 and perhaps 8 more;
+// version, VLAN, … session id (the low 10 bits of the first word).
+void read_erspan(Walk& walk, std::uint32_t header_bytes) noexcept {
+  walk.next = Header::ethernet;
+  walk.rename_layer(TunnelKind::erspan);
+  if (header_bytes == 0 || !walk.has(header_bytes)) return;
+  walk.identify_layer(TunnelKind::erspan, be32<0>(walk.peek<4>()) & 0x3ff);
+  const bool has_platform = header_bytes == 12 && (walk.position()[11] & 1) != 0;
+  walk.skip(header_bytes + (has_platform ? 8 : 0));
+}
+
 // RFC 2784, RFC 2890: flags and version, protocol; then checksum, key, sequence as the flags say.
 // Version 1 is PPTP's (RFC 2637 §4.1), whose call ids differ by direction.
 void read_gre(Walk& walk) noexcept {
   constexpr std::uint16_t kChecksum = 0x8000, kRouting = 0x4000, kKey = 0x2000, kSequence = 0x1000;
   constexpr std::uint16_t kAcknowledgment = 0x0080, kVersion = 0x0007;
-  constexpr std::uint16_t kErspan = 0x88be, kErspanIII = 0x22eb, kBridged = 0x6558;
+  constexpr std::uint16_t kErspan = 0x88be, kErspanIII = 0x22eb;
   if (!walk.has(4)) return;
   const auto header = walk.take<4>();
   const std::uint16_t flags = be16<0>(header);
@@ -19,24 +39,14 @@ void read_gre(Walk& walk) noexcept {
   if ((flags & kChecksum) && !walk.skip(4)) return;
   if (flags & kKey) {
     if (!walk.has(4)) return;
-    const std::uint32_t key = be32<0>(walk.take<4>());
-    if (protocol == kBridged) walk.tunnel_id = key >> 8;  // NVGRE (RFC 7637 §3.2): VSID, flow id
+    identify_by_key(walk, flags & kVersion, protocol, be32<0>(walk.take<4>()));
   }
   if ((flags & kSequence) && !walk.skip(4)) return;
   if ((flags & kVersion) == 1 && (flags & kAcknowledgment) && !walk.skip(4)) return;
 
-  if (protocol ==
-      kErspan) {  // type II has a header of its own and a sequence number, type I has neither
-    if ((flags & kSequence) && !walk.skip(8)) return;
-    walk.next = Header::ethernet;
-  } else if (protocol == kErspanIII) {
-    if (!walk.has(12)) return;
-    const bool has_platform = (u8<11>(walk.take<12>()) & 1) != 0;
-    if (has_platform && !walk.skip(8)) return;
-    walk.next = Header::ethernet;
-  } else {
-    follow_ethertype(walk, protocol);
-  }
+  if (protocol == kErspan) return read_erspan(walk, (flags & kSequence) != 0 ? 8 : 0);
+  if (protocol == kErspanIII) return read_erspan(walk, 12);
+  follow_ethertype(walk, protocol);
 }
 
 void read_ether_ip(Walk& walk) noexcept {  // RFC 3378 §3: version 3
@@ -51,22 +61,10 @@ void read_vxlan(Walk& walk) noexcept {
   if (!walk.has(8)) return;
   const auto header = walk.take<8>();
   if ((u8<0>(header) & 0x08) == 0) return walk.stop(Verdict::not_ip);
-  walk.tunnel_id = be32<4>(header) >> 8;
+  walk.identify_layer(walk.tunnel, be32<4>(header) >> 8);
+  const bool has_protocol = walk.tunnel == TunnelKind::vxlan_gpe && (u8<0>(header) & 0x04) != 0;
+  if (has_protocol) return follow_service_protocol(walk, u8<3>(header));
   walk.next = Header::ethernet;
-  const bool has_protocol = walk.tunnel == Tunnel::vxlan_gpe && (u8<0>(header) & 0x04) != 0;
-  if (!has_protocol) return;
-  switch (u8<3>(header)) {
-    case 1:
-      walk.next = Header::ipv4;
-      return;
-    case 2:
-      walk.next = Header::ipv6;
-      return;
-    case 3:
-      return;
-    default:
-      walk.stop(Verdict::not_ip);
-  }
 }
 
 void read_geneve(
@@ -74,7 +72,7 @@ void read_geneve(
   if (!walk.has(8)) return;
   const auto header = walk.take<8>();
   if (u8<0>(header) >> 6 != 0) return walk.stop(Verdict::not_ip);
-  walk.tunnel_id = be32<4>(header) >> 8;
+  walk.identify_layer(TunnelKind::geneve, be32<4>(header) >> 8);
   if (walk.skip((u8<0>(header) & 0x3fU) * 4)) follow_ethertype(walk, be16<2>(header));
 }
 
@@ -86,6 +84,7 @@ void read_gtp(Walk& walk) noexcept {
   const auto header = walk.take<8>();
   const bool is_version_1 = (u8<0>(header) & 0xf0) == 0x30;
   if (!is_version_1 || u8<1>(header) != 0xff) return walk.stop(Verdict::not_ip);
+  walk.identify_layer(TunnelKind::gtp, be32<4>(header));
   walk.next = Header::ip;
   if ((u8<0>(header) & 0x07) == 0) return;
   if (!walk.has(4)) return;
@@ -122,7 +121,8 @@ void read_l2tp(Walk& walk) noexcept {
   const std::uint16_t flags = be16<0>(walk.take<2>());
   if ((flags & kControl) || (flags & 0x0f) != 2) return walk.stop(Verdict::not_ip);
   if ((flags & kLength) && !walk.skip(2)) return;
-  if (!walk.skip(4)) return;
+  if (!walk.has(4)) return;
+  walk.identify_layer(TunnelKind::l2tp, be32<0>(walk.take<4>()));
   if ((flags & kSequence) && !walk.skip(4)) return;
   if (flags & kPadding) {
     if (!walk.has(2)) return;
@@ -133,70 +133,40 @@ void read_l2tp(Walk& walk) noexcept {
 
 }  // namespace
 
-Tunnel tunnel_of(std::uint16_t source_port, std::uint16_t destination_port) noexcept {
-  switch (destination_port) {
-    case 4789:
-    case 8472:
-      return Tunnel::vxlan;
-    case 4790:
-      return Tunnel::vxlan_gpe;
-    case 6081:
-      return Tunnel::geneve;
-    case 2152:
-      return Tunnel::gtp;
-    case 3544:
-      return Tunnel::teredo;
-    case 1701:
-      return Tunnel::l2tp;
-    default:
-      break;
-  }
-  switch (source_port) {  // the others are never answered from their port
-    case 2152:
-      return Tunnel::gtp;
-    case 3544:
-      return Tunnel::teredo;
-    case 1701:
-      return Tunnel::l2tp;
-    default:
-      return Tunnel::none;
-  }
-}
-
-void enter_tunnel(Walk& walk, Tunnel tunnel, Header next) noexcept {
+void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
   walk.outer = walk.packet;
-  walk.packet.flags = 0;
-  walk.tunnel = tunnel;
-  walk.tunnel_id = 0;
+  walk.outer_transport = walk.transport;
+  walk.packet.flags &= kPacketBadIpChecksum;
+  walk.tunnel = kind;
   walk.next = next;
+  walk.add_layer(kind, walk.ip_version);
 }
 
 void follow_udp_tunnel(Walk& walk) noexcept {
-  const Tunnel tunnel = tunnel_of(walk.source.port, walk.destination.port);
-  if (tunnel == Tunnel::none || walk.readable() <= 8) return;
-  enter_tunnel(walk, tunnel, Header::tunnel);
+  const TunnelKind kind = walk.settings.tunnel_ports.of(walk.source.port, walk.destination.port);
+  if (kind == TunnelKind::none || walk.readable() <= 8) return;
+  enter_tunnel(walk, kind, kind == TunnelKind::mpls ? Header::mpls : Header::tunnel);
   walk.offset += 8;
 }
 
 void read_tunnel(Walk& walk) noexcept {
   switch (walk.tunnel) {
-    case Tunnel::ether_ip:
+    case TunnelKind::ether_ip:
       return read_ether_ip(walk);
-    case Tunnel::gre:
+    case TunnelKind::gre:
       return read_gre(walk);
-    case Tunnel::vxlan:
-    case Tunnel::vxlan_gpe:
+    case TunnelKind::vxlan:
+    case TunnelKind::vxlan_gpe:
       return read_vxlan(walk);
-    case Tunnel::geneve:
+    case TunnelKind::geneve:
       return read_geneve(walk);
-    case Tunnel::gtp:
+    case TunnelKind::gtp:
       return read_gtp(walk);
-    case Tunnel::teredo:
+    case TunnelKind::teredo:
       return read_teredo(walk);
-    case Tunnel::l2tp:
+    case TunnelKind::l2tp:
       return read_l2tp(walk);
-    case Tunnel::ip:  // has no header of its own
-    case Tunnel::none:
+    default:  // has no header of its own
       walk.stop(Verdict::not_ip);
   }
 }

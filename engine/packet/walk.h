@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 #include "engine/base/bytes.h"
@@ -29,6 +30,8 @@ namespace linger {
   X(vn_tag)                                                           \
   X(mpls)                                                             \
   X(pppoe)                                                            \
+  X(metadata) /* Cisco CMD */                                         \
+  X(nsh)                                                              \
   X(ppp)                                                              \
   X(ip) /* version by its first nibble */                             \
   X(ipv4)                                                             \
@@ -48,19 +51,6 @@ constexpr bool is_network(Header header) noexcept {
   return header >= Header::ip && header <= Header::extension;
 }
 
-enum class Tunnel : std::uint8_t {
-  none,
-  ip,
-  ether_ip,
-  gre,
-  vxlan,
-  vxlan_gpe,
-  geneve,
-  gtp,
-  teredo,
-  l2tp
-};
-
 struct Walk {
   Walk(Packet& packet_in, const DecodeSettings& settings_in) noexcept
       : packet(packet_in),
@@ -77,27 +67,61 @@ struct Walk {
   Header next = Header::link;
   std::uint8_t protocol = 0;  // of what follows the IP header
   std::uint8_t ip_version = 0;
-  Tunnel tunnel = Tunnel::none;  // the innermost one
+  TunnelKind tunnel = TunnelKind::none;  // whose header comes next, for Header::tunnel
   std::uint16_t link_type;
-  std::uint32_t tunnel_id = 0;  // the same for both directions: VNI, VSID; else 0
+  bool enters_first_fragment = false;  // its beginning is all there is of the datagram
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
+  struct Extent {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
+  Extent outer_transport;
+  bool is_rerouted = false;  // a routing header: the checksum holds another destination
+  // The tunnels so far; packet.tunnel_depth says how many.
+  std::array<TunnelLayer, kTunnelLayersMax> layers;
 
   std::uint32_t readable() const noexcept { return readable_end - offset; }
   std::uint32_t claimed() const noexcept { return claimed_end - offset; }
   const std::uint8_t* position() const noexcept { return packet.data + offset; }
+
+  // A tunnel begins, in IP of this version; below IP (0) it has no addresses.
+  void add_layer(TunnelKind kind, std::uint8_t carrier_version) noexcept {
+    if (packet.tunnel_depth == 0xff) return;
+    const std::size_t i = packet.tunnel_depth++;
+    if (i >= layers.size()) return;
+    layers[i] = {};
+    layers[i].kind = kind;
+    layers[i].ip_version = carrier_version;
+    if (carrier_version == 0) return;
+    std::memcpy(&layers[i].address[0], source.address, sizeof source.address);
+    std::memcpy(&layers[i].address[1], destination.address, sizeof destination.address);
+  }
+  // What the header of the tunnel that began last says of it.
+  void rename_layer(TunnelKind kind) noexcept {
+    const std::size_t i = packet.tunnel_depth - 1U;
+    if (i < layers.size()) layers[i].kind = kind;
+  }
+  void identify_layer(TunnelKind kind, std::uint32_t id) noexcept {
+    const std::size_t i = packet.tunnel_depth - 1U;
+    if (i >= layers.size()) return;
+    layers[i].kind = kind;
+    layers[i].id = id;
+    layers[i].has_id = true;
+  }
 
   void stop(Verdict verdict) noexcept {
     packet.verdict = verdict;
     next = Header::done;
   }
 
-  // A header and the length of what it stands in contradict each other. In the first fragment of a
-  // datagram they need not: the rest of the header may be in the next.
+  // A header and the length of what it stands in contradict each other. In the beginning of a
+  // datagram they need not: the rest of the header was in a fragment that is missing.
   void contradict() noexcept {
-    const bool is_first_fragment = (packet.flags & kPacketFragment) != 0;
-    stop(is_first_fragment ? Verdict::fragment : Verdict::malformed);
+    const bool is_beginning = (packet.flags & kPacketFragment) != 0;
+    stop(is_beginning ? Verdict::fragment : Verdict::malformed);
   }
   // The bytes of a header are there to read; else stops: cut by the capture, or claimed to be
   // shorter than it must be.
@@ -135,17 +159,20 @@ LINGER_HEADERS(LINGER_HEADER_READER)
 // The one of them that walk.next names; not `done`.
 void read_next(Walk& walk) noexcept;
 
-// What an EtherType or an IP protocol number says comes next.
+// What an EtherType, an IP protocol number or that of NSH says comes next.
 void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept;
 void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept;
+void follow_service_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 
 // set_key() from the walk's ends, protocol and scope.
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
 
+// What separates sessions, or datagrams, of equal addresses: two VLAN ids (12 bits each), kinds and
+// ids of the tunnels (40).
+std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept;
+
 // The packet in walk.packet is complete and stays the result unless a valid one is inside.
-void enter_tunnel(Walk& walk, Tunnel tunnel, Header next) noexcept;
-// Ports that IANA gave to tunnels, and 8472, which Linux took for VXLAN before there was one.
-Tunnel tunnel_of(std::uint16_t source_port, std::uint16_t destination_port) noexcept;
+void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept;
 void follow_udp_tunnel(Walk& walk) noexcept;  // walk.offset stands at the UDP header
 
 // decode() without its short cut (plain.h).

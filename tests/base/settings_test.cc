@@ -77,6 +77,8 @@ TEST(Settings, every_kind_is_read_from_yaml) {
       "node: 7\n"
       "bpf: 'tcp and not port 22'\n"
       "sessionKey: [vlan, tunnel]\n"
+      "vxlanPorts: [4789, 65535]\n"
+      "gtpPorts: []\n"
       "output:\n"
       "  - file:/tmp/a,b\n"
       "  - '-'\n");
@@ -86,6 +88,8 @@ TEST(Settings, every_kind_is_read_from_yaml) {
   EXPECT_EQ(settings.node, "7");
   EXPECT_EQ(settings.bpf, "tcp and not port 22");
   EXPECT_THAT(settings.sessionKey, ElementsAre("vlan", "tunnel"));
+  EXPECT_THAT(settings.vxlanPorts, ElementsAre(4789, 65'535));
+  EXPECT_THAT(settings.gtpPorts, IsEmpty());
   EXPECT_THAT(settings.output, ElementsAre("file:/tmp/a,b", "-"));
 }
 
@@ -135,6 +139,9 @@ TEST(Settings, a_value_out_of_range_names_the_range) {
   EXPECT_THAT(error_of("tcpTimeout: 0\n"), HasSubstr("'0' is out of range"));
   EXPECT_THAT(error_of("node: ''\n"), HasSubstr("'' is out of range"));
   EXPECT_THAT(error_of("sessionKey: [vlan, tunnel, vlan]\n"), HasSubstr("a list of 3 entries is"));
+  EXPECT_EQ(error_of("gtpPorts: [2152, 65536]\n"),
+            "x.yaml:1: gtpPorts: '65536' is no port; allowed: a list of 0 to 16 ports");
+  EXPECT_THAT(error_of("gtpPorts: 0\n"), HasSubstr("'0' is no port"));
   EXPECT_EQ(error_of("packetThreads: 64\n"), "");
 }
 
@@ -225,6 +232,9 @@ TEST(Settings, conflicts_between_settings_are_found) {
   EXPECT_EQ(error_of_load({"lingerCeiling=1s"}),
             "--set: lingerCeiling: 1s is below tcpClosingTimeout; allowed: at least 5s");
   EXPECT_EQ(error_of_load({"sessionKey=vlan,vlan"}), "--set: sessionKey: 'vlan' is there twice");
+  EXPECT_EQ(error_of_load({"gtpPorts=2152,4789"}),
+            "--set: gtpPorts: port 4789 is in vxlanPorts already");
+  EXPECT_EQ(error_of_load({"gtpPorts=4789", "vxlanPorts="}), "");
   EXPECT_EQ(error_of_load({"maxStreams=1000", "packetThreads=8"}), "");
 }
 
@@ -243,6 +253,8 @@ TEST(Settings, a_dump_reads_back_as_the_same_settings) {
   settings.bpf = "host 1.2.3.4";
   settings.idSeed = "~";
   settings.sessionKey = {"tunnel", "vlan"};
+  settings.vxlanPorts = {1, 2};
+  settings.gtpPorts = {};
   settings.output = {"-", "file:/tmp/a, b]", "#"};
   settings.hashSeed = UINT64_MAX;
   EXPECT_EQ(read(dump_config(settings)), settings);

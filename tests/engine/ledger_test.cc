@@ -83,8 +83,10 @@ TEST(ledger, the_summary_names_the_limits_that_were_hit) {
   ledger.late_blocks_early = 2;
   ledger.evicted_lingering = 1;
   ledger.extension_dry = 1;
+  ledger.tunnels_missing = 1;
   const std::string text = summary_of(ledger, {});
-  for (const char* setting : {"maxStreams", "graveyardSize", "latePool", "extensionPool"})
+  for (const char* setting :
+       {"maxStreams", "graveyardSize", "latePool", "extensionPool", "tunnelPool"})
     EXPECT_NE(text.find(setting), std::string::npos) << text;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/source/memory_source.h"
 #include "output/uri.h"
 #include "tests/output/temporary_folder.h"
+#include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
 
 namespace linger::test {
@@ -101,6 +102,64 @@ TEST(shard, writes_the_same_records_however_many_there_are) {
     EXPECT_EQ(many.lines, one.lines) << shards;
     EXPECT_TRUE(many.ledger.residues().empty()) << shards;
     EXPECT_GT(many.ledger.handed_over, 0u) << shards;
+  }
+}
+
+// The same traffic with every packet of more than `piece_bytes` in fragments, the last one first.
+Frames in_fragments(const Frames& frames, std::size_t piece_bytes) {
+  Frames pieces;
+  std::uint32_t id = 0;
+  for (const Frame& frame : frames) {
+    if (frame.ip_offset == 0 || datagram_bytes(frame) <= piece_bytes) {
+      pieces.push_back(frame);
+      continue;
+    }
+    Frames cut = fragments_of(frame, piece_bytes, ++id);
+    pieces.insert(pieces.end(), cut.rbegin(), cut.rend());
+  }
+  return pieces;
+}
+
+TEST(shard, fragments_go_to_the_shard_of_their_session) {
+  const Frames whole = traffic();
+  const Frames frames = in_fragments(whole, 16);
+  ASSERT_GT(frames.size(), whole.size() + 200);
+  const RunResult one = run(frames, {.shards = 1});
+  EXPECT_TRUE(one.ledger.residues().empty());
+  EXPECT_EQ(one.ledger.seen().packets, frames.size());
+  EXPECT_EQ(one.ledger.packets, frames.size() - 1);  // all but ARP
+  EXPECT_EQ(one.ledger.opened, run(whole, {.shards = 1}).ledger.opened);
+  EXPECT_GT(one.ledger.datagrams_completed, 200u);
+  EXPECT_GT(one.ledger.late_buried, 60u);
+  for (const std::uint32_t shards : {2u, 3u, 8u}) {
+    const RunResult many = run(frames, {.shards = shards});
+    EXPECT_EQ(many.lines, one.lines) << shards;
+    EXPECT_TRUE(many.ledger.residues().empty()) << shards;
+    EXPECT_EQ(many.ledger.late_buried, one.ledger.late_buried) << shards;
+  }
+}
+
+TEST(shard, datagram_that_does_not_become_whole_goes_on_before_the_packets_after_its_time) {
+  const auto udp = [](std::int64_t time) {
+    return PacketBuilder()
+        .ethernet()
+        .ip("192.0.2.1", "198.51.100.2")
+        .udp(9, 53)
+        .payload(std::string(40, '?'))
+        .frame(time);
+  };
+  // Between the beginning and the packet that shows that its time is over come 0 to 70 others: the
+  // place in the burst must not matter.
+  for (unsigned others = 0; others <= 70; ++others) {
+    Frames frames = {fragment_of(udp(at(0)), {0, 24})};
+    for (unsigned i = 0; i < others; ++i)
+      frames.push_back(PacketBuilder().ethernet(1, 2).next_is(0x0806).frame(at(kSecond)));
+    frames.push_back(udp(at(44 * kSecond)));  // less than udpTimeout after 15 s
+    const RunResult result = run(frames, {});
+    EXPECT_EQ(result.lines.size(), 1u) << others;
+    EXPECT_EQ(result.ledger.packets, 2u) << others;
+    EXPECT_EQ(result.ledger.datagrams_timed_out, 1u) << others;
+    EXPECT_TRUE(result.ledger.residues().empty()) << others;
   }
 }
 

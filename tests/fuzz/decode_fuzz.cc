@@ -17,6 +17,12 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
         packet.mac_offset + 12U <= packet.captured_bytes);
   CHECK(packet.vlan_count <= linger::kVlanDepthMax);
   CHECK(packet.direction <= 1);
+  if (packet.verdict == Verdict::fragment) {
+    CHECK(packet.payload_offset + packet.fragment.captured_bytes <= packet.captured_bytes);
+    CHECK(packet.fragment.captured_bytes <= packet.payload_bytes);
+    CHECK(packet.hash == linger::hash_of(packet.key, settings.seed));
+    return;
+  }
   if (packet.verdict != Verdict::session) {
     CHECK(packet.hash == 0 && packet.key == linger::FlowKey{});
     return;
@@ -33,10 +39,10 @@ void check(const linger::Packet& packet, const linger::DecodeSettings& settings)
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 3) return 0;
-  linger::DecodeSettings settings;
-  settings.seed = linger::make_hash_seed(1);
-  settings.key_has_vlan = (data[2] & 1) != 0;
-  settings.key_has_tunnel = (data[2] & 2) != 0;
+  linger::Settings from;
+  if ((data[2] & 1) != 0) from.sessionKey.push_back("vlan");
+  if ((data[2] & 2) != 0) from.sessionKey.push_back("tunnel");
+  const auto settings = decode_settings_of(from, linger::make_hash_seed(1));
 
   // A copy of its own size: one byte too far is found.
   const std::size_t bytes = size - 3;
@@ -48,11 +54,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   packet.wire_bytes = packet.captured_bytes + (data[2] >> 2) * 16U;
   packet.link_type = linger::load_le16(data);
 
-  decode(packet, settings);
+  const auto burst = std::make_unique<linger::Burst>();
+  burst->count = 1;
+  burst->packets[0] = packet;
+  decode(*burst, settings);
+  packet = burst->packets[0];
   check(packet, settings);
   linger::Packet walked = packet;
   walk_headers(walked, settings);
   CHECK(walked.key == packet.key && walked.verdict == packet.verdict);
+  CHECK(walked.flags == packet.flags && walked.tunnel_depth == packet.tunnel_depth);
+  const linger::TunnelLayers layers = tunnel_layers_of(packet, settings);
+  CHECK(packet.verdict != linger::Verdict::session || layers.depth == packet.tunnel_depth);
   CHECK(walked.payload_offset == packet.payload_offset && walked.direction == packet.direction);
   if (packet.flags & linger::kPacketIcmpError) {
     rekey_icmp_error(packet, settings);

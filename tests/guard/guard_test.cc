@@ -9,12 +9,35 @@
 #include "engine/source/memory_source.h"
 #include "tests/guard/hooks.h"
 #include "tests/simulation/traffic.h"
+#include "tests/support/fragments.h"
 
 namespace linger::test {
 namespace {
 
 constexpr std::uint32_t kShards = 2;
 constexpr int kNoSeccomp = 77;  // exit code
+
+// The packets with some of them in fragments, and some of those not complete.
+std::vector<MemoryPacket> partly_in_fragments(const std::vector<MemoryPacket>& packets) {
+  constexpr std::size_t kPiece = 16;
+  std::vector<MemoryPacket> cut;
+  std::uint32_t id = 0;
+  for (const MemoryPacket& packet : packets) {
+    const Frame frame{packet.timestamp.value, packet.bytes, packet.wire_bytes, packet.link_type,
+                      14};
+    const bool is_ip = packet.link_type == kLinkEthernet && packet.bytes.size() > 54 &&
+                       (packet.bytes[12] == 0x08 || packet.bytes[12] == 0x86);
+    if (!is_ip || ++id % 4 != 0 || datagram_bytes(frame) + 14 + 20 > packet.bytes.size()) {
+      cut.push_back(packet);
+      continue;
+    }
+    Frames pieces = fragments_of(frame, kPiece, id);
+    if (id % 3 == 0) pieces.pop_back();
+    for (const Frame& piece : pieces)
+      cut.push_back({packet.timestamp, piece.bytes, piece.wire_bytes, packet.link_type});
+  }
+  return cut;
+}
 
 // Two shards, one source, an output whose rings have room and that nobody empties.
 class Run {
@@ -28,7 +51,9 @@ class Run {
     settings_.udpSaveTimeout = settings_.tcpSaveTimeout = 10 * kSecond;
     Profile profile{.name = "guard", .tuples = 400, .reuse = 50, .late = 80, .flood = 500};
     profile.doubled = profile.reordered = profile.capture_loss = 5;
-    std::vector<MemoryPacket> packets = make_traffic(profile, 1).packets;
+    settings_.maxFrags = 4;
+    settings_.fragsTimeout = kSecond;
+    std::vector<MemoryPacket> packets = partly_in_fragments(make_traffic(profile, 1).packets);
     const std::size_t count = packets.size() + 1;
     source_ = std::make_unique<MemorySource>(std::move(packets));
     handoff_ = std::make_unique<Handoff>(kShards, count);
@@ -76,6 +101,13 @@ class Run {
     LINGER_WANT(reused);
     LINGER_WANT(continued);
     LINGER_WANT(extension_dry);
+#undef LINGER_WANT
+#define LINGER_WANT(name) \
+  want(                   \
+      #name, [](const ShardCounters& c) -> auto& { return c.defrag.name; })
+    LINGER_WANT(datagrams_completed);
+    LINGER_WANT(datagrams_timed_out);
+    LINGER_WANT(datagrams_pushed_out);
 #undef LINGER_WANT
     want(
         "handed_over", [](const ShardCounters& c) -> auto& { return c.handed_over; });

@@ -121,6 +121,7 @@ struct ModelSession : ModelIdentity {
   std::uint32_t urg = 0, ece = 0, cwr = 0;
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
+  std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
   Id128 reuse_of, continues, reused_by;
@@ -134,6 +135,7 @@ struct ModelLateRecord {  // being collected
   Timestamp first, last;
   ModelLate late;
   std::array<std::optional<std::uint32_t>, 2> end;  // TCP: of what each side sent, late payload too
+  std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
 };

@@ -367,7 +367,10 @@ void Oracle::join_icmp_error(Packet packet) {
     ModelSession& s = sessions.back();
     s.last_clock = std::max(s.last_clock, packet.clock);
     s.end = std::max(s.end, packet.timestamp);
-    ++s.icmp_error_packets;
+    if (s.icmp_error_packets++ == 0) {
+      s.icmp_error_type = packet.icmp.type;
+      s.icmp_error_code = packet.icmp.code;
+    }
     s.icmp_error_bytes += packet.wire_bytes;
     return;
   }
@@ -521,7 +524,10 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
   late.first = std::min(late.first, packet.timestamp);
   late.last = std::max(late.last, packet.timestamp);
   if (packet.flags & kPacketIcmpError) {
-    ++late.icmp_error_packets;
+    if (late.icmp_error_packets++ == 0) {
+      late.icmp_error_type = packet.icmp.type;
+      late.icmp_error_code = packet.icmp.code;
+    }
     late.icmp_error_bytes += packet.wire_bytes;
     return;
   }

@@ -137,6 +137,8 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
   if (s.vlan.size() > 1) r.inner_vlan_id = s.vlan[1];
   fill_late(r, s.late, s.originator);
   r.syn_candidates = s.syn_candidates;
+  r.icmp_error_type = s.icmp_error_type;
+  r.icmp_error_code = s.icmp_error_code;
   r.icmp_error_packets = s.icmp_error_packets;
   r.icmp_error_bytes = s.icmp_error_bytes;
   r.reuse_of = s.reuse_of;
@@ -196,6 +198,8 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
     r.rst += c.rst;
     if (r.is_tcp()) r.rst_sent[to] = c.rst;
   }
+  r.icmp_error_type = late.icmp_error_type;
+  r.icmp_error_code = late.icmp_error_code;
   r.icmp_error_packets = late.icmp_error_packets;
   r.icmp_error_bytes = late.icmp_error_bytes;
   return r;

@@ -46,7 +46,7 @@ inline std::string line_of(const Record& record, const RunInfo& run = {}) {
 using Paths = std::map<std::string, std::string>;
 
 // JSON is YAML: the leaves of the object below `node`. Lists become their entries joined by commas.
-// An object that has a key twice fails the caller.
+// An object that has a key twice fails the caller. An object in a list counts as one value.
 inline void collect_paths(const YAML::Node& node, const std::string& prefix, Paths& paths) {
   for (const auto& member : node) {
     const std::string path = prefix + member.first.as<std::string>();
@@ -57,7 +57,7 @@ inline void collect_paths(const YAML::Node& node, const std::string& prefix, Pat
     std::string text;
     if (member.second.IsSequence()) {
       for (const auto& entry : member.second)
-        text += (text.empty() ? "" : ",") + entry.as<std::string>();
+        text += (text.empty() ? "" : ",") + (entry.IsMap() ? "{}" : entry.as<std::string>());
     } else {
       text = member.second.as<std::string>();
     }

@@ -163,27 +163,33 @@ TEST(decode, udp_length_beyond_the_datagram_is_cut_to_it) {
   EXPECT_EQ(decoded(with_byte(udp, 14 + 20 + 5, 0)).payload_bytes, 12U);  // RFC 2675
 }
 
-TEST(decode, later_fragments_wait_for_their_datagram) {
-  EXPECT_EQ(session_of(ethernet().ip(kA, kB, {.fragment_offset = 8}).payload("rest").frame()),
-            "fragment");
-  EXPECT_EQ(session_of(ethernet().ip(kA6, kB6).ipv6_fragment(8, false).payload("rest").frame()),
-            "fragment");
-}
-
-TEST(decode, first_fragments_are_of_the_session) {
-  const Packet v4 =
-      decoded(ethernet().ip(kA, kB, {.more_fragments = true}).udp(1, 2).payload("start").frame());
-  EXPECT_EQ(session_text(v4), "udp 192.0.2.1:1 > 198.51.100.2:2");
-  EXPECT_EQ(v4.flags, kPacketFragment);
+TEST(decode, fragments_tell_their_datagram) {
+  const IpFields fields{.identification = 7, .fragment_offset = 16, .more_fragments = true};
+  const Packet v4 = decoded(ethernet().vlan(5).ip(kA, kB, fields).payload("12345678").frame());
+  EXPECT_EQ(session_text(v4), "fragment");
+  EXPECT_EQ(v4.fragment.offset, 16u);
+  EXPECT_EQ(v4.fragment.captured_bytes, 8u);
+  EXPECT_TRUE(v4.fragment.has_more);
+  EXPECT_EQ(v4.payload_offset, 14 + 4 + 20);
+  EXPECT_EQ(v4.payload_bytes, 8u);
+  EXPECT_EQ(v4.key.word(4) & 0xffff'ffff, 7u);
+  EXPECT_EQ(v4.key.scope, 5u);
+  EXPECT_EQ(v4.hash, hash_of(v4.key, decode_settings().seed));
   const Packet v6 =
-      decoded(ethernet().ip(kA6, kB6).ipv6_fragment(0, true).udp(1, 2).payload("start").frame());
-  EXPECT_EQ(session_text(v6), "udp [2001:db8::1]:1 > [2001:db8::2]:2");
-  EXPECT_EQ(v6.flags, kPacketFragment);
+      decoded(ethernet().ip(kA6, kB6).ipv6_fragment(8, false, 0x12345678).udp(1, 2).frame());
+  EXPECT_EQ(session_text(v6), "fragment");
+  EXPECT_EQ(v6.fragment.protocol, kProtocolUdp);
+  EXPECT_EQ(v6.fragment.offset, 8u);
+  EXPECT_FALSE(v6.fragment.has_more);
+  EXPECT_EQ(v6.key.protocol, 0);
+  EXPECT_EQ(v6.key.word(4) & 0xffff'ffff, 0x12345678u);
 }
 
-TEST(decode, first_fragment_without_all_of_its_header_is_a_fragment) {
-  Frame frame = ethernet().ip(kA, kB, {.more_fragments = true}).payload(ByteList(8)).frame();
-  EXPECT_EQ(session_of(with_byte(frame, 23, kProtocolTcp)), "fragment");
+TEST(decode, first_fragments_wait_for_their_datagram) {
+  EXPECT_EQ(session_of(ethernet().ip(kA, kB, {.more_fragments = true}).udp(1, 2).frame()),
+            "fragment");
+  EXPECT_EQ(session_of(ethernet().ip(kA6, kB6).ipv6_fragment(0, true).udp(1, 2).frame()),
+            "fragment");
 }
 
 TEST(decode, ipv6_extension_headers_are_followed) {

@@ -39,20 +39,20 @@ std::string protocol_name(std::uint8_t protocol) {
 }
 
 std::string end_text(const FlowKey& key, std::size_t side) {
-  char text[INET6_ADDRSTRLEN];
-  const int family = key.ip_version == 4 ? AF_INET : AF_INET6;
-  inet_ntop(family, key.address[side].bytes.data(), text, sizeof text);
+  const std::string text = address_text(key.address[side], key.ip_version);
   return key.ip_version == 4 ? fmt::format("{}:{}", text, key.port[side])
                              : fmt::format("[{}]:{}", text, key.port[side]);
 }
 
 }  // namespace
 
-DecodeSettings decode_settings() {
-  DecodeSettings settings;
-  settings.seed = make_hash_seed(1);
-  return settings;
+std::string address_text(const IpAddress& address, std::uint8_t ip_version) {
+  char text[INET6_ADDRSTRLEN];
+  inet_ntop(ip_version == 4 ? AF_INET : AF_INET6, address.bytes.data(), text, sizeof text);
+  return text;
 }
+
+DecodeSettings decode_settings() { return decode_settings_of(Settings{}, make_hash_seed(1)); }
 
 Packet decoded(const Frame& frame, const DecodeSettings& settings) {
   Packet packet = packet_of(frame);
@@ -71,14 +71,15 @@ std::string whole_text(const Packet& packet) {
   const TcpHeader& tcp = packet.tcp;
   const auto key = packet.key.words();
   return fmt::format(
-      "{} {} direction {} flags {:x} vlan {}:{},{} mac {} ip {} payload {}+{} hash {:x}\n"
+      "{} {} direction {} flags {:x} vlan {}:{},{} tunnels {} mac {} ip {} payload {}+{} hash "
+      "{:x}\n"
       "key {:x} {:x} {:x} {:x} {:x} {:x}\n"
       "tcp {} {} {} {:x} {:x} {} {} {} {}",
       verdict_name(packet.verdict), session_text(packet), packet.direction, packet.flags,
-      packet.vlan_count, packet.vlan[0], packet.vlan[1], packet.mac_offset, packet.ip_offset,
-      packet.payload_offset, packet.payload_bytes, packet.hash, key[0], key[1], key[2], key[3],
-      key[4], key[5], tcp.sequence, tcp.acknowledgment, tcp.window, tcp.flags, tcp.options, tcp.mss,
-      tcp.window_scale, tcp.timestamp_value, tcp.timestamp_echo);
+      packet.vlan_count, packet.vlan[0], packet.vlan[1], packet.tunnel_depth, packet.mac_offset,
+      packet.ip_offset, packet.payload_offset, packet.payload_bytes, packet.hash, key[0], key[1],
+      key[2], key[3], key[4], key[5], tcp.sequence, tcp.acknowledgment, tcp.window, tcp.flags,
+      tcp.options, tcp.mss, tcp.window_scale, tcp.timestamp_value, tcp.timestamp_echo);
 }
 
 std::string payload_text(const Frame& frame) {
@@ -127,7 +128,6 @@ std::vector<Sample> samples() {
                          .ipv6_fragment(0, false)
                          .tcp(1, 2)
                          .frame()},
-      {"first fragment", ethernet().ip(a, b, {.more_fragments = true}).udp(1, 2).frame()},
       {"vlans", ethernet().vlan(5, 0x88a8).vlan(7).vlan(9, 0x9100).ip(a, b).tcp(1, 2).frame()},
       {"llc", ethernet().llc_snap().ip(a, b).tcp(1, 2).frame()},
       {"mpls", ethernet().mpls(3).mpls(4).ip(a6, b6).tcp(1, 2).frame()},
@@ -139,6 +139,60 @@ std::vector<Sample> samples() {
       {"nvgre", inner(ethernet().ip(a, b).gre(0x700).ethernet())},
       {"vxlan", inner(ethernet().ip(a, b).udp(9, 4789).vxlan(7).ethernet().vlan(3))},
       {"geneve", inner(ethernet().ip(a, b).udp(9, 6081).geneve(7).ethernet())},
+      {"nsh", ethernet()
+                  .next_is(0x894f)
+                  .payload({0x0f, 0xc2, 1, 1, 0, 0, 7, 255})
+                  .ip(a, b)
+                  .tcp(1, 2)
+                  .frame()},
+      {"802.1ah",
+       ethernet().next_is(0x88e7).payload(ByteList(4)).ethernet().ip(a, b).tcp(1, 2).frame()},
+      {"cisco metadata",
+       ethernet().next_is(0x8909).payload({1, 1, 0, 1, 0, 9, 8, 0}).ip(a, b).tcp(1, 2).frame()},
+      {"etherip", inner(ethernet().ip(a, b).next_is(97).payload({0x30, 0}).ethernet())},
+      {"mpls in ip", inner(ethernet().ip(a, b).next_is(137).mpls(7))},
+      {"mpls in udp", inner(ethernet().ip(a, b).udp(9, 6635).mpls(7))},
+      {"gre, all fields", ethernet()
+                              .ip(a, b)
+                              .next_is(47)
+                              .payload({0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1})
+                              .ip(a, b)
+                              .tcp(1, 2)
+                              .frame()},
+      {"pptp", ethernet()
+                   .ip(a, b)
+                   .next_is(47)
+                   .payload({0x30, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0x21})
+                   .ip(a, b)
+                   .tcp(1, 2)
+                   .frame()},
+      {"erspan i", inner(ethernet().ip(a, b).next_is(47).payload({0, 0, 0x88, 0xbe}).ethernet())},
+      {"erspan ii", inner(ethernet()
+                              .ip(a, b)
+                              .next_is(47)
+                              .payload({0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 7, 0, 0, 0, 0})
+                              .ethernet())},
+      {"erspan iii", inner(ethernet()
+                               .ip(a, b)
+                               .next_is(47)
+                               .payload({0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 5, 0, 7, 0, 0,
+                                         0,    0, 0,    0,    0, 1, 0, 0, 0,    0, 0, 0, 0, 0})
+                               .ethernet())},
+      {"vxlan-gpe", inner(ethernet().ip(a, b).udp(9, 4790).payload({0x0c, 0, 0, 2, 0, 0, 7, 0}))},
+      {"l2tp", ethernet()
+                   .ip(a, b)
+                   .udp(9, 1701)
+                   .payload({0x4a, 2, 0, 20, 0, 1, 0, 2, 0, 0, 0, 0, 0, 2, 0, 0, 0xff, 3, 0, 0x21})
+                   .ip(a, b)
+                   .tcp(1, 2)
+                   .frame()},
+      {"gtp extension", ethernet()
+                            .ip(a, b)
+                            .udp(9, 2152)
+                            .payload({0x34, 255, 0, 9, 0, 0, 0, 7, 0, 0, 0, 0x85, 1, 0x10, 1, 0})
+                            .ip(a, b)
+                            .tcp(1, 2)
+                            .frame()},
       {"gtp", inner(ethernet().ip(a, b).udp(9, 2152).gtp_u(7))},
       {"teredo", inner(ethernet().ip(a, b).udp(9, 3544))},
   };

@@ -17,6 +17,7 @@ Packet decoded(const Frame& frame, const DecodeSettings& settings = decode_setti
 // "tcp 192.0.2.1:40000 > 198.51.100.2:80" in the direction of the packet, or the name of its
 // verdict.
 std::string session_text(const Packet& packet);
+std::string address_text(const IpAddress& address, std::uint8_t ip_version);
 // Every field that decode fills.
 std::string whole_text(const Packet& packet);
 

@@ -67,6 +67,12 @@ TEST(icmp, error_about_an_echo_joins_the_echo) {
             "icmp 198.51.100.2:4660 > 192.0.2.1:4660");
 }
 
+TEST(icmp, error_about_a_first_fragment_joins_its_session) {
+  const Frame first = ethernet().ip(kA, kB, {.more_fragments = true}).udp(1, 2).frame();
+  EXPECT_EQ(session_of(ethernet().ip(kRouter, kA).icmp_error(3, 4, first).frame()),
+            "udp 198.51.100.2:2 > 192.0.2.1:1");
+}
+
 TEST(icmp, error_without_a_usable_quote_is_a_session_of_its_hosts) {
   const std::string own = "icmp 203.0.113.9:0 > 192.0.2.1:0";
   const Frame quoted = ethernet().ip(kA, kB).tcp(40000, 80).frame();

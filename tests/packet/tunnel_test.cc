@@ -22,6 +22,26 @@ std::string inner6_of(PacketBuilder builder) {
 }
 std::string session_of(const Frame& frame) { return session_text(decoded(frame)); }
 
+// "vxlan 7 192.0.2.1 > 198.51.100.2, …"
+std::string layers_text(const Frame& frame) {
+  const DecodeSettings settings = decode_settings();
+  const TunnelLayers layers = tunnel_layers_of(decoded(frame, settings), settings);
+  std::string text;
+  for (std::size_t i = 0; i < layers.count(); ++i) {
+    const TunnelLayer& layer = layers.layer[i];
+    text += text.empty() ? "" : ", ";
+    text += kTunnelWords[static_cast<std::size_t>(layer.kind)];
+    if (layer.has_id) text += " " + std::to_string(layer.id);
+    if (layer.ip_version == 0) continue;
+    text += " " + address_text(layer.address[0], layer.ip_version) + " > " +
+            address_text(layer.address[1], layer.ip_version);
+  }
+  return text;
+}
+std::string layers_of(PacketBuilder builder) {
+  return layers_text(builder.ip(kA, kB).tcp(1, 2).frame());
+}
+
 const std::string kInner = "tcp 10.0.0.1:1 > 10.0.0.2:2";
 const std::string kInner6 = "tcp [fd00::1]:1 > [fd00::2]:2";
 
@@ -71,6 +91,106 @@ TEST(tunnel, optional_fields_are_skipped) {
       kInner);
 }
 
+TEST(tunnel, what_stands_below_ip_may_be_in_a_tunnel_too) {
+  const ByteList nsh_to_ethernet{0x0f, 0xc2, 1, 3, 0, 0, 7, 255};
+  const ByteList nsh_to_ip{0x0f, 0xc6, 1, 1, 0, 0, 7, 255, 0, 0, 0, 0,
+                           0,    0,    0, 0, 0, 0, 0, 0,   0, 0, 0, 0};
+  const auto nsh = [&](ByteList header) {
+    return PacketBuilder().ethernet().next_is(0x894f).payload(std::move(header));
+  };
+  EXPECT_EQ(inner_of(nsh(nsh_to_ethernet).ethernet()), kInner);
+  EXPECT_EQ(inner_of(nsh(nsh_to_ip)), kInner);
+  EXPECT_EQ(inner_of(outer().gre().next_is(0x894f).payload(nsh_to_ip)), kInner);
+  EXPECT_EQ(inner_of(outer().udp(9, 4790).payload({0x0c, 0, 0, 4, 0, 0, 7, 0}).payload(nsh_to_ip)),
+            kInner);
+  EXPECT_EQ(inner_of(outer().udp(9, 4790).payload({0x0c, 0, 0, 5, 0, 0, 7, 0}).mpls(7)), kInner);
+  EXPECT_EQ(session_of(nsh({0x0f, 0xc1, 1, 1, 0, 0, 7, 255}).frame()), "malformed");
+  EXPECT_EQ(session_of(nsh({0x0f, 0xc2, 1, 6, 0, 0, 7, 255}).frame()), "not_ip");
+  EXPECT_EQ(inner_of(outer().udp(9, 6635).mpls(6).mpls(7)), kInner);
+  EXPECT_EQ(inner_of(outer().udp(9, 4754).payload({0x20, 0, 8, 0, 0, 0, 0, 7})), kInner);
+  const auto metadata = [] { return PacketBuilder().ethernet().next_is(0x8909); };
+  EXPECT_EQ(inner_of(metadata().payload({1, 1, 0, 1, 0, 9, 8, 0})), kInner);
+  EXPECT_EQ(inner_of(PacketBuilder().ethernet().vlan(5).next_is(0x8909).payload(
+                {1, 1, 0, 1, 0, 9, 8, 0})),
+            kInner);
+  EXPECT_EQ(session_of(metadata().payload({1, 1, 0, 1, 0, 9, 8}).frame()), "malformed");
+}
+
+TEST(tunnel, layers_are_told_with_ids_and_outer_addresses) {
+  const std::string carried = " 192.0.2.1 > 198.51.100.2";
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet()), "");
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet().vlan(5).mpls(6).mpls(7)), "mpls 7");
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet().pppoe(9)), "pppoe 9");
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet().next_is(0x88e7).payload({0, 0, 1, 2}).ethernet()),
+            "pbb 258");
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet().next_is(0x894f).payload(
+                {0x0f, 0xc2, 1, 1, 0, 0, 7, 255})),
+            "nsh 7");
+  EXPECT_EQ(layers_of(outer()), "ip" + carried);
+  EXPECT_EQ(layers_of(outer6()), "ip 2001:db8::1 > 2001:db8::2");
+  EXPECT_EQ(layers_of(outer().next_is(137).mpls(7)), "mpls 7" + carried);
+  EXPECT_EQ(layers_of(outer().next_is(97).payload({0x30, 0}).ethernet()), "etherip" + carried);
+  EXPECT_EQ(layers_of(outer().gre()), "gre" + carried);
+  EXPECT_EQ(layers_of(outer().gre(0)), "gre 0" + carried);
+  EXPECT_EQ(layers_of(outer().gre(0x700).ethernet()), "nvgre 7" + carried);
+  EXPECT_EQ(layers_of(outer().gre().ethernet()), "gre" + carried);
+  EXPECT_EQ(layers_of(outer().next_is(47).payload(
+                {0x30, 0x01, 0x88, 0x0b, 0, 9, 0, 7, 0, 0, 0, 1, 0x21})),
+            "pptp 7" + carried);
+  EXPECT_EQ(layers_of(outer().next_is(47).payload({0, 0, 0x88, 0xbe}).ethernet()),
+            "erspan" + carried);
+  EXPECT_EQ(layers_of(outer()
+                          .next_is(47)
+                          .payload({0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0xfc, 7, 0, 0, 0, 0})
+                          .ethernet()),
+            "erspan 7" + carried);
+  EXPECT_EQ(layers_of(outer().udp(9, 4789).vxlan(7).ethernet()), "vxlan 7" + carried);
+  EXPECT_EQ(layers_of(outer().udp(9, 4790).payload({0x0c, 0, 0, 1, 0, 0, 7, 0})),
+            "vxlan-gpe 7" + carried);
+  EXPECT_EQ(layers_of(outer().udp(9, 6081).geneve(7).ethernet()), "geneve 7" + carried);
+  EXPECT_EQ(layers_of(outer().udp(2152, 2152).gtp_u(7)), "gtp 7" + carried);
+  EXPECT_EQ(layers_of(outer().udp(9, 1701).payload({0, 2, 0, 1, 0, 2, 0x21})),
+            "l2tp 65538" + carried);
+  EXPECT_EQ(layers_of(outer().udp(9, 6635).mpls(6).mpls(7)), "mpls 7" + carried);
+  const Frame teredo = outer().udp(9, 3544).ip(kA6, kB6).tcp(1, 2).frame();
+  EXPECT_EQ(layers_text(teredo), "teredo" + carried);
+}
+
+TEST(tunnel, layers_stand_in_order_and_the_first_four_are_told) {
+  EXPECT_EQ(layers_of(PacketBuilder().ethernet().mpls(3).ip(kA6, kB6).udp(9, 2152).gtp_u(7)),
+            "mpls 3, gtp 7 fd00::1 > fd00::2");
+  const PacketBuilder five = outer().ip(kA, kB).ip(kA, kB).ip(kA, kB).ip(kA, kB);
+  EXPECT_EQ(layers_of(five),
+            "ip 192.0.2.1 > 198.51.100.2, ip 10.0.0.1 > 10.0.0.2, ip 10.0.0.1 > 10.0.0.2, "
+            "ip 10.0.0.1 > 10.0.0.2");
+  EXPECT_EQ(decoded(PacketBuilder(five).ip(kA, kB).tcp(1, 2).frame()).tunnel_depth, 5);
+}
+
+TEST(tunnel, a_layer_without_a_valid_packet_is_none) {
+  const Frame arp = outer().ip(kA, kB).udp(9, 4789).vxlan(7).ethernet().next_is(0x0806).frame();
+  EXPECT_EQ(layers_text(arp), "ip 192.0.2.1 > 198.51.100.2");
+}
+
+TEST(tunnel, ports_are_those_of_the_settings) {
+  Settings settings;
+  settings.vxlanPorts = {4800};
+  settings.genevePorts = {};
+  const DecodeSettings decode = decode_settings_of(settings, make_hash_seed(1));
+  const auto session = [&](std::uint16_t port, bool is_geneve) {
+    PacketBuilder builder = outer().udp(9, port);
+    (is_geneve ? builder.geneve(7) : builder.vxlan(7)).ethernet().ip(kA, kB).tcp(1, 2);
+    return session_text(decoded(builder.frame(), decode));
+  };
+  EXPECT_EQ(session(4800, false), kInner);
+  EXPECT_EQ(session(4789, false), "udp 192.0.2.1:9 > 198.51.100.2:4789");
+  EXPECT_EQ(session(6081, true), "udp 192.0.2.1:9 > 198.51.100.2:6081");
+  const TunnelPorts ports(Settings{});
+  EXPECT_EQ(ports.of(9, 8472), TunnelKind::vxlan);
+  EXPECT_EQ(ports.of(4789, 9), TunnelKind::none);  // never answered from its port
+  EXPECT_EQ(ports.of(3544, 9), TunnelKind::teredo);
+  EXPECT_EQ(ports.of(4789, 2152), TunnelKind::gtp);
+}
+
 TEST(tunnel, tunnels_nest) {
   EXPECT_EQ(inner_of(outer().udp(9, 2152).gtp_u(7).ip(kOuterA6, kOuterB6).gre()), kInner);
 }
@@ -107,18 +227,6 @@ TEST(tunnel, inner_fragment_is_a_fragment) {
             "fragment");
 }
 
-TEST(tunnel, outer_fragment_does_not_mark_the_inner_packet) {
-  const Frame frame = PacketBuilder()
-                          .ethernet()
-                          .ip(kOuterA, kOuterB, {.more_fragments = true})
-                          .gre()
-                          .ip(kA, kB)
-                          .tcp(1, 2)
-                          .frame();
-  EXPECT_EQ(session_of(frame), kInner);
-  EXPECT_EQ(decoded(frame).flags, 0);
-}
-
 TEST(tunnel, tunnels_separate_sessions_only_when_asked) {
   const auto in_vxlan = [](std::uint32_t vni) {
     return outer().udp(9, 4789).vxlan(vni).ethernet().ip(kA, kB).tcp(1, 2).frame();
@@ -129,6 +237,13 @@ TEST(tunnel, tunnels_separate_sessions_only_when_asked) {
   settings.key_has_tunnel = true;
   EXPECT_FALSE(decoded(in_vxlan(1), settings).key == decoded(in_vxlan(2), settings).key);
   EXPECT_FALSE(decoded(in_vxlan(1), settings).key == decoded(plain, settings).key);
+  const auto nested = [](std::uint32_t vni, std::uint32_t key) {
+    return outer().udp(9, 4789).vxlan(vni).ethernet().ip(kA, kB).gre(key).ip(kA, kB).tcp(1, 2);
+  };
+  const FlowKey key = decoded(nested(1, 2).frame(), settings).key;
+  EXPECT_EQ(decoded(nested(1, 2).frame(), settings).key, key);
+  EXPECT_FALSE(decoded(nested(2, 2).frame(), settings).key == key);
+  EXPECT_FALSE(decoded(nested(1, 3).frame(), settings).key == key);
   // The ids of a GTP tunnel differ by direction: they must not.
   const Frame up = outer().udp(9, 2152).gtp_u(1).ip(kA, kB).tcp(1, 2).frame();
   const Frame down = outer().udp(9, 2152).gtp_u(2).ip(kB, kA).tcp(2, 1).frame();

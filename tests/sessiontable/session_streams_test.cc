@@ -101,7 +101,7 @@ class ReadRun final : private SessionSink {
 
   Settings settings_;
   std::uint32_t burst_max_;
-  DecodeSettings decode_{.seed = make_hash_seed(7)};
+  DecodeSettings decode_{.seed = make_hash_seed(7), .tunnel_ports = {}};
   Streams<Texts> streams_;
   SessionTable table_;
   ClockNs clock_ = 0;

@@ -458,7 +458,11 @@ TEST(session_table, an_icmp_error_joins_what_it_quotes_buried_or_not) {
   run.see(frames);
   run.finish();
   EXPECT_EQ(run.only(Action::session_end).icmp_error_packets, 1u);
+  EXPECT_EQ(run.only(Action::session_end).icmp_error_type, 3u);
+  EXPECT_EQ(run.only(Action::session_end).icmp_error_code, 1u);
   EXPECT_EQ(run.only(Action::session_late).icmp_error_packets, 1u);
+  EXPECT_EQ(run.only(Action::session_late).icmp_error_type, 3u);
+  EXPECT_EQ(run.only(Action::session_late).icmp_error_code, 1u);
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 

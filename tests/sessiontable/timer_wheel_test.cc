@@ -18,10 +18,16 @@ struct Slots {
 
   TimerLink& timer_link(std::uint32_t slot) noexcept { return links[slot]; }
   ClockNs deadline(std::uint32_t slot) const noexcept { return deadlines[slot]; }
+  bool is_at_home(std::uint32_t) const noexcept { return true; }
+  void link_anew(std::uint32_t slot) noexcept {
+    wheel->unlink(slot);
+    wheel->link(slot, deadlines[slot]);
+  }
   void prefetch_session(std::uint32_t) const noexcept {}
 
   std::vector<TimerLink> links;
   std::vector<ClockNs> deadlines;
+  TimerWheel<Slots>* wheel = nullptr;
 };
 
 // All that is due by `now`, taken out of the wheel; never anything early.
@@ -56,6 +62,7 @@ void compare_with_map(std::uint64_t seed, DurationNs deadline_max, DurationNs st
   };
   Slots slots(kCount);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   std::map<std::uint32_t, ClockNs> model;
   ClockNs now = 1'704'067'200 * kSecond;
   wheel.start(now);
@@ -110,6 +117,7 @@ void compare_first_with_minimum(DurationNs timeout, DurationNs step_max,
   std::mt19937_64 random(static_cast<std::uint64_t>(timeout));
   Slots slots(kCount);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   std::vector<bool> is_linked(kCount);
   ClockNs now = 1'704'067'200 * kSecond;
   wheel.start(now);
@@ -146,6 +154,7 @@ TEST(timer_wheel, the_first_slot_is_within_a_far_bucket_of_the_longest_idle_with
 TEST(timer_wheel, survives_a_jump_of_a_year) {
   Slots slots(3);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   wheel.start(0);
   slots.deadlines = {kSecond, kHour, 2 * 365 * kDay};
   for (std::uint32_t slot = 0; slot < 3; ++slot) wheel.link(slot, slots.deadlines[slot]);
@@ -160,6 +169,7 @@ TEST(timer_wheel, survives_a_jump_of_a_year) {
 TEST(timer_wheel, a_deadline_in_the_past_is_due_within_a_bucket) {
   Slots slots(1);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   wheel.start(kHour);
   slots.deadlines[0] = kHour - kMinute;
   wheel.link(0, slots.deadlines[0]);
@@ -169,6 +179,7 @@ TEST(timer_wheel, a_deadline_in_the_past_is_due_within_a_bucket) {
 TEST(timer_wheel, an_empty_wheel_takes_any_jump_in_one_call) {
   Slots slots(1);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   wheel.start(0);
   int steps = 1;
   EXPECT_EQ(wheel.due(100 * kDay, steps), kNoSlot);
@@ -179,6 +190,7 @@ TEST(timer_wheel, an_empty_wheel_takes_any_jump_in_one_call) {
 TEST(timer_wheel, is_overdue_while_the_past_holds_slots) {
   Slots slots(2);
   TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
   wheel.start(0);
   slots.deadlines = {kSecond, kSecond};
   wheel.link(0, kSecond);

@@ -1,0 +1,145 @@
+// Sessions inside tunnels: what the record lists, and what separates them.
+#include "pcaps/catalogue.h"
+
+namespace linger::test {
+namespace {
+
+// What a side's frames are wrapped in: the layers up to the inner frame or packet.
+using Wrap = std::function<PacketBuilder(Side)>;
+
+// Between the ends of a tunnel, in the direction of the side.
+PacketBuilder outer(Side side, const Address& a = "203.0.113.1", const Address& b = "203.0.113.2") {
+  return side == Side::client ? PacketBuilder().ethernet().ip(a, b)
+                              : PacketBuilder().ethernet().ip(b, a);
+}
+
+// A whole connection of client `number`, each frame wrapped; `is_packet`: without its Ethernet
+// header.
+void add_wrapped(Frames& frames, unsigned number, unsigned version, bool is_packet,
+                 const Wrap& wrap, DurationNs delay = 0) {
+  const Hosts ends = hosts(number, version);
+  Frames inner;
+  TcpPeers tcp(inner, ends.client, ends.server);
+  tcp.handshake(at(delay));
+  exchange(tcp, at(delay + 10 * kMillisecond));
+  tcp.close(Side::client, at(delay + 20 * kMillisecond));
+  for (const Frame& frame : inner) {
+    const std::size_t ports = frame.ip_offset + (version == 4 ? 20 : 40);
+    const bool is_client = load_be16(frame.bytes.data() + ports + 2) == ends.server.port;
+    const auto skipped = static_cast<std::ptrdiff_t>(is_packet ? frame.ip_offset : 0);
+    frames.push_back(wrap(is_client ? Side::client : Side::server)
+                         .payload(ByteList(frame.bytes.begin() + skipped, frame.bytes.end()))
+                         .frame(frame.timestamp_ns));
+  }
+}
+
+void add_ip_tunnels(Frames& frames) {
+  const Address a6 = "2001:db8::a", b6 = "2001:db8::b";
+  add_wrapped(frames, 1, 4, true, [](Side side) { return outer(side).next_is(4); });
+  add_wrapped(frames, 2, 6, true, [](Side side) { return outer(side).next_is(41); });
+  add_wrapped(frames, 3, 4, true, [&](Side side) { return outer(side, a6, b6).next_is(4); });
+  add_wrapped(frames, 4, 4, true, [](Side side) {  // key, checksum, sequence number
+    return outer(side).next_is(47).payload({0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1});
+  });
+  add_wrapped(frames, 5, 4, false,
+              [](Side side) { return outer(side).gre(7 << 8 | 9).next_is(0x6558); });
+  add_wrapped(frames, 6, 4, false, [](Side side) {  // ERSPAN I, II, III
+    return outer(side).gre().next_is(0x88be);
+  });
+  add_wrapped(frames, 7, 4, false, [](Side side) {
+    return outer(side).next_is(47).payload(
+        {0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 7, 0, 0, 0, 0});
+  });
+  add_wrapped(frames, 8, 4, false, [](Side side) {
+    ByteList header{0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 5, 0, 7};
+    header.resize(8 + 12 + 8);
+    header[19] = 1;  // a platform's header follows
+    return outer(side).next_is(47).payload(header);
+  });
+  add_wrapped(frames, 9, 4, true, [](Side side) {  // authentication only
+    return outer(side).extension(51, ByteList(10)).next_is(4);
+  });
+  add_wrapped(frames, 10, 4, true, [](Side side) { return outer(side).next_is(137).mpls(7); });
+}
+
+void add_udp_tunnels(Frames& frames) {
+  const auto udp = [](Side side, std::uint16_t port) { return outer(side).udp(50'000, port); };
+  add_wrapped(frames, 21, 4, false, [&](Side side) { return udp(side, 4789).vxlan(7); });
+  add_wrapped(frames, 22, 4, true, [&](Side side) {
+    return udp(side, 4790).payload({0x0c, 0, 0, 1, 0, 0, 7, 0});
+  });
+  add_wrapped(frames, 23, 4, false,
+              [&](Side side) { return udp(side, 6081).geneve(7).next_is(0x6558); });
+  add_wrapped(frames, 24, 6, true, [&](Side side) {  // an extension header; each side has its TEID
+    const auto teid = static_cast<std::uint8_t>(side == Side::client ? 7 : 8);
+    return udp(side, 2152).payload({0x34, 255, 0, 0, 0, 0, 0, teid, 0, 0, 0, 0x85, 1, 0x10, 1, 0});
+  });
+  add_wrapped(frames, 25, 6, true, [&](Side side) { return udp(side, 3544); });
+  add_wrapped(frames, 26, 4, true, [&](Side side) {
+    return udp(side, 1701).payload({0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x21});
+  });
+}
+
+void add_link_tunnels(Frames& frames) {
+  const auto ethernet = [] { return PacketBuilder().ethernet(0x0200'5e00'5302, 0x0200'5e00'5301); };
+  add_wrapped(frames, 31, 4, false, [&](Side) {  // a pseudowire with a control word
+    return ethernet().mpls(16).mpls(17).payload(ByteList(4));
+  });
+  add_wrapped(frames, 32, 4, false, [&](Side) {
+    return ethernet().next_is(0x88e7).payload({0, 0, 1, 2});
+  });
+  add_wrapped(frames, 33, 4, true, [&](Side) {
+    return ethernet().next_is(0x894f).payload({0x0f, 0xc2, 1, 1, 0, 0, 7, 255});
+  });
+  add_wrapped(frames, 34, 4, true, [&](Side) {
+    return ethernet().next_is(0x8909).payload({1, 1, 0, 1, 0, 9, 8, 0});
+  });
+  add_wrapped(frames, 35, 4, true, [&](Side) { return ethernet().pppoe(9).next_is(0x21); });
+}
+
+void add_overlap(Catalogue& catalogue) {
+  Frames frames;
+  for (const std::uint32_t vni : {7, 8}) {
+    add_wrapped(
+        frames, 1, 4, false, [&](Side side) { return outer(side).udp(50'000, 4789).vxlan(vni); },
+        vni * kMicrosecond);
+  }
+  sort_by_time(frames);
+  catalogue.capture("session_key_tunnel",
+                    "customers with equal addresses and ports in two VNIs are two sessions when "
+                    "sessionKey says so",
+                    frames, {.settings = "sessionKey=tunnel"});
+}
+
+}  // namespace
+
+void add_tunnel_captures(Catalogue& catalogue) {
+  Frames frames;
+  add_ip_tunnels(frames);
+  add_udp_tunnels(frames);
+  add_link_tunnels(frames);
+  sort_by_time(frames);
+  catalogue.capture("tunnels",
+                    "every tunnel: the inner session is the session, the record lists the layers",
+                    frames);
+  catalogue.run("tunnel_ports", "a UDP port that is in no list is not followed", {"tunnels.pcap"},
+                {.settings = "vxlanPorts= gtpPorts=2123"});
+  Frames nested;
+  add_wrapped(nested, 1, 4, true, [](Side side) {
+    return outer(side)
+        .udp(50'000, 4789)
+        .vxlan(7)
+        .ethernet()
+        .mpls(9)
+        .ip("10.0.0.1", "10.0.0.2")
+        .gre()
+        .ip("10.0.0.3", "10.0.0.4")
+        .ip("10.0.0.5", "10.0.0.6")
+        .next_is(4);
+  });
+  catalogue.capture("tunnels_nested", "five tunnels in one another: the outer four are listed",
+                    nested);
+  add_overlap(catalogue);
+}
+
+}  // namespace linger::test

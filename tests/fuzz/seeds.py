@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the decode fuzz target from the project's own captures: one frame of each conversation.
+
+usage: seeds.py PCAPS CORPUS     as in: tests/fuzz/seeds.py pcaps tests/fuzz/corpus/decode
+A seed is what decode_fuzz.cc reads: link type (2 bytes, little-endian), settings (1), frame. Its name is its hash.
+"""
+import hashlib
+import pathlib
+import struct
+import sys
+
+NAMES = ('tunnels*', 'session_key_tunnel', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments')
+
+
+def frames(path):
+    data = path.read_bytes()
+    order = '<' if data[:4] in (b'\xd4\xc3\xb2\xa1', b'\x4d\x3c\xb2\xa1') else '>'
+    link_type = struct.unpack(order + 'I', data[20:24])[0] & 0xffff
+    at = 24
+    while at + 16 <= len(data):
+        captured = struct.unpack(order + 'I', data[at + 8:at + 12])[0]
+        yield link_type, data[at + 16:at + 16 + captured]
+        at += 16 + captured
+
+
+def main(pcaps, corpus):
+    kinds = set()
+    for name in NAMES:
+        for path in sorted(pathlib.Path(pcaps).glob(name + '.pcap')):
+            for link_type, frame in frames(path):
+                kind = (link_type, frame[12:14], frame[23:24], frame[36:38], len(frame))
+                if kind in kinds:
+                    continue
+                kinds.add(kind)
+                seed = struct.pack('<HB', link_type, 0) + frame
+                (pathlib.Path(corpus) / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+    print(len(kinds), 'seeds')
+
+
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+main(sys.argv[1], sys.argv[2])
