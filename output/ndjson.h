@@ -58,7 +58,7 @@ class EncodedTally {
 
 class NdjsonEncoder {
  public:
-  static constexpr std::size_t kLineBytesMax = 40 * 1024;
+  static constexpr std::size_t kLineBytesMax = 48 * 1024;
 
   explicit NdjsonEncoder(const RunInfo& run);
 

@@ -50,6 +50,7 @@ struct SessionView {
   const SessionRare* rare = nullptr;  // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
   const MptcpSubflow* mptcp = nullptr;    // null: none known
+  const TcpDetail* detail = nullptr;      // null: none
 };
 
 class SessionSink {
