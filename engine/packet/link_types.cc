@@ -27,6 +27,7 @@ enum LinkType : std::uint16_t {
   kRadiotap = 127,
   kLinuxArcnet = 129,
   kAvs = 163,
+  kJuniperEther = 178,
   kPpi = 192,
   kMpls = 219,
   kIpv4 = 228,
@@ -181,6 +182,21 @@ void read_pktap(Walk& walk) noexcept {  // length (LE), record type, link type (
   if (walk.skip(load_le32(header))) walk.link_type = static_cast<std::uint16_t>(link_type);
 }
 
+// Juniper's own header, as tcpdump reads it: "MGC", flags; perhaps a length (2) and as many bytes
+// of extensions; then Ethernet or, without a link layer, the address family (4) and the packet.
+void read_juniper_ether(Walk& walk) noexcept {
+  constexpr std::uint8_t kExtensions = 0x80, kNoLinkLayer = 0x02;
+  if (!walk.has(4)) return;
+  const std::uint32_t header = be32<0>(walk.take<4>());
+  if (header >> 8 != 0x4d4743) return walk.stop(Verdict::malformed);
+  if (header & kExtensions) {
+    if (!walk.has(2)) return;
+    if (!walk.skip(be16<0>(walk.take<2>()))) return;
+  }
+  walk.next = Header::ethernet;
+  if ((header & kNoLinkLayer) && walk.skip(4)) walk.next = Header::ip;
+}
+
 // Linux nfnetlink_log: family, version, resource id; then attributes: length, type (both in the
 // byte order of the machine that captured, little-endian here), value padded to 4. The packet is
 // one of them.
@@ -310,6 +326,8 @@ void read_link(Walk& walk) noexcept {
       return read_capture_header(walk, 4, true);
     case kAvs:
       return read_capture_header(walk, 4, false);
+    case kJuniperEther:
+      return read_juniper_ether(walk);
     case kLinuxArcnet:
       return read_linux_arcnet(walk);
     case kIpOverInfiniband:

@@ -133,6 +133,14 @@ std::vector<Sample> samples() {
       {"mpls", ethernet().mpls(3).mpls(4).ip(a6, b6).tcp(1, 2).frame()},
       {"pseudowire", ethernet().mpls(3).payload(ByteList(4)).ethernet().ip(a, b).tcp(1, 2).frame()},
       {"pppoe", ethernet().pppoe().ip(a, b).tcp(1, 2).frame()},
+      {"juniper ethernet", PacketBuilder()
+                               .link(178, {0x4d, 0x47, 0x43, 0x80, 0, 3, 1, 1, 2})
+                               .ethernet()
+                               .ip(a, b)
+                               .tcp(1, 2)
+                               .frame()},
+      {"juniper, no link layer",
+       PacketBuilder().link(178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}).ip(a, b).tcp(1, 2).frame()},
       {"raw", PacketBuilder().raw_ip().ip(a6, b6).tcp(1, 2).frame()},
       {"ip in ip", inner(ethernet().ip(a, b))},
       {"gre", inner(ethernet().ip(a, b).gre(7))},
