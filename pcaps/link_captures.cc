@@ -197,6 +197,10 @@ void add_formats(Catalogue& catalogue) {
                  writer.bytes());
   catalogue.file("pcap_nanoseconds.pcap", "pcap in big-endian order with nanoseconds",
                  pcap_of(frames, {.order = ByteOrder::big, .is_nanoseconds = true}));
+  SnoopWriter snoop;
+  for (const Frame& frame : frames)
+    snoop.packet(static_cast<std::uint64_t>(frame.timestamp_ns), frame.bytes, frame.wire_bytes);
+  catalogue.file("snoop.snoop", "a snoop capture (RFC 1761) of Ethernet", snoop.bytes());
 }
 
 }  // namespace
