@@ -91,6 +91,8 @@
   X(PortList, l2tpPorts, setting_kind::ports({1701}), 0, 16, "UDP ports that carry L2TP.")         \
   X(PortList, grePorts, setting_kind::ports({4754}), 0, 16, "UDP ports that carry GRE.")           \
   X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
+  X(PortList, capwapPorts, setting_kind::ports({5247}), 0, 16,                                     \
+    "UDP ports that carry CAPWAP data.")                                                           \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \

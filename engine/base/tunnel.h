@@ -33,7 +33,8 @@ namespace linger {
   X(mpls, "mpls", false, "label at the bottom of the stack")       \
   X(service, "pbb", true, "I-SID of IEEE 802.1ah")                 \
   X(pppoe, "pppoe", true, "session id")                            \
-  X(nsh, "nsh", false, "service path id")
+  X(nsh, "nsh", false, "service path id")                          \
+  X(capwap, "capwap", false, "no id: data between access point and controller")
 
 enum class TunnelKind : std::uint8_t {
 #define LINGER_TUNNEL_ENUM(name, word, is_symmetric, id) name,

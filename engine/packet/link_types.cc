@@ -106,14 +106,20 @@ void read_linux_cooked_v2(Walk& walk) noexcept {
   follow_linux_protocol(walk, be16<8>(header), be16<0>(header));
 }
 
+struct WifiVariant {
+  bool is_padded = false;       // the header, to a multiple of 4
+  bool may_be_swapped = false;  // its two control bytes
+};
+
 // IEEE 802.11-2020 §9.3.2. Only data frames that carry data and are not encrypted hold IP.
 //
 //     control 2 | duration 2 | address 3 x 6 | sequence 2 | address 4 (6) | QoS 2 | HT 4 | LLC …
-void read_ieee80211(Walk& walk, bool is_padded) noexcept {
+void read_ieee80211(Walk& walk, const WifiVariant& variant) noexcept {
   if (!walk.has(2)) return;
   const auto control = walk.peek<2>();
-  const std::uint8_t kind = u8<0>(control);
-  const std::uint8_t flags = u8<1>(control);
+  const bool is_swapped = variant.may_be_swapped && (u8<0>(control) & 0x03) != 0;
+  const std::uint8_t kind = is_swapped ? u8<1>(control) : u8<0>(control);
+  const std::uint8_t flags = is_swapped ? u8<0>(control) : u8<1>(control);
   const bool is_data = (kind & 0x0f) == 0x08 && (kind & 0x40) == 0;  // version 0, type data
   const bool is_protected = (flags & 0x40) != 0;
   if (!is_data || is_protected) return walk.stop(Verdict::not_ip);
@@ -127,7 +133,7 @@ void read_ieee80211(Walk& walk, bool is_padded) noexcept {
   const bool is_later_fragment = (walk.position()[22] & 0x0f) != 0;
   if (is_later_fragment) return walk.stop(Verdict::not_ip);
   const bool is_aggregate = has_qos && (walk.position()[qos_offset] & 0x80) != 0;
-  if (!walk.skip(is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
+  if (!walk.skip(variant.is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
   // A-MSDU (§9.3.2.2.2): destination, source, length before each LLC; the first one stands for all.
   if (is_aggregate && !walk.skip(14)) return;
   walk.next = Header::llc;
@@ -153,7 +159,7 @@ void read_radiotap(Walk& walk) noexcept {
   if (present & kTimer) field = (field + 7) / 8 * 8 + 8;
   const bool is_padded = (present & kFlags) && field < bytes && (header[field] & kDataPad);
   walk.offset += bytes;
-  read_ieee80211(walk, is_padded);
+  read_ieee80211(walk, {.is_padded = is_padded});
 }
 
 void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little_endian) noexcept {
@@ -161,7 +167,7 @@ void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little
   const std::uint8_t* length = walk.position() + length_offset;
   const std::uint32_t bytes = is_little_endian ? load_le32(length) : load_be32(length);
   if (bytes < length_offset + 4) return walk.stop(Verdict::malformed);
-  if (walk.skip(bytes)) read_ieee80211(walk, false);
+  if (walk.skip(bytes)) read_ieee80211(walk, {});
 }
 
 void read_ppi(Walk& walk) noexcept {  // version, flags, length (LE), link type (LE)
@@ -284,6 +290,12 @@ void read_frame_relay(Walk& walk) noexcept {  // RFC 2427 §3: Q.922 address, co
 
 }  // namespace
 
+// In a tunnel. Cisco's access points swap the control bytes in CAPWAP: every frame there goes to or
+// from the distribution system, and these flags stand where the version is, always 0.
+void read_wifi(Walk& walk) noexcept {
+  read_ieee80211(walk, {.may_be_swapped = walk.tunnel == TunnelKind::capwap});
+}
+
 void read_link(Walk& walk) noexcept {
   switch (walk.link_type) {
     case kEthernet:
@@ -319,7 +331,7 @@ void read_link(Walk& walk) noexcept {
     case kCiscoHdlc:
       return read_cisco_hdlc(walk);
     case kIeee80211:
-      return read_ieee80211(walk, false);
+      return read_ieee80211(walk, {});
     case kRadiotap:
       return read_radiotap(walk);
     case kPrism:

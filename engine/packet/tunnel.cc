@@ -131,6 +131,26 @@ void read_l2tp(Walk& walk) noexcept {
   walk.next = Header::ppp;
 }
 
+// RFC 5415 §4.3: version and type (8 bits; 1: DTLS), length in words (5), radio (5), its kind (5;
+// 1: 802.11), flags (9); fragment id (16) and offset (13), 0 (3); MAC and radio's information, as
+// the length says. The first fragment of a frame tells its session (§3.4).
+void read_capwap(Walk& walk) noexcept {
+  constexpr std::uint32_t kNative = 0x100, kFragment = 0x080, kKeepAlive = 0x008;
+  constexpr std::uint32_t kIeee80211 = 1;
+  if (!walk.has(8)) return;
+  const auto header = walk.peek<8>();
+  const std::uint32_t word = be32<0>(header);
+  const bool is_plain = word >> 24 == 0;
+  const bool is_native = (word & kNative) != 0;
+  const bool is_known_radio = (word >> 9 & 0x1f) == kIeee80211;
+  const bool is_later_fragment = (word & kFragment) != 0 && be16<6>(header) >> 3 != 0;
+  if (!is_plain || (word & kKeepAlive) != 0 || is_later_fragment || (is_native && !is_known_radio))
+    return walk.stop(Verdict::not_ip);
+  const std::uint32_t bytes = (word >> 19 & 0x1f) * 4;
+  if (bytes < 8) return walk.stop(Verdict::malformed);
+  if (walk.skip(bytes)) walk.next = is_native ? Header::wifi : Header::ethernet;
+}
+
 }  // namespace
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
@@ -166,6 +186,8 @@ void read_tunnel(Walk& walk) noexcept {
       return read_teredo(walk);
     case TunnelKind::l2tp:
       return read_l2tp(walk);
+    case TunnelKind::capwap:
+      return read_capwap(walk);
     default:  // has no header of its own
       walk.stop(Verdict::not_ip);
   }

@@ -24,6 +24,7 @@ namespace linger {
 #define LINGER_HEADERS(X)                                             \
   X(link) /* Walk::link_type says which */                            \
   X(ethernet)                                                         \
+  X(wifi)                                                             \
   X(llc) /* IEEE 802.2 */                                             \
   X(vlan)                                                             \
   X(service) /* 802.1ah I-TAG, an Ethernet frame follows */           \

@@ -194,6 +194,18 @@ std::vector<Sample> samples() {
                    .ip(a, b)
                    .tcp(1, 2)
                    .frame()},
+      {"capwap, ethernet",
+       inner(ethernet().ip(a, b).udp(9, 5247).payload({0, 0x10, 2, 0, 0, 0, 0, 0}).ethernet())},
+      {"capwap, 802.11", ethernet()
+                             .ip(a, b)
+                             .udp(9, 5247)
+                             .payload({0, 0x20, 3, 0x20, 0, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0})
+                             .payload({0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3,
+                                       4,    5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
+                             .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+                             .ip(a, b)
+                             .tcp(1, 2)
+                             .frame()},
       {"gtp extension", ethernet()
                             .ip(a, b)
                             .udp(9, 2152)
