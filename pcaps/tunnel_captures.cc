@@ -132,6 +132,25 @@ void add_wireless_tunnels(Catalogue& catalogue) {
                     frames);
 }
 
+void add_ayiya(Catalogue& catalogue) {
+  Frames frames;
+  const auto with = [&](unsigned number, std::uint8_t operation) {
+    add_wrapped(frames, number, 6, true, [=](Side side) {
+      ByteList header(8 + 16 + 20);  // an IPv6 address as identity, a signature of 20 bytes
+      header[0] = 0x41, header[1] = 0x52, header[2] = operation, header[3] = 41;
+      const bool is_client = side == Side::client;
+      return outer(side)
+          .udp(is_client ? 50'000 : 5072, is_client ? 5072 : 50'000)
+          .payload(std::move(header));
+    });
+  };
+  with(1, 0x11);  // forward
+  with(2, 0x14);  // an echo response: the session is that of the tunnel
+  sort_by_time(frames);
+  catalogue.capture("tunnel_ayiya", "AYIYA: what it forwards is a session, its echoes are not",
+                    frames);
+}
+
 void add_overlap(Catalogue& catalogue) {
   Frames frames;
   for (const std::uint32_t vni : {7, 8}) {
@@ -175,6 +194,7 @@ void add_tunnel_captures(Catalogue& catalogue) {
   catalogue.capture("tunnels_nested", "five tunnels in one another: the outer four are listed",
                     nested);
   add_wireless_tunnels(catalogue);
+  add_ayiya(catalogue);
   add_overlap(catalogue);
 }
 

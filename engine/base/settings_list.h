@@ -93,6 +93,7 @@
   X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
   X(PortList, capwapPorts, setting_kind::ports({5247}), 0, 16,                                     \
     "UDP ports that carry CAPWAP data.")                                                           \
+  X(PortList, ayiyaPorts, setting_kind::ports({5072}), 0, 16, "UDP ports that carry AYIYA.")       \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \

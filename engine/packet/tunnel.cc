@@ -151,6 +151,24 @@ void read_capwap(Walk& walk) noexcept {
   if (walk.skip(bytes)) walk.next = is_native ? Header::wifi : Header::ethernet;
 }
 
+// draft-massar-v6ops-ayiya §3: length of the identity (2^n; 4 bits), its type (4); length of the
+// signature in words (4), hash (4); authentication (4), operation (4); next header; time (4);
+// identity, signature.
+void read_ayiya(Walk& walk) noexcept {
+  constexpr std::uint8_t kForward = 1, kEchoAndForward = 3;
+  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41;
+  if (!walk.has(8)) return;
+  const auto header = walk.take<8>();
+  const std::uint8_t operation = u8<2>(header) & 0x0f;
+  const std::uint8_t protocol = u8<3>(header);
+  const bool has_packet = operation == kForward || operation == kEchoAndForward;
+  if (!has_packet || (protocol != kIpv4 && protocol != kIpv6)) return walk.stop(Verdict::not_ip);
+  const std::uint32_t identity_bytes = 1U << (u8<0>(header) >> 4);
+  const std::uint32_t signature_bytes = (u8<1>(header) >> 4) * 4U;
+  if (!walk.skip(identity_bytes + signature_bytes)) return;
+  walk.next = protocol == kIpv4 ? Header::ipv4 : Header::ipv6;
+}
+
 }  // namespace
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
@@ -188,6 +206,8 @@ void read_tunnel(Walk& walk) noexcept {
       return read_l2tp(walk);
     case TunnelKind::capwap:
       return read_capwap(walk);
+    case TunnelKind::ayiya:
+      return read_ayiya(walk);
     default:  // has no header of its own
       walk.stop(Verdict::not_ip);
   }

@@ -206,6 +206,8 @@ std::vector<Sample> samples() {
                              .ip(a, b)
                              .tcp(1, 2)
                              .frame()},
+      {"ayiya", inner(ethernet().ip(a, b).udp(9, 5072).payload(
+                    {0x21, 0x22, 0x11, 41, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0}))},
       {"gtp extension", ethernet()
                             .ip(a, b)
                             .udp(9, 2152)

@@ -131,6 +131,25 @@ TEST(tunnel, capwap_that_holds_no_readable_frame_is_its_own_session) {
   }
 }
 
+// An identity of 4 bytes, a signature of 8.
+PacketBuilder ayiya(std::uint8_t operation, std::uint8_t next) {
+  ByteList header(8 + 4 + 8);
+  header[0] = 0x21, header[1] = 0x22, header[2] = operation, header[3] = next;
+  return outer().udp(9, 5072).payload(std::move(header));
+}
+
+TEST(tunnel, ayiya_carries_ip_behind_identity_and_signature) {
+  EXPECT_EQ(inner6_of(ayiya(0x11, 41)), kInner6);
+  EXPECT_EQ(inner_of(ayiya(0x11, 4)), kInner);
+  EXPECT_EQ(inner6_of(ayiya(0x13, 41)), kInner6);  // an echo request with it
+  for (const auto& [operation, next] : {std::pair{0x10, 41}, {0x12, 41}, {0x14, 41}, {0x11, 59}}) {
+    const PacketBuilder message =
+        ayiya(static_cast<std::uint8_t>(operation), static_cast<std::uint8_t>(next));
+    EXPECT_EQ(session_of(PacketBuilder(message).ip(kA6, kB6).tcp(1, 2).frame()),
+              "udp 192.0.2.1:9 > 198.51.100.2:5072");
+  }
+}
+
 TEST(tunnel, what_stands_below_ip_may_be_in_a_tunnel_too) {
   const ByteList nsh_to_ethernet{0x0f, 0xc2, 1, 3, 0, 0, 7, 255};
   const ByteList nsh_to_ip{0x0f, 0xc6, 1, 1, 0, 0, 7, 255, 0, 0, 0, 0,
@@ -191,6 +210,7 @@ TEST(tunnel, layers_are_told_with_ids_and_outer_addresses) {
   EXPECT_EQ(layers_of(outer().udp(2152, 2152).gtp_u(7)), "gtp 7" + carried);
   EXPECT_EQ(layers_of(outer().udp(9, 1701).payload({0, 2, 0, 1, 0, 2, 0x21})),
             "l2tp 65538" + carried);
+  EXPECT_EQ(layers_of(ayiya(0x11, 4)), "ayiya" + carried);
   EXPECT_EQ(layers_of(capwap({0, 0x10, 0x02, 0, 0, 0, 0, 0}).ethernet()), "capwap" + carried);
   EXPECT_EQ(layers_of(outer().udp(9, 6635).mpls(6).mpls(7)), "mpls 7" + carried);
   const Frame teredo = outer().udp(9, 3544).ip(kA6, kB6).tcp(1, 2).frame();
