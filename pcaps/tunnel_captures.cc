@@ -132,6 +132,26 @@ void add_wireless_tunnels(Catalogue& catalogue) {
                     frames);
 }
 
+void add_aruba(Catalogue& catalogue) {
+  Frames frames;
+  for (const bool is_aggregate : {false, true}) {
+    add_wrapped(frames, is_aggregate ? 2 : 1, 4, true, [=](Side side) {
+      ByteList header(26);  // a QoS data frame to or from the distribution system
+      header[0] = 0x88;
+      header[1] = side == Side::client ? 0x01 : 0x02;
+      if (is_aggregate) {
+        header[24] = 0x80;
+        header.resize(26 + 14);  // addresses and length of the first frame in it
+      }
+      for (const std::uint8_t byte : {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}) header.push_back(byte);
+      return outer(side).gre().next_is(0x8200).payload(std::move(header));
+    });
+  }
+  sort_by_time(frames);
+  catalogue.capture("tunnel_aruba", "GRE as Aruba's access points send it: 802.11 data frames",
+                    frames);
+}
+
 void add_ayiya(Catalogue& catalogue) {
   Frames frames;
   const auto with = [&](unsigned number, std::uint8_t operation) {
@@ -195,6 +215,7 @@ void add_tunnel_captures(Catalogue& catalogue) {
                     nested);
   add_wireless_tunnels(catalogue);
   add_ayiya(catalogue);
+  add_aruba(catalogue);
   add_overlap(catalogue);
 }
 

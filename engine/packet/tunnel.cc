@@ -25,6 +25,11 @@ void read_erspan(Walk& walk, std::uint32_t header_bytes) noexcept {
   walk.skip(header_bytes + (has_platform ? 8 : 0));
 }
 
+// 802.11 of Aruba's access points: a multiple of 16 for each of their radios and networks.
+bool is_aruba_wifi(std::uint16_t protocol) noexcept {
+  return protocol >= 0x8200 && protocol <= 0x8370 && (protocol & 0x0f) == 0;
+}
+
 // RFC 2784, RFC 2890: flags and version, protocol; then checksum, key, sequence as the flags say.
 // Version 1 is PPTP's (RFC 2637 §4.1), whose call ids differ by direction.
 void read_gre(Walk& walk) noexcept {
@@ -46,6 +51,10 @@ void read_gre(Walk& walk) noexcept {
 
   if (protocol == kErspan) return read_erspan(walk, (flags & kSequence) != 0 ? 8 : 0);
   if (protocol == kErspanIII) return read_erspan(walk, 12);
+  if (is_aruba_wifi(protocol)) {
+    walk.next = Header::wifi;
+    return;
+  }
   follow_ethertype(walk, protocol);
 }
 

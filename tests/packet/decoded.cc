@@ -208,6 +208,16 @@ std::vector<Sample> samples() {
                              .frame()},
       {"ayiya", inner(ethernet().ip(a, b).udp(9, 5072).payload(
                     {0x21, 0x22, 0x11, 41, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0}))},
+      {"gre, 802.11", ethernet()
+                          .ip(a, b)
+                          .gre()
+                          .next_is(0x8240)
+                          .payload({0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3,
+                                    4,    5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
+                          .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+                          .ip(a, b)
+                          .tcp(1, 2)
+                          .frame()},
       {"gtp extension", ethernet()
                             .ip(a, b)
                             .udp(9, 2152)

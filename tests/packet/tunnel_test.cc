@@ -131,6 +131,23 @@ TEST(tunnel, capwap_that_holds_no_readable_frame_is_its_own_session) {
   }
 }
 
+TEST(tunnel, gre_of_aruba_carries_wifi) {
+  ByteList aggregate = kWifi;
+  aggregate[0] = 0x88;
+  aggregate.insert(aggregate.begin() + 24, {0x80, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0, 49});
+  for (const std::uint16_t protocol : {0x8200, 0x8240, 0x8370}) {
+    const PacketBuilder gre = outer().gre().next_is(protocol);
+    EXPECT_EQ(inner_of(PacketBuilder(gre).payload(kWifi)), kInner);
+    EXPECT_EQ(inner_of(PacketBuilder(gre).payload(aggregate)), kInner);
+    EXPECT_EQ(layers_of(PacketBuilder(gre).payload(kWifi)), "gre 192.0.2.1 > 198.51.100.2");
+  }
+  for (const std::uint16_t protocol : {0x81f0, 0x8208, 0x8380}) {
+    const PacketBuilder gre = outer().gre().next_is(protocol).payload(kWifi);
+    EXPECT_EQ(session_of(PacketBuilder(gre).ip(kA, kB).tcp(1, 2).frame()),
+              "ip47 192.0.2.1:0 > 198.51.100.2:0");
+  }
+}
+
 // An identity of 4 bytes, a signature of 8.
 PacketBuilder ayiya(std::uint8_t operation, std::uint8_t next) {
   ByteList header(8 + 4 + 8);
