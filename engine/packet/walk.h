@@ -80,7 +80,8 @@ struct Walk {
   };
   Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
   Extent outer_transport;
-  bool is_rerouted = false;  // a routing header: the checksum holds another destination
+  bool is_rerouted =
+      false;  // to another destination than its header says, which the checksum holds
   // The tunnels so far; packet.tunnel_depth says how many.
   std::array<TunnelLayer, kTunnelLayersMax> layers;
 

@@ -10,7 +10,7 @@ import pathlib
 import struct
 import sys
 
-NAMES = ('tunnel*', 'session_key_tunnel', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments')
+NAMES = ('tunnel*', 'session_key_tunnel', 'tcp_source_route', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments')
 SMALL_FILES = ('snoop.snoop',)
 
 

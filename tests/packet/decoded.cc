@@ -107,6 +107,8 @@ std::vector<Sample> samples() {
       {"tcp options", ethernet().ip(a, b).tcp(40000, 80, {.options = options}).frame()},
       {"tcp over ipv6", ethernet().ip(a6, b6).tcp(40000, 80, {.options = options}).frame()},
       {"ipv4 options", ethernet().ip(a, b, {.options = {7, 4, 4, 0}}).tcp(1, 2).frame()},
+      {"source route",
+       ethernet().ip(a, b, {.options = {1, 131, 7, 4, 203, 0, 113, 7}}).tcp(1, 2).frame()},
       {"udp", ethernet().ip(b, a).udp(53, 40000).payload("answer").frame()},
       {"udp over ipv6", ethernet().ip(b6, a6).udp(53, 40000).payload("answer").frame()},
       {"udp-lite", ethernet().ip(a, b).next_is(136).udp(1, 2).payload("x").frame()},
