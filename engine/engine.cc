@@ -66,8 +66,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.extension_pool(), sizeof(Extension)) + Defrag::memory_needed(settings) +
-         bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
+         bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
+         Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack);
 }
 
 std::uint64_t memory_there() noexcept {

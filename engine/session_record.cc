@@ -55,10 +55,7 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
   fill_sides(record.retransmitted_bytes, e.retransmitted_bytes, source);
   fill_sides(record.out_of_order_packets, e.out_of_order_packets, source);
   fill_sides(record.gap_bytes, e.gap_bytes, source);
-  fill_sides(record.zero_windows, e.zero_windows, source);
   fill_sides(record.keep_alives, e.keep_alives, source);
-  record.rst_ignored = e.rst_ignored;
-  record.rst_off_window = e.rst_off_window;
   record.syn_candidates = e.syn_candidates;
   record.icmp_error_type = e.icmp_error_type;
   record.icmp_error_code = e.icmp_error_code;
@@ -67,6 +64,45 @@ void fill_extension(Record& record, const Extension& e, unsigned source) noexcep
   if (e.link == Link::reuse_of) record.reuse_of = e.linked;
   if (e.link == Link::continues) record.continues = e.linked;
   record.reused_by = e.reused_by;
+}
+
+void fill_detail(Record& record, const TcpDetail& detail, unsigned source) noexcept {
+  fill_sides(record.duplicate_acks, detail.duplicate_acks, source);
+  fill_sides(record.spurious_packets, detail.spurious_packets, source);
+  fill_sides(record.duplicates, detail.duplicates, source);
+  fill_sides(record.zero_windows, detail.zero_windows, source);
+  fill_sides(record.rst_off_window, detail.rst_off_window, source);
+  fill_sides(record.rst_ignored, detail.rst_ignored, source);
+  for (unsigned side = 0; side < 2; ++side)
+    record.zero_window_ns[side ^ source] = window_closed_ns(detail, side, record.end);
+  record.urg = detail.urg;
+  record.ece = detail.ece;
+  record.cwr = detail.cwr;
+}
+
+constexpr std::uint8_t option_bit(TcpOptionWord word) noexcept {
+  return static_cast<std::uint8_t>(1u << static_cast<unsigned>(word));
+}
+static_assert(kTcpSackPermitted == option_bit(TcpOptionWord::sack) &&
+              kTcpTimestamps == option_bit(TcpOptionWord::timestamps) &&
+              kTcpFastOpen == option_bit(TcpOptionWord::fast_open) &&
+              kTcpMptcp == option_bit(TcpOptionWord::mptcp) &&
+              kTcpMd5OrAo == option_bit(TcpOptionWord::md5_ao) && kTcpOptionWords.size() == 5);
+constexpr std::uint8_t kOptionBits = (1u << kTcpOptionWords.size()) - 1;
+
+// How the connection was opened and closed.
+void fill_course(Record& record, const SessionCold& cold, unsigned source) noexcept {
+  fill_sides(record.initial_window, cold.initial_window, source);
+  for (unsigned side = 0; side < 2; ++side)
+    record.options[side ^ source] = cold.features[side] & kOptionBits;
+  record.ecn = (cold.features[0] & cold.features[1] & kTcpEcn) != 0;
+  record.simultaneous_close = ((cold.features[0] | cold.features[1]) & kTcpFinCrossed) != 0;
+  // A SYN that was answered, of both sides: by both, or by the source alone.
+  const unsigned destination = source ^ 1;
+  const bool both_asked = cold.syn[source] != 0 && cold.syn[destination] != 0;
+  const bool source_answered = cold.syn_ack[source] != 0;
+  record.simultaneous_open = both_asked && source_answered && cold.syn_ack[destination] != 0;
+  record.split_handshake = both_asked && source_answered && cold.syn_ack[destination] == 0;
 }
 
 void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
@@ -80,10 +116,9 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
-  for (const char c : cold.history) {
-    if (c == '\0') break;
-    const unsigned side = (c & kHistorySide1) != 0 ? 1 : 0;
-    const char letter = static_cast<char>(c & 0x7f);
+  for (std::size_t i = 0; i < kHistoryMax; ++i) {
+    const auto [letter, side] = cold.history[i];
+    if (letter == '\0') break;
     record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
   }
   record.mid_stream = cold.isn_known == 0;
@@ -95,10 +130,14 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   record.rtt_syn_ack_ns = cold.rtt_ns[0];
   record.rtt_ack_ns = cold.rtt_ns[1];
   fill_sides(record.mss, cold.mss, source);
+  fill_sides(record.rst_sent, cold.rst, source);
+  fill_course(record, cold, source);
+  if (view.detail != nullptr) fill_detail(record, *view.detail, source);
   for (unsigned side = 0; side < 2; ++side) {
     const std::uint8_t scale = cold.window_scale[side];
     record.window_scale[side ^ source] = scale == kNoWindowScale ? 0 : scale;
     record.payload_bytes[side ^ source] = tcp_payload_bytes(view.session, view.extension, side);
+    record.missed_bytes[side ^ source] = tcp_missed_bytes(view.session, view.extension, side);
   }
 }
 
@@ -189,6 +228,7 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   record.syn = block.counts.syn[0] + block.counts.syn[1];
   record.fin = block.counts.fin[0] + block.counts.fin[1];
   record.rst = block.counts.rst[0] + block.counts.rst[1];
+  if (record.is_tcp()) fill_sides(record.rst_sent, block.counts.rst, source);
   fill_late(record, block.counts, source);
   return record;
 }

@@ -68,7 +68,7 @@ constexpr KeyText kKey = make_key(kField<Index>.path, Open);
 
 // --- Values ----------------------------------------------------------------------------------
 
-constexpr std::size_t kValueBytesMax = 48;
+constexpr std::size_t kValueBytesMax = 56;    // tcp.options: 50
 constexpr std::size_t kTunnelBytesMax = 200;  // of one layer: words, two IPv6 addresses, an id
 
 char* put_quoted(char* out, std::string_view text) noexcept {
@@ -143,6 +143,16 @@ char* put(kind::Words, char* out, std::string_view value, const Context&) noexce
 }
 char* put(kind::Text, char* out, const ShortText& value, const Context&) noexcept {
   return put_quoted(out, value.view());
+}
+char* put(kind::Options, char* out, std::uint8_t value, const Context&) noexcept {
+  *out++ = '[';
+  for (std::size_t i = 0; i < kTcpOptionWords.size(); ++i) {
+    if ((value >> i & 1) == 0) continue;
+    out = put_quoted(out, kTcpOptionWords[i]);
+    *out++ = ',';
+  }
+  out[-1] = ']';
+  return out;
 }
 char* put(kind::Action, char* out, Action value, const Context&) noexcept {
   return put_quoted(out, word_of(kActionWords, value));

@@ -55,7 +55,7 @@ class EncodedTally {
 
 class NdjsonEncoder {
  public:
-  static constexpr std::size_t kLineBytesMax = 12 * 1024;
+  static constexpr std::size_t kLineBytesMax = 16 * 1024;
 
   explicit NdjsonEncoder(const RunInfo& run);
 

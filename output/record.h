@@ -53,14 +53,24 @@ namespace linger {
   X(sh, "SH", "the source sent a SYN, then a FIN; no answer seen")               \
   X(shr, "SHR", "the destination sent a SYN-ACK, then a FIN; no SYN seen")
 
+// What a SYN announces, a bit each: X(name, word, help)
+#define LINGER_TCP_OPTIONS(X)                            \
+  X(sack, "sack", "selective acknowledgments, RFC 2018") \
+  X(timestamps, "timestamps", "RFC 7323")                \
+  X(fast_open, "fast_open", "data in the SYN, RFC 7413") \
+  X(mptcp, "mptcp", "several paths, RFC 8684")           \
+  X(md5_ao, "md5_ao", "signed segments, RFC 2385 and RFC 5925")
+
 #define LINGER_WORD_ENUM(name, word, help) name,
 #define LINGER_WORD(name, word, help) std::string_view{word},
 enum class Action : std::uint8_t { LINGER_ACTIONS(LINGER_WORD_ENUM) };
 enum class Reason : std::uint8_t { LINGER_REASONS(LINGER_WORD_ENUM) };
 enum class ConnState : std::uint8_t { LINGER_CONN_STATES(LINGER_WORD_ENUM) };
+enum class TcpOptionWord : std::uint8_t { LINGER_TCP_OPTIONS(LINGER_WORD_ENUM) };  // which bit
 inline constexpr std::array kActionWords = {LINGER_ACTIONS(LINGER_WORD)};
 inline constexpr std::array kReasonWords = {LINGER_REASONS(LINGER_WORD)};
 inline constexpr std::array kConnStateWords = {LINGER_CONN_STATES(LINGER_WORD)};
+inline constexpr std::array kTcpOptionWords = {LINGER_TCP_OPTIONS(LINGER_WORD)};
 #undef LINGER_WORD_ENUM
 #undef LINGER_WORD
 
@@ -122,6 +132,6 @@ struct Record {
   }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(Record) <= 704);
+static_assert(sizeof(Record) <= 832);
 
 }  // namespace linger

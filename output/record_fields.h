@@ -20,6 +20,8 @@
   X(Word, std::string_view, "keyword", R"("type":"string")")                                     \
   X(Words, std::string_view, "keyword", R"("type":"array","items":{"type":"string"})")           \
   X(Text, ShortText, "keyword", R"("type":"string")")                                            \
+  X(Options, std::uint8_t, "keyword",                                                            \
+    R"("type":"array","items":{"type":"string","enum":)" + list_of(kTcpOptionWords) + "}")       \
   X(Observer, Record, "keyword", R"("type":"string")")                                           \
   X(Action, linger::Action, "keyword", R"("type":"string","enum":)" + list_of(kActionWords))     \
   X(Reason, linger::Reason, "keyword",                                                           \
@@ -112,15 +114,26 @@
   ONE(Uint32, syn_ack, "tcp.flags.syn_ack", nonzero, "Segments with SYN and ACK.")                 \
   ONE(Uint32, fin, "tcp.flags.fin", nonzero, "Segments with FIN.")                                 \
   ONE(Uint32, rst, "tcp.flags.rst", nonzero, "Segments with RST.")                                 \
+  PAIR(Uint32, rst_sent, "tcp.flags.rst_by", nonzero, "Segments with RST, by who sent them.")      \
   ONE(Uint32, urg, "tcp.flags.urg", nonzero, "Segments with URG.")                                 \
-  ONE(Uint32, ece, "tcp.flags.ece", nonzero, "Segments with ECE.")                                 \
-  ONE(Uint32, cwr, "tcp.flags.cwr", nonzero, "Segments with CWR.")                                 \
+  ONE(Uint32, ece, "tcp.flags.ece", nonzero, "Segments with ECE, but SYNs.")                       \
+  ONE(Uint32, cwr, "tcp.flags.cwr", nonzero, "Segments with CWR, but SYNs.")                       \
   ONE(Duration, rtt_syn_ack_ns, "tcp.rtt.syn_ack_ns", nonzero,                                     \
       "From the SYN to its SYN-ACK: observer to destination and back.")                            \
   ONE(Duration, rtt_ack_ns, "tcp.rtt.ack_ns", nonzero,                                             \
       "From the SYN-ACK to its ACK: observer to source and back.")                                 \
   PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \
   PAIR(Uint8, window_scale, "tcp.window_scale", nonzero, "Window scale announced (shift count).")  \
+  PAIR(Uint16, initial_window, "tcp.initial_window", nonzero, "Window in the SYN or SYN-ACK.")     \
+  PAIR(Options, options, "tcp.options", nonzero,                                                   \
+       "What the SYN or SYN-ACK announced; in mid-stream what the first segment carried.")         \
+  ONE(Flag, ecn, "tcp.ecn", nonzero, "Explicit congestion notification was agreed on (RFC 3168).") \
+  ONE(Flag, simultaneous_open, "tcp.simultaneous_open", nonzero,                                   \
+      "Both sides sent a SYN and answered that of the other.")                                     \
+  ONE(Flag, split_handshake, "tcp.split_handshake", nonzero,                                       \
+      "The destination answered the SYN with one of its own, which the source answered.")          \
+  ONE(Flag, simultaneous_close, "tcp.simultaneous_close", nonzero,                                 \
+      "Both sides sent a FIN before they had seen that of the other.")                             \
   PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
   PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.")  \
   PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                          \
@@ -136,15 +149,25 @@
        "Segments whose payload was seen before.")                                                  \
   PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
        "Payload bytes seen before.")                                                               \
+  PAIR(Uint32, spurious_packets, "tcp.retransmitted.spurious", nonzero,                            \
+       "Of these segments those that had been acknowledged when they came.")                       \
+  PAIR(Uint32, duplicates, "tcp.duplicates", nonzero,                                              \
+       "Segments seen again within dedupWindow; counted in packets and bytes, else nowhere.")      \
+  PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                      \
+       "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                 \
   PAIR(Uint32, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")   \
   PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                   \
+  PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                          \
+       "Bytes never seen that the other side acknowledged: the capture missed them.")              \
   PAIR(Uint32, zero_windows, "tcp.zero_windows", nonzero,                                          \
        "Segments that announced a closed window.")                                                 \
+  PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                    \
+       "How long this side's window was closed.")                                                  \
   PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                      \
-  ONE(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                             \
-      "RSTs that fitted, but whose receiver carried on.")                                          \
-  ONE(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                       \
-      "RSTs outside the receiver's window; they changed nothing.")                                 \
+  PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                            \
+       "RSTs that fitted, but whose receiver carried on.")                                         \
+  PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                      \
+       "RSTs outside the receiver's window; they changed nothing.")                                \
   ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
       "SYNs with another ISN that never became a session.")                                        \
   ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \

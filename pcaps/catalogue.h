@@ -60,6 +60,7 @@ class Catalogue {
 // The groups, a file each.
 void add_late_captures(Catalogue& catalogue);
 void add_tcp_captures(Catalogue& catalogue);
+void add_tcp_anomaly_captures(Catalogue& catalogue);
 void add_tuple_captures(Catalogue& catalogue);
 void add_protocol_captures(Catalogue& catalogue);
 void add_link_captures(Catalogue& catalogue);

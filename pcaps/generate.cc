@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   Catalogue catalogue;
   add_late_captures(catalogue);
   add_tcp_captures(catalogue);
+  add_tcp_anomaly_captures(catalogue);
   add_tuple_captures(catalogue);
   add_protocol_captures(catalogue);
   add_link_captures(catalogue);

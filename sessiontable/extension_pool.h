@@ -1,5 +1,6 @@
-// Extension blocks: what most sessions lack, taken from a pool at first need. A dry pool is counted
-// and marked on the session (record: extension_missing); the session goes on without.
+// Extension blocks: what most sessions lack, taken from a pool at first need; a second one for what
+// most of these lack. A dry pool is counted and marked on the session (record: extension_missing);
+// the session goes on without.
 // Owner: one shard. Memory: 192 bytes a block, taken at start, touched as used.
 #pragma once
 
@@ -12,39 +13,51 @@
 
 namespace linger {
 
+union ExtensionBlock {
+  Extension extension;
+  TcpDetail detail;
+};
+
 class ExtensionPool {
  public:
   ExtensionPool(std::uint32_t capacity, Counter& dry)
       : blocks_(capacity), free_(capacity), dry_(dry) {}
 
   Extension* find(const SessionCold& cold) noexcept {
-    return cold.extension != kNoSlot ? &blocks_[cold.extension] : nullptr;
+    return cold.extension != kNoSlot ? &blocks_[cold.extension].extension : nullptr;
+  }
+  TcpDetail* find_detail(const SessionCold& cold) noexcept {
+    const Extension* e = find(cold);
+    return e != nullptr && e->detail != 0 ? &blocks_[e->detail - 1].detail : nullptr;
   }
 
   void prefetch(const SessionCold& cold) const noexcept {
-    if (cold.extension == kNoSlot) return;
-    const char* lines = reinterpret_cast<const char*>(&blocks_.data()[cold.extension]);
-    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+    if (cold.extension != kNoSlot) prefetch(cold.extension);
   }
 
   // The session's block, a new one if it has none; null when the pool is dry.
   Extension* get(SessionCold& cold) noexcept {
-    if (cold.extension != kNoSlot) return &blocks_[cold.extension];
-    cold.extension = free_.take(next_of());
-    if (cold.extension == kNoSlot) {
-      cold.extension_dry = 1;
-      dry_.add();
-      return nullptr;
-    }
-    if (free_.next() != kNoSlot) prefetch(free_.next());
-    blocks_[cold.extension] = Extension{};
-    return &blocks_[cold.extension];
+    if (cold.extension != kNoSlot) return &blocks_[cold.extension].extension;
+    cold.extension = take(cold);
+    if (cold.extension == kNoSlot) return nullptr;
+    return &(blocks_[cold.extension].extension = {});
+  }
+  TcpDetail* get_detail(SessionCold& cold) noexcept {
+    if (TcpDetail* detail = find_detail(cold)) return detail;
+    Extension* e = get(cold);
+    if (e == nullptr) return nullptr;
+    const std::uint32_t slot = take(cold);
+    if (slot == kNoSlot) return nullptr;
+    e->detail = slot + 1;
+    return &(blocks_[slot].detail = {});
   }
 
   bool is_dry() const noexcept { return free_.used() == free_.capacity(); }
 
   void release(SessionCold& cold) noexcept {
     if (cold.extension == kNoSlot) return;
+    const std::uint32_t detail = blocks_[cold.extension].extension.detail;
+    if (detail != 0) free_.give_back(detail - 1, next_of());
     free_.give_back(cold.extension, next_of());
     cold.extension = kNoSlot;
   }
@@ -59,12 +72,24 @@ class ExtensionPool {
   }
 
   struct NextOf {
-    Array<Extension>& blocks;
-    std::uint32_t& operator()(std::uint32_t slot) noexcept { return blocks[slot].gaps[0].begin; }
+    Array<ExtensionBlock>& blocks;
+    std::uint32_t& operator()(std::uint32_t slot) noexcept {
+      return blocks[slot].extension.gaps[0].begin;
+    }
   };
   NextOf next_of() noexcept { return {blocks_}; }
 
-  Array<Extension> blocks_;
+  // kNoSlot, told on the session, when there is none.
+  std::uint32_t take(SessionCold& cold) noexcept {
+    const std::uint32_t slot = free_.take(next_of());
+    if (free_.next() != kNoSlot) prefetch(free_.next());
+    if (slot != kNoSlot) return slot;
+    cold.extension_dry = 1;
+    dry_.add();
+    return kNoSlot;
+  }
+
+  Array<ExtensionBlock> blocks_;
   FreeList free_;
   Counter& dry_;
 };

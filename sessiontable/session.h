@@ -7,6 +7,7 @@
 //     FlowIndex              12.8
 //                           252.8       an established session without anomalies, IPv4 or IPv6
 //     Extension             192         from a pool: gaps, retransmissions, late packets, links
+//     TcpDetail             184         from the same: duplicates, closed windows, congestion
 //
 // Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
 // `originator`, so that learning it late moves nothing. Owner: one shard.
@@ -24,6 +25,7 @@
 #include "engine/base/time.h"
 #include "engine/packet/packet.h"
 #include "sessiontable/flow_index.h"
+#include "sessiontable/history.h"
 
 namespace linger {
 
@@ -69,8 +71,9 @@ enum SessionFlag : std::uint16_t {
   kSessionOriginator = 0x0001,  // the side that opened it: 0 or 1
   kSessionSeen0 = 0x0002,       // side 0 has sent a segment: its sequence_end is known
   kSessionSeen1 = 0x0004,
-  kSessionRead = 0x0008,  // its bytes are read, or will be when there are any
-  kSessionFin0 = 0x0020,  // side 0 has sent a FIN
+  kSessionRead = 0x0008,     // its bytes are read, or will be when there are any
+  kSessionWatched = 0x0010,  // TCP: each packet may have something to tell (TcpDetail)
+  kSessionFin0 = 0x0020,     // side 0 has sent a FIN
   kSessionFin1 = 0x0040,
   kSessionAck0 =
       0x0080,  // side 0 has acknowledged something: `acknowledged` and `window` are known
@@ -189,8 +192,6 @@ inline FlowKey load_key(const FlowKey& from) noexcept {
   return std::bit_cast<FlowKey>(values);
 }
 
-inline constexpr std::size_t kHistoryMax = 16;
-
 struct TimerLink {  // or, at an end of a list, the wheel's bucket
   std::uint32_t next;
   std::uint32_t previous;
@@ -209,7 +210,9 @@ struct SessionCold {
   std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
   std::array<std::uint16_t, kVlanDepthMax> vlan;
   std::array<std::uint16_t, 2> syn, syn_ack, fin, rst;  // counts per side, saturating
-  std::array<char, kHistoryMax> history;  // Zeek's letters, upper case, | kHistorySide1 for side 1
+  History history;
+  std::array<std::uint16_t, 2> initial_window;  // of its last SYN; never scaled (RFC 7323 §2.2)
+  std::array<std::uint8_t, 2> features;         // TcpFeature
   std::array<std::uint16_t, 2> mss;
   std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
@@ -234,7 +237,18 @@ inline constexpr std::uint16_t kInterimMax = 0x7fff;
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
 // This many wrong checksums from one side are no accident either.
 inline constexpr std::uint16_t kOffloaded = 0xffff;
-inline constexpr char kHistorySide1 = '\x80';
+
+// What a side announced in its SYN (RFC 2018, 7323, 7413, 8684, 2385, 5925, 3168), and how it
+// closed.
+enum TcpFeature : std::uint8_t {
+  kTcpSackPermitted = 0x01,
+  kTcpTimestamps = 0x02,
+  kTcpFastOpen = 0x04,
+  kTcpMptcp = 0x08,
+  kTcpMd5OrAo = 0x10,
+  kTcpEcn = 0x20,         // SYN: asks for it; SYN-ACK: agrees
+  kTcpFinCrossed = 0x40,  // the other side had not seen its FIN when it sent its own
+};
 
 // A range of sequence numbers that was skipped and has not come yet.
 struct Gap {
@@ -269,7 +283,7 @@ struct CandidateSyn {
   std::uint16_t window;
   std::uint16_t mss;
   std::uint8_t window_scale;
-  std::uint8_t side;
+  std::uint8_t side : 1, features : 7;  // TcpFeature
 };
 
 enum class Link : std::uint8_t { none, reuse_of, continues };
@@ -285,19 +299,51 @@ struct Extension {
   std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
   std::array<std::uint32_t, 2> retransmitted_packets;
   std::array<std::uint32_t, 2> retransmitted_bytes;
-  std::array<std::uint16_t, 2> out_of_order_packets, zero_windows, keep_alives;
-  std::uint16_t rst_off_window;
-  std::uint16_t rst_ignored;
+  std::array<std::uint16_t, 2> out_of_order_packets, keep_alives;
   std::uint16_t syn_candidates;
   std::uint16_t icmp_error_packets;
   std::uint32_t icmp_error_bytes;
-  Id128 linked;     // the incarnation it reuses or continues
-  Id128 reused_by;  // the incarnation that reused its tuple
+  std::uint32_t detail;  // slot of its TcpDetail, + 1; 0: none
+  Id128 linked;          // the incarnation it reuses or continues
+  Id128 reused_by;       // the incarnation that reused its tuple
   CandidateSyn candidate;
   LateCounts late;
 };
 static_assert(sizeof(Extension) == 192);
 static_assert(kGapsMax <= 5);  // gap_side_bits
+
+// What tells a segment from another one; the same again within dedupWindow is a duplicate.
+struct RecentSegment {
+  std::uint32_t clock;  // low half of a ClockNs
+  std::uint32_t sequence;
+  std::uint32_t acknowledgment;
+  std::uint16_t window;
+  std::uint16_t payload_bytes;  // low half
+  std::uint16_t ip_id;          // IPv4; else 0
+  std::uint8_t flags;           // TcpFlag
+  std::uint8_t side;
+};
+inline constexpr std::size_t kRecentMax = 5;
+
+// What even most sessions with an Extension lack. Windows count as closed while a side's newest
+// acknowledgment announces 0.
+struct TcpDetail {
+  std::array<Timestamp, 2> window_closed;      // since when, for sides in closed_windows
+  std::array<DurationNs, 2> window_closed_ns;  // before that
+  std::array<std::uint32_t, 2> duplicate_acks;
+  std::array<std::uint32_t, 2> spurious_packets;
+  std::array<std::uint32_t, 2> duplicates;
+  std::array<std::uint16_t, 2> zero_windows;
+  std::array<std::uint16_t, 2> rst_off_window, rst_ignored;  // by who sent them
+  std::uint32_t ece, cwr;
+  std::uint16_t urg;
+  std::uint8_t closed_windows;  // bit per side
+  std::uint8_t recent_count;    // 0: none are kept
+  std::uint8_t recent_next;     // where the next one goes
+  bool recent_is_all;           // they are all that a segment of now can repeat
+  std::array<RecentSegment, kRecentMax> recent;
+};
+static_assert(sizeof(TcpDetail) <= sizeof(Extension));
 
 // How a session ended. Cut ones may go on (continues); finished ones are over.
 enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };

@@ -50,6 +50,7 @@ SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_int
                                   std::uint32_t sequence, std::uint32_t reader) noexcept {
   Session s = session(slot);
   SessionView view{s, extensions_.find(s.cold), id_of(s), ending, is_interim, sequence, reader};
+  view.detail = extensions_.find_detail(s.cold);
   if (!s.cold.has_rare) return view;
   view.rare = &rare_[slot];
   view.tunnels = tunnels_.find(rare_[slot].tunnels);

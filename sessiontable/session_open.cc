@@ -5,6 +5,7 @@
 #include "sessiontable/planted.h"
 #include "sessiontable/sctp.h"
 #include "sessiontable/session_table.h"
+#include "sessiontable/tcp_anomalies.h"
 
 namespace linger {
 namespace {
@@ -42,7 +43,10 @@ void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noex
        .mss = packet.tcp.mss,
        .window_scale = (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale
                                                                          : kNoWindowScale,
-       .side = packet.direction};
+       .side = {},
+       .features = {}};
+  c.side = packet.direction & 1;
+  c.features = features_of(packet.tcp) & 0x7f;
 }
 
 // An answer that names the candidate's ISN, or data that follows it, makes it a session of its own,
@@ -76,6 +80,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
     syn.tcp.options |= kTcpOptionWindowScale;
     syn.tcp.window_scale = c.window_scale;
   }
+  announce(syn.tcp, c.features);
   // Its SYNs leave the old session. Never below zero: each was counted there when it came.
   Session old = session(slot);
   Extension* e = extensions_.find(old.cold);

@@ -273,11 +273,14 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
 void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   Session s = session(slot);
   const Phase before = s.hot.phase;
+  const ClockNs last_clock = s.hot.last_clock;
   {
     const Writing writing(s.hot.version);
     count(s, packet);
     if (packet.key.protocol == kProtocolTcp) {
-      tcp_update(s, packet, {extensions_, counters_, settings_.reorderWindow});
+      tcp_update(
+          s, packet,
+          {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow, last_clock});
     } else {
       s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {

@@ -48,6 +48,7 @@ struct SessionView {
   std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
   const SessionRare* rare = nullptr;  // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
+  const TcpDetail* detail = nullptr;      // null: none
 };
 
 class SessionSink {

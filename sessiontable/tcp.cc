@@ -1,18 +1,18 @@
 #include "sessiontable/tcp.h"
-#include "sessiontable/planted.h"
 
 #include <algorithm>
 
+#include "sessiontable/planted.h"
+#include "sessiontable/tcp_anomalies.h"
+#include "sessiontable/tcp_gaps.h"
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
 namespace {
 
-constexpr std::uint8_t kHandshakeFlags = kTcpSyn | kTcpFin | kTcpRst;
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr std::uint32_t kReorderedAck = 1 << 16;
 constexpr std::uint8_t kWindowScaleMax = 14;  // RFC 7323 §2.3
-constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is (RFC 7323 §2.3)
 
 std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept {
   return cold.first_sequence[side] - 1;
@@ -23,25 +23,6 @@ std::uint32_t window_of(const Session& s, unsigned side) noexcept {
   std::uint8_t scale = s.cold.window_scale[side];
   if (scale == kNoWindowScale) scale = s.cold.knows_isn(side) ? 0 : kWindowScaleMax;
   return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
-}
-
-void write_history(SessionCold& cold, unsigned side, char letter) noexcept {
-  const char code = static_cast<char>(letter | (side != 0 ? kHistorySide1 : '\0'));
-  for (char& c : cold.history) {
-    if (c == code) return;
-    if (c == '\0') {
-      c = code;
-      return;
-    }
-  }
-}
-
-void erase_history(SessionCold& cold, unsigned side, char letter) noexcept {
-  const char code = static_cast<char>(letter | (side != 0 ? kHistorySide1 : '\0'));
-  auto* const at = std::find(cold.history.begin(), cold.history.end(), code);
-  if (at == cold.history.end()) return;
-  std::copy(at + 1, cold.history.end(), at);
-  cold.history.back() = '\0';
 }
 
 // --- Membership -------------------------------------------------------------------------------
@@ -152,11 +133,12 @@ Phase open_phase(const SessionHot& hot) noexcept {
 void update_rst(Session s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   saturating_increment(s.cold.rst[side]);
-  write_history(s.cold, side, 'R');
+  s.cold.history.write(side, 'R');
   if (lingers(s.hot.phase)) return;
   if (!rst_fits(s, packet)) {
     context.counters.rst_off_window.add();
-    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->rst_off_window);
+    if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+      saturating_increment(detail->rst_off_window[side]);
     return;
   }
   s.cold.rst_seen = 1;
@@ -181,7 +163,8 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
   if (e == nullptr || !e->rst_challenged || !has_ack(packet.tcp)) return;
   if (PLANTED(14, !seq_after(packet.tcp.acknowledgment, e->rst_peer_end), true)) return;
   e->rst_challenged = false;
-  saturating_increment(e->rst_ignored);
+  if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+    saturating_increment(detail->rst_ignored[side]);
   context.counters.rst_ignored.add();
   s.cold.rst_seen = 0;
   enter(s, open_phase(s.hot), packet.clock);
@@ -189,72 +172,12 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
 
 // --- Sequence space ---------------------------------------------------------------------------
 
-void add_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
-             const TcpContext& context) noexcept {
+void note_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
+              const TcpContext& context) noexcept {
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
-  const std::uint32_t room = UINT32_MAX - e->gap_bytes[side];
-  e->gap_bytes[side] += std::min(end - begin, room);
-  write_history(s.cold, side, 'G');
-  if (e->gap_count == kGapsMax) {  // the oldest stays a loss
-    std::copy(e->gaps.begin() + 1, e->gaps.end(), e->gaps.begin());
-    e->gap_side_bits = static_cast<std::uint8_t>(e->gap_side_bits >> 1);
-    --e->gap_count;
-  }
-  e->gaps[e->gap_count] = {begin, end};
-  const auto bit = static_cast<std::uint8_t>(1u << e->gap_count);
-  e->gap_side_bits =
-      static_cast<std::uint8_t>(side != 0 ? e->gap_side_bits | bit : e->gap_side_bits & ~bit);
-  ++e->gap_count;
-}
-
-void erase_gap(Extension& e, unsigned i) noexcept {
-  for (unsigned j = i; j + 1u < e.gap_count; ++j) e.gaps[j] = e.gaps[j + 1];
-  const unsigned below = e.gap_side_bits & ((1u << i) - 1);
-  const unsigned above = (e.gap_side_bits >> PLANTED(13, i + 1, i)) << i;
-  e.gap_side_bits = static_cast<std::uint8_t>(below | above);
-  --e.gap_count;
-}
-
-// Bytes of [begin, end) that fill gaps of this side. A piece out of the middle keeps the longer
-// rest.
-std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
-                        std::uint32_t end) noexcept {
-  std::uint32_t filled = 0;
-  for (unsigned i = 0; i < e.gap_count;) {
-    Gap& gap = e.gaps[i];
-    const bool same_side = ((e.gap_side_bits >> i) & 1) == side;
-    const std::uint32_t low = seq_after(begin, gap.begin) ? begin : gap.begin;
-    const std::uint32_t high = seq_before(end, gap.end) ? end : gap.end;
-    if (!same_side || !seq_before(low, high)) {
-      ++i;
-      continue;
-    }
-    filled += high - low;
-    const Gap before{gap.begin, low};
-    const Gap after{high, gap.end};
-    if (before.begin == before.end && after.begin == after.end) {
-      erase_gap(e, i);
-      continue;
-    }
-    if (before.begin == before.end) {
-      gap = after;
-    } else if (after.begin == after.end) {
-      gap = before;
-    } else if (e.gap_count < kGapsMax) {
-      gap = before;
-      e.gaps[e.gap_count] = after;
-      const auto bit = static_cast<std::uint8_t>(1u << e.gap_count);
-      e.gap_side_bits =
-          static_cast<std::uint8_t>(side != 0 ? e.gap_side_bits | bit : e.gap_side_bits & ~bit);
-      ++e.gap_count;
-    } else {
-      gap = before.end - before.begin > after.end - after.begin ? before : after;
-    }
-    ++i;
-  }
-  e.gap_bytes[side] -= std::min(filled, e.gap_bytes[side]);
-  return filled;
+  add_gap(*e, side, begin, end);
+  s.cold.history.write(side, 'G');
 }
 
 // Whether data of this side that comes now was overtaken by its FIN on the way here: it is told as
@@ -266,6 +189,15 @@ bool is_overtaken_by_fin(const Session& s, const Packet& packet,
          packet.clock - s.cold.phase_clock <= context.reorder_window;
 }
 
+// Sent again although it had been acknowledged: the retransmission was spurious.
+void count_if_spurious(Session s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  if (!s.hot.has(kSessionAck0, side ^ 1) || seq_after(end_of(packet), s.hot.acknowledged[side ^ 1]))
+    return;
+  if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+    saturating_increment(detail->spurious_packets[side]);
+}
+
 // Payload [begin, end) of a side, none of it beyond sequence_end.
 void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
                        const TcpContext& context) noexcept {
@@ -273,7 +205,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
-  if (fresh != 0 && e->gap_bytes[side] == 0) erase_history(s.cold, side, 'G');
+  if (fresh != 0 && e->gap_bytes[side] == 0) s.cold.history.erase(side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
   if (seq_before(begin, s.cold.first_sequence[side]) && !s.cold.knows_isn(side) &&
       s.cold.first_sequence[side] - begin < kSlack) {
@@ -282,14 +214,15 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
     fresh += last - begin;
     s.cold.first_sequence[side] = begin;
     if (PLANTED(16, begin > first, false)) ++s.hot.sequence_high[side];  // across the wrap
-    if (last != first) add_gap(s, side, last, first, context);
+    if (last != first) note_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
     if (!is_overtaken_by_fin(s, packet, context))
       saturating_increment(e->out_of_order_packets[side]);
   } else {
     saturating_increment(e->retransmitted_packets[side]);
-    write_history(s.cold, side, 'T');
+    s.cold.history.write(side, 'T');
+    count_if_spurious(s, packet, context);
   }
   const std::uint32_t again = end - begin - fresh;
   e->retransmitted_bytes[side] += std::min(again, UINT32_MAX - e->retransmitted_bytes[side]);
@@ -314,7 +247,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
   if (length == 0) return;
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
-    add_gap(s, side, high, packet.tcp.sequence, context);
+    note_gap(s, side, high, packet.tcp.sequence, context);
     s.hot.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
   }
@@ -330,6 +263,8 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
 // A side's first segment, or a SYN that tells where it began.
 void note_first(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
+  s.cold.features[side] =
+      static_cast<std::uint8_t>((s.cold.features[side] & kTcpFinCrossed) | features_of(packet.tcp));
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
@@ -355,8 +290,9 @@ void update_syn(Session s, const Packet& packet) noexcept {
   const unsigned peer = side ^ 1;
   const bool syn_ack = has_ack(packet.tcp);
   saturating_increment(syn_ack ? s.cold.syn_ack[side] : s.cold.syn[side]);
-  write_history(s.cold, side, syn_ack ? 'H' : 'S');
+  s.cold.history.write(side, syn_ack ? 'H' : 'S');
   if (packet.tcp.options & kTcpOptionMss) s.cold.mss[side] = packet.tcp.mss;
+  s.cold.initial_window[side] = packet.tcp.window;
   s.cold.window_scale[side] =
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
@@ -380,11 +316,22 @@ void update_acknowledgment(Session s, const Packet& packet, const TcpContext& co
     s.hot.set(kSessionAck0, side);
     s.hot.acknowledged[side] = tcp.acknowledgment;
     s.hot.window[side] = tcp.window;
+    watch_window(s, packet, context);
   }
   if (tcp.window == 0 && (tcp.flags & kHandshakeFlags) == 0) {
-    write_history(s.cold, side, 'W');
-    if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->zero_windows[side]);
+    s.cold.history.write(side, 'W');
+    if (TcpDetail* detail = context.extensions.get_detail(s.cold))
+      saturating_increment(detail->zero_windows[side]);
   }
+}
+
+// The first FIN of this side, sent before that of the other was seen, as that one was before this.
+bool crosses_fin(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  return s.hot.has(kSessionFin0, peer) && !s.hot.has(kSessionFin0, side) && has_ack(packet.tcp) &&
+         seq_before(packet.tcp.acknowledgment, sent_end(s.hot, peer)) &&
+         s.hot.has(kSessionAck0, peer) && seq_before(s.hot.acknowledged[peer], end_of(packet));
 }
 
 void update_phase(Session s, const Packet& packet) noexcept {
@@ -393,7 +340,8 @@ void update_phase(Session s, const Packet& packet) noexcept {
   const TcpHeader& tcp = packet.tcp;
   if ((tcp.flags & kTcpFin) != 0) {
     saturating_increment(s.cold.fin[side]);
-    write_history(s.cold, side, 'F');
+    s.cold.history.write(side, 'F');
+    if (crosses_fin(s, packet)) s.cold.features[side] |= kTcpFinCrossed;
     s.hot.set(kSessionFin0, side);
     if (lingers(s.hot.phase)) return;
     const bool one_way = !s.hot.has(kSessionSeen0, peer);
@@ -483,6 +431,8 @@ void tcp_open(Session s, const Packet& packet) noexcept {
 void tcp_update(Session s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const bool was_lingering = lingers(s.hot.phase);
+  if (take_duplicate(s, packet, context)) return;
+  count_marks(s, packet, context);
   if ((packet.tcp.flags & kTcpRst) != 0) {
     update_rst(s, packet, context);
     if (was_lingering)
@@ -497,13 +447,14 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) note_first(s, packet);
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
+  if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);
   if (packet.payload_bytes != 0) {
-    if (!s.hot.has(kSessionData0, side)) write_history(s.cold, side, 'D');
+    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
     s.hot.set(kSessionData0, side);
   } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
-    if (!s.hot.has(kSessionPureAck0, side)) write_history(s.cold, side, 'A');
+    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
     s.hot.set(kSessionPureAck0, side);
   }
   update_phase(s, packet);

@@ -22,6 +22,8 @@ struct TcpContext {
   ExtensionPool& extensions;
   TableCounters& counters;
   DurationNs reorder_window;
+  DurationNs dedup_window;  // 0: nothing is a duplicate
+  ClockNs last_clock;       // the session's, before this packet
 };
 
 // A segment against a session of its key.
@@ -63,6 +65,13 @@ void tcp_fill_grave(const Session& session, Grave& grave) noexcept;
 std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extension,
                                 unsigned side) noexcept;
 
+// Bytes of a side that the other one acknowledged, but the capture never saw; an unseen FIN is one.
+std::uint64_t tcp_missed_bytes(const Session& session, const Extension* extension,
+                               unsigned side) noexcept;
+
+// How long a side announced a closed window, until `end`.
+DurationNs window_closed_ns(const TcpDetail& detail, unsigned side, Timestamp end) noexcept;
+
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
   constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
@@ -79,13 +88,18 @@ inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
 
 inline bool tcp_is_quiet(const SessionHot& hot, std::uint32_t quiet_flags) noexcept {
   return hot.phase == Phase::established &&
-         (hot.flags & (quiet_flags | kSessionHasOlder)) == quiet_flags;
+         (hot.flags & (quiet_flags | kSessionHasOlder | kSessionWatched)) == quiet_flags;
 }
 
 inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  return hot.sequence_low[side] == packet.tcp.sequence &&
-         !seq_before(packet.tcp.acknowledgment, hot.acknowledged[side]);
+  const TcpHeader& tcp = packet.tcp;
+  const std::uint32_t progress = tcp.acknowledgment - hot.acknowledged[side];
+  // A bare ACK that says what the last one said, with data under way: perhaps a duplicate ACK.
+  const std::uint32_t news =
+      packet.payload_bytes | progress | static_cast<std::uint32_t>(tcp.window ^ hot.window[side]);
+  return hot.sequence_low[side] == tcp.sequence && static_cast<std::int32_t>(progress) >= 0 &&
+         (news != 0 || PLANTED(19, tcp.acknowledgment == hot.sequence_low[side ^ 1], true));
 }
 
 inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept {

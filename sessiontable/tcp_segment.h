@@ -1,5 +1,5 @@
 // What a TCP segment says, and the tolerances that a passive observer needs: shared by tcp.cc
-// (sessions in the table) and tcp_grave.cc (buried ones).
+// and tcp_anomalies.cc (sessions in the table) and tcp_grave.cc (buried ones).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@ namespace linger {
 inline constexpr std::uint64_t kEpoch = std::uint64_t{1} << 32;  // sequence_end begins above it
 inline constexpr std::uint32_t kSlack = 1 << 16;                 // an unscaled window
 inline constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
+inline constexpr std::uint32_t kJumpMax = 1u << 30;     // the largest window (RFC 7323 §2.3)
+inline constexpr std::uint8_t kHandshakeFlags = kTcpSyn | kTcpFin | kTcpRst;
 
 inline bool is_syn(const TcpHeader& tcp) noexcept {
   return (tcp.flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;

@@ -56,6 +56,8 @@
     "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
     "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
+  X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
+    "A TCP segment seen again within this time is a duplicate of the mirror port; 0: none is.")    \
   X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \
     "An IP datagram whose fragments are not complete after this long is given up.")                \
   X(Count, maxFrags, 10'000, 100, 16'777'215,                                                      \
@@ -65,8 +67,8 @@
   X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
     "Recorded sessions that can collect late packets at the same time.")                           \
   X(Count, extensionPool, 0, 0, 100'000'000,                                                       \
-    "Sessions that can have losses, gaps, late packets or links at the same time; 0: maxStreams "  \
-    "/ 4.")                                                                                        \
+    "Blocks for sessions with losses, gaps, late packets or links, two at most each; 0: "          \
+    "maxStreams / 4.")                                                                             \
   X(Count, halfOpenShare, 50, 1, 100,                                                              \
     "Percent of maxStreams that unanswered TCP sessions may fill.")                                \
   X(Duration, halfOpenMinimum, 3 * kSecond, 0, kMinute,                                            \

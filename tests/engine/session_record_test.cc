@@ -67,7 +67,7 @@ TEST(session_record, source_is_the_client_whichever_side_it_is) {
     TcpPeers tcp(frames, {client, 40'000}, {"198.51.100.2", 80});
     tcp.handshake(at(0));
     tcp.data(Side::client, "hello", at(kSecond));
-    tcp.data(Side::client, "hello", at(kSecond + 1), {.sequence_offset = -5});
+    tcp.data(Side::client, "hello", at(kSecond + 200 * kMillisecond), {.sequence_offset = -5});
     tcp.data(Side::server, "hi", at(2 * kSecond));
     tcp.ack(Side::server, at(3 * kSecond), {.window = 0});
     tcp.close(Side::server, at(4 * kSecond));

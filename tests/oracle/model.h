@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,8 +42,26 @@ struct ModelSide {
   std::uint32_t retransmitted_packets = 0, out_of_order_packets = 0;
   std::uint64_t retransmitted_bytes = 0, gap_bytes = 0;
   std::uint32_t zero_windows = 0, keep_alives = 0;
+  std::uint32_t spurious_packets = 0, duplicates = 0, duplicate_acks = 0;
+  std::uint32_t rst_off_window = 0, rst_ignored = 0;
+  std::uint16_t initial_window = 0;
+  std::uint8_t options = 0;  // bits in the order of kTcpOptionWords
+  bool has_ecn = false;
+  std::optional<Timestamp> window_closed;  // since when
+  DurationNs window_closed_ns = 0;         // before that
 
   std::uint32_t end() const { return first + static_cast<std::uint32_t>(length); }
+};
+
+// A segment as a mirror port would repeat it.
+struct ModelSegment {
+  ClockNs clock;
+  unsigned side;
+  std::uint32_t sequence, acknowledgment, payload_bytes;
+  std::uint16_t window, ip_id;
+  std::uint8_t flags;
+
+  bool operator==(const ModelSegment&) const = default;
 };
 
 struct ModelGap {
@@ -95,7 +114,11 @@ struct ModelSession : ModelIdentity {
   std::optional<unsigned> reset_by;
   std::optional<std::uint32_t>
       challenged_end;  // what the RST's receiver had sent before it went on
-  std::uint32_t rst_off_window = 0, rst_ignored = 0, syn_candidates = 0;
+  std::uint32_t syn_candidates = 0;
+  std::deque<ModelSegment> recent;  // the last five, once a duplicate was seen
+  bool recent_is_all = false;       // there was nothing before them that could be repeated now
+  bool is_fin_crossed = false;
+  std::uint32_t urg = 0, ece = 0, cwr = 0;
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
   std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
@@ -139,7 +162,12 @@ std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& pac
 bool tcp_is_foreign(const ModelSession& s, const Packet& packet);
 void tcp_begin(ModelSession& s, const Packet& packet);
 void tcp_go_on(ModelSession& s, const ModelGrave& grave);
-ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window);
+struct ModelWindows {
+  DurationNs reorder;
+  DurationNs dedup;
+};
+ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& windows,
+                     ClockNs last_clock);
 std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
 

@@ -314,6 +314,8 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   syn.wire_bytes = c.bytes;
   syn.payload_bytes = 0;  // Fast Open data of a candidate is not told
   syn.tcp.flags = kTcpSyn;
+  const std::uint8_t marks = c.syn.tcp.flags & (kTcpEce | kTcpCwr);
+  if (marks == (kTcpEce | kTcpCwr)) syn.tcp.flags |= marks;
   syn.mac_offset =
       packet.mac_offset;  // the frame of the SYN is gone: addresses as this one has them
   syn.data = packet.data;
@@ -340,9 +342,11 @@ void Oracle::absorb(ModelSession& s, const Packet& packet) {
 }
 
 void Oracle::update(ModelSession& s, const Packet& packet) {
+  const ClockNs last_clock = s.last_clock;
   count(s, packet);
   if (packet.key.protocol == kProtocolTcp) {
-    const ModelEvents events = tcp_join(s, packet, settings_.reorderWindow);
+    const ModelEvents events =
+        tcp_join(s, packet, {settings_.reorderWindow, settings_.dedupWindow}, last_clock);
     if (events.is_late) s.late.add(packet);
     counts_.late_lingering += events.is_late;
     counts_.rst_off_window += events.rst_off_window;

@@ -37,6 +37,30 @@ std::uint64_t payload_of(const ModelSide& side) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(payload, 0));
 }
 
+// Acknowledged by the other side, but neither seen nor still expected.
+std::uint64_t missed_of(const ModelSession& s, unsigned side) {
+  const ModelSide& from = s.side[side];
+  const ModelSide& peer = s.side[side ^ 1];
+  if (!from.is_known || !peer.has_acknowledged) return 0;
+  std::uint64_t missed = from.gap_bytes;
+  for (const ModelGap& gap : s.gaps) {
+    const std::int64_t bytes = gap.end - gap.begin;
+    const auto expected = static_cast<std::int32_t>(gap.end - peer.acknowledged);
+    if (gap.side == side && expected > 0)
+      missed -= static_cast<std::uint64_t>(std::min<std::int64_t>(bytes, expected));
+  }
+  const std::int32_t ahead = static_cast<std::int32_t>(peer.acknowledged - from.end());
+  if (ahead > 0 && ahead <= 1 << 30) missed += static_cast<std::uint32_t>(ahead);
+  return missed;
+}
+
+DurationNs window_closed_of(const ModelSide& side, Timestamp end) {
+  DurationNs closed = side.window_closed_ns;
+  if (side.window_closed && *side.window_closed < end)
+    closed += duration_between(*side.window_closed, end);
+  return closed;
+}
+
 void fill_key(Record& r, const ModelIdentity& s) {
   r.protocol = s.key.protocol;
   r.ip_version = s.key.ip_version;
@@ -78,6 +102,14 @@ void fill_side(Record& r, const ModelSide& side, unsigned to) {
   r.gap_bytes[to] = side.gap_bytes;
   r.zero_windows[to] = side.zero_windows;
   r.keep_alives[to] = side.keep_alives;
+  r.spurious_packets[to] = side.spurious_packets;
+  r.duplicates[to] = side.duplicates;
+  r.duplicate_acks[to] = side.duplicate_acks;
+  r.rst_off_window[to] = side.rst_off_window;
+  r.rst_ignored[to] = side.rst_ignored;
+  r.rst_sent[to] = side.rst;
+  r.initial_window[to] = side.initial_window;
+  r.options[to] = side.options;
   r.verification_tag[to] = side.tag;
 }
 
@@ -104,8 +136,6 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
   if (!s.vlan.empty()) r.vlan_id = s.vlan[0];
   if (s.vlan.size() > 1) r.inner_vlan_id = s.vlan[1];
   fill_late(r, s.late, s.originator);
-  r.rst_ignored = s.rst_ignored;
-  r.rst_off_window = s.rst_off_window;
   r.syn_candidates = s.syn_candidates;
   r.icmp_error_type = s.icmp_error_type;
   r.icmp_error_code = s.icmp_error_code;
@@ -128,6 +158,19 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
     r.history.append(by_source ? letter : static_cast<char>(letter + ('a' - 'A')));
   }
   r.mid_stream = !s.side[0].has_isn && !s.side[1].has_isn;
+  for (unsigned side = 0; side < 2; ++side) {
+    r.missed_bytes[side ^ s.originator] = missed_of(s, side);
+    r.zero_window_ns[side ^ s.originator] = window_closed_of(s.side[side], s.end);
+  }
+  r.urg = s.urg;
+  r.ece = s.ece;
+  r.cwr = s.cwr;
+  r.ecn = s.side[0].has_ecn && s.side[1].has_ecn;
+  r.simultaneous_close = s.is_fin_crossed;
+  const ModelSide& source = s.side[s.originator];
+  const ModelSide& destination = s.side[s.originator ^ 1];
+  if (source.syn != 0 && destination.syn != 0 && source.syn_ack != 0)
+    (destination.syn_ack != 0 ? r.simultaneous_open : r.split_handshake) = true;
   r.rtt_syn_ack_ns = s.rtt_syn_ack_ns;
   r.rtt_ack_ns = s.rtt_ack_ns;
   return r;
@@ -153,6 +196,7 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
     r.syn += c.syn;
     r.fin += c.fin;
     r.rst += c.rst;
+    if (r.is_tcp()) r.rst_sent[to] = c.rst;
   }
   r.icmp_error_type = late.icmp_error_type;
   r.icmp_error_code = late.icmp_error_code;

@@ -13,6 +13,7 @@ constexpr std::uint32_t kReorderedAck = 1 << 16;
 constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is
 constexpr std::size_t kGapsKept = 5;          // of both sides
 constexpr unsigned kScaleMax = 14;
+constexpr std::size_t kRecentKept = 5;
 
 std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b); }
 
@@ -126,7 +127,7 @@ void join_rst(ModelSession& s, const Packet& packet, ModelEvents& events) {
   s.write_history(packet.direction, 'R');
   if (lingers(s.phase)) return;
   if (!rst_fits(s, packet)) {
-    ++s.rst_off_window;
+    ++s.side[packet.direction].rst_off_window;
     events.rst_off_window = true;
     return;
   }
@@ -146,7 +147,7 @@ void watch_reset(ModelSession& s, const Packet& packet, std::uint32_t end_before
   if (ahead_of(packet.tcp.acknowledgment, *s.challenged_end) <= 0) return;
   s.challenged_end.reset();
   s.reset_by.reset();
-  ++s.rst_ignored;
+  ++s.side[packet.direction].rst_ignored;
   events.rst_ignored = true;
   enter(s, open_phase(s), packet.clock);
 }
@@ -197,7 +198,7 @@ std::uint32_t fill_gaps(ModelSession& s, unsigned side, std::uint32_t begin, std
 
 // Payload [begin, end), none of it beyond what the side has sent so far.
 void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end,
-                      bool is_overtaken_by_fin) {
+                      bool is_overtaken_by_fin, bool is_acknowledged) {
   ModelSide& from = s.side[side];
   std::uint32_t fresh = fill_gaps(s, side, begin, end);
   if (fresh != 0 && from.gap_bytes == 0) s.erase_history(side, 'G');
@@ -213,6 +214,7 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
     from.out_of_order_packets += !is_overtaken_by_fin;
   } else {
     ++from.retransmitted_packets;
+    from.spurious_packets += is_acknowledged;
     s.write_history(side, 'T');
   }
   from.retransmitted_bytes += end - begin - fresh;
@@ -228,6 +230,7 @@ bool is_overtaken_by_fin(const ModelSession& s, const Packet& packet, DurationNs
 void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_window) {
   const unsigned side = packet.direction;
   ModelSide& from = s.side[side];
+  const ModelSide& peer = s.side[side ^ 1];
   const bool is_fin_again = has(packet, kTcpFin) && from.has_fin;  // takes no number of its own
   const std::uint32_t numbers = numbers_of(packet) - is_fin_again;
   const std::uint32_t high = from.end();
@@ -249,7 +252,8 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
   const std::uint32_t old_end = ahead_of(end, high) < 0 ? end : high;
   const std::int32_t beyond = ahead_of(packet.tcp.sequence + numbers, high);
   if (packet.payload_bytes != 0 && ahead_of(old_end, begin) > 0)
-    join_old_payload(s, side, begin, old_end, is_overtaken_by_fin(s, packet, reorder_window));
+    join_old_payload(s, side, begin, old_end, is_overtaken_by_fin(s, packet, reorder_window),
+                     peer.has_acknowledged && ahead_of(end_of(packet), peer.acknowledged) <= 0);
   if (beyond > 0) from.length += beyond;
 }
 
@@ -265,6 +269,15 @@ void join_first(ModelSession& s, const Packet& packet) {
     from.length = -std::int64_t{syn};
   }
   from.has_isn |= syn;
+  const std::uint8_t options = packet.tcp.options;
+  from.options = 0;
+  constexpr std::uint8_t kInOrder[] = {kTcpOptionSackPermitted, kTcpOptionTimestamp,
+                                       kTcpOptionFastOpen, kTcpOptionMptcp, kTcpOptionMd5OrAo};
+  for (unsigned bit = 0; bit < std::size(kInOrder); ++bit)
+    if ((options & kInOrder[bit]) != 0) from.options |= static_cast<std::uint8_t>(1u << bit);
+  const bool asks = has(packet, kTcpEce) && has(packet, kTcpCwr) && !has(packet, kTcpAck);
+  const bool agrees = has(packet, kTcpEce) && !has(packet, kTcpCwr) && has(packet, kTcpAck);
+  from.has_ecn = syn && (asks || agrees);
 }
 
 std::uint32_t capped(DurationNs duration) {
@@ -280,6 +293,7 @@ void join_syn(ModelSession& s, const Packet& packet) {
   ++(is_answer ? from.syn_ack : from.syn);
   s.write_history(side, is_answer ? 'H' : 'S');
   if (tcp.options & kTcpOptionMss) from.mss = tcp.mss;
+  from.initial_window = tcp.window;
   from.scale.reset();
   if (tcp.options & kTcpOptionWindowScale) from.scale = tcp.window_scale;
   if (!is_answer) {
@@ -295,16 +309,72 @@ void join_syn(ModelSession& s, const Packet& packet) {
 void join_acknowledgment(ModelSession& s, const Packet& packet) {
   ModelSide& from = s.side[packet.direction];
   if (!has(packet, kTcpAck)) return;
+  const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
   if (!from.has_acknowledged || ahead_of(packet.tcp.acknowledgment, from.acknowledged) >= 0) {
     from.has_acknowledged = true;
     from.acknowledged = packet.tcp.acknowledgment;
     from.window = packet.tcp.window;
+    if (from.window == 0 && is_plain && !from.window_closed) from.window_closed = packet.timestamp;
+    if (from.window != 0 && from.window_closed) {
+      if (*from.window_closed < packet.timestamp)
+        from.window_closed_ns += duration_between(*from.window_closed, packet.timestamp);
+      from.window_closed.reset();
+    }
   }
-  const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
   if (packet.tcp.window == 0 && is_plain) {
     s.write_history(packet.direction, 'W');
     ++from.zero_windows;
   }
+}
+
+// RFC 5681 §2: the same acknowledgment again, with nothing else in it, while data is under way.
+bool repeats_acknowledgment(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const ModelSide& peer = s.side[packet.direction ^ 1];
+  const TcpHeader& tcp = packet.tcp;
+  if (numbers_of(packet) != 0 || !has(packet, kTcpAck) || has(packet, kTcpRst)) return false;
+  if (!from.has_acknowledged || tcp.acknowledgment != from.acknowledged) return false;
+  if (tcp.window == 0 || tcp.window != from.window || tcp.sequence != from.end()) return false;
+  return peer.is_known && ahead_of(peer.end(), tcp.acknowledgment) > 0;
+}
+
+// --- Duplicates of the mirror port ------------------------------------------------------------
+
+// As far as the session's numbers tell.
+bool repeats_last(const ModelSession& s, const Packet& packet) {
+  const ModelSide& from = s.side[packet.direction];
+  const TcpHeader& tcp = packet.tcp;
+  if (!from.is_known || has(packet, kTcpRst) || numbers_of(packet) == 0) return false;
+  if (end_of(packet) != from.end() || has(packet, kTcpFin) != from.has_fin) return false;
+  if (has(packet, kTcpSyn) && !(from.has_isn && from.first == tcp.sequence + 1)) return false;
+  if (!has(packet, kTcpAck)) return !from.has_acknowledged;
+  return from.has_acknowledged && tcp.acknowledgment == from.acknowledged &&
+         tcp.window == from.window;
+}
+
+bool is_duplicate(ModelSession& s, const Packet& packet, DurationNs window, ClockNs last_clock) {
+  if (window == 0) return false;
+  const TcpHeader& tcp = packet.tcp;
+  std::uint16_t ip_id = 0;
+  if (packet.key.ip_version == 4) {
+    const std::uint8_t* ip = packet.data + packet.ip_offset;
+    ip_id = static_cast<std::uint16_t>(ip[4] << 8 | ip[5]);
+  }
+  const ModelSegment segment{
+      packet.clock,         packet.direction, tcp.sequence, tcp.acknowledgment,
+      packet.payload_bytes, tcp.window,       ip_id,        tcp.flags};
+  const bool is_soon = packet.clock - last_clock <= window;
+  const bool may_repeat = is_soon && repeats_last(s, packet);
+  if (s.recent.empty() && !may_repeat) return false;
+  s.recent_is_all |= !is_soon || s.recent.size() == kRecentKept;
+  for (ModelSegment before : s.recent) {
+    const bool was_just_now = packet.clock - before.clock <= window;
+    before.clock = segment.clock;
+    if (was_just_now && before == segment) return true;
+  }
+  s.recent.push_back(segment);
+  if (s.recent.size() > kRecentKept) s.recent.pop_front();
+  return may_repeat && !s.recent_is_all;
 }
 
 void join_phase(ModelSession& s, const Packet& packet) {
@@ -313,6 +383,10 @@ void join_phase(ModelSession& s, const Packet& packet) {
   if (has(packet, kTcpFin)) {
     ++from.fin;
     s.write_history(packet.direction, 'F');
+    const bool crossed = peer.has_fin && !from.has_fin && has(packet, kTcpAck) &&
+                         ahead_of(packet.tcp.acknowledgment, peer.end()) < 0 &&
+                         peer.has_acknowledged && ahead_of(peer.acknowledged, end_of(packet)) < 0;
+    s.is_fin_crossed |= crossed;
     from.has_fin = true;
     if (!lingers(s.phase)) enter(s, !peer.is_known ? Phase::closed : open_phase(s), packet.clock);
     return;
@@ -388,12 +462,20 @@ void tcp_go_on(ModelSession& s, const ModelGrave& grave) {
   }
 }
 
-ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_window) {
+ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& windows,
+                     ClockNs last_clock) {
   const unsigned side = packet.direction;
   ModelSide& from = s.side[side];
   const ModelSide& peer = s.side[side ^ 1];
   ModelEvents events;
   const bool was_lingering = lingers(s.phase);
+  if (is_duplicate(s, packet, windows.dedup, last_clock)) {
+    ++from.duplicates;
+    return events;
+  }
+  s.urg += has(packet, kTcpUrg);
+  s.ece += has(packet, kTcpEce) && !has(packet, kTcpSyn);
+  s.cwr += has(packet, kTcpCwr) && !has(packet, kTcpSyn);
   if (has(packet, kTcpRst)) {
     join_rst(s, packet, events);
     events.is_late = was_lingering;
@@ -404,7 +486,8 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_w
   if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
   const std::uint32_t end_before = from.end();
   if (has(packet, kTcpSyn)) join_syn(s, packet);
-  join_numbers(s, packet, reorder_window);
+  from.duplicate_acks += repeats_acknowledgment(s, packet);
+  join_numbers(s, packet, windows.reorder);
   join_acknowledgment(s, packet);
   const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
   if (packet.payload_bytes != 0) {
@@ -420,7 +503,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, DurationNs reorder_w
                         packet.tcp.acknowledgment == peer.end() &&
                         acknowledged_before != packet.tcp.acknowledgment;
   const bool was_overtaken = packet.payload_bytes != 0 &&
-                             packet.clock - s.phase_clock <= reorder_window &&
+                             packet.clock - s.phase_clock <= windows.reorder &&
                              from.gap_bytes < missing_before;
   events.is_late = s.phase != Phase::closed || (!acks_fin && !was_overtaken);
   if (s.phase == Phase::reset && s.reset_by) watch_reset(s, packet, end_before, events);

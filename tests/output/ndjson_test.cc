@@ -123,6 +123,8 @@ Record largest_record() {
   r.ip_version = 6;
   r.history.assign("SShhAADDaaddFFffRRrrCCccTTttWWw");
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
+  r.zero_window_ns = {INT64_MAX, INT64_MAX};
+  r.ecn = r.simultaneous_open = r.split_handshake = r.simultaneous_close = true;
   r.mid_stream = r.extension_missing = r.tunnels_missing = true;
   r.checksums_offloaded = {true, true};
   for (TunnelLayer& layer : r.tunnels.layer) {

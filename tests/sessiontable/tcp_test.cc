@@ -49,7 +49,7 @@ class OneSession {
       ++fast_;
       return;
     }
-    tcp_update(session(), packet, {extensions_, counters_, kMillisecond});
+    tcp_update(session(), packet, {extensions_, counters_, kMillisecond, 0, packet.clock});
   }
   void see(const Frames& frames) {
     for (const Frame& frame : frames) see(frame);
@@ -157,7 +157,7 @@ TEST(tcp, more_than_four_gibibytes_are_counted) {
     } else {
       TableCounters counters;
       ExtensionPool none(1, counters.extension_dry);
-      tcp_update(session.session(), packet, {none, counters, 0});
+      tcp_update(session.session(), packet, {none, counters, 0, 0, 0});
     }
     packet.tcp.sequence += packet.payload_bytes;
     sent += packet.payload_bytes;

@@ -126,6 +126,7 @@ Plan make_plan(std::uint64_t seed) {
   s.tcpSaveTimeout = random.pick({3 * kSecond, 40 * kSecond, 12 * kMinute});
   s.udpSaveTimeout = random.pick({4 * kSecond, 12 * kMinute});
   s.reorderWindow = random.pick({DurationNs{0}, kMillisecond, 50 * kMillisecond});
+  s.dedupWindow = random.pick({DurationNs{0}, kMillisecond, 50 * kMillisecond});
   return plan;
 }
 

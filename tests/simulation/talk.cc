@@ -23,7 +23,28 @@ Talk::Talk(const Profile& profile, Wire& wire, Random& random, const Ends& ends,
       next_{client_isn, server_isn},
       seen_{0, 0},
       has_window_scale_(random.chance(70)),
+      has_ip_ids_(random.chance(60)),
+      has_ecn_(random.chance(20)),
       is_vlan_(random.chance(10)) {}
+
+TcpOptions Talk::options_of_syn() {
+  TcpOptions options;
+  options.mss = static_cast<std::uint16_t>(random_.pick({536, 1460, 8960}));
+  if (has_window_scale_) options.window_scale = random_.pick<std::uint8_t>({0, 2, 7, 14});
+  options.sack_permitted = random_.chance(70);
+  if (random_.chance(50)) options.timestamps = TcpOptions::Stamps{1, 0};
+  if (random_.chance(10)) options.fast_open_cookie = ByteList{};
+  if (random_.chance(10)) options.other = {30, 4, 0, 0};  // MPTCP
+  if (random_.chance(5)) options.other = {29, 4, 0, 0};   // TCP-AO
+  return options;
+}
+
+// Of congestion, urgent data, and what asks for ECN.
+std::uint8_t Talk::marks(std::uint8_t flags) {
+  const bool asks = has_ecn_ && (flags & kTcpSyn) != 0 && random_.chance(90);
+  if (asks) return (flags & kTcpAck) != 0 ? kTcpEce : kTcpEce | kTcpCwr;
+  return random_.chance(2) ? random_.pick<std::uint8_t>({kTcpUrg, kTcpEce, kTcpCwr}) : 0;
+}
 
 void Talk::send(const Segment& segment) {
   const int side = segment.side;
@@ -35,15 +56,17 @@ void Talk::send(const Segment& segment) {
   fields.flags = segment.flags;
   if (segment.flags & kTcpAck)
     fields.acknowledgment = seen_[side] + static_cast<std::uint32_t>(segment.acknowledgment_offset);
-  fields.window =
-      static_cast<std::uint16_t>(random_.chance(2) ? 0 : random_.between(1'000, 65'535));
-  if (segment.flags & kTcpSyn) {
-    fields.options.mss = static_cast<std::uint16_t>(random_.pick({536, 1460, 8960}));
-    if (has_window_scale_) fields.options.window_scale = random_.pick<std::uint8_t>({0, 2, 7, 14});
-  }
+  fields.flags |= marks(segment.flags);
+  if (random_.chance(2)) window_[side] = 0;
+  if (random_.chance(30))
+    window_[side] = static_cast<std::uint16_t>(random_.between(1'000, 65'535));
+  fields.window = window_[side];
+  if (segment.flags & kTcpSyn) fields.options = options_of_syn();
+  IpFields ip;
+  if (has_ip_ids_) ip.identification = ++ip_id_[side];
   PacketBuilder builder = PacketBuilder().ethernet();
   if (is_vlan_) builder.vlan(7);
-  builder.ip(from.address, to.address).tcp(from.port, to.port, fields);
+  builder.ip(from.address, to.address, ip).tcp(from.port, to.port, fields);
   if (segment.payload_bytes != 0) builder.payload(ByteList(segment.payload_bytes));
   last_ = builder.frame();
   last_sent_ = std::max(last_sent_, now_);
@@ -87,7 +110,7 @@ bool Talk::open() {
 
 bool Talk::open_rarely() {
   const std::int64_t first = profile_.is_unambiguous && !is_first_ ? 2 : 0;
-  switch (random_.between(first, profile_.is_unambiguous ? 5 : 9)) {
+  switch (random_.between(first, profile_.is_unambiguous ? 5 : 10)) {
     case 0:  // nobody answers
       for (std::int64_t i = random_.between(1, 5); i > 0; --i) {
         send({0, kTcpSyn});
@@ -147,6 +170,15 @@ bool Talk::open_rarely() {
       pass(kMillisecond, 10 * kMillisecond);
       say({0, kAck});
       return true;
+    case 9:  // split handshake: the server answers with a SYN of its own
+      say({0, kTcpSyn});
+      pass(kMillisecond, 10 * kMillisecond);
+      say({1, kTcpSyn});
+      pass(kMillisecond, 10 * kMillisecond);
+      send({0, kTcpSyn | kTcpAck, 0, -1});
+      pass(kMillisecond, 10 * kMillisecond);
+      say({1, kAck});
+      return true;
     case 8:  // half-open, given up with a RST
       say({0, kTcpSyn});
       pass(kMillisecond, 5 * kSecond);
@@ -182,6 +214,10 @@ void Talk::speak_once() {
     next_[side] += static_cast<std::uint32_t>(random_.between(1, 100'000)),
         seen_[side ^ 1] = next_[side];
   pass(20 * kMicrosecond, 100 * kMillisecond);
+  if (random_.chance(10)) {  // the same acknowledgment again and again, of less than was sent
+    const auto behind = -static_cast<std::int32_t>(old_bytes(side, 3'000));
+    for (std::int64_t i = random_.between(1, 5); i > 0; --i) send({side ^ 1, kAck, 0, 0, behind});
+  }
   if (random_.chance(80)) say({side ^ 1, kAck});
   if (random_.chance(profile_.retransmitted)) {  // old bytes again, cut anew
     const std::uint32_t bytes = old_bytes(side, 3'000);

@@ -39,6 +39,8 @@ class Talk {
   };
 
   void pass(DurationNs low, DurationNs high) { now_ += random_.log_between(low, high); }
+  TcpOptions options_of_syn();
+  std::uint8_t marks(std::uint8_t flags);
   void send(const Segment& segment);
   void say(const Segment& segment);  // send, and the numbers move on
   // As many bytes as it has sent at most: what it can send again.
@@ -65,7 +67,11 @@ class Talk {
   std::uint32_t first_[2];  // number of the first byte that the capture could see
   std::uint32_t next_[2];
   std::uint32_t seen_[2];  // what each end has taken of the other
+  std::uint16_t window_[2] = {65'535, 65'535};
+  std::uint16_t ip_id_[2] = {0, 0};
   bool has_window_scale_;
+  bool has_ip_ids_;
+  bool has_ecn_;
   bool is_vlan_;
   bool is_one_way_ = false;
   bool is_first_ = false;

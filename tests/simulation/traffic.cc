@@ -32,6 +32,7 @@ const std::vector<Profile> kProfiles = {
      .reordered = 10,
      .time_jumps = true,
      .timestamp_noise = 2 * kMillisecond},
+    {.name = "mirror port", .doubled = 95, .reordered = 50, .delay_max = 200 * kMicrosecond},
     {.name = "long", .tuples = 40, .span = 30 * kMinute, .reuse = 50, .idle = 50},
 };
 

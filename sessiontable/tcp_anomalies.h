@@ -1,0 +1,39 @@
+// What a TCP session tells beside its state and its bytes: duplicates of the mirror port, duplicate
+// acknowledgments, closed windows, marks of congestion, what the capture missed.
+//
+//     duplicate    the same segment again within dedupWindow. The first ones of a session are known
+//                  by the numbers that their side sent last; from then on the session is watched:
+//                  the last kRecentMax segments are kept and compared whole, with IPv4's
+//                  identification.
+//     watched      kSessionWatched: its packets take the slow path. While duplicates are known, or
+//                  a window is closed.
+//
+// Owner: one shard. Cost: all of it on the slow path; what is counted takes a TcpDetail.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/packet/packet.h"
+#include "sessiontable/session.h"
+#include "sessiontable/tcp.h"
+
+namespace linger {
+
+// Whether the segment is a duplicate of the mirror port. Then it is counted, and that is all.
+bool take_duplicate(Session session, const Packet& packet, const TcpContext& context) noexcept;
+
+// RFC 5681 §2. Asked before the segment joins.
+bool is_duplicate_ack(const Session& session, const Packet& packet) noexcept;
+void count_duplicate_ack(Session session, unsigned side, const TcpContext& context) noexcept;
+
+// ECE and CWR outside the handshake, URG.
+void count_marks(Session session, const Packet& packet, const TcpContext& context) noexcept;
+
+// A segment whose acknowledgment is its side's newest closes or opens that side's window.
+void watch_window(Session session, const Packet& packet, const TcpContext& context) noexcept;
+
+// TcpFeature of a SYN, SYN-ACK or any other segment; and a SYN that announces them.
+std::uint8_t features_of(const TcpHeader& tcp) noexcept;
+void announce(TcpHeader& syn, std::uint8_t features) noexcept;
+
+}  // namespace linger

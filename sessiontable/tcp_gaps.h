@@ -1,0 +1,23 @@
+// Ranges of sequence numbers that were skipped and have not come yet: at most kGapsMax of a session
+// are told apart (Extension::gaps), older ones stay a loss in gap_bytes.
+//
+// Owner: the shard of the session. Cost: a walk over kGapsMax ranges, on the slow path only.
+#pragma once
+
+#include <cstdint>
+
+#include "sessiontable/session.h"
+
+namespace linger {
+
+void add_gap(Extension& e, unsigned side, std::uint32_t begin, std::uint32_t end) noexcept;
+
+// Bytes of [begin, end) that fill gaps of this side. A piece out of the middle keeps the longer
+// rest.
+std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
+                        std::uint32_t end) noexcept;
+
+// Of the bytes missing on this side, those at or beyond `from`.
+std::uint32_t gap_bytes_from(const Extension& e, unsigned side, std::uint32_t from) noexcept;
+
+}  // namespace linger
