@@ -67,8 +67,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
          bytes(settings.latePool,
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
-         Defrag::memory_needed(settings) +
-         bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
+         Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
          bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock);
 }
 

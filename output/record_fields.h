@@ -50,6 +50,7 @@
 // When a field is there: X(presence, condition on `record` and the field's `value`, help)
 #define LINGER_RECORD_PRESENCES(X)                                                   \
   X(always, true, "always")                                                          \
+  X(of_session, !record.is_connection(), "of one session: not in mptcp-end")         \
   X(nonzero, is_nonzero(value), "when not zero")                                     \
   X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                  \
   X(if_tcp, is_whole_tcp(record), "TCP: session-end and session-interim, syn-flood") \
@@ -95,9 +96,9 @@
   VIEW(Id, continues, "event.continues", other_nonzero,                                            \
        "event.id of the session, cut before its end, that this one goes on with.")                 \
   ONE(Network, ip_version, "network.type", always, "The IP version.")                              \
-  ONE(Transport, protocol, "network.transport", always, "The transport protocol's name.")          \
-  VIEW(NumberText, protocol, "network.iana_number", always, "The IANA protocol number.")           \
-  VIEW(CommunityId, self(), "network.community_id", always, "Community ID v1, seed 0.")            \
+  ONE(Transport, protocol, "network.transport", of_session, "The transport protocol's name.")      \
+  VIEW(NumberText, protocol, "network.iana_number", of_session, "The IANA protocol number.")       \
+  VIEW(CommunityId, self(), "network.community_id", of_session, "Community ID v1, seed 0.")        \
   VIEW(Uint64, total_packets(), "network.packets", always,                                         \
        "Packets of both sides and the ICMP errors that quote the session.")                        \
   VIEW(Uint64, total_bytes(), "network.bytes", always,                                             \

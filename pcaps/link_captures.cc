@@ -9,6 +9,7 @@ enum LinkType : std::uint16_t {  // tcpdump.org/linktypes.html
   kLinkPpp = 9,
   kLinkLinuxCooked = 113,
   kLinkRadiotap = 127,
+  kLinkJuniperEther = 178,
   kLinkLinuxCookedV2 = 276,
 };
 
@@ -122,6 +123,16 @@ void add_link_types(Catalogue& catalogue) {
       }));
 }
 
+void add_juniper(Catalogue& catalogue) {
+  catalogue.capture(
+      "link_juniper", "Juniper's header with extensions before Ethernet, and without a link layer",
+      over_link([](unsigned version) {
+        if (version == 6) return link(kLinkJuniperEther, {'M', 'G', 'C', 0x02, 6, 0, 0, 0});
+        PacketBuilder below = link(kLinkJuniperEther, {'M', 'G', 'C', 0x81, 0, 3, 1, 1, 2});
+        return below.ethernet();
+      }));
+}
+
 void add_not_ip(Catalogue& catalogue) {
   Frames frames;
   tick(frames, at(0), at(2 * kSecond), kSecond);
@@ -186,6 +197,10 @@ void add_formats(Catalogue& catalogue) {
                  writer.bytes());
   catalogue.file("pcap_nanoseconds.pcap", "pcap in big-endian order with nanoseconds",
                  pcap_of(frames, {.order = ByteOrder::big, .is_nanoseconds = true}));
+  SnoopWriter snoop;
+  for (const Frame& frame : frames)
+    snoop.packet(static_cast<std::uint64_t>(frame.timestamp_ns), frame.bytes, frame.wire_bytes);
+  catalogue.file("snoop.snoop", "a snoop capture (RFC 1761) of Ethernet", snoop.bytes());
 }
 
 }  // namespace
@@ -193,6 +208,7 @@ void add_formats(Catalogue& catalogue) {
 void add_link_captures(Catalogue& catalogue) {
   add_encapsulations(catalogue);
   add_link_types(catalogue);
+  add_juniper(catalogue);
   add_not_ip(catalogue);
   add_cut(catalogue);
   add_formats(catalogue);

@@ -312,6 +312,43 @@ void add_long(Catalogue& catalogue) {
                     frames);
 }
 
+// The client's packets go by way of a router that it names; the server answers on the shortest way.
+void add_source_route(Catalogue& catalogue) {
+  constexpr std::uint8_t kLoose = 131, kFirst = 4, kBehind = 8;
+  const Hosts ends = hosts(1);
+  const Address router = "203.0.113.1";
+  const auto route = [](const Address& address, std::uint8_t pointer) {
+    ByteList option{kLoose, 7, pointer};
+    option.insert(option.end(), address.ip.bytes.begin(), address.ip.bytes.begin() + 4);
+    return IpFields{.options = option};
+  };
+  Frames frames;
+  const auto client = [&](std::uint32_t sequence, std::uint8_t flags, std::int64_t time) {
+    const TcpFields tcp{
+        .sequence = sequence, .acknowledgment = flags == kTcpSyn ? 0U : 501U, .flags = flags};
+    for (const bool is_behind : {false, true}) {  // each packet once on either side of the router
+      PacketBuilder packet;
+      is_behind
+          ? packet.ethernet().ip(ends.client.address, ends.server.address, route(router, kBehind))
+          : packet.ethernet().ip(ends.client.address, router, route(ends.server.address, kFirst));
+      packet.tcp(ends.client.port, ends.server.port, tcp);
+      frames.push_back(packet.frame(time + (is_behind ? kMicrosecond : 0)));
+    }
+  };
+  client(100, kTcpSyn, at(0));
+  frames.push_back(PacketBuilder()
+                       .ethernet()
+                       .ip(ends.server.address, ends.client.address)
+                       .tcp(ends.server.port, ends.client.port,
+                            {.sequence = 500, .acknowledgment = 101, .flags = kTcpSyn | kTcpAck})
+                       .frame(at(kMillisecond)));
+  client(101, kTcpAck, at(2 * kMillisecond));
+  client(101, kTcpRst | kTcpAck, at(3 * kMillisecond));
+  catalogue.capture("tcp_source_route",
+                    "a source route's last address is the other side, before and behind the router",
+                    frames);
+}
+
 }  // namespace
 
 void add_tcp_captures(Catalogue& catalogue) {
@@ -321,6 +358,7 @@ void add_tcp_captures(Catalogue& catalogue) {
   add_resets(catalogue);
   add_one_way(catalogue);
   add_long(catalogue);
+  add_source_route(catalogue);
 }
 
 }  // namespace linger::test

@@ -97,6 +97,80 @@ void add_link_tunnels(Frames& frames) {
   add_wrapped(frames, 35, 4, true, [&](Side) { return ethernet().pppoe(9).next_is(0x21); });
 }
 
+void add_wireless_tunnels(Catalogue& catalogue) {
+  Frames frames;
+  const auto udp = [](Side side, ByteList header) {
+    const bool is_client = side == Side::client;
+    return outer(side)
+        .udp(is_client ? 50'000 : 5247, is_client ? 5247 : 50'000)
+        .payload(std::move(header));
+  };
+  // A data frame to or from the distribution system, LLC; Cisco swaps the first two bytes.
+  const auto wifi = [](Side side, bool is_swapped) {
+    ByteList header(24);
+    header[is_swapped ? 1 : 0] = 0x08;
+    header[is_swapped ? 0 : 1] = side == Side::client ? 0x01 : 0x02;
+    for (const std::uint8_t byte : {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}) header.push_back(byte);
+    return header;
+  };
+  add_wrapped(frames, 1, 4, false, [&](Side side) {
+    return udp(side, {0, 0x10, 0x02, 0, 0, 0, 0, 0});
+  });
+  for (const bool is_swapped : {false, true}) {
+    add_wrapped(frames, is_swapped ? 3 : 2, 4, true, [&](Side side) {
+      return udp(side, {0, 0x10, 0x03, 0, 0, 0, 0, 0}).payload(wifi(side, is_swapped));
+    });
+  }
+  add_wrapped(frames, 4, 4, false,  // encrypted: the session is that of the tunnel
+              [&](Side side) {
+                return udp(side, {1, 0, 0, 0, 23, 254, 253, 0});
+              });
+  sort_by_time(frames);
+  catalogue.capture("tunnels_wireless",
+                    "CAPWAP with Ethernet, with 802.11 in both orders of its control bytes, and "
+                    "with DTLS, which is not looked into",
+                    frames);
+}
+
+void add_aruba(Catalogue& catalogue) {
+  Frames frames;
+  for (const bool is_aggregate : {false, true}) {
+    add_wrapped(frames, is_aggregate ? 2 : 1, 4, true, [=](Side side) {
+      ByteList header(26);  // a QoS data frame to or from the distribution system
+      header[0] = 0x88;
+      header[1] = side == Side::client ? 0x01 : 0x02;
+      if (is_aggregate) {
+        header[24] = 0x80;
+        header.resize(26 + 14);  // addresses and length of the first frame in it
+      }
+      for (const std::uint8_t byte : {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}) header.push_back(byte);
+      return outer(side).gre().next_is(0x8200).payload(std::move(header));
+    });
+  }
+  sort_by_time(frames);
+  catalogue.capture("tunnel_aruba", "GRE as Aruba's access points send it: 802.11 data frames",
+                    frames);
+}
+
+void add_ayiya(Catalogue& catalogue) {
+  Frames frames;
+  const auto with = [&](unsigned number, std::uint8_t operation) {
+    add_wrapped(frames, number, 6, true, [=](Side side) {
+      ByteList header(8 + 16 + 20);  // an IPv6 address as identity, a signature of 20 bytes
+      header[0] = 0x41, header[1] = 0x52, header[2] = operation, header[3] = 41;
+      const bool is_client = side == Side::client;
+      return outer(side)
+          .udp(is_client ? 50'000 : 5072, is_client ? 5072 : 50'000)
+          .payload(std::move(header));
+    });
+  };
+  with(1, 0x11);  // forward
+  with(2, 0x14);  // an echo response: the session is that of the tunnel
+  sort_by_time(frames);
+  catalogue.capture("tunnel_ayiya", "AYIYA: what it forwards is a session, its echoes are not",
+                    frames);
+}
+
 void add_overlap(Catalogue& catalogue) {
   Frames frames;
   for (const std::uint32_t vni : {7, 8}) {
@@ -139,6 +213,9 @@ void add_tunnel_captures(Catalogue& catalogue) {
   });
   catalogue.capture("tunnels_nested", "five tunnels in one another: the outer four are listed",
                     nested);
+  add_wireless_tunnels(catalogue);
+  add_ayiya(catalogue);
+  add_aruba(catalogue);
   add_overlap(catalogue);
 }
 

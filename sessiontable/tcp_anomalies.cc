@@ -82,6 +82,8 @@ bool take_duplicate(Session s, const Packet& packet, const TcpContext& context) 
     s.hot.flags |= kSessionWatched;
   }
   detail->recent_is_all |= !is_soon || detail->recent_count == kRecentMax;
+  // All that was kept is older than the window by now; its clocks of 32 bits wrap every 4.3 s.
+  if (!is_soon) detail->recent_count = detail->recent_next = 0;
   const RecentSegment segment = recent_of(packet);
   const bool is_kept = is_soon && is_among(*detail, segment, context.dedup_window);
   if (!is_kept) keep(*detail, segment);

@@ -40,7 +40,7 @@ struct Settings {
     TunnelKind kind;
     const setting_kind::PortList::Value& ports;
   };
-  std::array<TunnelPorts, 8> tunnel_ports() const noexcept {
+  std::array<TunnelPorts, 10> tunnel_ports() const noexcept {
     return {{{"vxlanPorts", TunnelKind::vxlan, vxlanPorts},
              {"vxlanGpePorts", TunnelKind::vxlan_gpe, vxlanGpePorts},
              {"genevePorts", TunnelKind::geneve, genevePorts},
@@ -48,7 +48,9 @@ struct Settings {
              {"teredoPorts", TunnelKind::teredo, teredoPorts},
              {"l2tpPorts", TunnelKind::l2tp, l2tpPorts},
              {"grePorts", TunnelKind::gre, grePorts},
-             {"mplsPorts", TunnelKind::mpls, mplsPorts}}};
+             {"mplsPorts", TunnelKind::mpls, mplsPorts},
+             {"capwapPorts", TunnelKind::capwap, capwapPorts},
+             {"ayiyaPorts", TunnelKind::ayiya, ayiyaPorts}}};
   }
 
   friend bool operator==(const Settings&, const Settings&) = default;

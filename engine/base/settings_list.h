@@ -93,6 +93,9 @@
   X(PortList, l2tpPorts, setting_kind::ports({1701}), 0, 16, "UDP ports that carry L2TP.")         \
   X(PortList, grePorts, setting_kind::ports({4754}), 0, 16, "UDP ports that carry GRE.")           \
   X(PortList, mplsPorts, setting_kind::ports({6635}), 0, 16, "UDP ports that carry MPLS.")         \
+  X(PortList, capwapPorts, setting_kind::ports({5247}), 0, 16,                                     \
+    "UDP ports that carry CAPWAP data.")                                                           \
+  X(PortList, ayiyaPorts, setting_kind::ports({5072}), 0, 16, "UDP ports that carry AYIYA.")       \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Count, mptcpPool, 65'536, 16, 16'777'216,                                                      \

@@ -16,24 +16,26 @@
 namespace linger {
 
 // Kinds of tunnels: X(name, word, is the id the same in both directions, what the id is)
-#define LINGER_TUNNELS(X)                                          \
-  X(none, "none", false, "")                                       \
-  X(ip, "ip", false, "no id: IP in IP, in any pair of versions")   \
-  X(ether_ip, "etherip", false, "no id")                           \
-  X(gre, "gre", true, "key")                                       \
-  X(nvgre, "nvgre", true, "virtual subnet id")                     \
-  X(pptp, "pptp", false, "call id")                                \
-  X(erspan, "erspan", false, "session id")                         \
-  X(vxlan, "vxlan", true, "VNI")                                   \
-  X(vxlan_gpe, "vxlan-gpe", true, "VNI")                           \
-  X(geneve, "geneve", true, "VNI")                                 \
-  X(gtp, "gtp", false, "TEID")                                     \
-  X(teredo, "teredo", false, "no id")                              \
-  X(l2tp, "l2tp", false, "tunnel id and session id, 16 bits each") \
-  X(mpls, "mpls", false, "label at the bottom of the stack")       \
-  X(service, "pbb", true, "I-SID of IEEE 802.1ah")                 \
-  X(pppoe, "pppoe", true, "session id")                            \
-  X(nsh, "nsh", false, "service path id")
+#define LINGER_TUNNELS(X)                                                       \
+  X(none, "none", false, "")                                                    \
+  X(ip, "ip", false, "no id: IP in IP, in any pair of versions")                \
+  X(ether_ip, "etherip", false, "no id")                                        \
+  X(gre, "gre", true, "key")                                                    \
+  X(nvgre, "nvgre", true, "virtual subnet id")                                  \
+  X(pptp, "pptp", false, "call id")                                             \
+  X(erspan, "erspan", false, "session id")                                      \
+  X(vxlan, "vxlan", true, "VNI")                                                \
+  X(vxlan_gpe, "vxlan-gpe", true, "VNI")                                        \
+  X(geneve, "geneve", true, "VNI")                                              \
+  X(gtp, "gtp", false, "TEID")                                                  \
+  X(teredo, "teredo", false, "no id")                                           \
+  X(l2tp, "l2tp", false, "tunnel id and session id, 16 bits each")              \
+  X(mpls, "mpls", false, "label at the bottom of the stack")                    \
+  X(service, "pbb", true, "I-SID of IEEE 802.1ah")                              \
+  X(pppoe, "pppoe", true, "session id")                                         \
+  X(nsh, "nsh", false, "service path id")                                       \
+  X(capwap, "capwap", false, "no id: data between access point and controller") \
+  X(ayiya, "ayiya", false, "no id")
 
 enum class TunnelKind : std::uint8_t {
 #define LINGER_TUNNEL_ENUM(name, word, is_symmetric, id) name,

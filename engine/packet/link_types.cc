@@ -27,6 +27,7 @@ enum LinkType : std::uint16_t {
   kRadiotap = 127,
   kLinuxArcnet = 129,
   kAvs = 163,
+  kJuniperEther = 178,
   kPpi = 192,
   kMpls = 219,
   kIpv4 = 228,
@@ -105,14 +106,20 @@ void read_linux_cooked_v2(Walk& walk) noexcept {
   follow_linux_protocol(walk, be16<8>(header), be16<0>(header));
 }
 
+struct WifiVariant {
+  bool is_padded = false;       // the header, to a multiple of 4
+  bool may_be_swapped = false;  // its two control bytes
+};
+
 // IEEE 802.11-2020 §9.3.2. Only data frames that carry data and are not encrypted hold IP.
 //
 //     control 2 | duration 2 | address 3 x 6 | sequence 2 | address 4 (6) | QoS 2 | HT 4 | LLC …
-void read_ieee80211(Walk& walk, bool is_padded) noexcept {
+void read_ieee80211(Walk& walk, const WifiVariant& variant) noexcept {
   if (!walk.has(2)) return;
   const auto control = walk.peek<2>();
-  const std::uint8_t kind = u8<0>(control);
-  const std::uint8_t flags = u8<1>(control);
+  const bool is_swapped = variant.may_be_swapped && (u8<0>(control) & 0x03) != 0;
+  const std::uint8_t kind = is_swapped ? u8<1>(control) : u8<0>(control);
+  const std::uint8_t flags = is_swapped ? u8<0>(control) : u8<1>(control);
   const bool is_data = (kind & 0x0f) == 0x08 && (kind & 0x40) == 0;  // version 0, type data
   const bool is_protected = (flags & 0x40) != 0;
   if (!is_data || is_protected) return walk.stop(Verdict::not_ip);
@@ -126,7 +133,7 @@ void read_ieee80211(Walk& walk, bool is_padded) noexcept {
   const bool is_later_fragment = (walk.position()[22] & 0x0f) != 0;
   if (is_later_fragment) return walk.stop(Verdict::not_ip);
   const bool is_aggregate = has_qos && (walk.position()[qos_offset] & 0x80) != 0;
-  if (!walk.skip(is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
+  if (!walk.skip(variant.is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
   // A-MSDU (§9.3.2.2.2): destination, source, length before each LLC; the first one stands for all.
   if (is_aggregate && !walk.skip(14)) return;
   walk.next = Header::llc;
@@ -152,7 +159,7 @@ void read_radiotap(Walk& walk) noexcept {
   if (present & kTimer) field = (field + 7) / 8 * 8 + 8;
   const bool is_padded = (present & kFlags) && field < bytes && (header[field] & kDataPad);
   walk.offset += bytes;
-  read_ieee80211(walk, is_padded);
+  read_ieee80211(walk, {.is_padded = is_padded});
 }
 
 void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little_endian) noexcept {
@@ -160,7 +167,7 @@ void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little
   const std::uint8_t* length = walk.position() + length_offset;
   const std::uint32_t bytes = is_little_endian ? load_le32(length) : load_be32(length);
   if (bytes < length_offset + 4) return walk.stop(Verdict::malformed);
-  if (walk.skip(bytes)) read_ieee80211(walk, false);
+  if (walk.skip(bytes)) read_ieee80211(walk, {});
 }
 
 void read_ppi(Walk& walk) noexcept {  // version, flags, length (LE), link type (LE)
@@ -179,6 +186,21 @@ void read_pktap(Walk& walk) noexcept {  // length (LE), record type, link type (
   if (load_le32(header) < 12) return walk.stop(Verdict::malformed);
   if (link_type > 0xffff) return walk.stop(Verdict::unknown_link);
   if (walk.skip(load_le32(header))) walk.link_type = static_cast<std::uint16_t>(link_type);
+}
+
+// Juniper's own header, as tcpdump reads it: "MGC", flags; perhaps a length (2) and as many bytes
+// of extensions; then Ethernet or, without a link layer, the address family (4) and the packet.
+void read_juniper_ether(Walk& walk) noexcept {
+  constexpr std::uint8_t kExtensions = 0x80, kNoLinkLayer = 0x02;
+  if (!walk.has(4)) return;
+  const std::uint32_t header = be32<0>(walk.take<4>());
+  if (header >> 8 != 0x4d4743) return walk.stop(Verdict::malformed);
+  if (header & kExtensions) {
+    if (!walk.has(2)) return;
+    if (!walk.skip(be16<0>(walk.take<2>()))) return;
+  }
+  walk.next = Header::ethernet;
+  if ((header & kNoLinkLayer) && walk.skip(4)) walk.next = Header::ip;
 }
 
 // Linux nfnetlink_log: family, version, resource id; then attributes: length, type (both in the
@@ -268,6 +290,12 @@ void read_frame_relay(Walk& walk) noexcept {  // RFC 2427 §3: Q.922 address, co
 
 }  // namespace
 
+// In a tunnel. Cisco's access points swap the control bytes in CAPWAP: every frame there goes to or
+// from the distribution system, and these flags stand where the version is, always 0.
+void read_wifi(Walk& walk) noexcept {
+  read_ieee80211(walk, {.may_be_swapped = walk.tunnel == TunnelKind::capwap});
+}
+
 void read_link(Walk& walk) noexcept {
   switch (walk.link_type) {
     case kEthernet:
@@ -303,13 +331,15 @@ void read_link(Walk& walk) noexcept {
     case kCiscoHdlc:
       return read_cisco_hdlc(walk);
     case kIeee80211:
-      return read_ieee80211(walk, false);
+      return read_ieee80211(walk, {});
     case kRadiotap:
       return read_radiotap(walk);
     case kPrism:
       return read_capture_header(walk, 4, true);
     case kAvs:
       return read_capture_header(walk, 4, false);
+    case kJuniperEther:
+      return read_juniper_ether(walk);
     case kLinuxArcnet:
       return read_linux_arcnet(walk);
     case kIpOverInfiniband:

@@ -61,6 +61,28 @@ struct Piece {
   return true;
 }
 
+// RFC 791 §3.1, loose and strict source route: type, length, pointer, addresses. While the pointer
+// is not behind the last address, the header's destination is only the next hop, and the last
+// address is where the packet goes to.
+[[gnu::cold, gnu::noinline]] void follow_source_route(Walk& walk, const std::uint8_t* option,
+                                                      std::uint32_t bytes) noexcept {
+  constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kLoose = 131, kStrict = 137;
+  constexpr std::uint32_t kRouteBytesMin = 3 + 4, kFirstPointer = 4;
+  while (bytes >= kRouteBytesMin && *option != kEnd) {
+    const std::uint32_t length = *option == kNoOperation ? 1 : option[1];
+    if (length == 0 || length > bytes) return;
+    if (*option == kLoose || *option == kStrict) {
+      const std::uint32_t pointer = option[2];
+      if (length < kRouteBytesMin || pointer < kFirstPointer || pointer > length - 3) return;
+      walk.destination.address[0] = load_le32(option + length - 4);
+      walk.is_rerouted = true;
+      return;
+    }
+    option += length;
+    bytes -= length;
+  }
+}
+
 bool is_fragment(Walk& walk, const Piece& piece) noexcept {
   if (piece.offset == 0 && !piece.has_more) return false;  // whole; IPv6: atomic (RFC 6946)
   return stop_at_fragment(walk, piece);
@@ -119,6 +141,7 @@ void read_ipv4(Walk& walk) noexcept {
   walk.source.address[0] = load_le32(header.data + 12);
   walk.destination.address[0] = load_le32(header.data + 16);
   walk.source.address[1] = walk.destination.address[1] = 0;
+  if (header_bytes > 20) follow_source_route(walk, header.data + 20, header_bytes - 20);
   const std::uint16_t fragment = be16<6>(header);
   const std::uint8_t protocol = u8<9>(header);
   const std::uint32_t offset = (fragment & 0x1fffU) * 8;

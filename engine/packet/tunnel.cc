@@ -25,6 +25,11 @@ void read_erspan(Walk& walk, std::uint32_t header_bytes) noexcept {
   walk.skip(header_bytes + (has_platform ? 8 : 0));
 }
 
+// 802.11 of Aruba's access points: a multiple of 16 for each of their radios and networks.
+bool is_aruba_wifi(std::uint16_t protocol) noexcept {
+  return protocol >= 0x8200 && protocol <= 0x8370 && (protocol & 0x0f) == 0;
+}
+
 // RFC 2784, RFC 2890: flags and version, protocol; then checksum, key, sequence as the flags say.
 // Version 1 is PPTP's (RFC 2637 §4.1), whose call ids differ by direction.
 void read_gre(Walk& walk) noexcept {
@@ -46,6 +51,10 @@ void read_gre(Walk& walk) noexcept {
 
   if (protocol == kErspan) return read_erspan(walk, (flags & kSequence) != 0 ? 8 : 0);
   if (protocol == kErspanIII) return read_erspan(walk, 12);
+  if (is_aruba_wifi(protocol)) {
+    walk.next = Header::wifi;
+    return;
+  }
   follow_ethertype(walk, protocol);
 }
 
@@ -131,6 +140,44 @@ void read_l2tp(Walk& walk) noexcept {
   walk.next = Header::ppp;
 }
 
+// RFC 5415 §4.3: version and type (8 bits; 1: DTLS), length in words (5), radio (5), its kind (5;
+// 1: 802.11), flags (9); fragment id (16) and offset (13), 0 (3); MAC and radio's information, as
+// the length says. The first fragment of a frame tells its session (§3.4).
+void read_capwap(Walk& walk) noexcept {
+  constexpr std::uint32_t kNative = 0x100, kFragment = 0x080, kKeepAlive = 0x008;
+  constexpr std::uint32_t kIeee80211 = 1;
+  if (!walk.has(8)) return;
+  const auto header = walk.peek<8>();
+  const std::uint32_t word = be32<0>(header);
+  const bool is_plain = word >> 24 == 0;
+  const bool is_native = (word & kNative) != 0;
+  const bool is_known_radio = (word >> 9 & 0x1f) == kIeee80211;
+  const bool is_later_fragment = (word & kFragment) != 0 && be16<6>(header) >> 3 != 0;
+  if (!is_plain || (word & kKeepAlive) != 0 || is_later_fragment || (is_native && !is_known_radio))
+    return walk.stop(Verdict::not_ip);
+  const std::uint32_t bytes = (word >> 19 & 0x1f) * 4;
+  if (bytes < 8) return walk.stop(Verdict::malformed);
+  if (walk.skip(bytes)) walk.next = is_native ? Header::wifi : Header::ethernet;
+}
+
+// draft-massar-v6ops-ayiya §3: length of the identity (2^n; 4 bits), its type (4); length of the
+// signature in words (4), hash (4); authentication (4), operation (4); next header; time (4);
+// identity, signature.
+void read_ayiya(Walk& walk) noexcept {
+  constexpr std::uint8_t kForward = 1, kEchoAndForward = 3;
+  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41;
+  if (!walk.has(8)) return;
+  const auto header = walk.take<8>();
+  const std::uint8_t operation = u8<2>(header) & 0x0f;
+  const std::uint8_t protocol = u8<3>(header);
+  const bool has_packet = operation == kForward || operation == kEchoAndForward;
+  if (!has_packet || (protocol != kIpv4 && protocol != kIpv6)) return walk.stop(Verdict::not_ip);
+  const std::uint32_t identity_bytes = 1U << (u8<0>(header) >> 4);
+  const std::uint32_t signature_bytes = (u8<1>(header) >> 4) * 4U;
+  if (!walk.skip(identity_bytes + signature_bytes)) return;
+  walk.next = protocol == kIpv4 ? Header::ipv4 : Header::ipv6;
+}
+
 }  // namespace
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
@@ -166,6 +213,10 @@ void read_tunnel(Walk& walk) noexcept {
       return read_teredo(walk);
     case TunnelKind::l2tp:
       return read_l2tp(walk);
+    case TunnelKind::capwap:
+      return read_capwap(walk);
+    case TunnelKind::ayiya:
+      return read_ayiya(walk);
     default:  // has no header of its own
       walk.stop(Verdict::not_ip);
   }

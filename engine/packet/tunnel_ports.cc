@@ -7,7 +7,8 @@ namespace {
 
 // Answered from their port; the others choose a source port for each flow.
 bool is_answered_from_its_port(TunnelKind kind) noexcept {
-  return kind == TunnelKind::gtp || kind == TunnelKind::teredo || kind == TunnelKind::l2tp;
+  return kind == TunnelKind::gtp || kind == TunnelKind::teredo || kind == TunnelKind::l2tp ||
+         kind == TunnelKind::capwap || kind == TunnelKind::ayiya;
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ namespace linger {
 #define LINGER_HEADERS(X)                                             \
   X(link) /* Walk::link_type says which */                            \
   X(ethernet)                                                         \
+  X(wifi)                                                             \
   X(llc) /* IEEE 802.2 */                                             \
   X(vlan)                                                             \
   X(service) /* 802.1ah I-TAG, an Ethernet frame follows */           \
@@ -79,7 +80,8 @@ struct Walk {
   };
   Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
   Extent outer_transport;
-  bool is_rerouted = false;  // a routing header: the checksum holds another destination
+  bool is_rerouted =
+      false;  // to another destination than its header says, which the checksum holds
   // The tunnels so far; packet.tunnel_depth says how many.
   std::array<TunnelLayer, kTunnelLayersMax> layers;
 

@@ -31,6 +31,11 @@ constexpr std::uint16_t kOptionEnd = 0;
 constexpr std::uint16_t kOptionResolution = 9;
 constexpr std::uint16_t kOptionOffset = 14;
 
+// RFC 1761; all numbers are big-endian.
+constexpr std::uint8_t kSnoopMagic[8] = {'s', 'n', 'o', 'o', 'p', 0, 0, 0};
+constexpr std::size_t kSnoopHeaderBytes = 16;
+constexpr std::size_t kSnoopRecordHeaderBytes = 24;
+
 template <bool kBig>
 std::uint16_t load16(const std::uint8_t* p) noexcept {
   return kBig ? load_be16(p) : load_le16(p);
@@ -55,6 +60,21 @@ std::uint16_t link_type_of(std::uint32_t field) noexcept {
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(type, 0xffff));
 }
 
+// RFC 1761's number of a datalink as LINKTYPE; what no other format has is told as unknown.
+std::uint16_t link_type_of_snoop(std::uint32_t datalink) noexcept {
+  switch (datalink) {
+    case 0:  // IEEE 802.3
+    case 4:  // Ethernet
+      return 1;
+    case 2:  // IEEE 802.5
+      return 6;
+    case 8:  // FDDI
+      return 10;
+    default:
+      return 0xffff;
+  }
+}
+
 // Formats that people have and that are not read, each with its way out.
 struct Foreign {
   std::uint32_t magic;  // the first four bytes, big-endian
@@ -62,7 +82,6 @@ struct Foreign {
   const char* message;
 };
 constexpr Foreign kForeign[] = {
-    {0x736e6f6f, 0xffffffff, "a snoop capture; convert it with `editcap -F pcapng`"},
     {0x58435000, 0xffffffff, "a Sniffer capture; convert it with `editcap -F pcapng`"},
     {0x47544d00, 0xffffff00, "a Network Monitor capture; convert it with `editcap -F pcapng`"},
     {0x474d4255, 0xffffffff, "a Network Monitor capture; convert it with `editcap -F pcapng`"},
@@ -76,7 +95,8 @@ std::string foreign_reason(std::uint32_t magic) {
   for (const Foreign& foreign : kForeign) {
     if ((magic & foreign.mask) == foreign.magic) return foreign.message;
   }
-  return "not a capture file (pcap and pcapng are read, plain or compressed with gzip or zstd)";
+  return "not a capture file (pcap, pcapng and snoop are read, plain or compressed with gzip or "
+         "zstd)";
 }
 
 constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {
@@ -110,6 +130,9 @@ CaptureParser::Stop CaptureParser::parse(Bytes& window, PacketBuffer* buffer,
       case Format::pcapng_be:
         stop = pcapng_blocks<true>(window, buffer, run);
         break;
+      case Format::snoop:
+        stop = snoop_packets(window, buffer, run);
+        break;
     }
     if (stop != Stop::need || needed_bytes_ != 0) return stop;
   }
@@ -120,6 +143,7 @@ CaptureParser::Stop CaptureParser::file_header(Bytes& window) noexcept {
   if (load_le32(window.data()) == kBlockSection) return section_header(window);
   if (is_pcap(load_le32(window.data()))) return pcap_header<false>(window);
   if (is_pcap(load_be32(window.data()))) return pcap_header<true>(window);
+  if (load_be32(window.data()) == load_be32(kSnoopMagic)) return snoop_header(window);
   return broken(foreign_reason(load_be32(window.data())));
 }
 
@@ -196,6 +220,56 @@ CaptureParser::Stop CaptureParser::pcap_packets(Bytes& window, PacketBuffer* buf
   }
   window = {p, remaining};
   return stop;
+}
+
+//      0        8         12
+//     | magic  | version | datalink
+CaptureParser::Stop CaptureParser::snoop_header(Bytes& window) noexcept {
+  if (window.size() < kSnoopHeaderBytes) return need(kSnoopHeaderBytes);
+  const std::uint8_t* p = window.data();
+  if (!std::equal(std::begin(kSnoopMagic), std::end(kSnoopMagic), p)) {
+    return broken(foreign_reason(load_be32(p)));
+  }
+  const std::uint32_t version = load_be32(p + 8);
+  if (version != 2) return broken(fmt::format("snoop of the unknown version {}", version));
+  link_type_ = link_type_of_snoop(load_be32(p + 12));
+  format_ = Format::snoop;
+  window = window.subspan(kSnoopHeaderBytes);
+  return need(0);
+}
+
+//      0          4          8               12      16        20             24
+//     | original | captured | record length | drops | seconds | microseconds | frame … | padding
+CaptureParser::Stop CaptureParser::snoop_packets(Bytes& window, PacketBuffer* buffer,
+                                                 PacketRun& run) noexcept {
+  while (run.count < run.room) {
+    if (window.size() < kSnoopRecordHeaderBytes) return need(kSnoopRecordHeaderBytes);
+    const std::uint8_t* p = window.data();
+    const std::uint32_t captured_bytes = load_be32(p + 4);
+    const std::uint32_t record_bytes = load_be32(p + 8);
+    if (record_bytes > kCaptureRecordBytesMax || record_bytes < kSnoopRecordHeaderBytes ||
+        record_bytes - kSnoopRecordHeaderBytes < captured_bytes) {
+      return broken(
+          fmt::format("a packet of {} bytes in a record of {}", captured_bytes, record_bytes));
+    }
+    if (window.size() < record_bytes) return need(record_bytes);
+    const Timestamp timestamp =
+        make_timestamp(load_be32(p + 16), std::uint64_t{load_be32(p + 20)} * 1'000);
+    if (timestamp.value > run.limit) {
+      head_ = timestamp;
+      return Stop::limit;
+    }
+    Packet& packet = run.packets[run.count++];
+    packet.data = p + kSnoopRecordHeaderBytes;
+    packet.buffer = buffer;
+    packet.timestamp = timestamp;
+    packet.captured_bytes = captured_bytes;
+    packet.wire_bytes = std::max(load_be32(p), captured_bytes);
+    packet.link_type = link_type_;
+    packet.interface_index = 0;
+    window = window.subspan(record_bytes);
+  }
+  return Stop::full;
 }
 
 //      0      4              8       12            length - 4   length

@@ -1,6 +1,6 @@
 // From the bytes of a capture file to packets: pcap (microseconds, nanoseconds, modified header,
-// both byte orders) and pcapng (sections, interfaces and byte orders in any mix). No input, no
-// copies: packets point into the bytes given.
+// both byte orders), pcapng (sections, interfaces and byte orders in any mix) and snoop. No input,
+// no copies: packets point into the bytes given.
 //
 // Owner: the source's thread. Limits: a frame or block is at most kCaptureRecordBytesMax, a section
 // has at most 65,536 interfaces; whatever claims more is damaged. Cost: a handful of instructions a
@@ -49,7 +49,7 @@ class CaptureParser {
   bool is_capture() const noexcept { return format_ != Format::unknown; }
 
  private:
-  enum class Format : std::uint8_t { unknown, pcap_le, pcap_be, pcapng_le, pcapng_be };
+  enum class Format : std::uint8_t { unknown, pcap_le, pcap_be, pcapng_le, pcapng_be, snoop };
 
   // A unit of time of an interface, as nanoseconds.
   struct Resolution {
@@ -71,6 +71,8 @@ class CaptureParser {
   Stop pcap_packets(Bytes& window, PacketBuffer* buffer, PacketRun& run) noexcept;
   template <bool kBig>
   Stop pcapng_blocks(Bytes& window, PacketBuffer* buffer, PacketRun& run) noexcept;
+  Stop snoop_header(Bytes& window) noexcept;
+  Stop snoop_packets(Bytes& window, PacketBuffer* buffer, PacketRun& run) noexcept;
   Stop section_header(Bytes& window) noexcept;
   template <bool kBig>
   bool interface_description(Bytes body) noexcept;
@@ -98,7 +100,7 @@ class CaptureParser {
   std::size_t needed_bytes_ = 0;
   std::string reason_;
 
-  // pcap
+  // pcap (snoop: the link type)
   std::uint32_t record_header_bytes_ = 16;
   std::uint32_t fraction_multiplier_ = 1'000;  // nanoseconds per unit of the fraction
   std::uint32_t frame_bytes_max_ = kCaptureRecordBytesMax;

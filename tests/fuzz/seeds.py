@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the decode fuzz target from the project's own captures: one frame of each conversation.
+"""Writes seeds of the fuzz targets from the project's own captures.
 
-usage: seeds.py PCAPS CORPUS     as in: tests/fuzz/seeds.py pcaps tests/fuzz/corpus/decode
-A seed is what decode_fuzz.cc reads: link type (2 bytes, little-endian), settings (1), frame. Its name is its hash.
+usage: seeds.py PCAPS CORPUS     as in: tests/fuzz/seeds.py pcaps tests/fuzz/corpus
+decode: one frame of each conversation, as decode_fuzz.cc reads it: link type (2 bytes, little-endian), settings (1),
+frame. capture_file: the captures in SMALL_FILES as they are. The name of a seed is its hash.
 """
 import hashlib
 import pathlib
 import struct
 import sys
 
-NAMES = ('tunnels*', 'session_key_tunnel', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments', 'mptcp_*')
+NAMES = ('tunnel*', 'session_key_tunnel', 'tcp_source_route', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments', 'mptcp_*')
+SMALL_FILES = ('snoop.snoop',)
 
 
 def frames(path):
@@ -23,20 +25,25 @@ def frames(path):
         at += 16 + captured
 
 
+def write(folder, seed):
+    (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+
+
 def main(pcaps, corpus):
+    for name in SMALL_FILES:
+        write(corpus / 'capture_file', (pcaps / name).read_bytes())
     kinds = set()
     for name in NAMES:
-        for path in sorted(pathlib.Path(pcaps).glob(name + '.pcap')):
+        for path in sorted(pcaps.glob(name + '.pcap')):
             for link_type, frame in frames(path):
                 kind = (link_type, frame[12:14], frame[23:24], frame[36:38], len(frame))
                 if kind in kinds:
                     continue
                 kinds.add(kind)
-                seed = struct.pack('<HB', link_type, 0) + frame
-                (pathlib.Path(corpus) / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
-    print(len(kinds), 'seeds')
+                write(corpus / 'decode', struct.pack('<HB', link_type, 0) + frame)
+    print(len(kinds) + len(SMALL_FILES), 'seeds')
 
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
-main(sys.argv[1], sys.argv[2])
+main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

@@ -32,7 +32,7 @@ import jsonschema
 
 THREADS = (1, 2, 3, 8)
 DIFFERENCE_LINES_MAX = 20
-CAPTURE_NAMES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".trace")
+CAPTURE_NAMES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".snoop", ".snoop.gz", ".trace")
 
 Run = collections.namedtuple("Run", "name exit_code hits_limit files settings")
 Result = collections.namedtuple("Result", "exit_code records summary")

@@ -106,6 +106,31 @@ TEST(decode, addresses_order_as_bytes_and_ports_break_the_tie) {
   EXPECT_EQ(decoded(ethernet().ip(kA, kA).udp(2, 2).frame()).direction, 0);  // a packet to itself
 }
 
+TEST(decode, a_source_route_leads_to_its_last_address) {
+  const auto session = [](ByteList options) {
+    const Frame frame = ethernet().ip(kA, "192.0.2.99", {.options = options}).tcp(1, 2).frame();
+    return session_text(decoded(frame));
+  };
+  const std::string routed = "tcp 192.0.2.1:1 > 203.0.113.7:2";
+  const std::string direct = "tcp 192.0.2.1:1 > 192.0.2.99:2";
+  EXPECT_EQ(session({131, 11, 4, 192, 0, 2, 98, 203, 0, 113, 7}), routed);
+  EXPECT_EQ(session({137, 11, 8, 192, 0, 2, 98, 203, 0, 113, 7}), routed);
+  EXPECT_EQ(session({1, 7, 3, 4, 131, 7, 4, 203, 0, 113, 7}), routed);
+  EXPECT_EQ(session({131, 11, 12, 192, 0, 2, 98, 203, 0, 113, 7}), direct);  // used up
+  EXPECT_EQ(session({131, 7, 0, 203, 0, 113, 7}), direct);                   // no such pointer
+  EXPECT_EQ(session({131, 6, 4, 203, 0, 113, 7}), direct);                   // shorter than a route
+  EXPECT_EQ(session({131, 13, 4, 203, 0, 113, 7}), direct);                  // beyond the header
+  EXPECT_EQ(session({0, 131, 7, 4, 203, 0, 113, 7}), direct);                // behind the end
+  EXPECT_EQ(session({7, 0, 4, 131, 7, 4, 203, 0, 113, 7}), direct);  // an option of no length
+}
+
+TEST(decode, a_routed_packet_is_not_judged_by_its_checksum) {
+  Frame frame =
+      ethernet().ip(kA, "192.0.2.99", {.options = {131, 7, 4, 203, 0, 113, 7}}).tcp(1, 2).frame();
+  frame.bytes.back() ^= 1;
+  EXPECT_EQ(decoded(frame).flags, 0);
+}
+
 TEST(decode, ethernet_padding_is_no_payload) {
   Frame frame = ethernet().ip(kA, kB).tcp(1, 2).frame();
   frame.bytes.resize(60, 0xee);

@@ -107,6 +107,8 @@ std::vector<Sample> samples() {
       {"tcp options", ethernet().ip(a, b).tcp(40000, 80, {.options = options}).frame()},
       {"tcp over ipv6", ethernet().ip(a6, b6).tcp(40000, 80, {.options = options}).frame()},
       {"ipv4 options", ethernet().ip(a, b, {.options = {7, 4, 4, 0}}).tcp(1, 2).frame()},
+      {"source route",
+       ethernet().ip(a, b, {.options = {1, 131, 7, 4, 203, 0, 113, 7}}).tcp(1, 2).frame()},
       {"udp", ethernet().ip(b, a).udp(53, 40000).payload("answer").frame()},
       {"udp over ipv6", ethernet().ip(b6, a6).udp(53, 40000).payload("answer").frame()},
       {"udp-lite", ethernet().ip(a, b).next_is(136).udp(1, 2).payload("x").frame()},
@@ -133,6 +135,14 @@ std::vector<Sample> samples() {
       {"mpls", ethernet().mpls(3).mpls(4).ip(a6, b6).tcp(1, 2).frame()},
       {"pseudowire", ethernet().mpls(3).payload(ByteList(4)).ethernet().ip(a, b).tcp(1, 2).frame()},
       {"pppoe", ethernet().pppoe().ip(a, b).tcp(1, 2).frame()},
+      {"juniper ethernet", PacketBuilder()
+                               .link(178, {0x4d, 0x47, 0x43, 0x80, 0, 3, 1, 1, 2})
+                               .ethernet()
+                               .ip(a, b)
+                               .tcp(1, 2)
+                               .frame()},
+      {"juniper, no link layer",
+       PacketBuilder().link(178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}).ip(a, b).tcp(1, 2).frame()},
       {"raw", PacketBuilder().raw_ip().ip(a6, b6).tcp(1, 2).frame()},
       {"ip in ip", inner(ethernet().ip(a, b))},
       {"gre", inner(ethernet().ip(a, b).gre(7))},
@@ -186,6 +196,30 @@ std::vector<Sample> samples() {
                    .ip(a, b)
                    .tcp(1, 2)
                    .frame()},
+      {"capwap, ethernet",
+       inner(ethernet().ip(a, b).udp(9, 5247).payload({0, 0x10, 2, 0, 0, 0, 0, 0}).ethernet())},
+      {"capwap, 802.11", ethernet()
+                             .ip(a, b)
+                             .udp(9, 5247)
+                             .payload({0, 0x20, 3, 0x20, 0, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0})
+                             .payload({0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3,
+                                       4,    5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
+                             .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+                             .ip(a, b)
+                             .tcp(1, 2)
+                             .frame()},
+      {"ayiya", inner(ethernet().ip(a, b).udp(9, 5072).payload(
+                    {0x21, 0x22, 0x11, 41, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0}))},
+      {"gre, 802.11", ethernet()
+                          .ip(a, b)
+                          .gre()
+                          .next_is(0x8240)
+                          .payload({0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3,
+                                    4,    5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
+                          .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+                          .ip(a, b)
+                          .tcp(1, 2)
+                          .frame()},
       {"gtp extension", ethernet()
                             .ip(a, b)
                             .udp(9, 2152)

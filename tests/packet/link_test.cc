@@ -50,6 +50,9 @@ TEST(link, every_link_type_leads_to_its_packet) {
       {"sun atm", 123, {0x02, 0, 0, 5, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
       {"linux arcnet, rfc 1051", 129, {1, 2, 0, 0, 240}},
       {"linux arcnet, rfc 1201", 129, {1, 2, 0, 0, 212, 0, 0, 1}},
+      {"juniper ethernet", 178, {0x4d, 0x47, 0x43, 0x81, 0, 3, 1,  1,  2,  1, 2, 3,
+                                 4,    5,    6,    7,    8, 9, 10, 11, 12, 8, 0}},
+      {"juniper ethernet, no link layer", 178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}},
       {"mpls", 219, {0, 0, 0x11, 64}},
       {"ipv4", 228, {}},
       {"nflog", 239, {2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, 'a', 0, 0, 0, 45, 0, 9, 0}},
@@ -63,9 +66,14 @@ TEST(link, every_link_type_leads_to_its_packet) {
     EXPECT_EQ(session_text(packet), kSession) << name;
     EXPECT_EQ(packet.ip_offset, header.size()) << name;
     EXPECT_EQ(packet.payload_bytes, 1U) << name;
-    const bool has_ethernet = link_type == 240;
+    const bool has_ethernet = link_type == 240 || (link_type == 178 && header.size() > 14);
     EXPECT_EQ(packet.mac_offset != Packet::kNoMac, has_ethernet) << name;
   }
+}
+
+TEST(link, juniper_frames_begin_with_their_magic) {
+  const ByteList header{0x4d, 0x47, 0x44, 0x02, 2, 0, 0, 0};
+  EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(178, header))), "malformed");
 }
 
 TEST(link, infiniband_names_its_packet_by_ethertype) {

@@ -91,6 +91,82 @@ TEST(tunnel, optional_fields_are_skipped) {
       kInner);
 }
 
+// 802.11 data to the distribution system, LLC.
+const ByteList kWifi{0x08, 0x01, 0, 0, 1, 2, 3, 4, 5,    6,    1, 2, 3, 4, 5, 6,
+                     1,    2,    3, 4, 5, 6, 0, 0, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0};
+
+PacketBuilder capwap(ByteList header, const ByteList& frame = {}) {
+  header.insert(header.end(), frame.begin(), frame.end());
+  return outer().udp(9, 5247).payload(std::move(header));
+}
+
+TEST(tunnel, capwap_carries_ethernet_or_wifi) {
+  const ByteList ethernet{0, 0x10, 0x02, 0, 0, 0, 0, 0}, wifi{0, 0x10, 0x03, 0, 0, 0, 0, 0};
+  const ByteList informed{0, 0x20, 0x03, 0x20, 0, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0};
+  EXPECT_EQ(inner_of(capwap(ethernet).ethernet()), kInner);
+  EXPECT_EQ(inner_of(capwap(wifi, kWifi)), kInner);
+  EXPECT_EQ(inner_of(capwap(informed, kWifi)), kInner);
+  ByteList swapped = kWifi;
+  std::swap(swapped[0], swapped[1]);
+  EXPECT_EQ(inner_of(capwap(wifi, swapped)), kInner);
+  const ByteList first_fragment{0, 0x10, 0x03, 0x80, 0, 1, 0, 0};
+  EXPECT_EQ(inner_of(capwap(first_fragment, kWifi)), kInner);
+  EXPECT_EQ(
+      session_of(outer().udp(5247, 9).payload(ethernet).ethernet().ip(kA, kB).tcp(1, 2).frame()),
+      kInner);
+}
+
+TEST(tunnel, capwap_that_holds_no_readable_frame_is_its_own_session) {
+  const ByteList headers[] = {
+      {1, 0, 0, 0, 22, 254, 253, 0},      // DTLS
+      {0x10, 0x10, 0x02, 0, 0, 0, 0, 0},  // another version
+      {0, 0x10, 0x02, 0x08, 0, 0, 0, 0},  // keep-alive
+      {0, 0x10, 0x02, 0x80, 0, 1, 0, 8},  // second fragment
+      {0, 0x10, 0x07, 0, 0, 0, 0, 0},     // a radio of EPCglobal
+      {0, 0x08, 0x02, 0, 0, 0, 0, 0},     // a header of 4 bytes
+  };
+  for (const ByteList& header : headers) {
+    const Frame frame = capwap(header).ethernet().ip(kA, kB).tcp(1, 2).frame();
+    EXPECT_EQ(session_of(frame), "udp 192.0.2.1:9 > 198.51.100.2:5247");
+  }
+}
+
+TEST(tunnel, gre_of_aruba_carries_wifi) {
+  ByteList aggregate = kWifi;
+  aggregate[0] = 0x88;
+  aggregate.insert(aggregate.begin() + 24, {0x80, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0, 49});
+  for (const std::uint16_t protocol : {0x8200, 0x8240, 0x8370}) {
+    const PacketBuilder gre = outer().gre().next_is(protocol);
+    EXPECT_EQ(inner_of(PacketBuilder(gre).payload(kWifi)), kInner);
+    EXPECT_EQ(inner_of(PacketBuilder(gre).payload(aggregate)), kInner);
+    EXPECT_EQ(layers_of(PacketBuilder(gre).payload(kWifi)), "gre 192.0.2.1 > 198.51.100.2");
+  }
+  for (const std::uint16_t protocol : {0x81f0, 0x8208, 0x8380}) {
+    const PacketBuilder gre = outer().gre().next_is(protocol).payload(kWifi);
+    EXPECT_EQ(session_of(PacketBuilder(gre).ip(kA, kB).tcp(1, 2).frame()),
+              "ip47 192.0.2.1:0 > 198.51.100.2:0");
+  }
+}
+
+// An identity of 4 bytes, a signature of 8.
+PacketBuilder ayiya(std::uint8_t operation, std::uint8_t next) {
+  ByteList header(8 + 4 + 8);
+  header[0] = 0x21, header[1] = 0x22, header[2] = operation, header[3] = next;
+  return outer().udp(9, 5072).payload(std::move(header));
+}
+
+TEST(tunnel, ayiya_carries_ip_behind_identity_and_signature) {
+  EXPECT_EQ(inner6_of(ayiya(0x11, 41)), kInner6);
+  EXPECT_EQ(inner_of(ayiya(0x11, 4)), kInner);
+  EXPECT_EQ(inner6_of(ayiya(0x13, 41)), kInner6);  // an echo request with it
+  for (const auto& [operation, next] : {std::pair{0x10, 41}, {0x12, 41}, {0x14, 41}, {0x11, 59}}) {
+    const PacketBuilder message =
+        ayiya(static_cast<std::uint8_t>(operation), static_cast<std::uint8_t>(next));
+    EXPECT_EQ(session_of(PacketBuilder(message).ip(kA6, kB6).tcp(1, 2).frame()),
+              "udp 192.0.2.1:9 > 198.51.100.2:5072");
+  }
+}
+
 TEST(tunnel, what_stands_below_ip_may_be_in_a_tunnel_too) {
   const ByteList nsh_to_ethernet{0x0f, 0xc2, 1, 3, 0, 0, 7, 255};
   const ByteList nsh_to_ip{0x0f, 0xc6, 1, 1, 0, 0, 7, 255, 0, 0, 0, 0,
@@ -151,6 +227,8 @@ TEST(tunnel, layers_are_told_with_ids_and_outer_addresses) {
   EXPECT_EQ(layers_of(outer().udp(2152, 2152).gtp_u(7)), "gtp 7" + carried);
   EXPECT_EQ(layers_of(outer().udp(9, 1701).payload({0, 2, 0, 1, 0, 2, 0x21})),
             "l2tp 65538" + carried);
+  EXPECT_EQ(layers_of(ayiya(0x11, 4)), "ayiya" + carried);
+  EXPECT_EQ(layers_of(capwap({0, 0x10, 0x02, 0, 0, 0, 0, 0}).ethernet()), "capwap" + carried);
   EXPECT_EQ(layers_of(outer().udp(9, 6635).mpls(6).mpls(7)), "mpls 7" + carried);
   const Frame teredo = outer().udp(9, 3544).ip(kA6, kB6).tcp(1, 2).frame();
   EXPECT_EQ(layers_text(teredo), "teredo" + carried);

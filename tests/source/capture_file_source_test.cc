@@ -65,6 +65,7 @@ TEST(CaptureFileSource, an_empty_capture_gives_no_packets_and_no_trouble) {
   const TempFolder folder;
   EXPECT_EQ(marks_of({folder.file("empty.pcap", PcapWriter().bytes())}), "");
   EXPECT_EQ(marks_of({folder.file("empty.pcapng", PcapngWriter().bytes())}), "");
+  EXPECT_EQ(marks_of({folder.file("empty.snoop", SnoopWriter().bytes())}), "");
 }
 
 TEST(CaptureFileSource, files_one_after_another_are_read_in_time_order) {
@@ -147,7 +148,7 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
   EXPECT_EQ((*source)->trouble(), "");
   EXPECT_EQ((*source)->notes(),
             (folder / "README") +
-                " is passed over: not a capture file (pcap and pcapng are read, plain or "
+                " is passed over: not a capture file (pcap, pcapng and snoop are read, plain or "
                 "compressed with gzip or zstd); so is one other file.");
 }
 

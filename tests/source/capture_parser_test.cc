@@ -132,6 +132,61 @@ TEST(Pcap, a_cut_packet_names_the_place_and_what_is_missing) {
             "breaks off at byte 100: only 66 of the next 76 bytes are there");
 }
 
+TEST(Snoop, packets_are_read_without_their_padding) {
+  SnoopWriter writer;
+  writer.packet(kStartNs, frame_of(1)).packet(kStartNs + 1'000, frame_of(2, 61), 1514);
+  writer.packet(kStartNs, {});
+  const SeenPackets expected = {expected_packet(kStartNs, frame_of(1)),
+                                expected_packet(kStartNs + 1'000, frame_of(2, 61), 1514),
+                                expected_packet(kStartNs, {})};
+  for (const ByteList& file : {writer.bytes(), gzip(writer.bytes())}) {
+    const auto read = read_capture(file);
+    EXPECT_EQ(read.packets, expected);
+    EXPECT_EQ(read.trouble, "");
+  }
+}
+
+TEST(Snoop, datalinks_become_link_types) {
+  for (const auto& [datalink, link_type] :
+       {std::pair{0U, 1U}, {2U, 6U}, {4U, 1U}, {8U, 10U}, {9U, 0xffffU}}) {
+    const auto read = read_capture(SnoopWriter(datalink).packet(kStartNs, frame_of(1)).bytes());
+    ASSERT_EQ(read.packets.size(), 1U);
+    EXPECT_EQ(read.packets[0].link_type, link_type);
+  }
+}
+
+TEST(Snoop, every_prefix_gives_the_whole_packets_in_it) {
+  SnoopWriter writer;
+  std::vector<std::size_t> ends = {writer.bytes().size()};
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    writer.packet(kStartNs + i * 1'000, frame_of(i, 40U + i));
+    ends.push_back(writer.bytes().size());
+  }
+  const SeenPackets all = read_capture(writer.bytes()).packets;
+  ASSERT_EQ(all.size(), 5U);
+  for (std::size_t bytes = 0; bytes <= writer.bytes().size(); ++bytes) {
+    const auto read = read_capture(std::span(writer.bytes()).first(bytes));
+    const auto whole =
+        static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), bytes) - ends.begin());
+    EXPECT_EQ(read.is_capture, whole > 0);
+    EXPECT_EQ(read.packets.size(), whole == 0 ? 0 : whole - 1);
+    EXPECT_TRUE(std::equal(read.packets.begin(), read.packets.end(), all.begin()));
+    const bool is_cut = whole == 0 || ends[whole - 1] != bytes;
+    EXPECT_EQ(read.trouble.empty(), !is_cut);
+  }
+}
+
+TEST(Snoop, lengths_that_contradict_each_other_break_the_file_there) {
+  for (const auto& [captured, record] : {std::pair{41U, 64U}, {0U, 23U}, {0U, 0x7fff'ffffU}}) {
+    SnoopWriter writer;
+    writer.packet(kStartNs, frame_of(1, 40)).record(kStartNs, captured, 60, record);
+    const auto read = read_capture(joined(writer.bytes(), ByteList(500)));
+    EXPECT_EQ(read.packets.size(), 1U);
+    EXPECT_EQ(read.trouble, "breaks off at byte 80: a packet of " + std::to_string(captured) +
+                                " bytes in a record of " + std::to_string(record));
+  }
+}
+
 TEST(Foreign, files_are_named_for_what_they_are) {
   const auto reason_of = [](const std::string& text) {
     const ByteList bytes(text.begin(), text.end());
@@ -142,13 +197,18 @@ TEST(Foreign, files_are_named_for_what_they_are) {
   EXPECT_EQ(reason_of(""), "empty, without even a capture header");
   EXPECT_EQ(reason_of("abc"), "cut off within its header");
   EXPECT_EQ(reason_of("hello, world"),
-            "not a capture file (pcap and pcapng are read, plain or compressed with gzip or zstd)");
-  EXPECT_EQ(reason_of("snoop"), "a snoop capture; convert it with `editcap -F pcapng`");
+            "not a capture file (pcap, pcapng and snoop are read, plain or compressed with gzip or "
+            "zstd)");
+  EXPECT_EQ(reason_of("snoop"), "cut off within its header");
+  EXPECT_EQ(reason_of("snooping is no capture").find("not a capture file"), 0U);
   EXPECT_EQ(reason_of("\xfd"
                       "7zXZ"),
             "xz-compressed; decompress it first");
   const auto odd = read_capture(PcapWriter({.version_major = 3}).bytes());
   EXPECT_EQ(odd.trouble, "pcap of the unknown version 3.4");
+  const auto shomiti = read_capture(SnoopWriter(4, 3).bytes());
+  EXPECT_FALSE(shomiti.is_capture);
+  EXPECT_EQ(shomiti.trouble, "snoop of the unknown version 3");
 }
 
 TEST(Pcapng, every_block_that_holds_a_packet_is_read_in_both_byte_orders) {

@@ -9,6 +9,8 @@
 //   writer.packet(0, at_ns, frame).simple_packet(frame).block(0x0bad, body);
 //   writer.section(ByteOrder::big);                       // interfaces start again from 0
 //
+//   const ByteList old = SnoopWriter().packet(at_ns, frame).bytes();
+//
 // Nothing is checked: what contradicts itself is written as it was asked for.
 #pragma once
 
@@ -210,6 +212,39 @@ class PcapngWriter {
 
   FieldWriter out_;
   std::vector<PcapngInterface> interfaces_;
+};
+
+// RFC 1761.
+class SnoopWriter {
+ public:
+  explicit SnoopWriter(std::uint32_t datalink = 4, std::uint32_t version = 2) {
+    for (const char letter : {'s', 'n', 'o', 'o', 'p'}) out_.u8(static_cast<std::uint8_t>(letter));
+    out_.u8(0).u8(0).u8(0).u32(version).u32(datalink);
+  }
+
+  // Padded to a multiple of 4, as the RFC has it; wire_bytes 0: as many as the frame has.
+  SnoopWriter& packet(std::uint64_t timestamp_ns, std::span<const std::uint8_t> frame,
+                      std::uint32_t wire_bytes = 0) {
+    const auto captured_bytes = static_cast<std::uint32_t>(frame.size());
+    record(timestamp_ns, captured_bytes, wire_bytes == 0 ? captured_bytes : wire_bytes,
+           24 + (captured_bytes + 3) / 4 * 4);
+    out_.raw(frame).pad_to_4();
+    return *this;
+  }
+  // A packet header alone, with the lengths it shall claim.
+  SnoopWriter& record(std::uint64_t timestamp_ns, std::uint32_t captured_bytes,
+                      std::uint32_t wire_bytes, std::uint32_t record_bytes) {
+    constexpr std::uint32_t kDrops = 7;
+    out_.u32(wire_bytes).u32(captured_bytes).u32(record_bytes).u32(kDrops);
+    out_.u32(static_cast<std::uint32_t>(timestamp_ns / 1'000'000'000));
+    out_.u32(static_cast<std::uint32_t>(timestamp_ns % 1'000'000'000 / 1'000));
+    return *this;
+  }
+
+  const ByteList& bytes() const { return out_.bytes(); }
+
+ private:
+  FieldWriter out_{ByteOrder::big};
 };
 
 inline void write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
