@@ -109,6 +109,12 @@ bool Shard::track_all() noexcept {
     }
   }
   if (filled == 0) return false;
+  if (!waits_ && others_.size() > 1) {
+    for (const Inlet& inlet : own_)
+      sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
+    for (std::size_t from = 0; from < others_.size(); ++from)
+      sample_directions(*others_[from].burst, static_cast<std::uint8_t>(from));
+  }
   filled == 1 ? track(*only->burst) : merge();
   for (Inlet& inlet : others_) release_buffers(*inlet.burst);
   for (auto* inlets : {&own_, &others_})
@@ -224,7 +230,7 @@ void Shard::exchange(Burst& burst) noexcept {
     Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::session) continue;
     if (is_lost(TestLoss::packet)) continue;
-    const std::uint32_t owner = owner_of(packet.hash, shards);
+    const std::uint32_t owner = handoff_.owner_of(packet);
     if (owner == index_) {
       if (kept != i) burst.packets[kept] = packet;
       ++kept;
@@ -238,12 +244,39 @@ void Shard::exchange(Burst& burst) noexcept {
     }
     if (taken) {
       counters_.handed_over.add(packet.frames);
+      count_handed_over(packet);
     } else {
       counters_.handoff_full.add(packet.frames);
       counters_.handoff_full_bytes.add(packet.wire_bytes);
     }
   }
   burst.count = kept;
+}
+
+void Shard::count_handed_over(const Packet& packet) noexcept {
+  SteeringCounters& c = counters_.steering;
+  if (packet.frames > 1 || (packet.flags & kPacketFragment) != 0)
+    return c.handed_datagrams.add(packet.frames);
+  if (packet.tunnel_depth != 0) return c.handed_tunnels.add();
+  if ((packet.flags & kPacketIcmpError) != 0) return c.handed_errors.add();
+  c.handed_others.add();
+}
+
+// One session in 256, as long as no other takes its place: where its two directions arrive.
+void Shard::sample_directions(const Burst& burst, std::uint8_t from) noexcept {
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    if ((packet.hash >> 40 & 0xff) != 0 || packet.tunnel_depth != 0) continue;
+    Sample& sample = samples_[packet.hash >> 48 & (samples_.size() - 1)];
+    if (sample.hash == packet.hash && sample.direction == packet.direction) continue;
+    if (sample.hash == packet.hash) {
+      counters_.steering.directions_sampled.add();
+      if (sample.from != from) counters_.steering.directions_apart.add();
+      sample = {};
+      continue;
+    }
+    sample = {packet.hash, from, packet.direction};
+  }
 }
 
 // What the others have for us.
@@ -267,7 +300,7 @@ void Shard::finish() noexcept {
 }
 
 void Shard::on_session(const SessionView& view) noexcept {
-  const Record record = make_record(view);
+  Record record = make_record(view);
   hand(record);
   const bool has_subflow_ended =
       view.mptcp != nullptr && !view.is_interim && view.mptcp->known_hosts() != 0;
@@ -280,14 +313,17 @@ void Shard::on_subflow(const SessionView& view) noexcept {
 }
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
-  hand(make_late_record(block, id));
+  Record record = make_late_record(block, id);
+  hand(record);
 }
 
 void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
-  hand(make_flood_record(flood, id));
+  Record record = make_flood_record(flood, id);
+  hand(record);
 }
 
-void Shard::hand(const Record& record) noexcept {
+void Shard::hand(Record& record) noexcept {
+  record.capture_loss = losses_ != nullptr && losses_->overlaps(record.start, record.end);
   for (auto& output : outputs_) output->hand(index_, record);
 }
 

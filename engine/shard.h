@@ -14,6 +14,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
+#include "engine/loss_log.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/packet/decode.h"
@@ -40,6 +41,7 @@ struct ShardCounters {
   ChecksumCounters checksums;
   TableCounters table;
   DefragCounters defrag;
+  SteeringCounters steering;
 };
 
 class Shard final : private SessionSink, private DefragSink {
@@ -70,6 +72,9 @@ class Shard final : private SessionSink, private DefragSink {
   // Touches all memory of the tables now, so that a live run never waits for a page.
   void populate() noexcept { table_.populate(); }
 
+  // Before the first poll: marks records of sessions during which ports lost packets.
+  void attach(const LossLog& losses) noexcept { losses_ = &losses; }
+
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
 
@@ -98,6 +103,8 @@ class Shard final : private SessionSink, private DefragSink {
   Inlet* earliest() noexcept;
   void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
+  void count_handed_over(const Packet& packet) noexcept;
+  void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;
 
   void on_packet(const Packet& packet) noexcept override;
@@ -108,7 +115,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(const Record& record) noexcept;
+  void hand(Record& record) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs
@@ -116,6 +123,7 @@ class Shard final : private SessionSink, private DefragSink {
   Handoff& handoff_;
   std::vector<std::unique_ptr<Output>>& outputs_;
   MptcpCollector* collector_ = nullptr;
+  const LossLog* losses_ = nullptr;
   bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
@@ -124,6 +132,13 @@ class Shard final : private SessionSink, private DefragSink {
   ShardCounters counters_;
   SessionTable table_;
   Defrag defrag_;
+  // A session whose directions are compared: where the first one that was seen arrives.
+  struct Sample {
+    FlowHash hash = 0;
+    std::uint8_t from = 0;
+    std::uint8_t direction = 0;
+  };
+  std::array<Sample, 64> samples_{};
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();
