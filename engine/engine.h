@@ -52,6 +52,7 @@ class Engine {
  private:
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
+  tl::expected<void, StartError> open_detector();
   void start_threads();
   void run_shard(Shard& shard) noexcept;
   void control();
@@ -68,6 +69,7 @@ class Engine {
   Handoff handoff_;
   std::unique_ptr<Source> source_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::unique_ptr<Detector> detector_;  // null: no parser is on
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;

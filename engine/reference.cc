@@ -23,6 +23,8 @@ std::string counters_markdown() {
   LINGER_VERDICTS(LINGER_ROW)
   text += "\n## Session table\n\n| name | meaning |\n|---|---|\n";
   LINGER_TABLE_COUNTERS(LINGER_ROW)
+  text += "\n## Parsers\n\n| name | meaning |\n|---|---|\n";
+  LINGER_PARSER_COUNTERS(LINGER_ROW)
   text += "\n## Checksums, by layer\n\n| name | meaning |\n|---|---|\n";
   LINGER_CHECKSUM_COUNTERS(LINGER_ROW)
   text += "\n## Fragments\n\n| name | meaning |\n|---|---|\n";

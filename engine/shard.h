@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/applications.h"
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
@@ -36,6 +37,7 @@ struct ShardCounters {
   Counter handoff_full_bytes;
   ChecksumCounters checksums;
   TableCounters table;
+  ParserCounters parsers;
   DefragCounters defrag;
 };
 
@@ -46,6 +48,9 @@ class Shard final : private SessionSink, private DefragSink {
 
   // Before the first poll. A shard without a source works on what others hand over.
   void attach(Source& source) noexcept { source_ = &source; }
+
+  // Before the first poll. Without it, nobody reads what the sessions say.
+  void read_applications(const Settings& settings, const Detector& detector);
 
   // Before the first poll. Without it, MPTCP connections are not put together.
   void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
@@ -82,7 +87,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(const Record& record) noexcept;
+  void hand(const Record& record, Bytes items = {}) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs
@@ -97,6 +102,7 @@ class Shard final : private SessionSink, private DefragSink {
   ClockNs clock_ = 0;
   ShardCounters counters_;
   SessionTable table_;
+  std::unique_ptr<Applications> applications_;  // null: none
   Defrag defrag_;
   std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
   std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // with datagrams for fragments
