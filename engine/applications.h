@@ -35,7 +35,8 @@ class Applications {
     if (reader < kStreamDry) reader_.conversations.release(reader);
   }
 
-  std::uint64_t bytes() const noexcept { return streams_.bytes() + reader_.conversations.bytes(); }
+  // What the table does not: its stage is the streams.
+  void populate() noexcept { reader_.conversations.populate(); }
   static std::uint64_t memory_needed(const Settings& settings) noexcept;
 
  private:
