@@ -79,9 +79,33 @@ constexpr std::string_view kTunnelsIndex =
 
 #define LINGER_KIND(name, cpp_type, index, schema)                                      \
   [[maybe_unused]] std::string schema_of(kind::name) { return std::string() + schema; } \
-  [[maybe_unused]] std::string_view index_type_of(kind::name) { return index; }
+  [[maybe_unused]] constexpr std::string_view index_type_of(kind::name) { return index; }
 LINGER_RECORD_KINDS(LINGER_KIND)
 #undef LINGER_KIND
+
+struct RecordLine {  // one field of record_fields.h
+  std::string_view path;
+  std::string_view presence;
+  std::string_view index_type;
+  std::string_view help;
+  std::string (*schema)();
+  bool is_always;
+};
+
+// A constant, as code that fills it field by field takes the compiler half a minute.
+constexpr std::array<RecordLine, kFieldCount> kRecordLines = [] {
+  std::array<RecordLine, kFieldCount> lines{};
+  std::size_t i = 0;
+  for_each_field([&]<class F>(const F& field) {
+    lines[i++] = {field.path,
+                  F::Presence::help,
+                  index_type_of(typename F::Kind{}),
+                  field.help,
+                  [] { return schema_of(typename F::Kind{}); },
+                  std::is_same_v<typename F::Presence, presence::always>};
+  });
+  return lines;
+}();
 
 // One field, as texts. In the path a name that ends in [] is a list, of values or of objects.
 struct Line {
@@ -134,11 +158,9 @@ std::string_view without_brackets(std::string_view name) {
 
 std::vector<Line> lines_of_fields(Protocols protocols) {
   std::vector<Line> lines;
-  for_each_field([&]<class F>(const F& field) {
-    lines.push_back({std::string(field.path), F::Presence::help, index_type_of(typename F::Kind{}),
-                     field.help, schema_of(typename F::Kind{}),
-                     std::is_same_v<typename F::Presence, presence::always>});
-  });
+  for (const RecordLine& line : kRecordLines)
+    lines.push_back({std::string(line.path), line.presence, line.index_type, line.help,
+                     line.schema(), line.is_always});
   for (const Protocol* protocol : protocols) add_lines(lines, *protocol);
   return lines;
 }
