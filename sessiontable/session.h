@@ -136,11 +136,11 @@ struct alignas(64) SessionHot {
 
   // The latest timestamp; mostly that is the last clock.
   Timestamp end() const noexcept {
-    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.load();
+    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.own();
   }
   void note_time(ClockNs clock, Timestamp timestamp) noexcept {
     const Timestamp end_now = std::max(end(), timestamp);
-    last_clock = std::max(last_clock.load(), clock);
+    last_clock = std::max(last_clock.own(), clock);
     if (end_now == Timestamp{last_clock}) {
       flags |= kSessionEndIsClock;
     } else {

@@ -15,7 +15,7 @@ constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard ma
 
 ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
   const SessionHot& hot = hot_[slot];
-  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.load())];
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.own())];
   const ClockNs due = hot.last_clock + timeout;
   if (!lingers(hot.phase)) return due;
   return PLANTED(

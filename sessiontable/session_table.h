@@ -117,7 +117,7 @@ class SessionTable final : private LateSink, private FloodSink {
   }
   TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
   bool is_at_home(std::uint32_t slot) const noexcept {
-    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.load());
+    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.own());
   }
   void link_anew(std::uint32_t slot) noexcept;
   ClockNs deadline(std::uint32_t slot) const noexcept;

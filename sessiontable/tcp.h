@@ -75,10 +75,10 @@ DurationNs window_closed_ns(const TcpDetail& detail, unsigned side, Timestamp en
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
   constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
-  if (packet.key.protocol != kProtocolTcp || tcp.mptcp_bytes != 0 ||
-      (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) != 0 ||
-      (tcp.flags & (kEventful | kTcpAck)) != kTcpAck || packet.timestamp.value != packet.clock ||
-      PLANTED(11, tcp.window == 0, false))
+  const bool has_news = (packet.key.protocol ^ kProtocolTcp) | tcp.mptcp_bytes |
+                        (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) |
+                        ((tcp.flags & (kEventful | kTcpAck)) ^ kTcpAck);
+  if (has_news || packet.timestamp.value != packet.clock || PLANTED(11, tcp.window == 0, false))
     return kNeverQuiet;
   const auto of_side_0 =
       static_cast<unsigned>(kSessionSeen0 | kSessionAck0 |
