@@ -153,6 +153,25 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
   return true;
 }
 
+// What changes an ordinary session in the usual order. False: not such a one, nothing was changed.
+inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packet) noexcept {
+  if (guess == kNoSlot) return false;
+  const Session s = session(guess);
+  if (!tcp_is_in_order(s, packet) || s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
+      packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick)
+    return false;
+  const Phase before = s.hot.phase;
+  {
+    const Writing writing(s.hot.version);
+    count_only(s, packet);
+    s.hot.note_time(packet.clock, packet.timestamp);
+    tcp_update_in_order(s, packet);
+  }
+  read(guess, packet);
+  if (s.hot.phase != before) relink_if_nearer(guess);
+  return true;
+}
+
 void SessionTable::track(Burst& burst) noexcept {
   if (!started_ && burst.count != 0) start(burst.packets[0].clock);
   Ahead ahead;
@@ -167,7 +186,7 @@ void SessionTable::track(Burst& burst) noexcept {
       latest = std::max(latest, packet.clock);
       if (join_usual(ahead, i, packet)) continue;
       advance_clock(latest);
-      track_one(packet, ahead.guess[i]);
+      if (!join_in_order(ahead.guess[i], packet)) track_one(packet, ahead.guess[i]);
     }
     advance_clock(latest);
     if (since_sweep_ < kSweepEvery) break;

@@ -155,6 +155,7 @@ class SessionTable final : private LateSink, private FloodSink {
   };
   void look_ahead(const Burst& burst, Ahead& ahead) noexcept;
   bool join_usual(const Ahead& ahead, std::uint32_t i, const Packet& packet) noexcept;
+  bool join_in_order(std::uint32_t guess, const Packet& packet) noexcept;
   void track_one(Packet& packet, std::uint32_t guess) noexcept;
   void join(std::uint32_t slot, const Packet& packet) noexcept;
   void join_slowly(std::uint32_t slot, Packet& packet) noexcept;

@@ -365,6 +365,18 @@ void update_phase(Session s, const Packet& packet) noexcept {
   enter(s, Phase::established, packet.clock);
 }
 
+// History letters of data and bare ACKs.
+void note_kind(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if (packet.payload_bytes != 0) {
+    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
+    s.hot.set(kSessionData0, side);
+  } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
+    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
+    s.hot.set(kSessionPureAck0, side);
+  }
+}
+
 // The end of a close, told in the order it was sent in: the ACK of the last FIN, and data that a
 // FIN overtook on its way here.
 bool completes_close(const Session& s, const Packet& packet, std::uint32_t acknowledged_before,
@@ -450,13 +462,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);
-  if (packet.payload_bytes != 0) {
-    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
-    s.hot.set(kSessionData0, side);
-  } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
-    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
-    s.hot.set(kSessionPureAck0, side);
-  }
+  note_kind(s, packet);
   update_phase(s, packet);
   if (!was_lingering || !lingers(s.hot.phase)) return;
 
@@ -466,6 +472,16 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
     if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
   }
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
+}
+
+void tcp_update_in_order(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  s.hot.advance_sequence(side, length_of(packet));
+  s.hot.set(kSessionAck0, side);
+  s.hot.acknowledged[side] = packet.tcp.acknowledgment;
+  s.hot.window[side] = packet.tcp.window;
+  note_kind(s, packet);
+  update_phase(s, packet);
 }
 
 std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,
