@@ -48,6 +48,8 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       index_(table_share(settings).sessions, IndexLoad::sparse),
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
+      openings_(table_share(settings).sessions),
+      timer_links_(table_share(settings).sessions),
       rare_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
@@ -233,12 +235,13 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
       continue;
     prefetch_key(slot);
     prefetch_cold(slot);
+    prefetch_timer_link(slot);
+    if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
     eventful[count++] = slot;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    const SessionCold& cold = cold_[eventful[i]];
-    extensions_.prefetch(cold);
-    Wheel::prefetch_neighbours(*this, cold.timer);
+    extensions_.prefetch(cold_[eventful[i]]);
+    Wheel::prefetch_neighbours(*this, timer_links_[eventful[i]]);
   }
 }
 
@@ -414,7 +417,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
 // --- Ids --------------------------------------------------------------------------------------
 
 Id128 SessionTable::id_of(const Session& s) const noexcept {
-  return make_session_id(s.hot.key, s.cold.start, s.cold.id_sequence, s.cold.ordinal, id_seed_);
+  return make_session_id(s.hot.key, s.cold.start, s.opening.id_sequence, s.cold.ordinal, id_seed_);
 }
 
 Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept {
@@ -435,6 +438,8 @@ void SessionTable::populate() noexcept {
   index_.populate();
   hot_.populate();
   cold_.populate();
+  openings_.populate();
+  timer_links_.populate();
   extensions_.populate();
   tunnels_.populate();
   mptcp_.populate();
@@ -444,9 +449,9 @@ void SessionTable::populate() noexcept {
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         mptcp_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
-         (stage_ != nullptr ? stage_->bytes() : 0);
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + timer_links_.bytes() +
+         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + graveyard_.bytes() +
+         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger
