@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 
+#include "engine/cores.h"
 #include "engine/source/capture_file_source.h"
 #include "output/uri.h"
 
@@ -19,7 +21,7 @@ namespace {
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
 constexpr int kPauses = 64;   // idle polls before a shard yields,
-constexpr int kYields = 256;  // and before it sleeps
+constexpr int kYields = 256;  // and before it sleeps (live: for idleSleep)
 constexpr timespec kNap = {0, 50'000};
 
 sigset_t control_signals() noexcept {
@@ -44,10 +46,14 @@ std::uint64_t secret_of(const std::string& text) noexcept {  // FNV-1a, 64 bits
   return hash;
 }
 
-Seeds seeds_of(const Settings& settings) noexcept {
-  const std::string& ids = settings.idSeed.empty() ? settings.node : settings.idSeed;
+std::uint64_t id_secret_of(const Settings& settings, bool is_live) noexcept {
+  if (!settings.idSeed.empty()) return secret_of(settings.idSeed);
+  return is_live ? random_secret() : secret_of(settings.node);
+}
+
+Seeds seeds_of(const Settings& settings, bool is_live) noexcept {
   return {make_hash_seed(settings.hashSeed != 0 ? settings.hashSeed : random_secret()),
-          make_hash_seed(secret_of(ids))};
+          make_hash_seed(id_secret_of(settings, is_live))};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -95,7 +101,8 @@ std::string Engine::cost_of(const Settings& settings) {
 Engine::Engine(const Options& options, const Settings& settings)
     : options_(options),
       settings_(settings),
-      handoff_(static_cast<std::uint32_t>(settings.packetThreads), settings.maxPacketsInQueue) {}
+      handoff_(static_cast<std::uint32_t>(settings.packetThreads), settings.maxPacketsInQueue),
+      is_live_(!options.interfaces.empty()) {}
 
 tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
@@ -103,10 +110,13 @@ tl::expected<void, StartError> Engine::check() const {
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
                                 "machine has {}; lower maxStreams, graveyardSize or maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
-  if (!options_.interfaces.empty())
+  const auto cores = parse_cores(settings_.shardCores);
+  if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
+  if (!cores->empty() && cores->size() < settings_.packetThreads)
     return tl::unexpected(
-        StartError{kExitUsage, fmt::format("-i {}: this version replays captures only; use -r FILE",
-                                           options_.interfaces.front())});
+        StartError{kExitUsage, fmt::format("shardCores: {} cores for {} threads; name more, or set "
+                                           "packetThreads to {}",
+                                           cores->size(), settings_.packetThreads, cores->size())});
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -114,6 +124,8 @@ tl::expected<void, StartError> Engine::check() const {
 
 tl::expected<void, StartError> Engine::open() {
   if (auto good = check(); !good) return good;
+  cores_ = *parse_cores(settings_.shardCores);
+  keep_off(cores_);
   const sigset_t signals = control_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
@@ -122,6 +134,11 @@ tl::expected<void, StartError> Engine::open() {
 }
 
 tl::expected<void, StartError> Engine::open_sources() {
+  if (is_live_) {
+    auto opened = ports_.open(options_.interfaces, settings_);
+    if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
+    return {};
+  }
   auto opened =
       open_capture(options_.read, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
   if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
@@ -141,7 +158,7 @@ tl::expected<void, StartError> Engine::open_outputs() {
         std::make_unique<Output>(*uri, OutputOptions{.shard_count = settings_.packetThreads,
                                                      .ring_capacity = settings_.recordQueue,
                                                      .run = {.node = settings_.node},
-                                                     .writer = {}});
+                                                     .writer = {.is_live = is_live_}});
     if (auto opened = output->open(); !opened)
       return tl::unexpected(StartError{kExitFailed, opened.error()});
     outputs_.push_back(std::move(output));
@@ -149,45 +166,79 @@ tl::expected<void, StartError> Engine::open_outputs() {
   return {};
 }
 
-void Engine::start_threads() {
-  control_thread_ = pthread_self();
-  if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
-  for (auto& output : outputs_) output->start();
-  collector_ = std::make_unique<MptcpCollector>(settings_, outputs_, true);
-  collector_->start();
-  const Seeds seeds = seeds_of(settings_);
+void Engine::make_shards() {
+  const Seeds seeds = seeds_of(settings_, is_live_);
+  collector_ = std::make_unique<MptcpCollector>(settings_, outputs_, !is_live_);
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, true));
+    shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
     shards_.back()->attach(*collector_);
     shards_.back()->lose_for_test(options_.test_loss);
+    if (is_live_) shards_.back()->populate();
   }
-  shards_.front()->attach(*source_);
-  running_.store(static_cast<std::uint32_t>(shards_.size()), std::memory_order_relaxed);
-  for (auto& shard : shards_) threads_.emplace_back([this, &shard] { run_shard(*shard); });
 }
 
-void Engine::run_shard(Shard& shard) noexcept {
+// Last of all, so that nothing is lost before somebody takes it.
+tl::expected<void, std::string> Engine::start_sources() {
+  if (!is_live_) {
+    shards_.front()->attach(*source_);
+    return {};
+  }
+  if (auto started = ports_.start(); !started) return started;
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) ports_.attach(i, *shards_[i]);
+  if (options_.quiet) return {};
+  for (const std::string& note : ports_.notes()) fmt::print(stderr, "linger: {}\n", note);
+  fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  return {};
+}
+
+tl::expected<void, std::string> Engine::start() {
+  control_thread_ = pthread_self();
+  if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
+  make_shards();
+  if (auto started = start_sources(); !started) return started;
+  for (auto& output : outputs_) output->start();
+  collector_->start();
+  running_.store(static_cast<std::uint32_t>(shards_.size()), std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < shards_.size(); ++i)
+    threads_.emplace_back([this, i] { run_shard(i); });
+  return {};
+}
+
+void Engine::run_shard(std::uint32_t index) noexcept {
+  if (!cores_.empty()) pin_to(cores_[index]);
   for (int idle = 0;;) {
-    const Shard::Progress progress = shard.poll();
+    const Shard::Progress progress = shards_[index]->poll();
     if (progress == Shard::Progress::done) break;
-    if (progress == Shard::Progress::busy) {
-      idle = 0;
-    } else if (++idle < kPauses) {
-      _mm_pause();
-    } else if (idle < kYields) {
-      sched_yield();
-    } else {
-      nanosleep(&kNap, nullptr);
-    }
+    idle = progress == Shard::Progress::busy ? 0 : idle + 1;
+    if (idle != 0 && !rest(idle)) idle = kPauses;
   }
   if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     pthread_kill(control_thread_, kShardFinished);
 }
 
+// What a shard does after so many polls that found nothing. False: it will not do more.
+bool Engine::rest(int idle_polls) const noexcept {
+  if (idle_polls < kPauses || (is_live_ && settings_.idleSleep == 0)) {
+    _mm_pause();
+    return idle_polls < kPauses;
+  }
+  if (idle_polls < kYields) {
+    sched_yield();
+    return true;
+  }
+  const timespec sleep = {is_live_ ? settings_.idleSleep / kSecond : 0,
+                          is_live_ ? settings_.idleSleep % kSecond : kNap.tv_nsec};
+  nanosleep(&sleep, nullptr);
+  return true;
+}
+
 int Engine::run() {
-  shows_progress_ = !options_.quiet && isatty(STDERR_FILENO) != 0;
+  shows_progress_ = !is_live_ && !options_.quiet && isatty(STDERR_FILENO) != 0;
+  if (auto started = start(); !started) {
+    fmt::print(stderr, "linger: {}\n", started.error());
+    return kExitFailed;
+  }
   const auto start = std::chrono::steady_clock::now();
-  start_threads();
   control();
   for (std::thread& thread : threads_) thread.join();
   collector_->finish();
@@ -203,8 +254,10 @@ void Engine::control() {
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
-    if (is_reader_gone()) stop();
+    if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
+    if (is_live_) tell_statistics(seconds_since(start));
+    if (is_live_) stop_if_idle(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
   }
   if (shows_progress_) fmt::print(stderr, "\r\x1b[K");
@@ -213,6 +266,7 @@ void Engine::control() {
 Ledger Engine::ledger() const {
   Ledger ledger = make_ledger(shards_, outputs_, settings_.maxStreams);
   add_mptcp(ledger, collector_->counters());
+  ledger.ports = ports_.totals();
   return ledger;
 }
 
@@ -234,21 +288,42 @@ void Engine::on_signal(int signal) {
     case SIGTERM:
       if (stopped_) _exit(kExitLost);  // asked twice: at once
       stopped_ = true;
-      stop();
+      stop(Ending::shutdown);
       break;
     case SIGHUP:
       for (auto& output : outputs_) output->reopen();
       break;
     case SIGUSR1:
-      fmt::print(stderr, "{}", summary_of(ledger(), {}));
+      fmt::print(stderr, "{}", summary_of(ledger(), {.is_over = false}));
       break;
     default:
       break;
   }
 }
 
-void Engine::stop() noexcept {
-  for (auto& shard : shards_) shard->stop();
+void Engine::stop(Ending ending) noexcept {
+  for (auto& shard : shards_) shard->stop(ending);
+}
+
+// --stop-after-idle: for live sources that come to an end, as a file that is played.
+void Engine::stop_if_idle(double seconds) {
+  if (options_.stop_after_idle == 0) return;
+  std::uint64_t seen = 0;
+  for (const auto& shard : shards_)
+    for (const Counter& packets : shard->counters().packets) seen += packets.value();
+  if (seen != seen_before_) last_packet_ = seconds;
+  seen_before_ = seen;
+  if (seconds - last_packet_ >= static_cast<double>(options_.stop_after_idle) / kSecond)
+    stop(Ending::end_of_input);
+}
+
+void Engine::tell_statistics(double seconds) {
+  if (settings_.statsInterval == 0 || options_.quiet) return;
+  const double interval = static_cast<double>(settings_.statsInterval) / kSecond;
+  if (next_statistics_ == 0) next_statistics_ = interval;
+  if (seconds < next_statistics_) return;
+  next_statistics_ += interval;
+  fmt::print(stderr, "{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}));
 }
 
 bool Engine::is_reader_gone() const noexcept {
@@ -274,7 +349,7 @@ int Engine::report(double seconds) {
   if (is_reader_gone()) return kExitWell;  // `linger … | head` has what it wanted
   const Ledger ledger = this->ledger();
   int code = kExitWell;
-  const std::string trouble = source_->trouble();
+  const std::string trouble = is_live_ ? ports_.trouble() : source_->trouble();
   if (!trouble.empty()) {
     fmt::print(stderr, "linger: {}\n", trouble);
     code = kExitLost;
@@ -283,8 +358,8 @@ int Engine::report(double seconds) {
     if (output->trouble().empty()) continue;
     fmt::print(stderr, "linger: {}\n", output->trouble());
   }
-  if (ledger.records_dropped() != 0 || ledger.handoff_full.packets != 0) code = kExitLost;
-  if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {seconds}));
+  if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
+  if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {.seconds = seconds}));
   if (options_.verbose) fmt::print(stderr, "{}", counters_of(ledger));
   for (const std::string& residue : ledger.residues()) {
     if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);

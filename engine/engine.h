@@ -1,7 +1,8 @@
 // A run: sources, shards, outputs and the threads that move them.
 //
-//     control thread   signals, progress, the summary            (the caller of run())
-//     N shard threads  packetThreads; the first one reads the captures
+//     control thread   signals, progress, statistics, the summary   (the caller of run())
+//     N shard threads  packetThreads; in a replay the first one reads the captures, live each has a
+//                      queue of every port
 //     M output threads one for each output
 //     1 thread         where the subflows of MPTCP connections meet
 //
@@ -18,6 +19,7 @@
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
 #include "engine/ledger.h"
+#include "engine/live.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/shard.h"
@@ -52,11 +54,16 @@ class Engine {
  private:
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
-  void start_threads();
-  void run_shard(Shard& shard) noexcept;
+  tl::expected<void, std::string> start();
+  tl::expected<void, std::string> start_sources();
+  void make_shards();
+  void run_shard(std::uint32_t index) noexcept;
+  bool rest(int idle_polls) const noexcept;
   void control();
   void on_signal(int signal);
-  void stop() noexcept;
+  void stop(Ending ending) noexcept;
+  void stop_if_idle(double seconds);
+  void tell_statistics(double seconds);
   void show_progress(double seconds);
   void warn_if_full(double seconds);
   Ledger ledger() const;
@@ -66,17 +73,23 @@ class Engine {
   const Options& options_;
   const Settings& settings_;
   Handoff handoff_;
-  std::unique_ptr<Source> source_;
+  std::unique_ptr<Source> source_;  // of a replay
+  LivePorts ports_;                 // of a live run
+  const bool is_live_;
+  std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::atomic<std::uint32_t> running_{0};  // shard threads; counts down as they finish
   pthread_t control_thread_{};
-  bool stopped_ = false;         // by a signal
-  double next_warning_ = 0;      // seconds since the start
-  std::uint64_t warned_of_ = 0;  // sessions that had left early by the last warning
-  bool shows_progress_ = false;  // standard error is a terminal
+  bool stopped_ = false;           // by a signal
+  double next_statistics_ = 0;     // seconds since the start
+  double last_packet_ = 0;         // seconds since the start, as far as the control thread knows
+  std::uint64_t seen_before_ = 0;  // packets
+  double next_warning_ = 0;        // seconds since the start
+  std::uint64_t warned_of_ = 0;    // sessions that had left early by the last warning
+  bool shows_progress_ = false;    // standard error is a terminal
 };
 
 // Memory of the session tables with these settings, in bytes; and of the machine.

@@ -81,6 +81,30 @@ void write_checksums(Out out, const Ledger& l) {
                  grouped(l.offloaded_checksums));
 }
 
+std::string terms_of(const PortCounts& c) {
+  std::string text = fmt::format("taken {}", grouped(c.taken));
+  const auto add = [&](std::string_view name, std::uint64_t count) {
+    if (count != 0) text += fmt::format(" + {} {}", name, grouped(count));
+  };
+  add("filtered", c.filtered);
+  add("before the start", c.early);
+  add("without a buffer", c.unbuffered);
+  text += c.lost ? fmt::format(" + lost {}", grouped(*c.lost)) : ", losses unknown";
+  if (c.cut != 0) text += fmt::format(", cut for want of a buffer {}", grouped(c.cut));
+  return text;
+}
+
+void write_port(Out out, const PortTotals& port) {
+  const auto line = [&](std::string_view name, const PortCounts& c) {
+    const std::string received = c.received ? "received " + grouped(*c.received) + " = " : "";
+    fmt::format_to(out, "  port      {}: {}{}\n", name, received, terms_of(c));
+  };
+  line(port.name, port.sum);
+  if (port.queues.size() < 2) return;
+  for (std::size_t i = 0; i < port.queues.size(); ++i)
+    line(fmt::format("{} queue {}", port.name, i), port.queues[i]);
+}
+
 void write_output(Out out, const Ledger::OutputLine& output) {
   const OutputTotals& t = output.totals;
   fmt::format_to(out, "  output    {}: handed {} = written {} + dropped {}{}", output.name,
@@ -115,8 +139,25 @@ std::uint64_t Ledger::records_dropped() const noexcept {
   return sum;
 }
 
+std::uint64_t Ledger::packets_lost() const noexcept {
+  std::uint64_t lost = handoff_full.packets;
+  for (const PortTotals& port : ports)
+    lost += port.sum.lost.value_or(0) + port.sum.unbuffered + port.sum.cut;
+  return lost;
+}
+
 std::vector<std::string> Ledger::residues() const {
   std::vector<std::string> found;
+  std::uint64_t taken = 0;
+  for (const PortTotals& port : ports) {
+    const PortCounts& c = port.sum;
+    taken += c.taken;
+    if (c.received && c.lost)
+      expect(found, port.name + ": packets received against packets accounted for", *c.received,
+             c.taken + c.filtered + c.early + c.unbuffered + *c.lost);
+  }
+  if (!ports.empty())
+    expect(found, "packets taken from ports against packets seen", taken, seen().packets);
   expect(found, "packets for sessions against packets in sessions and dropped", decoded[0].packets,
          packets + handoff_full.packets);
   expect(found, "bytes for sessions against bytes in sessions and dropped", decoded[0].bytes,
@@ -178,6 +219,21 @@ void add_mptcp(Ledger& ledger, const MptcpCounters& counters) {
 #undef LINGER_LEDGER_ADD
 }
 
+std::string statistics_of(const Ledger& l, const RunTimes& times) {
+  const PacketSum seen = l.seen();
+  std::string text = fmt::format(
+      "linger: statistics seconds={:.1f} packets={} bytes={} opened={} ended={} late_packets={} "
+      "handed_over={} handoff_full={} lost={} records_dropped={}",
+      times.seconds, seen.packets, seen.bytes, l.opened,
+      l.ended_attempt + l.ended_idle + l.ended_closed + l.ended_reset + l.ended_evicted,
+      l.late_lingering + l.late_buried, l.handed_over, l.handoff_full.packets, l.packets_lost(),
+      l.records_dropped());
+  for (const PortTotals& port : l.ports)
+    text += fmt::format(" port={} taken={} lost={}", port.name, port.sum.taken,
+                        port.sum.lost ? std::to_string(*port.sum.lost) : "unknown");
+  return text + "\n";
+}
+
 std::string counters_of(const Ledger& l) {
   std::string text;
 #define LINGER_COUNTER_LINE(name, help) \
@@ -233,8 +289,10 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));
+  for (const PortTotals& port : l.ports) write_port(out, port);
   write_limits(out, l);
   for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);
+  if (!times.is_over) return text;
   const std::vector<std::string> residues = l.residues();
   if (residues.empty()) fmt::format_to(out, "  ledger    balanced\n");
   for (const std::string& residue : residues)

@@ -1,6 +1,8 @@
 // The accounting law (DESIGN §7), its two sides counted at opposite ends: what source and decode
 // saw against what the encoders told and the writers wrote.
 //
+//     received = taken + filtered + early + unbuffered + lost                   for each port
+//     taken from all ports = seen
 //     seen = in sessions + not session traffic (by reason) + dropped (by reason)
 //     mptcp-end records = MPTCP connections told (they carry no packets of their own)
 //     end records = sessions opened;  packets and bytes told = in sessions      for each output
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "engine/shard.h"
+#include "engine/source/live_port.h"
 #include "output/output.h"
 
 namespace linger {
@@ -40,9 +43,11 @@ struct Ledger {
     OutputTotals totals;
   };
   std::vector<OutputLine> outputs;
+  std::vector<PortTotals> ports;  // of a live run
 
   PacketSum seen() const noexcept;
   std::uint64_t records_dropped() const noexcept;     // over all outputs
+  std::uint64_t packets_lost() const noexcept;        // by ports, for want of buffers, on handoff
   std::uint64_t left_early() const noexcept;          // sessions, because the table was full
   std::uint64_t max_streams_wanted() const noexcept;  // what maxStreams should be, estimated
 
@@ -56,11 +61,15 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 void add_mptcp(Ledger& ledger, const MptcpCounters& counters);
 
 struct RunTimes {
-  double seconds = 0;  // wall clock
+  double seconds = 0;   // wall clock
+  bool is_over = true;  // else its counters are still moving, and the law cannot be checked
 };
 
 // The readable summary of a run, several lines.
 std::string summary_of(const Ledger& ledger, const RunTimes& times);
+
+// A line of name=value, for statsInterval.
+std::string statistics_of(const Ledger& ledger, const RunTimes& times);
 
 // Every counter with its meaning, a line each (-v).
 std::string counters_of(const Ledger& ledger);

@@ -133,6 +133,15 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   add_repeatable(app, "--set", options.assignments, "NAME=VALUE", "one setting; repeat it");
   add_choice(app, "-k,--checksums", kChecksums, options.ignore_checksums,
              "wrong checksums to ignore, as setting checksums=false");
+  app.add_option_function<std::string>(
+         "--stop-after-idle",
+         [&options](const std::string& text) {
+           const auto duration = parse_duration(text);
+           if (!duration) throw CLI::ValidationError("--stop-after-idle", duration.error());
+           options.stop_after_idle = *duration;
+         },
+         "end a live run when no packet came for so long, as in 2s")
+      ->type_name("DURATION");
   app.add_flag("-T,--test", options.test, "check settings and memory needs, say the cost, leave");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");

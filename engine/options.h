@@ -42,13 +42,14 @@ struct Options {
   std::vector<std::string> outputs;      // -o: URIs; empty: the setting `output`
   std::string config;                    // -c: path; empty: built-in defaults
   std::vector<std::string> assignments;  // --set: key=value
-  std::string bpf;                // the words after the options, joined; empty: the setting `bpf`
-  bool ignore_checksums = false;  // -k none
-  Dump dump = Dump::none;         // --dump-config, --dump-schema: print and leave
-  bool test = false;              // -T: check and leave
-  bool version = false;           // -V: print and leave
-  bool quiet = false;             // -q: no summary, no progress
-  bool verbose = false;           // -v
+  std::string bpf;                 // the words after the options, joined; empty: the setting `bpf`
+  bool ignore_checksums = false;   // -k none
+  DurationNs stop_after_idle = 0;  // --stop-after-idle: ends a live run; 0: it goes on
+  Dump dump = Dump::none;          // --dump-config, --dump-schema: print and leave
+  bool test = false;               // -T: check and leave
+  bool version = false;            // -V: print and leave
+  bool quiet = false;              // -q: no summary, no progress
+  bool verbose = false;            // -v
   TestLoss test_loss = TestLoss::none;  // --test-lose (hidden)
 };
 

@@ -24,49 +24,129 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       handoff_(handoff),
       outputs_(outputs),
       table_(settings, decode_settings_, seeds.ids, counters_.table, *this),
-      defrag_(settings, decode_settings_, counters_.defrag, *this) {}
+      defrag_(settings, decode_settings_, counters_.defrag, *this),
+      others_(handoff.shard_count()) {}
 
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
   bool busy = receive();
   busy |= take_over();
-  if (!waits_) busy |= !table_.expire(clock_, kSweepSteps);  // a quiet link expires on time too
+  busy |= track_all();
+  if (!waits_) {  // a quiet link expires on time too
+    busy |= !table_.expire(clock_, kSweepSteps);
+    time_ = clock_;
+  }
   if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
-  if (source_ended_ && handoff_.is_drained(index_)) {
+  if (sources_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
+    track_all();
     finish();
   }
   return finished_ ? Progress::done : busy ? Progress::busy : Progress::idle;
 }
 
-// source → decode → fragments → steer → sessions
 bool Shard::receive() noexcept {
-  if (source_ended_) return false;
-  Burst& burst = *burst_;
-  burst.count = 0;
-  RxStatus status = RxStatus::end;
-  if (source_ != nullptr && !stopping_.load(std::memory_order_relaxed)) status = source_->rx(burst);
+  if (sources_ended_) return false;
+  bool is_busy = false;
+  bool have_all_ended = true;
+  for (Inlet& inlet : own_) {
+    is_busy |= receive(inlet);
+    have_all_ended &= inlet.has_ended;
+  }
+  handoff_.publish_clock(index_, clock_);
+  if (have_all_ended) end_of_sources();
+  return is_busy;
+}
+
+// source → decode → fragments → steer; what stays in the burst is for our sessions
+bool Shard::receive(Inlet& inlet) noexcept {
+  if (inlet.has_ended) return false;
+  Burst& burst = *inlet.burst;
+  burst.count = inlet.next = 0;
+  const RxStatus status = has_stopped(inlet) ? RxStatus::end : inlet.source->rx(burst);
   if (status == RxStatus::end) {
-    source_ended_ = true;
-    defrag_.finish(clock_);
-    pass_on_joined();
-    handoff_.close(index_);
+    inlet.has_ended = true;
     return false;
   }
   clock_ = std::max(clock_, burst.clock);
   const std::uint32_t fragments = decode(burst, decode_settings_);
   if (fragments != 0 || defrag_.is_due(burst.clock)) {
     join_fragments(burst);
+    burst.count = 0;
   } else if (burst.count != 0) {
     pass_on(burst);
   }
-  handoff_.publish_clock(index_, clock_);
   return status == RxStatus::packets;
+}
+
+bool Shard::has_stopped(Inlet& inlet) noexcept {
+  if (inlet.is_draining || !stopping_.load(std::memory_order_acquire)) return false;
+  inlet.is_draining = inlet.source->drain();
+  return !inlet.is_draining;
+}
+
+void Shard::end_of_sources() noexcept {
+  sources_ended_ = true;
+  defrag_.finish(clock_);
+  pass_on_joined();
+  handoff_.close(index_);
 }
 
 void Shard::pass_on(Burst& burst) noexcept {
   count(burst);
   exchange(burst);
+}
+
+// Everything that came in this poll. A replay has one inlet for each shard, and merges nothing.
+bool Shard::track_all() noexcept {
+  Inlet* only = nullptr;
+  std::uint32_t filled = 0;
+  for (auto* inlets : {&own_, &others_}) {
+    for (Inlet& inlet : *inlets) {
+      if (inlet.burst->count == inlet.next) continue;
+      only = &inlet;
+      ++filled;
+    }
+  }
+  if (filled == 0) return false;
+  filled == 1 ? track(*only->burst) : merge();
+  for (Inlet& inlet : others_) release_buffers(*inlet.burst);
+  for (auto* inlets : {&own_, &others_})
+    for (Inlet& inlet : *inlets) inlet.burst->count = inlet.next = 0;
+  return true;
+}
+
+// By timestamp; of equal ones, our own first.
+void Shard::merge() noexcept {
+  Burst& merged = *merged_;
+  merged.count = 0;
+  while (Inlet* inlet = earliest()) {
+    merged.packets[merged.count++] = inlet->burst->packets[inlet->next++];
+    if (merged.count < kBurstMax) continue;
+    track(merged);
+    merged.count = 0;
+  }
+  track(merged);
+}
+
+Shard::Inlet* Shard::earliest() noexcept {
+  const auto head = [](const Inlet& inlet) { return inlet.burst->packets[inlet.next].timestamp; };
+  Inlet* earliest = nullptr;
+  for (auto* inlets : {&own_, &others_}) {
+    for (Inlet& inlet : *inlets) {
+      if (inlet.next == inlet.burst->count) continue;
+      if (earliest == nullptr || head(inlet) < head(*earliest)) earliest = &inlet;
+    }
+  }
+  return earliest;
+}
+
+// In a replay the one source has stamped them so.
+void Shard::track(Burst& burst) noexcept {
+  if (!waits_) {
+    for (std::uint32_t i = 0; i < burst.count; ++i)
+      time_ = burst.packets[i].clock = std::max(burst.packets[i].clock, time_);
+  }
   table_.track(burst);
 }
 
@@ -86,8 +166,10 @@ void Shard::on_packet(const Packet& packet) noexcept {
   if (joined_->count == kBurstMax) pass_on_joined();
 }
 
+// At once: the burst's own packets are still to be looked at.
 void Shard::pass_on_joined() noexcept {
   pass_on(*joined_);
+  track(*joined_);
   joined_->count = 0;
   defrag_.begin_burst();
 }
@@ -167,15 +249,12 @@ void Shard::exchange(Burst& burst) noexcept {
 // What the others have for us.
 bool Shard::take_over() noexcept {
   bool any = false;
-  for (std::uint32_t from = 0; from < handoff_.shard_count(); ++from) {
+  for (std::uint32_t from = 0; from < others_.size(); ++from) {
     if (from == index_) continue;
-    Burst& burst = *burst_;
+    Burst& burst = *others_[from].burst;
     handoff_.pop(from, index_, burst);
     clock_ = std::max(clock_, burst.clock);
-    if (burst.count == 0) continue;
-    any = true;
-    table_.track(burst);
-    release_buffers(burst);
+    any |= burst.count != 0;
   }
   return any;
 }
@@ -183,8 +262,7 @@ bool Shard::take_over() noexcept {
 void Shard::finish() noexcept {
   while (!table_.expire(clock_, kSweepSteps)) {
   }
-  table_.finish(stopping_.load(std::memory_order_relaxed) ? Ending::shutdown
-                                                          : Ending::end_of_input);
+  table_.finish(ending_.load(std::memory_order_relaxed));
   finished_ = true;
 }
 

@@ -1,7 +1,10 @@
-// One core's part of the engine: a source (or none), its share of the sessions, their records.
+// One core's part of the engine: its sources (none in a replay, but for the first shard), its share
+// of the sessions, their records.
 //
 // poll() is the data path, top to bottom; nothing below it locks, allocates, logs or makes a system
-// call. Owner: the thread that calls poll(); counters are read by anybody.
+// call. What comes from several sources and shards is told in the order of its timestamps within
+// one poll, and the shard's time never goes back. Owner: the thread that calls poll(); counters are
+// read by anybody.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +47,9 @@ class Shard final : private SessionSink, private DefragSink {
   Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
         std::vector<std::unique_ptr<Output>>& outputs, bool waits);
 
-  // Before the first poll. A shard without a source works on what others hand over.
-  void attach(Source& source) noexcept { source_ = &source; }
+  // Before the first poll, once for each source. A shard without one works on what others hand
+  // over.
+  void attach(Source& source) { own_.emplace_back().source = &source; }
 
   // Before the first poll. Without it, MPTCP connections are not put together.
   void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
@@ -53,24 +57,46 @@ class Shard final : private SessionSink, private DefragSink {
   enum class Progress : std::uint8_t { busy, idle, done };
   Progress poll() noexcept;
 
-  // Reads no further: the sessions end as `shutdown`. Any thread.
-  void stop() noexcept { stopping_.store(true, std::memory_order_relaxed); }
+  // Takes what had arrived and reads no further; open sessions end like this. Any thread, once.
+  void stop(Ending ending) noexcept {
+    ending_.store(ending, std::memory_order_relaxed);
+    stopping_.store(true, std::memory_order_release);  // with has_stopped()
+  }
 
   const ShardCounters& counters() const noexcept { return counters_; }
   std::uint32_t sessions() const noexcept { return table_.sessions(); }
   std::uint64_t table_bytes() const noexcept { return table_.bytes(); }
 
+  // Touches all memory of the tables now, so that a live run never waits for a page.
+  void populate() noexcept { table_.populate(); }
+
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
 
  private:
+  // One place that packets come from, and what came in this poll.
+  struct Inlet {
+    Source* source = nullptr;  // null: another shard
+    bool is_draining = false;
+    bool has_ended = false;
+    std::uint32_t next = 0;  // packet of the burst to be tracked
+    std::unique_ptr<Burst> burst = std::make_unique<Burst>();
+  };
+
   bool receive() noexcept;
+  bool receive(Inlet& inlet) noexcept;
+  bool has_stopped(Inlet& inlet) noexcept;
+  void end_of_sources() noexcept;
   void join_fragments(const Burst& burst) noexcept;
   void pass_on(Burst& burst) noexcept;
   void count(const Burst& burst) noexcept;
   void count_checksums(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
   bool take_over() noexcept;
+  bool track_all() noexcept;
+  void merge() noexcept;
+  Inlet* earliest() noexcept;
+  void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
   void finish() noexcept;
 
@@ -89,18 +115,21 @@ class Shard final : private SessionSink, private DefragSink {
   DecodeSettings decode_settings_;
   Handoff& handoff_;
   std::vector<std::unique_ptr<Output>>& outputs_;
-  Source* source_ = nullptr;
   MptcpCollector* collector_ = nullptr;
-  bool source_ended_ = false;
+  bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
-  ClockNs clock_ = 0;
+  ClockNs clock_ = 0;  // how far the sources and the other shards have come
+  ClockNs time_ = 0;   // live: how far the table has; no packet is tracked before it
   ShardCounters counters_;
   SessionTable table_;
   Defrag defrag_;
-  std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
+  std::vector<Inlet> own_;     // one for each source
+  std::vector<Inlet> others_;  // one for each shard; ours stays empty
+  std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();
   std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // with datagrams for fragments
   std::atomic<bool> stopping_{false};
+  std::atomic<Ending> ending_{Ending::end_of_input};
 };
 
 }  // namespace linger

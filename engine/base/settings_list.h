@@ -105,6 +105,29 @@
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \
+  X(Text, shardCores, "", 0, 255,                                                                  \
+    "Cores of the threads that receive and track packets, in order, as in 2,4-7; empty: the "      \
+    "system chooses.")                                                                             \
+  X(Duration, idleSleep, 0, 0, kSecond,                                                            \
+    "A live thread that finds nothing sleeps this long, and packets wait for it; 0: it polls on.") \
+  X(Duration, statsInterval, kMinute, 0, kDay,                                                     \
+    "A live run tells its counters on standard error this often, in one line; 0: only at its "     \
+    "end.")                                                                                        \
+  X(Bytes, pcapBufferSize, 64 << 20, 1 << 20, 0x7fff'ffff,                                         \
+    "Ring of the kernel for -i INTERFACE, in each thread.")                                        \
+  X(Count, rxDescriptors, 2'048, 64, 32'768,                                                       \
+    "Packets that a receive queue of a DPDK device can hold.")                                     \
+  X(Count, dpdkMbufs, 0, 0, 16'777'215,                                                            \
+    "Packet buffers of each DPDK device; 0: as many as all descriptors and rings can hold.")       \
+  X(Bytes, frameBytesMax, 9'216, 1'518, 65'535,                                                    \
+    "Longest frame that a DPDK device is to receive, with header and checksum.")                   \
+  X(Bytes, dpdkMemory, 0, 0, std::uint64_t{1} << 40, "Memory of DPDK; 0: as much as it needs.")    \
+  X(Flag, dpdkHugePages, true, 0, 0,                                                               \
+    "Memory of DPDK from huge pages; false: slower, and only for virtual devices.")                \
+  X(Text, dpdkFilePrefix, "linger", 1, 63,                                                         \
+    "Tells the files of DPDK processes on one machine apart.")                                     \
+  X(TextList, dpdkAllow, {}, 0, 64,                                                                \
+    "PCI devices that DPDK may touch beside those of -i, as in 0000:3b:00.1.")                     \
   X(Count, hashSeed, 0, 0, UINT64_MAX,                                                             \
     "Secret of the session table's hash; 0: random in each run.")                                  \
   X(Text, idSeed, "", 0, 255,                                                                      \

@@ -24,6 +24,10 @@ class Source {
   // stamped. Bytes of packets that were not handed over stay valid until the next call.
   virtual RxStatus rx(Burst& burst) noexcept = 0;
 
+  // The run is to end. True: rx() goes on and gives what had arrived before, then `end`; false:
+  // there is nothing to wait for, and rx() is not called again.
+  virtual bool drain() noexcept { return false; }
+
   // What went wrong while reading (a file that breaks off), complete sentences with name, place and
   // reason; empty when all is well. Valid after `end`.
   virtual std::string trouble() const { return {}; }

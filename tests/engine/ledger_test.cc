@@ -67,6 +67,32 @@ TEST(ledger, every_term_of_the_law_is_checked) {
   }
 }
 
+PortTotals port_of(const PortCounts& counts) { return {"eth0", counts, {}}; }
+
+TEST(ledger, each_port_accounts_for_what_it_received) {
+  Ledger ledger = balanced();
+  ledger.ports = {port_of({.received = 17, .lost = 4, .taken = 10, .filtered = 2, .early = 1})};
+  EXPECT_TRUE(ledger.residues().empty());
+  EXPECT_EQ(ledger.packets_lost(), 5u);  // one on handoff
+  EXPECT_NE(summary_of(ledger, {})
+                .find("eth0: received 17 = taken 10 + filtered 2 + before the start 1 + lost 4\n"),
+            std::string::npos);
+  ++*ledger.ports[0].sum.received;
+  EXPECT_EQ(ledger.residues().size(), 1u);
+  --*ledger.ports[0].sum.received;
+  ++ledger.ports[0].sum.taken;
+  EXPECT_EQ(ledger.residues().size(), 2u);
+}
+
+TEST(ledger, losses_that_a_device_does_not_tell_are_unknown_and_never_0) {
+  Ledger ledger = balanced();
+  ledger.ports = {port_of({.received = {}, .lost = {}, .taken = 10})};
+  EXPECT_TRUE(ledger.residues().empty());
+  EXPECT_NE(summary_of(ledger, {}).find("eth0: taken 10, losses unknown\n"), std::string::npos);
+  EXPECT_NE(statistics_of(ledger, {}).find(" port=eth0 taken=10 lost=unknown\n"),
+            std::string::npos);
+}
+
 TEST(ledger, each_output_is_checked_and_named) {
   Ledger ledger = balanced();
   ledger.outputs.push_back({"file:y", ledger.outputs[0].totals});

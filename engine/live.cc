@@ -1,0 +1,116 @@
+#include "engine/live.h"
+
+#include <fmt/format.h>
+
+#include "engine/source/pcap_port.h"
+#ifdef LINGER_HAS_DPDK
+#include "engine/source/dpdk_eal.h"
+#include "engine/source/dpdk_port.h"
+#endif
+
+namespace linger {
+namespace {
+
+constexpr std::string_view kDpdkPrefix = "dpdk:";
+
+bool is_dpdk(const std::string& interface) noexcept { return interface.starts_with(kDpdkPrefix); }
+
+PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
+  return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
+          .interface_index = static_cast<std::uint16_t>(index),
+          .buffer_bytes = settings.pcapBufferSize,
+          .bpf = settings.bpf,
+          .clock_jump = settings.clockJump};
+}
+
+#ifdef LINGER_HAS_DPDK
+DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
+  return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
+          .interface_index = static_cast<std::uint16_t>(index),
+          .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
+          .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
+          .handoff_packets = (settings.packetThreads - 1) * settings.maxPacketsInQueue,
+          .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
+          .bpf = settings.bpf,
+          .clock_jump = settings.clockJump};
+}
+
+tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string& interface,
+                                                               const Settings& settings,
+                                                               std::size_t index) {
+  return open_dpdk_port(interface.substr(kDpdkPrefix.size()), dpdk_options(settings, index));
+}
+#else
+tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string& interface,
+                                                               const Settings&, std::size_t) {
+  return tl::unexpected(
+      fmt::format("-i {}: this linger was built without DPDK (meson -Ddpdk=enabled)", interface));
+}
+#endif
+
+}  // namespace
+
+LivePorts::Outcome LivePorts::open(const std::vector<std::string>& interfaces,
+                                   const Settings& settings) {
+  if (auto started = start_dpdk(interfaces, settings); !started) return started;
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    auto port = is_dpdk(interfaces[i]) ? open_dpdk(interfaces[i], settings, i)
+                                       : open_pcap_port(interfaces[i], pcap_options(settings, i));
+    if (!port) return tl::unexpected(port.error());
+    ports_.push_back(std::move(*port));
+  }
+  return {};
+}
+
+LivePorts::Outcome LivePorts::start_dpdk(
+    [[maybe_unused]] const std::vector<std::string>& interfaces,
+    [[maybe_unused]] const Settings& settings) {
+#ifdef LINGER_HAS_DPDK
+  EalOptions options{.devices = {},
+                     .allow = settings.dpdkAllow,
+                     .file_prefix = settings.dpdkFilePrefix,
+                     .memory_bytes = settings.dpdkMemory,
+                     .has_huge_pages = settings.dpdkHugePages};
+  for (const std::string& interface : interfaces)
+    if (is_dpdk(interface)) options.devices.push_back(interface.substr(kDpdkPrefix.size()));
+  if (options.devices.empty()) return {};
+  constexpr std::uint64_t kOfTheEal = std::uint64_t{64} << 20;
+  if (!options.has_huge_pages && options.memory_bytes == 0)
+    options.memory_bytes =
+        kOfTheEal + options.devices.size() * mbuf_memory_needed(dpdk_options(settings, 0));
+  return start_eal(options);
+#else
+  return {};
+#endif
+}
+
+LivePorts::Outcome LivePorts::start() {
+  for (const auto& port : ports_)
+    if (auto started = port->start(); !started) return started;
+  return {};
+}
+
+void LivePorts::attach(std::uint32_t index, Shard& shard) {
+  for (const auto& port : ports_) shard.attach(port->queue(index));
+}
+
+std::vector<PortTotals> LivePorts::totals() const {
+  std::vector<PortTotals> totals;
+  for (const auto& port : ports_) totals.push_back(port->totals());
+  return totals;
+}
+
+std::string LivePorts::trouble() const {
+  for (const auto& port : ports_)
+    if (std::string trouble = port->trouble(); !trouble.empty()) return trouble;
+  return {};
+}
+
+std::vector<std::string> LivePorts::notes() const {
+  std::vector<std::string> notes;
+  for (const auto& port : ports_)
+    notes.insert(notes.end(), port->notes().begin(), port->notes().end());
+  return notes;
+}
+
+}  // namespace linger

@@ -1,0 +1,41 @@
+// The ports of a live run: opened from what -i names, started together, read by the control thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "engine/base/settings.h"
+#include "engine/shard.h"
+#include "engine/source/live_port.h"
+
+namespace linger {
+
+class LivePorts {
+ public:
+  using Outcome = tl::expected<void, std::string>;
+
+  // The error is one sentence with the mend.
+  Outcome open(const std::vector<std::string>& interfaces, const Settings& settings);
+  Outcome start();
+
+  // After start(), before the shard's first poll.
+  void attach(std::uint32_t index, Shard& shard);
+
+  bool is_empty() const noexcept { return ports_.empty(); }
+  // Reads the counters of all devices.
+  std::vector<PortTotals> totals() const;
+  // What went wrong, a sentence; empty: nothing. After the last poll.
+  std::string trouble() const;
+  // What devices could not do, a sentence each.
+  std::vector<std::string> notes() const;
+
+ private:
+  Outcome start_dpdk(const std::vector<std::string>& interfaces, const Settings& settings);
+
+  std::vector<std::unique_ptr<LivePort>> ports_;
+};
+
+}  // namespace linger

@@ -1,0 +1,102 @@
+#include "engine/source/dpdk_eal.h"
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <sched.h>
+
+#include <cctype>
+#include <cerrno>
+#include <fstream>
+
+namespace linger {
+namespace {
+
+std::uint64_t huge_pages_free() {
+  std::ifstream info("/proc/meminfo");
+  for (std::string name; info >> name;) {
+    std::uint64_t count = 0;
+    if (name == "HugePages_Free:" && info >> count) return count;
+  }
+  return 0;
+}
+
+int first_of(const cpu_set_t& cores) noexcept {
+  int core = 0;
+  while (core < CPU_SETSIZE - 1 && !CPU_ISSET(core, &cores)) ++core;
+  return core;
+}
+
+std::vector<std::string> arguments_of(const EalOptions& options, const cpu_set_t& cores) {
+  std::vector<std::string> arguments = {"linger",
+                                        "-l",
+                                        std::to_string(first_of(cores)),
+                                        "--file-prefix=" + options.file_prefix,
+                                        "--no-telemetry",
+                                        "--log-level=warning"};
+  std::vector<std::string> allowed = options.allow;
+  for (const std::string& device : options.devices)
+    if (is_pci_device(device)) allowed.push_back(device);
+  for (const std::string& device : allowed) {
+    arguments.emplace_back("-a");
+    arguments.push_back(device);
+  }
+  if (allowed.empty()) arguments.emplace_back("--no-pci");
+  if (!options.has_huge_pages) arguments.emplace_back("--no-huge");
+  if (options.memory_bytes != 0) {
+    arguments.emplace_back("-m");
+    arguments.push_back(std::to_string((options.memory_bytes >> 20) + 1));
+  }
+  return arguments;
+}
+
+}  // namespace
+
+bool is_pci_device(const std::string& devargs) noexcept {
+  const auto is_hex = [&](std::size_t i) {
+    return i < devargs.size() && std::isxdigit(static_cast<unsigned char>(devargs[i])) != 0;
+  };
+  const auto is_short = [&](std::size_t at) {  // 3b:00.0
+    return is_hex(at) && is_hex(at + 1) && devargs.compare(at + 2, 1, ":") == 0 && is_hex(at + 3) &&
+           is_hex(at + 4) && devargs.compare(at + 5, 1, ".") == 0 && is_hex(at + 6);
+  };
+  if (devargs.rfind("pci:", 0) == 0 || is_short(0)) return true;
+  return devargs.size() >= 12 && devargs[4] == ':' && is_short(5);
+}
+
+tl::expected<void, std::string> start_eal(const EalOptions& options) {
+  if (options.has_huge_pages && huge_pages_free() == 0)
+    return tl::unexpected(
+        std::string("DPDK: no huge page is free; sysctl vm.nr_hugepages=1024 reserves 2 GiB, or "
+                    "set dpdkHugePages to false, which costs a third of the speed and leaves "
+                    "only virtual devices"));
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  sched_getaffinity(0, sizeof cores, &cores);
+  std::vector<std::string> arguments = arguments_of(options, cores);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  const int status = rte_eal_init(static_cast<int>(argv.size()), argv.data());
+  const int error = rte_errno;
+  sched_setaffinity(0, sizeof cores, &cores);
+  if (status >= 0) return {};
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return tl::unexpected(
+          std::string("DPDK: no permission for huge pages or devices; run as root"));
+    case EAGAIN:
+    case EBUSY:
+      return tl::unexpected(
+          fmt::format("DPDK: another process runs with dpdkFilePrefix {}; give this one another",
+                      options.file_prefix));
+    case ENOMEM:
+      return tl::unexpected(
+          std::string("DPDK: not enough memory; reserve more huge pages, or set dpdkMemory lower"));
+    default:
+      return tl::unexpected(fmt::format(
+          "DPDK: the EAL does not start: {} (its own lines above say where)", rte_strerror(error)));
+  }
+}
+
+}  // namespace linger

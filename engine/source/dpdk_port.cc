@@ -1,0 +1,233 @@
+#include "engine/source/dpdk_port.h"
+
+// clang-format off
+#include "engine/base/socket_headers.h"  // before rte_ethdev.h
+// clang-format on
+
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <new>
+
+#include "engine/source/dpdk_eal.h"
+#include "engine/source/dpdk_queue.h"
+
+namespace linger {
+namespace {
+
+using Outcome = tl::expected<void, std::string>;
+
+constexpr unsigned kPoolCache = 256;
+constexpr std::uint16_t kPrivateBytes = RTE_ALIGN(sizeof(PacketBuffer), RTE_MBUF_PRIV_ALIGN);
+constexpr std::uint32_t kMbufBytes = RTE_MBUF_DEFAULT_BUF_SIZE;
+constexpr std::uint32_t kFrameOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+constexpr std::uint32_t kMtuLeast = 1'500;
+
+void make_buffer(rte_mempool*, void*, void* mbuf, unsigned) {
+  new (rte_mbuf_to_priv(static_cast<rte_mbuf*>(mbuf))) PacketBuffer{};
+}
+
+struct FreePool {
+  void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
+};
+
+class DpdkPort final : public LivePort {
+ public:
+  DpdkPort(const std::string& devargs, const DpdkPortOptions& options)
+      : devargs_(devargs), name_(devargs.substr(0, devargs.find(','))), options_(options) {}
+
+  ~DpdkPort() override {
+    if (is_started_) rte_eth_dev_stop(port_);
+    queues_.clear();
+    if (is_found_) rte_eth_dev_close(port_);
+  }
+
+  Outcome open() {
+    if (auto found = find(); !found) return found;
+    if (auto made = make_pool(); !made) return made;
+    if (auto configured = configure(); !configured) return configured;
+    return set_up_queues();
+  }
+
+  Outcome start() override {
+    if (const int status = rte_eth_dev_start(port_); status != 0)
+      return fail("does not start", status);
+    is_started_ = true;
+    if (rte_eth_promiscuous_enable(port_) != 0)
+      note("no promiscuous mode: packets for other addresses are not seen");
+    if ((rte_eth_dev_get_vlan_offload(port_) & RTE_ETH_VLAN_STRIP_OFFLOAD) > 0)
+      note("it strips VLAN tags and cannot leave them");
+    for (std::uint16_t i = 0; i < options_.queue_count; ++i)
+      queues_.push_back(
+          std::make_unique<DpdkQueue>(DpdkQueueOptions{.port = port_,
+                                                       .queue = i,
+                                                       .interface_index = options_.interface_index,
+                                                       .time = driver_.time,
+                                                       .held_max = options_.handoff_packets,
+                                                       .bpf = options_.bpf,
+                                                       .clock_jump = options_.clock_jump}));
+    return {};
+  }
+
+  LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
+
+  PortTotals totals() override {
+    PortTotals totals{.name = "dpdk:" + name_, .sum = {}, .queues = {}};
+    for (const auto& queue : queues_) {
+      PortCounts counts;
+      counts.taken = queue->counters().taken.value();
+      counts.filtered = queue->counters().filtered.value();
+      counts.cut = queue->counters().cut.value();
+      totals.sum.taken += counts.taken;
+      totals.sum.filtered += counts.filtered;
+      totals.sum.cut += counts.cut;
+      totals.queues.push_back(counts);
+    }
+    rte_eth_stats stats{};
+    if (rte_eth_stats_get(port_, &stats) != 0) return totals;
+    if (driver_.loss == DriverLoss::unknown) return totals;
+    totals.sum.lost = stats.imissed;
+    totals.sum.received = stats.ipackets + stats.imissed;
+    return totals;
+  }
+
+ private:
+  Outcome fail(const std::string& what, int status) const {
+    return tl::unexpected(fmt::format("-i dpdk:{}: {}: {}", name_, what,
+                                      rte_strerror(status < 0 ? -status : status)));
+  }
+  void note(const std::string& what) { notes_.push_back(fmt::format("dpdk:{}: {}", name_, what)); }
+
+  Outcome find() {
+    if (!is_pci_device(devargs_)) {
+      if (const int status = rte_dev_probe(devargs_.c_str()); status != 0)
+        return fail("no such driver or file, or wrong options", status);
+    }
+    rte_dev_iterator iterator;
+    RTE_ETH_FOREACH_MATCHING_DEV(port_, devargs_.c_str(), &iterator) {
+      is_found_ = true;
+      rte_eth_iterator_cleanup(&iterator);
+      break;
+    }
+    if (!is_found_)
+      return tl::unexpected(
+          fmt::format("-i dpdk:{}: no such device, or no driver of DPDK has it; dpdk-devbind.py "
+                      "--status shows, and vfio-pci is what most cards need",
+                      name_));
+    return ask();
+  }
+
+  Outcome ask() {
+    if (const int status = rte_eth_dev_info_get(port_, &info_); status != 0)
+      return fail("does not tell what it can do", status);
+    driver_ = driver_of(info_.driver_name);
+    if (info_.max_rx_queues < options_.queue_count)
+      return tl::unexpected(
+          fmt::format("-i dpdk:{}: it has {} receive queues for {} shards; set packetThreads to {}",
+                      name_, info_.max_rx_queues, options_.queue_count, info_.max_rx_queues));
+    return {};
+  }
+
+  Outcome make_pool() {
+    const std::uint64_t needed = mbufs_needed(options_);
+    const std::uint64_t least = std::uint64_t{options_.queue_count} * options_.descriptors;
+    const std::uint64_t count = options_.mbufs != 0 ? options_.mbufs : needed;
+    if (count <= least)
+      return tl::unexpected(
+          fmt::format("-i dpdk:{}: dpdkMbufs {} does not even fill the {} descriptors; {} are "
+                      "enough for everything",
+                      name_, count, least, needed));
+    if (count < needed)
+      note(fmt::format("dpdkMbufs {} is less than the {} that all rings can hold", count, needed));
+    pool_.reset(rte_pktmbuf_pool_create(("linger_" + std::to_string(port_)).c_str(),
+                                        static_cast<unsigned>(count), kPoolCache, kPrivateBytes,
+                                        kMbufBytes, rte_eth_dev_socket_id(port_)));
+    if (!pool_)
+      return tl::unexpected(fmt::format(
+          "-i dpdk:{}: no memory for {} mbufs, {} MiB: {}; raise vm.nr_hugepages or dpdkMemory, or "
+          "lower maxPacketsInQueue or rxDescriptors",
+          name_, count, count * kMbufBytes >> 20, rte_strerror(rte_errno)));
+    rte_mempool_obj_iter(pool_.get(), make_buffer, nullptr);
+    return {};
+  }
+
+  // An offload that the device has; else it is said.
+  std::uint64_t offload(std::uint64_t wanted, const std::string& lacking) {
+    if ((info_.rx_offload_capa & wanted) == 0) note(lacking);
+    return info_.rx_offload_capa & wanted;
+  }
+
+  Outcome configure() {
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = choose_mtu();
+    if (conf.rxmode.mtu + kFrameOverhead > kMbufBytes - RTE_PKTMBUF_HEADROOM)
+      conf.rxmode.offloads |= info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+    const auto queues = static_cast<std::uint16_t>(options_.queue_count);
+    if (const int status = rte_eth_dev_configure(port_, queues, 0, &conf); status != 0)
+      return fail("cannot be configured", status);
+    return {};
+  }
+
+  // Of frames as large as wanted, as far as the device goes. Virtual devices often name no limit.
+  std::uint32_t choose_mtu() {
+    const std::uint32_t wanted = std::max(options_.frame_bytes_max - kFrameOverhead, kMtuLeast);
+    if (info_.max_mtu == UINT16_MAX) return kMtuLeast;
+    const std::uint32_t mtu = std::min<std::uint32_t>(wanted, info_.max_mtu);
+    if (mtu < wanted)
+      note(fmt::format("frames longer than {} bytes are not received", mtu + kFrameOverhead));
+    return mtu;
+  }
+
+  Outcome set_up_queues() {
+    std::uint16_t descriptors = static_cast<std::uint16_t>(options_.descriptors);
+    std::uint16_t tx_descriptors = 0;
+    if (const int status = rte_eth_dev_adjust_nb_rx_tx_desc(port_, &descriptors, &tx_descriptors);
+        status != 0)
+      return fail("does not take rxDescriptors", status);
+    if (descriptors != options_.descriptors)
+      note(fmt::format("{} descriptors instead of {}", descriptors, options_.descriptors));
+    for (std::uint16_t i = 0; i < options_.queue_count; ++i) {
+      const int status = rte_eth_rx_queue_setup(port_, i, descriptors, rte_eth_dev_socket_id(port_),
+                                                nullptr, pool_.get());
+      if (status != 0) return fail(fmt::format("receive queue {} cannot be set up", i), status);
+    }
+    return {};
+  }
+
+  const std::string devargs_;
+  const std::string name_;
+  const DpdkPortOptions options_;
+  std::uint16_t port_ = RTE_MAX_ETHPORTS;
+  rte_eth_dev_info info_{};
+  DpdkDriver driver_ = kAnyDpdkDriver;
+  bool is_found_ = false;
+  bool is_started_ = false;
+  std::unique_ptr<rte_mempool, FreePool> pool_;
+  std::vector<std::unique_ptr<DpdkQueue>> queues_;
+};
+
+}  // namespace
+
+std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept {
+  const std::uint64_t queues = options.queue_count;
+  // One burst out, one being released; 1.5 of the cache is what a core may keep to itself.
+  const std::uint64_t each = options.descriptors + 2 * kBurstMax + kPoolCache * 3 / 2;
+  return queues * (each + options.handoff_packets * 4 / 3);
+}
+
+std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept {
+  const std::uint64_t mbufs = options.mbufs != 0 ? options.mbufs : mbufs_needed(options);
+  return mbufs * (sizeof(rte_mbuf) + kPrivateBytes + kMbufBytes + RTE_MEMPOOL_ALIGN);
+}
+
+tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk_port(
+    const std::string& devargs, const DpdkPortOptions& options) {
+  auto port = std::make_unique<DpdkPort>(devargs, options);
+  if (auto opened = port->open(); !opened) return tl::unexpected(opened.error());
+  return port;
+}
+
+}  // namespace linger

@@ -1,0 +1,123 @@
+#include "engine/source/dpdk_queue.h"
+
+#include <rte_lcore.h>
+#include <rte_mbuf_dyn.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace linger {
+namespace {
+
+constexpr std::uint16_t kLinkEthernet = 1;
+// Held mbufs looked at in one call. While all are looked at once, a quarter as many can be added:
+// they are never more than 4/3 of those in use.
+constexpr std::uint32_t kHeldLooks = 4 * kBurstMax;
+
+}  // namespace
+
+DpdkQueue::DpdkQueue(const DpdkQueueOptions& options)
+    : LiveQueue({.clock_jump = options.clock_jump,
+                 .drain_pause = kMillisecond,
+                 .is_recorded = options.time == DriverTime::recorded_microseconds}),
+      options_(options),
+      filter_(options.bpf),
+      held_(std::bit_ceil(2 * (options.held_max + kBurstMax))) {
+  if (options.time == DriverTime::none) return;
+  time_offset_ = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
+  const int bit = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, nullptr);
+  if (bit >= 0) time_flag_ = std::uint64_t{1} << bit;
+}
+
+// After the last packet: nobody uses any of them.
+DpdkQueue::~DpdkQueue() {
+  release_burst();
+  for (; held_tail_ != held_head_; ++held_tail_)
+    rte_pktmbuf_free(held_[held_tail_ & (held_.size() - 1)]);
+}
+
+std::uint32_t DpdkQueue::receive(Packet* packets, std::uint32_t room) noexcept {
+  if (!is_registered_) {  // for the pool's cache of this core
+    rte_thread_register();
+    is_registered_ = true;
+  }
+  release_burst();
+  release_held();
+  arena_.begin_burst();
+  count_ = rte_eth_rx_burst(options_.port, options_.queue, mbufs_.data(),
+                            static_cast<std::uint16_t>(room));
+  if (count_ == 0) return 0;
+  for (std::uint32_t i = 0; i < count_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
+  const std::uint32_t filled = fill(packets, system_time());
+  const std::uint32_t kept = filter_.keep_matching(packets, filled);
+  counters_.filtered.add(filled - kept);
+  return kept;
+}
+
+void DpdkQueue::release_burst() noexcept {
+  std::uint32_t free = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    rte_mbuf* mbuf = mbufs_[i];
+    // With the release of the shard that was done with it.
+    if (buffer_of(mbuf).users.load(std::memory_order_acquire) == 0) {
+      mbufs_[free++] = mbuf;
+    } else {
+      held_[held_head_++ & (held_.size() - 1)] = mbuf;
+    }
+  }
+  rte_pktmbuf_free_bulk(mbufs_.data(), free);
+  count_ = 0;
+}
+
+void DpdkQueue::release_held() noexcept {
+  std::array<rte_mbuf*, kHeldLooks> done;
+  std::uint32_t free = 0;
+  const std::uint64_t looks = std::min<std::uint64_t>(held_head_ - held_tail_, kHeldLooks);
+  for (std::uint64_t i = 0; i < looks; ++i) {
+    rte_mbuf* mbuf = held_[held_tail_++ & (held_.size() - 1)];
+    if (buffer_of(mbuf).users.load(std::memory_order_acquire) == 0) {
+      done[free++] = mbuf;
+    } else {
+      held_[held_head_++ & (held_.size() - 1)] = mbuf;
+    }
+  }
+  rte_pktmbuf_free_bulk(done.data(), free);
+}
+
+std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    rte_mbuf* mbuf = mbufs_[i];
+    Packet& packet = packets[i];
+    packet.data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+    packet.buffer = &buffer_of(mbuf);
+    packet.timestamp = time_of(mbuf, now);
+    packet.captured_bytes = mbuf->data_len;
+    packet.wire_bytes = mbuf->pkt_len;
+    packet.link_type = kLinkEthernet;
+    packet.interface_index = options_.interface_index;
+    if (mbuf->nb_segs > 1 && !gather(mbuf, packet)) counters_.cut.add();
+  }
+  return count_;
+}
+
+// False: no room; the packet goes on as far as its first segment.
+bool DpdkQueue::gather(const rte_mbuf* mbuf, Packet& packet) noexcept {
+  DatagramArena::Block* block = arena_.take(mbuf->pkt_len);
+  if (block == nullptr) return false;
+  std::uint8_t* to = block->data();
+  for (const rte_mbuf* segment = mbuf; segment != nullptr; segment = segment->next)
+    to = std::copy_n(rte_pktmbuf_mtod(segment, const std::uint8_t*), segment->data_len, to);
+  packet.data = block->data();
+  packet.buffer = block;
+  packet.captured_bytes = mbuf->pkt_len;
+  return true;
+}
+
+Timestamp DpdkQueue::time_of(const rte_mbuf* mbuf, Timestamp now) const noexcept {
+  if (time_offset_ < 0 || (mbuf->ol_flags & time_flag_) == 0) return now;
+  const auto ticks = *RTE_MBUF_DYNFIELD(mbuf, time_offset_, const rte_mbuf_timestamp_t*);
+  return make_timestamp(static_cast<std::int64_t>(ticks / 1'000'000),
+                        ticks % 1'000'000 * kMicrosecond);
+}
+
+}  // namespace linger

@@ -1,0 +1,60 @@
+// A live port: an interface of the kernel or a DPDK device, with one receive queue for each shard.
+//
+//     open            set up, nothing is counted yet; fails with the mend
+//     start()         from here on everything that arrives is in the totals
+//     queue(shard)    the source of one shard
+//     totals()        what the device counted against what the shards took
+//
+// The ledger of a port: received = taken + filtered + early + unbuffered + lost. Where the device
+// does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended.
+//
+// Owner: the control thread; queues belong to their shards. The port outlives all packets.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "engine/source/live_queue.h"
+
+namespace linger {
+
+struct PortCounts {
+  std::optional<std::uint64_t> received;  // by the device for us, lost ones too
+  std::optional<std::uint64_t> lost;      // before we could take them
+  std::uint64_t taken = 0;                // given to a shard
+  std::uint64_t filtered = 0;             // by the BPF expression, where not the device did it
+  std::uint64_t early = 0;                // before all queues of the port were ready
+  std::uint64_t unbuffered = 0;           // no memory of ours was free for them
+  std::uint64_t cut = 0;                  // of taken: for the same reason
+};
+
+struct PortTotals {
+  std::string name;  // as with -i
+  PortCounts sum;
+  std::vector<PortCounts> queues;
+};
+
+class LivePort {
+ public:
+  virtual ~LivePort() = default;
+
+  virtual tl::expected<void, std::string> start() = 0;
+  virtual LiveQueue& queue(std::uint32_t shard) noexcept = 0;
+
+  // Reads the device's counters: a few system calls.
+  virtual PortTotals totals() = 0;
+
+  // Why a queue ended before it was asked to; empty: none did. After the last rx().
+  virtual std::string trouble() const { return {}; }
+
+  // What the device could not do, a sentence each. After start().
+  const std::vector<std::string>& notes() const noexcept { return notes_; }
+
+ protected:
+  std::vector<std::string> notes_;
+};
+
+}  // namespace linger

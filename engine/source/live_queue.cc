@@ -1,0 +1,73 @@
+#include "engine/source/live_queue.h"
+
+#include <time.h>
+
+namespace linger {
+namespace {
+
+std::int64_t read_clock(clockid_t clock) noexcept {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+}  // namespace
+
+Timestamp system_time() noexcept { return {read_clock(CLOCK_REALTIME)}; }
+std::int64_t monotonic_ns() noexcept { return read_clock(CLOCK_MONOTONIC); }
+
+RxStatus LiveQueue::rx(Burst& burst) noexcept {
+  release_kept();
+  burst.count = 0;
+  if (has_held_) {
+    burst.packets[burst.count++] = held_;
+    kept_buffer_ = held_.buffer;
+    has_held_ = false;
+  }
+  const std::uint32_t received =
+      has_failed_ ? 0 : receive(burst.packets.data() + burst.count, kBurstMax - burst.count);
+  burst.count += received;
+  counters_.taken.add(received);
+  const bool is_end = received == 0 && (has_failed_ || (is_draining_ && is_drained()));
+  if (received != 0 && is_draining_) last_packet_ = monotonic_ns();
+  if (burst.count != 0) {
+    stamp(burst, received == 0);
+  } else if (!options_.is_recorded) {
+    const Timestamp now = system_time();
+    clock_.stamp(now, &now);
+  }
+  burst.clock = clock_.now();
+  if (burst.count != 0) return RxStatus::packets;
+  return is_end ? RxStatus::end : RxStatus::idle;
+}
+
+bool LiveQueue::drain() noexcept {
+  refuse_more();
+  is_draining_ = true;
+  last_packet_ = monotonic_ns();
+  drain_until_ = last_packet_ + kDrainMax;
+  return true;
+}
+
+bool LiveQueue::is_drained() noexcept {
+  const std::int64_t now = monotonic_ns();
+  return now >= drain_until_ || now - last_packet_ >= options_.drain_pause;
+}
+
+void LiveQueue::stamp(Burst& burst, bool is_end) noexcept {
+  const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_end);
+  if (stamped == burst.count) return;
+  held_ = burst.packets[stamped];
+  has_held_ = true;
+  held_.buffer->users.fetch_add(1, std::memory_order_relaxed);
+  if (stamped == 0) release_kept();  // it has waited before
+  burst.count = stamped;
+}
+
+void LiveQueue::release_kept() noexcept {
+  if (kept_buffer_ == nullptr) return;
+  kept_buffer_->users.fetch_sub(1, std::memory_order_release);
+  kept_buffer_ = nullptr;
+}
+
+}  // namespace linger

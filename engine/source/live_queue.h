@@ -1,0 +1,74 @@
+// One receive queue of a live port, as a source: what all of them have in common.
+//
+// Stamps the source clock, on empty polls too, so that a quiet link expires on time. A step in time
+// waits for the packet after it, as in a replay. drain() ends with the first pause after it.
+// Recorded queues (net_pcap playing a file) tell the times of their packets only.
+// Owner: one shard; counters are read by anybody.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/counter.h"
+#include "engine/source/source.h"
+#include "engine/source/source_clock.h"
+
+namespace linger {
+
+struct LiveQueueOptions {
+  DurationNs clock_jump = kHour;
+  DurationNs drain_pause = 0;  // a device may hold packets back for so long
+  bool is_recorded = false;
+};
+
+class LiveQueue : public Source {
+ public:
+  explicit LiveQueue(const LiveQueueOptions& options)
+      : options_(options), clock_(options.clock_jump) {}
+
+  RxStatus rx(Burst& burst) noexcept final;
+  bool drain() noexcept final;
+
+  struct alignas(64) Counters {
+    Counter taken;
+    Counter filtered;
+    Counter early;
+    Counter unbuffered;
+    Counter cut;
+  };
+  const Counters& counters() const noexcept { return counters_; }
+
+ protected:
+  // Fills what a source fills but the clock, at most `room` packets, each with a buffer. Bytes stay
+  // until the next call and while the buffer has users.
+  virtual std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept = 0;
+  // What arrives from now on is not received, as far as the device can do that.
+  virtual void refuse_more() noexcept {}
+
+  // The device is gone for good.
+  void fail() noexcept { has_failed_ = true; }
+
+  Counters counters_;
+
+ private:
+  static constexpr DurationNs kDrainMax = 2 * kSecond;
+
+  void stamp(Burst& burst, bool is_end) noexcept;
+  void release_kept() noexcept;
+  bool is_drained() noexcept;
+
+  const LiveQueueOptions options_;
+  SourceClock clock_;
+  Packet held_;                          // steps in time: waits for the packet after it
+  bool has_held_ = false;                // and counts as a user of its buffer
+  PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
+  bool has_failed_ = false;
+  bool is_draining_ = false;
+  std::int64_t drain_until_ = 0;  // monotonic clock: at the latest
+  std::int64_t last_packet_ = 0;  // monotonic clock, while draining
+};
+
+// Nanoseconds since 1970 by the system's clock; no system call where the vDSO has it.
+Timestamp system_time() noexcept;
+std::int64_t monotonic_ns() noexcept;
+
+}  // namespace linger

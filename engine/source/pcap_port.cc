@@ -1,0 +1,309 @@
+#include "engine/source/pcap_port.h"
+
+// clang-format off
+#include "engine/base/socket_headers.h"  // before pcap.h
+// clang-format on
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "engine/source/block_pool.h"
+
+namespace linger {
+namespace {
+
+constexpr int kSnapBytes = 262'144;
+constexpr int kBlockMilliseconds = 10;  // the kernel hands over a block that is not full after this
+constexpr DurationNs kDrainPause = 3 * kBlockMilliseconds * kMillisecond;
+constexpr std::size_t kCopyBlockBytes = std::size_t{512} << 10;
+
+struct ClosePcap {
+  void operator()(pcap_t* handle) const noexcept { pcap_close(handle); }
+};
+using Handle = std::unique_ptr<pcap_t, ClosePcap>;
+
+std::string interfaces_there() {
+  std::vector<std::string> names;
+  char error[PCAP_ERRBUF_SIZE];
+  pcap_if_t* all = nullptr;
+  if (pcap_findalldevs(&all, error) == 0)
+    for (const pcap_if_t* one = all; one != nullptr; one = one->next) names.emplace_back(one->name);
+  if (all != nullptr) pcap_freealldevs(all);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string why_not_active(pcap_t* handle, const std::string& interface, int status) {
+  switch (status) {
+    case PCAP_ERROR_PERM_DENIED:
+      return fmt::format(
+          "-i {}: no permission to capture; run as root, or give the program cap_net_raw and "
+          "cap_net_admin (setcap)",
+          interface);
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+      return fmt::format("-i {}: there is no such interface; there are: {}", interface,
+                         interfaces_there());
+    case PCAP_ERROR_IFACE_NOT_UP:
+      return fmt::format("-i {0}: the interface is down; ip link set {0} up", interface);
+    default:
+      return fmt::format("-i {}: {} {}", interface, pcap_statustostr(status), pcap_geterr(handle));
+  }
+}
+
+// LINKTYPE_ values are libpcap's DLT_ but for raw IP, of those that an interface can have.
+std::uint16_t link_type_of(int dlt) {
+  return dlt == DLT_RAW ? 101 : static_cast<std::uint16_t>(dlt);
+}
+
+// A 32-bit count of libpcap, followed across its wrap.
+class Followed {
+ public:
+  std::uint64_t value() const noexcept { return value_; }
+  void follow(std::uint32_t now) noexcept {
+    value_ += now - last_;
+    last_ = now;
+  }
+
+ private:
+  std::uint64_t value_ = 0;
+  std::uint32_t last_ = 0;
+};
+
+class PcapQueue final : public LiveQueue {
+ public:
+  PcapQueue(Handle handle, const PcapPortOptions& options)
+      : LiveQueue({.clock_jump = options.clock_jump, .drain_pause = kDrainPause}),
+        handle_(std::move(handle)),
+        link_type_(link_type_of(pcap_datalink(handle_.get()))),
+        interface_index_(options.interface_index),
+        pool_(kCopyBlockBytes) {}
+  ~PcapQueue() override { pcap_freecode(&filter_); }
+
+  pcap_t* handle() noexcept { return handle_.get(); }
+  bool compile(const std::string& bpf) noexcept {
+    return pcap_compile(handle(), &filter_, bpf.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0;
+  }
+  bool let_in() noexcept { return pcap_setfilter(handle(), &filter_) == 0; }
+
+  void refuse_more() noexcept override {
+    sock_filter refuse = {BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program = {1, &refuse};
+    setsockopt(pcap_fileno(handle()), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  }
+
+  // Everything that waits in the ring, before the first rx().
+  void discard() noexcept {
+    const auto ignore = [](u_char*, const pcap_pkthdr*, const u_char*) {};
+    while (pcap_dispatch(handle(), -1, ignore, nullptr) > 0) {
+    }
+    PortCounts before = counts();
+    early_ = *before.received;
+    early_lost_ = *before.lost;
+  }
+
+  // Control thread.
+  PortCounts counts() noexcept {
+    pcap_stat stat{};
+    if (pcap_stats(handle(), &stat) == 0) {
+      received_.follow(stat.ps_recv);
+      lost_.follow(stat.ps_drop);
+    }
+    PortCounts counts;
+    counts.received = received_.value();
+    counts.lost = lost_.value() - early_lost_;
+    counts.taken = counters_.taken.value();
+    counts.early = early_;
+    counts.unbuffered = counters_.unbuffered.value();
+    return counts;
+  }
+
+  std::string trouble() const override { return trouble_; }
+
+ private:
+  std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept override {
+    pool_.begin_burst();
+    packets_ = packets;
+    count_ = 0;
+    const int status = pcap_dispatch(handle(), static_cast<int>(room), &on_packet,
+                                     reinterpret_cast<u_char*>(this));
+    if (status < 0 && status != PCAP_ERROR_BREAK) {
+      trouble_ = pcap_geterr(handle());
+      fail();
+    }
+    return count_;
+  }
+
+  static void on_packet(u_char* self, const pcap_pkthdr* header, const u_char* bytes) {
+    reinterpret_cast<PcapQueue*>(self)->copy(*header, bytes);
+  }
+
+  void copy(const pcap_pkthdr& header, const u_char* bytes) noexcept {
+    if (!has_room(header.caplen)) return counters_.unbuffered.add();
+    std::uint8_t* to = block_->data.get() + used_;
+    std::memcpy(to, bytes, header.caplen);
+    used_ += header.caplen;
+    Packet& packet = packets_[count_++];
+    packet.data = to;
+    packet.buffer = block_.get();
+    // Nanoseconds: asked for when the socket was made.
+    packet.timestamp = {header.ts.tv_sec * kSecond + header.ts.tv_usec};
+    packet.captured_bytes = header.caplen;
+    packet.wire_bytes = std::max(header.len, header.caplen);
+    packet.link_type = link_type_;
+    packet.interface_index = interface_index_;
+  }
+
+  bool has_room(std::size_t bytes) noexcept {
+    if (block_ != nullptr && block_->capacity - used_ >= bytes) return true;
+    if (block_ != nullptr) pool_.retire(std::move(block_));
+    block_ = pool_.take(std::max(bytes, pool_.block_bytes()));
+    used_ = 0;
+    return block_ != nullptr;
+  }
+
+  const Handle handle_;
+  const std::uint16_t link_type_;
+  const std::uint16_t interface_index_;
+  bpf_program filter_{};
+  BlockPool pool_;
+  std::unique_ptr<CaptureBlock> block_;
+  std::size_t used_ = 0;
+  Packet* packets_ = nullptr;  // during receive()
+  std::uint32_t count_ = 0;
+  std::string trouble_;
+  Followed received_;  // control thread, from here on
+  Followed lost_;
+  std::uint64_t early_ = 0;  // of received_ and lost_, before the start
+  std::uint64_t early_lost_ = 0;
+};
+
+class PcapPort final : public LivePort {
+ public:
+  using Outcome = tl::expected<void, std::string>;
+
+  PcapPort(const std::string& interface, const PcapPortOptions& options)
+      : interface_(interface), options_(options), is_loopback_(ask_loopback(interface)) {}
+
+  Outcome open() {
+    for (std::uint32_t i = 0; i < options_.queue_count; ++i)
+      if (auto opened = open_queue(); !opened) return opened;
+    return {};
+  }
+
+  Outcome start() override {
+    if (queues_.size() > 1)
+      if (auto joined = join(); !joined) return joined;
+    for (const auto& queue : queues_) queue->refuse_more();
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kDrainPause));
+    for (const auto& queue : queues_) queue->discard();
+    for (const auto& queue : queues_)
+      if (!queue->let_in()) return tl::unexpected(trouble_of(*queue, "the filter"));
+    return {};
+  }
+
+  LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
+
+  std::string trouble() const override {
+    for (const auto& queue : queues_)
+      if (!queue->trouble().empty()) return fmt::format("{}: {}", interface_, queue->trouble());
+    return {};
+  }
+
+  PortTotals totals() override {
+    PortTotals totals{.name = interface_, .sum = {}, .queues = {}};
+    totals.sum.received = totals.sum.lost = 0;
+    for (const auto& queue : queues_) {
+      PortCounts counts = queue->counts();
+      *totals.sum.received += *counts.received;
+      *totals.sum.lost += *counts.lost;
+      totals.sum.taken += counts.taken;
+      totals.sum.early += counts.early;
+      totals.sum.unbuffered += counts.unbuffered;
+      if (is_loopback_) counts.received.reset();
+      totals.queues.push_back(counts);
+    }
+    if (is_loopback_) totals.sum.received.reset();
+    return totals;
+  }
+
+ private:
+  Outcome open_queue() {
+    char error[PCAP_ERRBUF_SIZE] = {};
+    Handle handle(pcap_create(interface_.c_str(), error));
+    if (!handle) return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
+    pcap_set_snaplen(handle.get(), kSnapBytes);
+    pcap_set_promisc(handle.get(), 1);
+    pcap_set_timeout(handle.get(), kBlockMilliseconds);
+    pcap_set_buffer_size(handle.get(), static_cast<int>(options_.buffer_bytes));
+    pcap_set_tstamp_precision(handle.get(), PCAP_TSTAMP_PRECISION_NANO);
+    const int status = pcap_activate(handle.get());
+    if (status < 0) return tl::unexpected(why_not_active(handle.get(), interface_, status));
+    if (status == PCAP_WARNING_PROMISC_NOTSUP && queues_.empty())
+      notes_.push_back(fmt::format("{}: no promiscuous mode", interface_));
+    if (pcap_setnonblock(handle.get(), 1, error) != 0)
+      return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
+    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_));
+    if (!queues_.back()->compile(options_.bpf))
+      return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
+    return {};
+  }
+
+  // The kernel chooses a number for the set that no other process has.
+  Outcome join() {
+    int flags = PACKET_FANOUT_FLAG_UNIQUEID;
+    int id = 0;
+    for (const auto& queue : queues_) {
+      const int fd = pcap_fileno(queue->handle());
+      const int wanted = id | (PACKET_FANOUT_HASH | flags) << 16;
+      socklen_t size = sizeof id;
+      if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &wanted, sizeof wanted) != 0 ||
+          getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &id, &size) != 0)
+        return tl::unexpected(
+            fmt::format("-i {}: the sockets of {} shards cannot share it ({}); set packetThreads "
+                        "to 1",
+                        interface_, queues_.size(), std::strerror(errno)));
+      id &= 0xffff;
+      flags = 0;
+    }
+    return {};
+  }
+
+  std::string trouble_of(PcapQueue& queue, const std::string& what) const {
+    return fmt::format("-i {}: {}: {}", interface_, what, pcap_geterr(queue.handle()));
+  }
+
+  static bool ask_loopback(const std::string& interface) noexcept {
+    ifreq request{};
+    interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool is_known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+    if (fd >= 0) ::close(fd);
+    return is_known ? (request.ifr_flags & IFF_LOOPBACK) != 0 : interface == "any";
+  }
+
+  const std::string interface_;
+  const PcapPortOptions options_;
+  const bool is_loopback_;  // or may hear it
+  std::vector<std::unique_ptr<PcapQueue>> queues_;
+};
+
+}  // namespace
+
+tl::expected<std::unique_ptr<LivePort>, std::string> open_pcap_port(
+    const std::string& interface, const PcapPortOptions& options) {
+  auto port = std::make_unique<PcapPort>(interface, options);
+  if (auto opened = port->open(); !opened) return tl::unexpected(opened.error());
+  return port;
+}
+
+}  // namespace linger

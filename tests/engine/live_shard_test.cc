@@ -1,0 +1,207 @@
+// Shards that each receive: packets arrive anywhere, and time passes for all of them alike.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <regex>
+#include <sstream>
+
+#include "engine/ledger.h"
+#include "engine/shard.h"
+#include "output/uri.h"
+#include "tests/output/temporary_folder.h"
+#include "tests/support/packet_builder.h"
+
+namespace linger::test {
+namespace {
+
+// A receive queue: gives what has arrived until now.
+class Queue final : public Source {
+ public:
+  explicit Queue(const ClockNs& now) : now_(now) {}
+
+  void add(const Frame& frame) { frames_.push_back(frame); }
+  RxStatus rx(Burst& burst) noexcept override {
+    burst.count = 0;
+    while (burst.count < kBurstMax && next_ < frames_.size() &&
+           frames_[next_].timestamp_ns <= now_) {
+      Packet& packet = burst.packets[burst.count++];
+      packet = packet_of(frames_[next_++]);
+      clock_ = packet.clock = std::max(clock_, packet.timestamp.value);
+    }
+    burst.clock = clock_ = std::max(clock_, burst.count == 0 ? now_ : clock_);
+    if (burst.count != 0) return RxStatus::packets;
+    return is_draining_ ? RxStatus::end : RxStatus::idle;
+  }
+  bool drain() noexcept override { return is_draining_ = true; }
+
+ private:
+  const ClockNs& now_;
+  Frames frames_;
+  std::size_t next_ = 0;
+  ClockNs clock_ = 0;
+  bool is_draining_ = false;
+};
+
+struct LivePlan {
+  std::uint32_t shards = 1;
+  std::uint32_t ports = 1;  // each shard has a queue of each
+  std::size_t ring_packets = 4'096;
+};
+
+struct LiveResult {
+  std::vector<std::string> lines;  // sorted
+  Ledger ledger;
+};
+
+bool is_from_client(const Frame& frame) { return frame.bytes[frame.ip_offset + 15] == 1; }
+
+// The directions come through different queues.
+LiveResult run_live(const Frames& frames, const LivePlan& plan) {
+  TemporaryFolder folder;
+  Settings settings;
+  settings.maxStreams = 10'000;
+  settings.packetThreads = plan.shards;
+  std::vector<std::unique_ptr<Output>> outputs;
+  outputs.push_back(std::make_unique<Output>(
+      *parse_output_uri("file:" + folder.file("records")),
+      OutputOptions{.shard_count = plan.shards, .run = {.node = "test"}, .writer = {}}));
+  EXPECT_TRUE(outputs.front()->open());
+  outputs.front()->start();
+
+  ClockNs now = frames.front().timestamp_ns;
+  const std::uint32_t queue_count = plan.shards * plan.ports;
+  std::vector<std::unique_ptr<Queue>> queues;
+  for (std::uint32_t i = 0; i < queue_count; ++i) queues.push_back(std::make_unique<Queue>(now));
+  for (const Frame& frame : frames) queues[is_from_client(frame) ? 0 : queue_count - 1]->add(frame);
+
+  Handoff handoff(plan.shards, plan.ring_packets);
+  std::vector<std::unique_ptr<Shard>> shards;
+  for (std::uint32_t i = 0; i < plan.shards; ++i) {
+    const Seeds seeds{make_hash_seed(7), make_hash_seed(1)};
+    shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, false));
+    for (std::uint32_t port = 0; port < plan.ports; ++port)
+      shards.back()->attach(*queues[i * plan.ports + port]);
+  }
+  const auto poll_all = [&] {
+    std::size_t done = 0;
+    for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
+    return done == shards.size();
+  };
+  constexpr DurationNs kRound = 100 * kMicrosecond;
+  for (; now < frames.back().timestamp_ns + kMillisecond; now += kRound) poll_all();
+  for (auto& shard : shards) shard->stop(Ending::end_of_input);
+  while (!poll_all()) {
+  }
+  outputs.front()->finish();
+  LiveResult result{{}, make_ledger(shards, outputs, settings.maxStreams)};
+  std::istringstream content(content_of(folder.file("records")));
+  for (std::string line; std::getline(content, line);) result.lines.push_back(line);
+  std::sort(result.lines.begin(), result.lines.end());
+  return result;
+}
+
+Frames conversations() {
+  Frames frames;
+  for (unsigned i = 0; i < 100; ++i) {
+    const auto port = static_cast<std::uint16_t>(30'000 + i);
+    TcpPeers tcp(frames, {"192.0.2.1", port}, {"198.51.100.2", 80}, 1'000 * i);
+    const std::int64_t start = at(i * 3 * kMillisecond);
+    tcp.handshake(start);
+    tcp.data(Side::client, "ping", start + 10 * kMillisecond);
+    tcp.data(Side::server, "pong", start + 14 * kMillisecond);
+    if (i % 3 == 0) tcp.close(Side::client, start + 20 * kMillisecond);
+    if (i % 3 == 1) tcp.rst(Side::server, start + 20 * kMillisecond);
+    if (i % 3 == 2) tcp.fin(Side::client, start + 20 * kMillisecond);
+    tcp.rst(Side::client, start + kSecond, {.flags = kTcpRst});
+  }
+  sort_by_time(frames);
+  return frames;
+}
+
+TEST(live_shard, tells_the_same_wherever_packets_arrive) {
+  const Frames frames = conversations();
+  const LiveResult one = run_live(frames, {});
+  EXPECT_EQ(one.ledger.opened, 100u);
+  EXPECT_TRUE(one.ledger.residues().empty());
+  for (const LivePlan& plan : {LivePlan{1, 2}, LivePlan{2, 1}, LivePlan{2, 2}, LivePlan{5, 1}}) {
+    const LiveResult many = run_live(frames, plan);
+    EXPECT_EQ(many.lines, one.lines) << plan.shards << " shards, " << plan.ports << " ports";
+    EXPECT_TRUE(many.ledger.residues().empty());
+    EXPECT_EQ(many.ledger.handed_over != 0, plan.shards > 1);
+  }
+}
+
+// Records without what a shift in time does change.
+std::vector<std::string> without_times(std::vector<std::string> lines) {
+  static const std::regex times(
+      R"re("(@timestamp|start|end|id|duration|rtt|first|last)":("[^"]*"|\d+|\{[^}]*\}),?)re");
+  for (std::string& line : lines) line = std::regex_replace(line, times, "");
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+// In steps of 100 us, so that no two packets of a session become simultaneous.
+Frames with_a_direction_late(Frames frames, bool is_client_late, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::int64_t before = 0;
+  for (Frame& frame : frames) {
+    if (is_from_client(frame) != is_client_late) continue;
+    frame.timestamp_ns += static_cast<std::int64_t>(random() % 10) * 100 * kMicrosecond;
+    before = frame.timestamp_ns = std::max(before, frame.timestamp_ns);
+  }
+  sort_by_time(frames);
+  return frames;
+}
+
+TEST(live_shard, a_direction_that_lags_up_to_a_millisecond_changes_no_state) {
+  const Frames frames = conversations();
+  const auto told = without_times(run_live(frames, {.shards = 2}).lines);
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    const Frames late = with_a_direction_late(frames, seed % 2 == 0, seed);
+    EXPECT_EQ(without_times(run_live(late, {.shards = 2}).lines), told) << "seed " << seed;
+  }
+}
+
+TEST(live_shard, a_full_handoff_ring_drops_and_counts) {
+  Frames frames;
+  for (std::uint16_t i = 0; i < 2'000; ++i)
+    frames.push_back(PacketBuilder()
+                         .ethernet()
+                         .ip("192.0.2.1", "198.51.100.2")
+                         .udp(static_cast<std::uint16_t>(10'000 + i), 53)
+                         .payload("?")
+                         .frame(at(0)));
+  const LiveResult result = run_live(frames, {.shards = 2, .ring_packets = 4});
+  EXPECT_GT(result.ledger.handoff_full.packets, 500u);
+  EXPECT_EQ(result.ledger.packets + result.ledger.handoff_full.packets, frames.size());
+  EXPECT_TRUE(result.ledger.residues().empty());
+}
+
+TEST(live_shard, a_quiet_link_expires_on_time) {
+  Frames frames;
+  TcpPeers(frames, {"192.0.2.1", 30'000}, {"198.51.100.2", 80}).handshake(at(0));
+  frames.push_back(PacketBuilder()
+                       .ethernet()
+                       .ip("192.0.2.1", "198.51.100.2")
+                       .udp(1, 53)
+                       .payload("?")
+                       .frame(at(kSecond)));
+  ClockNs now = at(0);
+  Queue queue(now);
+  for (const Frame& frame : frames) queue.add(frame);
+  Settings settings;
+  settings.maxStreams = 1'000;
+  Handoff handoff(1, 64);
+  std::vector<std::unique_ptr<Output>> none;
+  Shard shard(0, settings, {make_hash_seed(1), make_hash_seed(2)}, handoff, none, false);
+  shard.attach(queue);
+  for (; now < at(29 * kSecond); now += kSecond) shard.poll();
+  EXPECT_EQ(shard.sessions(), 2u);
+  for (; now < at(34 * kSecond); now += kSecond) shard.poll();
+  EXPECT_EQ(shard.sessions(), 1u);
+  EXPECT_EQ(shard.counters().table.ended_idle.value(), 1u);
+}
+
+}  // namespace
+}  // namespace linger::test

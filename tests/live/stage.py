@@ -1,0 +1,149 @@
+"""What the live tests stand on: network namespaces, the program under test, TAP."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Skipped(Exception):
+    """This machine cannot do it, and why."""
+
+
+def call(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+class Veth:
+    """Two namespaces with a link between them: 10.77.0.1 and 10.77.0.2, no IPv6, offloads off.
+
+    What is sent on `a` arrives on `b`: each interface sees both directions of every connection.
+    """
+
+    ADDRESSES = {"a": "10.77.0.1", "b": "10.77.0.2"}
+
+    def __init__(self, name="lingertest"):
+        self.spaces = {side: f"{name}_{side}" for side in "ab"}
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise Skipped("needs root for network namespaces")
+        self.remove()
+        try:
+            for space in self.spaces.values():
+                call("ip", "netns", "add", space)
+                self.run_in(space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                            "net.ipv6.conf.default.disable_ipv6=1")
+            call("ip", "link", "add", "name", "a", "netns", self.spaces["a"], "type", "veth", "peer",
+                 "name", "b", "netns", self.spaces["b"])
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.remove()
+            raise Skipped(f"no network namespaces or veth here: {error}") from error
+        for side, space in self.spaces.items():
+            self.run_in(space, "ip", "address", "add", f"{self.ADDRESSES[side]}/24", "dev", side)
+            self.run_in(space, "ip", "link", "set", "dev", "lo", "up")
+            self.run_in(space, "ip", "link", "set", "dev", side, "up")
+            self.set_offloads(side, False)
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def remove(self):
+        for space in self.spaces.values():
+            subprocess.run(["ip", "netns", "delete", space], capture_output=True, check=False)
+
+    def command(self, side, *command):
+        return ["ip", "netns", "exec", self.spaces[side], *map(str, command)]
+
+    @staticmethod
+    def run_in(space, *command):
+        return call("ip", "netns", "exec", space, *command)
+
+    def run(self, side, *command):
+        return call(*self.command(side, *command))
+
+    def set_offloads(self, side, on):
+        self.run(side, sys.executable, HERE / "offloads.py", side, "on" if on else "off")
+
+    def packets(self, side):
+        """Frames that this interface sent and received, and those it refused."""
+        link = json.loads(self.run(side, "ip", "-s", "-j", "link", "show", "dev", side))[0]["stats64"]
+        return link["rx"]["packets"] + link["tx"]["packets"]
+
+
+class Linger:
+    """The program under test, in the background."""
+
+    def __init__(self, program, arguments, folder, command=()):
+        self.records_path = folder / "records"
+        self.errors_path = folder / "errors"
+        for path in (self.records_path, self.errors_path):
+            path.unlink(missing_ok=True)
+        with open(self.errors_path, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                [*command, program, *map(str, arguments), "-o", f"file:{self.records_path}",
+                 "--set", "maxStreams=100000"],
+                stderr=errors, stdin=subprocess.DEVNULL)
+
+    def errors(self):
+        return self.errors_path.read_text(encoding="utf-8")
+
+    def wait_for(self, pattern, seconds=10):
+        until = time.monotonic() + seconds
+        while not re.search(pattern, self.errors()):
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise AssertionError(f"no '{pattern}' in:\n{self.errors()}")
+            time.sleep(0.01)
+
+    def stop(self, seconds=20):
+        """Asks it to end, if it has not; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(seconds)
+
+    def records(self):
+        return [json.loads(line) for line in self.records_path.read_text().splitlines()]
+
+    def number(self, pattern):
+        """The number that the first group of the pattern finds in the summary."""
+        found = re.search(pattern, self.errors())
+        assert found, f"no '{pattern}' in:\n{self.errors()}"
+        return int(found.group(1).replace(",", ""))
+
+
+class Tests:
+    """Runs functions and tells TAP."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def run(self, test, *arguments):
+        self.count += 1
+        name = test.__name__ + "".join(f"_{a}" for a in arguments)
+        try:
+            test(*arguments)
+        except Skipped as why:
+            print(f"ok {self.count} {name} # SKIP {why}", flush=True)
+        except Exception as why:  # one broken test must not hide the others
+            self.failed += 1
+            print(f"not ok {self.count} {name}")
+            print("\n".join(f"# {line}" for line in str(why).splitlines()), flush=True)
+        else:
+            print(f"ok {self.count} {name}", flush=True)
+
+    def finish(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def expect(is_good, *what):
+    if not is_good:
+        raise AssertionError(" ".join(map(str, what)))

@@ -1,0 +1,100 @@
+#include "engine/source/live_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace linger {
+namespace {
+
+class TestQueue final : public LiveQueue {
+ public:
+  using LiveQueue::fail;
+  using LiveQueue::LiveQueue;
+
+  std::deque<std::vector<std::int64_t>> arrivals;  // timestamps, a burst each
+  PacketBuffer buffer;
+  bool refuses = false;
+
+ private:
+  std::uint32_t receive(Packet* packets, std::uint32_t) noexcept override {
+    if (arrivals.empty()) return 0;
+    std::uint32_t count = 0;
+    for (const std::int64_t time : arrivals.front()) {
+      packets[count].timestamp = {time};
+      packets[count++].buffer = &buffer;
+    }
+    arrivals.pop_front();
+    return count;
+  }
+  void refuse_more() noexcept override { refuses = true; }
+};
+
+constexpr std::int64_t kStart = 1'704'067'200 * kSecond;
+
+struct LiveQueueTest : testing::Test {
+  std::unique_ptr<Burst> burst = std::make_unique<Burst>();
+};
+
+TEST_F(LiveQueueTest, an_empty_poll_moves_the_clock_to_now) {
+  TestQueue queue(LiveQueueOptions{});
+  const std::int64_t before = system_time().value;
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  EXPECT_GE(burst->clock, before);
+  EXPECT_LE(burst->clock, system_time().value);
+}
+
+TEST_F(LiveQueueTest, a_recorded_queue_knows_the_time_of_its_packets_only) {
+  TestQueue queue({.is_recorded = true});
+  queue.arrivals = {{kStart, kStart + 5}};
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  EXPECT_EQ(burst->clock, kStart + 5);
+}
+
+TEST_F(LiveQueueTest, a_packet_that_steps_in_time_waits_for_the_next_and_keeps_its_buffer) {
+  TestQueue queue({.is_recorded = true});
+  const std::int64_t later = kStart + 5 * kHour;
+  queue.arrivals = {{kStart, later}, {later + 1}};
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(burst->count, 1u);
+  EXPECT_EQ(queue.buffer.users, 1u);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  ASSERT_EQ(burst->count, 2u);
+  EXPECT_EQ(burst->packets[0].clock, later);
+  EXPECT_EQ(queue.buffer.users, 1u);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  EXPECT_EQ(queue.buffer.users, 0u);
+}
+
+TEST_F(LiveQueueTest, a_step_that_nothing_confirms_is_no_time) {
+  TestQueue queue({.is_recorded = true});
+  queue.arrivals = {{kStart, kStart + 5 * kHour}};
+  queue.rx(*burst);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  ASSERT_EQ(burst->count, 1u);
+  EXPECT_EQ(burst->packets[0].clock, kStart);
+}
+
+TEST_F(LiveQueueTest, draining_takes_what_had_arrived_and_ends) {
+  TestQueue queue(LiveQueueOptions{});
+  queue.arrivals = {{kStart}, {kStart + 1}};
+  EXPECT_TRUE(queue.drain());
+  EXPECT_TRUE(queue.refuses);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::end);
+  EXPECT_EQ(queue.counters().taken.value(), 2u);
+}
+
+TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it) {
+  TestQueue queue(LiveQueueOptions{});
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  queue.fail();
+  EXPECT_EQ(queue.rx(*burst), RxStatus::end);
+}
+
+}  // namespace
+}  // namespace linger
