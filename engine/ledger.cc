@@ -235,16 +235,20 @@ std::string statistics_of(const Ledger& l, const RunTimes& times) {
 }
 
 std::string counters_of(const Ledger& l) {
-  std::string text;
-#define LINGER_COUNTER_LINE(name, help) \
-  fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", #name, grouped(l.name), help);
-  LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE)
-  LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
-  LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
-  LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE)
+  struct Line {
+    std::string_view name;
+    std::uint64_t count;
+    std::string_view help;
+  };
+#define LINGER_COUNTER_LINE(name, help) {#name, l.name, help},
+  const Line lines[] = {
+      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
+          LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE){
+              "handed_over", l.handed_over, "packets given to the shard that owns their session"}};
 #undef LINGER_COUNTER_LINE
-  fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", "handed_over", grouped(l.handed_over),
-                 "packets given to the shard that owns their session");
+  std::string text;
+  for (const Line& line : lines)
+    fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", line.name, grouped(line.count), line.help);
   return text;
 }
 

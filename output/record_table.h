@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -67,10 +66,31 @@ constexpr auto make_field(std::string_view path, std::string_view help, Getter g
 #define LINGER_DESTINATION(k, member, name, p, help) \
   LINGER_ENTRY(k, member[1], "destination." name, p, help)
 
+// What std::tuple is, without its constructors: to choose among those takes the compiler more than
+// ten seconds where there are so many fields.
+template <std::size_t Index, class Entry>
+struct FieldSlot {
+  Entry entry;
+};
+template <class Indices, class... Entries>
+struct FieldSlots;
+template <std::size_t... Index, class... Entries>
+struct FieldSlots<std::index_sequence<Index...>, Entries...> : FieldSlot<Index, Entries>... {
+  static constexpr std::size_t kCount = sizeof...(Entries);
+};
+template <class... Entries>
+constexpr auto make_fields(Entries... entries) {
+  return FieldSlots<std::index_sequence_for<Entries...>, Entries...>{{entries}...};
+}
+template <std::size_t Index, class Entry>
+constexpr const Entry& entry_of(const FieldSlot<Index, Entry>& slot) {
+  return slot.entry;
+}
+
 struct FieldsEnd {};
-inline constexpr auto kFieldsAndEnd = std::tuple{LINGER_RECORD_FIELDS(
-    LINGER_ENTRY, LINGER_PAIR, LINGER_ENTRY, LINGER_SOURCE, LINGER_DESTINATION) FieldsEnd{}};
-inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(kFieldsAndEnd)> - 1;
+inline constexpr auto kFieldsAndEnd = make_fields(LINGER_RECORD_FIELDS(
+    LINGER_ENTRY, LINGER_PAIR, LINGER_ENTRY, LINGER_SOURCE, LINGER_DESTINATION) FieldsEnd{});
+inline constexpr std::size_t kFieldCount = kFieldsAndEnd.kCount - 1;
 
 #undef LINGER_ENTRY
 #undef LINGER_PAIR
@@ -78,7 +98,7 @@ inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(kFieldsAnd
 #undef LINGER_DESTINATION
 
 template <std::size_t Index>
-inline constexpr const auto& kField = std::get<Index>(kFieldsAndEnd);
+inline constexpr const auto& kField = entry_of<Index>(kFieldsAndEnd);
 
 template <class Visit>
 constexpr void for_each_field(Visit&& visit) {

@@ -79,7 +79,7 @@ constexpr std::string_view kTunnelsIndex =
 
 #define LINGER_KIND(name, cpp_type, index, schema)                                      \
   [[maybe_unused]] std::string schema_of(kind::name) { return std::string() + schema; } \
-  [[maybe_unused]] std::string_view index_type_of(kind::name) { return index; }
+  [[maybe_unused]] constexpr std::string_view index_type_of(kind::name) { return index; }
 LINGER_RECORD_KINDS(LINGER_KIND)
 #undef LINGER_KIND
 
@@ -88,30 +88,34 @@ struct Line {  // one field, as texts
   std::string_view presence;
   std::string_view index_type;
   std::string_view help;
-  std::string schema;
+  std::string (*schema)();
   bool is_always;
 };
 
-std::vector<Line> lines_of_fields() {
-  std::vector<Line> lines;
+// A constant, as code that fills it field by field takes the compiler half a minute.
+constexpr std::array<Line, kFieldCount> kLines = [] {
+  std::array<Line, kFieldCount> lines{};
+  std::size_t i = 0;
   for_each_field([&]<class F>(const F& field) {
-    lines.push_back({field.path, F::Presence::help, index_type_of(typename F::Kind{}), field.help,
-                     schema_of(typename F::Kind{}),
-                     std::is_same_v<typename F::Presence, presence::always>});
+    lines[i++] = {field.path,
+                  F::Presence::help,
+                  index_type_of(typename F::Kind{}),
+                  field.help,
+                  [] { return schema_of(typename F::Kind{}); },
+                  std::is_same_v<typename F::Presence, presence::always>};
   });
   return lines;
-}
+}();
 
 std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
 
 // Prints the fields as nested objects: leaves by `leaf`, objects with `opening` before and
 // `closing` behind their members. A field lies in an object whose path, with a dot, begins its own.
 template <class Leaf, class Closing>
-void print_objects(std::string& out, const std::vector<Line>& lines, std::string_view prefix,
-                   std::size_t depth, std::string_view opening, const Leaf& leaf,
-                   const Closing& closing) {
+void print_objects(std::string& out, std::string_view prefix, std::size_t depth,
+                   std::string_view opening, const Leaf& leaf, const Closing& closing) {
   std::vector<std::string_view> names;
-  for (const Line& line : lines) {
+  for (const Line& line : kLines) {
     if (!line.path.starts_with(prefix)) continue;
     const std::string_view rest = line.path.substr(prefix.size());
     const std::string_view name = rest.substr(0, rest.find('.'));
@@ -124,15 +128,15 @@ void print_objects(std::string& out, const std::vector<Line>& lines, std::string
     }
     out += fmt::format("{}\"{}\": {{{}", indent(depth), name, opening);
     const std::string inner = fmt::format("{}{}.", prefix, name);
-    print_objects(out, lines, inner, depth + 1, opening, leaf, closing);
+    print_objects(out, inner, depth + 1, opening, leaf, closing);
     out += closing(inner, depth);
   }
 }
 
 // Names below `prefix` of which some member is always there.
-std::string required_below(const std::vector<Line>& lines, std::string_view prefix) {
+std::string required_below(std::string_view prefix) {
   std::vector<std::string_view> names;
-  for (const Line& line : lines) {
+  for (const Line& line : kLines) {
     if (!line.is_always || !line.path.starts_with(prefix)) continue;
     const std::string_view rest = line.path.substr(prefix.size());
     const std::string_view name = rest.substr(0, rest.find('.'));
@@ -144,10 +148,9 @@ std::string required_below(const std::vector<Line>& lines, std::string_view pref
 }  // namespace
 
 std::string json_schema() {
-  const std::vector<Line> lines = lines_of_fields();
   const auto end_of_object = [&](std::string_view prefix, std::size_t depth) {
     return fmt::format("\n{0}}}, \"required\": {1}, \"additionalProperties\": false}}",
-                       indent(depth), required_below(lines, prefix));
+                       indent(depth), required_below(prefix));
   };
   std::string out =
       "{\n"
@@ -155,9 +158,9 @@ std::string json_schema() {
       "  \"title\": \"A record of linger\",\n"
       "  \"type\": \"object\", \"properties\": {";
   print_objects(
-      out, lines, "", 2, R"("type": "object", "properties": {)",
+      out, "", 2, R"("type": "object", "properties": {)",
       [](const Line& line) {
-        return fmt::format("{{\"description\":\"{}\",{}}}", line.help, line.schema);
+        return fmt::format("{{\"description\":\"{}\",{}}}", line.help, line.schema());
       },
       end_of_object);
   return out + end_of_object("", 1) + "\n";
@@ -169,7 +172,7 @@ std::string index_template() {
       "  \"index_patterns\": [\"linger-*\"],\n"
       "  \"template\": {\"mappings\": {\"properties\": {";
   print_objects(
-      out, lines_of_fields(), "", 2, R"("properties": {)",
+      out, "", 2, R"("properties": {)",
       [](const Line& line) {
         if (line.path == "tunnel") return std::string(kTunnelsIndex);
         if (line.path == "mptcp.subflows") return std::string(kMptcpPathsIndex);
@@ -182,7 +185,7 @@ std::string index_template() {
 
 std::string fields_markdown() {
   std::string out = "| field | type | present | meaning |\n|---|---|---|---|\n";
-  for (const Line& line : lines_of_fields()) {
+  for (const Line& line : kLines) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", line.path, line.index_type, line.presence,
                        line.help);
   }

@@ -35,14 +35,15 @@ struct Row {
 };
 
 template <typename Kind>
-Row make_row(std::string_view name, std::string_view help, typename Kind::Value Settings::*member,
-             auto min, auto max) {
+[[gnu::noinline]] Row make_row(const Settings& defaults, std::string_view name,
+                               std::string_view help, typename Kind::Value Settings::*member,
+                               auto min, auto max) {
   const auto range = Kind::range(min, max);
   return {
       .name = name,
       .help = help,
       .range = range,
-      .default_text = Kind::text(Settings{}.*member),
+      .default_text = Kind::text(defaults.*member),
       .is_list = std::is_same_v<Kind, TextList> || std::is_same_v<Kind, PortList>,
       .text = [=](const Settings& settings) { return Kind::text(settings.*member); },
       .read = [=](const RawValue& raw, Settings& settings) -> SettingsResult {
@@ -65,10 +66,15 @@ Row make_row(std::string_view name, std::string_view help, typename Kind::Value 
 
 std::span<const Row> rows() {
 #define LINGER_SETTING_ROW(kind, name, default_value, min, max, help) \
-  make_row<setting_kind::kind>(#name, help, &Settings::name, min, max),
-  static const std::vector<Row> all = {LINGER_SETTINGS(LINGER_SETTING_ROW)};
+  all.push_back(make_row<setting_kind::kind>(defaults, #name, help, &Settings::name, min, max));
+  static const std::vector<Row> rows = [] {
+    const Settings defaults;
+    std::vector<Row> all;
+    LINGER_SETTINGS(LINGER_SETTING_ROW)
+    return all;
+  }();
 #undef LINGER_SETTING_ROW
-  return all;
+  return rows;
 }
 
 // Levenshtein's distance, upper and lower case being equal.
@@ -326,6 +332,14 @@ std::string facts(const Row& row) {
 }
 
 }  // namespace
+
+Settings::Settings() = default;
+Settings::Settings(const Settings&) = default;
+Settings::Settings(Settings&&) noexcept = default;
+Settings& Settings::operator=(const Settings&) = default;
+Settings& Settings::operator=(Settings&&) noexcept = default;
+Settings::~Settings() = default;
+bool Settings::operator==(const Settings&) const = default;
 
 tl::expected<Settings, std::string> load_settings(const std::string& path,
                                                   const std::vector<std::string>& assignments) {

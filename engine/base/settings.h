@@ -22,6 +22,14 @@
 namespace linger {
 
 struct Settings {
+  // Not inline: there are some seventy members.
+  Settings();
+  Settings(const Settings&);
+  Settings(Settings&&) noexcept;
+  Settings& operator=(const Settings&);
+  Settings& operator=(Settings&&) noexcept;
+  ~Settings();
+
 #define LINGER_SETTING_MEMBER(kind, name, default_value, min, max, help) \
   setting_kind::kind::Value name = default_value;
   LINGER_SETTINGS(LINGER_SETTING_MEMBER)
@@ -53,7 +61,7 @@ struct Settings {
              {"ayiyaPorts", TunnelKind::ayiya, ayiyaPorts}}};
   }
 
-  friend bool operator==(const Settings&, const Settings&) = default;
+  bool operator==(const Settings&) const;
 };
 
 using SettingsResult = tl::expected<void, std::string>;

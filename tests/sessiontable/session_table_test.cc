@@ -259,7 +259,10 @@ TEST(session_table, interim_records_cover_the_packets_before_the_due_moment) {
   tcp.handshake(at(0), 0);
   for (const int minute : {6, 11, 12, 18, 30})
     tcp.data(Side::client, "x", at(minute * kMinute + (minute == 12 ? 1 : 0)));
-  TableRun run(Settings{.maxStreams = 1'000, .tcpTimeout = kHour});
+  Settings settings;
+  settings.maxStreams = 1'000;
+  settings.tcpTimeout = kHour;
+  TableRun run(settings);
   run.see(frames);
   run.pass(0);
   run.finish();
