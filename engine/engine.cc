@@ -73,7 +73,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
          Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
-         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock);
+         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
+         Applications::memory_needed(settings);
 }
 
 std::uint64_t memory_there() noexcept {
@@ -108,7 +109,8 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams, graveyardSize or maxFrags",
+                                "machine has {}; lower maxStreams, graveyardSize, parserMemory or "
+                                "maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
@@ -117,6 +119,8 @@ tl::expected<void, StartError> Engine::check() const {
         StartError{kExitUsage, fmt::format("shardCores: {} cores for {} threads; name more, or set "
                                            "packetThreads to {}",
                                            cores->size(), settings_.packetThreads, cores->size())});
+  if (const auto set = parsers_of(settings_); !set)
+    return tl::unexpected(StartError{kExitUsage, set.error()});
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -130,7 +134,17 @@ tl::expected<void, StartError> Engine::open() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
   if (auto opened = open_sources(); !opened) return opened;
+  if (auto opened = open_detector(); !opened) return opened;
   return open_outputs();
+}
+
+tl::expected<void, StartError> Engine::open_detector() {
+  const ParserSet enabled = *parsers_of(settings_);
+  if (enabled == 0) return {};
+  auto made = Detector::make(enabled, settings_.packetThreads);
+  if (!made) return tl::unexpected(StartError{kExitFailed, made.error()});
+  detector_ = std::move(*made);
+  return {};
 }
 
 tl::expected<void, StartError> Engine::open_sources() {
@@ -154,11 +168,11 @@ tl::expected<void, StartError> Engine::open_outputs() {
   for (const std::string& text : texts) {
     const auto uri = parse_output_uri(text);
     if (!uri) return tl::unexpected(StartError{kExitUsage, uri.error()});
-    auto output =
-        std::make_unique<Output>(*uri, OutputOptions{.shard_count = settings_.packetThreads,
-                                                     .ring_capacity = settings_.recordQueue,
-                                                     .run = {.node = settings_.node},
-                                                     .writer = {.is_live = is_live_}});
+    auto output = std::make_unique<Output>(
+        *uri, OutputOptions{.shard_count = settings_.packetThreads,
+                            .ring_capacity = settings_.recordQueue,
+                            .run = {.node = settings_.node, .protocols = kProtocols},
+                            .writer = {.is_live = is_live_}});
     if (auto opened = output->open(); !opened)
       return tl::unexpected(StartError{kExitFailed, opened.error()});
     outputs_.push_back(std::move(output));
@@ -172,6 +186,7 @@ void Engine::make_shards() {
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
     shards_.back()->attach(*collector_);
+    if (detector_ != nullptr) shards_.back()->read_applications(settings_, *detector_);
     shards_.back()->lose_for_test(options_.test_loss);
     if (is_live_) shards_.back()->populate();
   }

@@ -54,6 +54,7 @@ class Engine {
  private:
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
+  tl::expected<void, StartError> open_detector();
   tl::expected<void, std::string> start();
   tl::expected<void, std::string> start_sources();
   void make_shards();
@@ -78,6 +79,7 @@ class Engine {
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::unique_ptr<Detector> detector_;  // null: no parser is on
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;

@@ -66,6 +66,11 @@ void write_limits(Out out, const Ledger& l) {
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
   line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
        "MPTCP subflows or connections are told incompletely: raise mptcpPool");
+  line(l.streams_dry, "sessions were not read: raise readSessions");
+  line(l.conversations_dry, "sessions were not read: raise maxStreams");
+  line(l.stream_pool_dry, "holes in streams were given up early: raise reorderMemory");
+  line(l.parser_memory_dry, "sessions were not read to their end: raise parserMemory");
+  line(l.transactions_dropped, "transactions are not told: raise maxTransactions");
 }
 
 void write_checksums(Out out, const Ledger& l) {
@@ -201,6 +206,9 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.table.name.value();
     LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.parsers.name.value();
+    LINGER_PARSER_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.checksums.name.value();
     LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
@@ -242,8 +250,9 @@ std::string counters_of(const Ledger& l) {
   };
 #define LINGER_COUNTER_LINE(name, help) {#name, l.name, help},
   const Line lines[] = {
-      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
-          LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE){
+      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_PARSER_COUNTERS(LINGER_COUNTER_LINE)
+          LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(
+              LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE){
               "handed_over", l.handed_over, "packets given to the shard that owns their session"}};
 #undef LINGER_COUNTER_LINE
   std::string text;
@@ -282,6 +291,9 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
     fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
                    grouped(l.continued), grouped(l.lone_rst));
   write_checksums(out, l);
+  if (l.conversations != 0)
+    fmt::format_to(out, "  parsers   knew {} of {} sessions with payload\n", grouped(l.recognised),
+                   grouped(l.conversations));
   if (l.fragments != 0)
     fmt::format_to(
         out, "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",

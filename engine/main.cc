@@ -9,6 +9,7 @@
 #include "engine/options.h"
 #include "engine/reference.h"
 #include "output/schema.h"
+#include "parsers/list.h"
 
 namespace {
 
@@ -22,11 +23,11 @@ std::string dumped(linger::Dump dump, const linger::Settings& settings) {
     case linger::Dump::config:
       return linger::dump_config(settings);
     case linger::Dump::json_schema:
-      return linger::json_schema();
+      return linger::json_schema(linger::kProtocols);
     case linger::Dump::index_template:
-      return linger::index_template();
+      return linger::index_template(linger::kProtocols);
     case linger::Dump::fields:
-      return linger::fields_markdown();
+      return linger::fields_markdown(linger::kProtocols);
     case linger::Dump::settings:
       return linger::settings_markdown();
     case linger::Dump::counters:

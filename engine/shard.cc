@@ -27,6 +27,12 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       defrag_(settings, decode_settings_, counters_.defrag, *this),
       others_(handoff.shard_count()) {}
 
+void Shard::read_applications(const Settings& settings, const Detector& detector) {
+  applications_ = std::make_unique<Applications>(settings, detector, index_, counters_.table,
+                                                 counters_.parsers);
+  table_.read_streams(applications_->stage());
+}
+
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
   bool busy = receive();
@@ -267,8 +273,13 @@ void Shard::finish() noexcept {
 }
 
 void Shard::on_session(const SessionView& view) noexcept {
-  const Record record = make_record(view);
-  hand(record);
+  Record record = make_record(view);
+  if (applications_ != nullptr) {
+    hand(record, applications_->describe(view.reader, record));
+    if (!view.is_interim) applications_->release(view.reader);
+  } else {
+    hand(record);
+  }
   const bool has_subflow_ended =
       view.mptcp != nullptr && !view.is_interim && view.mptcp->known_hosts() != 0;
   if (has_subflow_ended && collector_ != nullptr)
@@ -287,8 +298,8 @@ void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
   hand(make_flood_record(flood, id));
 }
 
-void Shard::hand(const Record& record) noexcept {
-  for (auto& output : outputs_) output->hand(index_, record);
+void Shard::hand(const Record& record, Bytes items) noexcept {
+  for (auto& output : outputs_) output->hand(index_, record, items);
 }
 
 void Shard::lose_for_test(TestLoss loss) noexcept {

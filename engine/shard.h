@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/applications.h"
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
@@ -39,6 +40,7 @@ struct ShardCounters {
   Counter handoff_full_bytes;
   ChecksumCounters checksums;
   TableCounters table;
+  ParserCounters parsers;
   DefragCounters defrag;
 };
 
@@ -50,6 +52,9 @@ class Shard final : private SessionSink, private DefragSink {
   // Before the first poll, once for each source. A shard without one works on what others hand
   // over.
   void attach(Source& source) { own_.emplace_back().source = &source; }
+
+  // Before the first poll. Without it, nobody reads what the sessions say.
+  void read_applications(const Settings& settings, const Detector& detector);
 
   // Before the first poll. Without it, MPTCP connections are not put together.
   void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
@@ -68,7 +73,10 @@ class Shard final : private SessionSink, private DefragSink {
   std::uint64_t table_bytes() const noexcept { return table_.bytes(); }
 
   // Touches all memory of the tables now, so that a live run never waits for a page.
-  void populate() noexcept { table_.populate(); }
+  void populate() noexcept {
+    table_.populate();
+    if (applications_ != nullptr) applications_->populate();
+  }
 
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
@@ -108,7 +116,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(const Record& record) noexcept;
+  void hand(const Record& record, Bytes items = {}) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs
@@ -123,6 +131,7 @@ class Shard final : private SessionSink, private DefragSink {
   ClockNs time_ = 0;   // live: how far the table has; no packet is tracked before it
   ShardCounters counters_;
   SessionTable table_;
+  std::unique_ptr<Applications> applications_;  // null: none
   Defrag defrag_;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty

@@ -122,6 +122,7 @@ struct Context {  // what the values of one line need beside themselves
   TimeText& time_text;
   MptcpTokens& mptcp_tokens;
   const MptcpConnection* connection;  // of an mptcp-end record
+  std::string_view objects;           // what parsers found, encoded
 };
 
 char* put(kind::Time, char* out, Timestamp value, const Context& context) noexcept {
@@ -373,6 +374,10 @@ char* put_line(char* out, const Context& context, std::index_sequence<Index...>)
   (put_field<Index>(cursor, context), ...);
   std::memset(cursor.out, '}', kDepthMax);
   cursor.out += cursor.open;
+  if (!context.objects.empty()) {
+    std::memcpy(cursor.out, context.objects.data(), context.objects.size());
+    cursor.out += context.objects.size();
+  }
   *cursor.out++ = '}';
   *cursor.out++ = '\n';
   return cursor.out;
@@ -380,14 +385,15 @@ char* put_line(char* out, const Context& context, std::index_sequence<Index...>)
 
 }  // namespace
 
-NdjsonEncoder::NdjsonEncoder(const RunInfo& run) : observer_('"' + json_escaped(run.node) + '"') {
+NdjsonEncoder::NdjsonEncoder(const RunInfo& run)
+    : observer_('"' + json_escaped(run.node) + '"'), protocol_json_(run.protocols) {
   CHECK(run.node.size() <= kNodeBytesMax);
 }
 
 std::size_t NdjsonEncoder::put(const Record& record, const MptcpConnection* connection,
-                               char* out) noexcept {
+                               std::string_view objects, char* out) noexcept {
   tally_.add(record);
-  const Context context{record, observer_, time_text_, mptcp_tokens_, connection};
+  const Context context{record, observer_, time_text_, mptcp_tokens_, connection, objects};
   const char* end = put_line(out, context, std::make_index_sequence<kFieldCount>{});
   return static_cast<std::size_t>(end - out);
 }

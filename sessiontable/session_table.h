@@ -46,8 +46,8 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
-  std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
-  const SessionRare* rare = nullptr;  // null: none
+  std::uint32_t reader = kNoStream;       // what a StreamSink calls it, or kStreamDry
+  const SessionRare* rare = nullptr;      // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
   const MptcpSubflow* mptcp = nullptr;    // null: none known
   const TcpDetail* detail = nullptr;      // null: none

@@ -43,6 +43,10 @@ struct Settings {
     return extensionPool != 0 ? extensionPool : maxStreams / 4;
   }
 
+  std::uint64_t read_sessions() const noexcept {
+    return readSessions != 0 ? readSessions : maxStreams / 2;
+  }
+
   struct TunnelPorts {
     std::string_view name;
     TunnelKind kind;
