@@ -3,6 +3,8 @@
 #include <immintrin.h>
 #include <sched.h>
 
+#include <algorithm>
+
 #include "engine/session_record.h"
 
 namespace linger {
@@ -39,8 +41,8 @@ Shard::Progress Shard::poll() noexcept {
   busy |= take_over();
   busy |= track_all();
   if (!waits_) {  // a quiet link expires on time too
-    busy |= !table_.expire(clock_, kSweepSteps);
-    time_ = clock_;
+    if (!plays_in_step_) time_ = std::max(time_, clock_);
+    busy |= !table_.expire(time_, kSweepSteps);
   }
   if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
   if (sources_ended_ && handoff_.is_drained(index_)) {
@@ -68,6 +70,7 @@ bool Shard::receive() noexcept {
 bool Shard::receive(Inlet& inlet) noexcept {
   if (inlet.has_ended) return false;
   Burst& burst = *inlet.burst;
+  if (inlet.next < burst.count) return true;  // in step: it waits for another source
   burst.count = inlet.next = 0;
   const RxStatus status = has_stopped(inlet) ? RxStatus::end : inlet.source->rx(burst);
   if (status == RxStatus::end) {
@@ -121,10 +124,16 @@ bool Shard::track_all() noexcept {
     for (std::size_t from = 0; from < others_.size(); ++from)
       sample_directions(*others_[from].burst, static_cast<std::uint8_t>(from));
   }
-  filled == 1 ? track(*only->burst) : merge();
-  for (Inlet& inlet : others_) release_buffers(*inlet.burst);
-  for (auto* inlets : {&own_, &others_})
-    for (Inlet& inlet : *inlets) inlet.burst->count = inlet.next = 0;
+  if (filled == 1 && !plays_in_step_) {
+    track(*only->burst);
+    only->next = only->burst->count;
+  } else {
+    merge();
+  }
+  for (Inlet& inlet : others_) {
+    release_buffers(*inlet.burst);
+    inlet.burst->count = inlet.next = 0;
+  }
   return true;
 }
 
@@ -132,13 +141,19 @@ bool Shard::track_all() noexcept {
 void Shard::merge() noexcept {
   Burst& merged = *merged_;
   merged.count = 0;
-  while (Inlet* inlet = earliest()) {
+  while (Inlet* inlet = plays_in_step_ && has_empty_inlet() ? nullptr : earliest()) {
     merged.packets[merged.count++] = inlet->burst->packets[inlet->next++];
     if (merged.count < kBurstMax) continue;
     track(merged);
     merged.count = 0;
   }
   track(merged);
+}
+
+// Its next packet may be earlier than all that there are.
+bool Shard::has_empty_inlet() const noexcept {
+  return std::ranges::any_of(
+      own_, [](const Inlet& i) { return !i.has_ended && i.next == i.burst->count; });
 }
 
 Shard::Inlet* Shard::earliest() noexcept {

@@ -53,7 +53,10 @@ class Shard final : private SessionSink, private DefragSink {
 
   // Before the first poll, once for each source. A shard without one works on what others hand
   // over.
-  void attach(Source& source) { own_.emplace_back().source = &source; }
+  void attach(Source& source) {
+    own_.emplace_back().source = &source;
+    plays_in_step_ = own_.size() > 1 && handoff_.shard_count() == 1 && source.is_recorded();
+  }
 
   // Before the first poll. Without it, nobody reads what the sessions say.
   void read_applications(const Settings& settings, const Detector& detector);
@@ -109,6 +112,7 @@ class Shard final : private SessionSink, private DefragSink {
   bool track_all() noexcept;
   void merge() noexcept;
   Inlet* earliest() noexcept;
+  bool has_empty_inlet() const noexcept;
   void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
   void count_handed_over(const Packet& packet) noexcept;
@@ -148,6 +152,8 @@ class Shard final : private SessionSink, private DefragSink {
     std::uint8_t direction = 0;
   };
   std::array<Sample, 64> samples_{};
+  // All sources are recorded and ours alone: no packet is tracked before an earlier one of another.
+  bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();

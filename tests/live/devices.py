@@ -1,5 +1,7 @@
 """DPDK's virtual devices as sources."""
 
+import collections
+import json
 import re
 import shutil
 import struct
@@ -40,6 +42,39 @@ def records_of(linger, *arguments):
     return sorted(run.stdout.splitlines())
 
 
+def split_by_direction(path, folder):
+    """The two captures that taps of each direction would have made."""
+    data = path.read_bytes()
+    halves = [data[:24], data[:24]]
+    at = 24
+    while at < len(data):
+        end = at + 16 + struct.unpack("<I", data[at + 8:at + 12])[0]
+        frame = data[at + 16:end]
+        size = 16 if frame[12:14] == b"\x86\xdd" else 4
+        first = 14 + (8 if size == 16 else 12)
+        is_lower = frame[first:first + size] < frame[first + size:first + 2 * size]
+        halves[is_lower] += data[at:end]
+        at = end
+    paths = [folder / f"half{i}.pcap" for i in range(2)]
+    for half_path, half in zip(paths, halves):
+        half_path.write_bytes(half)
+    return paths
+
+
+def sums_of(lines):
+    """Sessions, packets, bytes and flags, told together."""
+    sums = collections.Counter()
+    for line in lines:
+        record = json.loads(line)
+        sums[record["event"]["action"]] += 1
+        sums["packets"] += record["network"]["packets"]
+        sums["bytes"] += record["network"]["bytes"]
+        for flag, count in record.get("tcp", {}).get("flags", {}).items():
+            if isinstance(count, int):
+                sums[flag] += count
+    return sums
+
+
 def numbers_of(command):
     """name=value of the line that linger-blast prints."""
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -55,6 +90,16 @@ def run(tests, linger, blast, folder):
             played = records_of(linger, "-i", f"dpdk:net_pcap0,rx_pcap={path}",
                                 "--stop-after-idle", "100ms")
             expect(played == records_of(linger, "-r", path), path, "differs")
+
+    def directions_on_two_ports_give_the_same_sessions():
+        need_dpdk(linger)
+        for name in ("late_rst", "late_segments", "reuse_lingering", "tcp_interim", "tcp_whole"):
+            path = PCAPS / f"{name}.pcap"
+            ports = [word for i, half in enumerate(split_by_direction(path, folder))
+                     for word in ("-i", f"dpdk:net_pcap{i},rx_pcap={half}")]
+            apart = sums_of(records_of(linger, *ports, "--stop-after-idle", "100ms"))
+            together = sums_of(records_of(linger, "-r", path))
+            expect(apart == together, path, apart, together)
 
     def error_of(*arguments, program=linger, user=None):
         run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
@@ -124,5 +169,6 @@ def run(tests, linger, blast, folder):
     tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
     tests.run(the_machine_is_checked_a_line_for_each_finding)
     tests.run(net_pcap_equals_a_replay)
+    tests.run(directions_on_two_ports_give_the_same_sessions)
     tests.run(memif_tells_every_session_though_directions_come_apart)
     tests.run(memif_accounts_for_what_the_sender_could_not_send)
