@@ -119,7 +119,7 @@ std::uint32_t toeplitz(const std::vector<std::uint8_t>& key,
 std::string start_test_eal() {
   static const auto started = start_eal({.devices = {"net_ring"},
                                          .allow = {},
-                                         .file_prefix = "lingertest",
+                                         .file_prefix = {},
                                          .memory_bytes = std::uint64_t{128} << 20,
                                          .has_huge_pages = false});
   return started ? std::string() : started.error();
