@@ -53,7 +53,7 @@ def path(value):
 
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol's object, linger's path in it, tshark's field, and what makes a value
+# One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's field, and what makes a value
 # of tshark's one of linger's.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
@@ -64,6 +64,9 @@ FIELDS = [
     Field("http", "response.status_code", "http.response.code", str),
     Field("http", "response.server", "http.server", str),
     Field("http", "response.location", "http.location", str),
+    Field("ssh", "client.banner server.banner", "ssh.protocol", str),
+    Field("ssh", "client.hassh", "ssh.kex.hassh", str),
+    Field("ssh", "server.hassh", "ssh.kex.hasshserver", str),
     Field("dns", "id", "dns.id", as_number),
     Field("dns", "question.name", "dns.qry.name", lower),
     Field("dns", "response_code", "dns.flags.rcode", str),
@@ -114,9 +117,10 @@ def linger_values(linger, capture, fields):
         key = session_of([(s["ip"], str(s.get("port", ""))) for s in (source, destination)])
         for field in fields:
             what = (field.protocol, field.linger)
-            for value in values_at(record.get(field.protocol), field.linger.split(".")):
-                value = WORDS.get(what, {}).get(value, value)
-                found[key, field].add(value.lower() if what in LOWERED else value)
+            for place in field.linger.split():
+                for value in values_at(record.get(field.protocol), place.split(".")):
+                    value = WORDS.get(what, {}).get(value, value)
+                    found[key, field].add(value.lower() if what in LOWERED else value)
     return found
 
 
