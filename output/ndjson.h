@@ -10,7 +10,6 @@
 #include <string>
 
 #include "engine/base/counter.h"
-#include "output/community_id.h"
 #include "output/mptcp_connection.h"
 #include "output/mptcp_token.h"
 #include "output/protocol_json.h"
@@ -87,7 +86,6 @@ class NdjsonEncoder {
 
   std::string observer_;  // quoted and escaped
   TimeText time_text_;
-  CommunityIdText community_id_;
   MptcpTokens mptcp_tokens_;
   ProtocolJson protocol_json_;
   EncodedTally tally_;
