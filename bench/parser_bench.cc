@@ -48,11 +48,33 @@ Talk dns() {
                    "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"s}}};
 }
 
+Talk ssh() {
+  const auto be32 = [](std::size_t value) {
+    std::string text;
+    for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+    return text;
+  };
+  const auto packet = [&](char type, const std::string& payload) {
+    return be32(2 + payload.size() + 4) + '\x04' + type + payload + "pad!";
+  };
+  std::string offer(16, 'c');
+  for (int i = 0; i < 10; ++i) offer += be32(100) + std::string(100, 'a');
+  offer = packet(20, offer + std::string(5, '\0'));
+  return {"ssh",
+          Carrier::stream,
+          {{1, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"},
+           {0, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n" + offer},
+           {1, offer},
+           {0, packet(30, std::string(100, 'k'))},
+           {1, packet(31, std::string(500, 'k')) + packet(21, "")},
+           {0, packet(21, "")}}};
+}
+
 class ParserBench {
  public:
   explicit ParserBench(const Talk& talk)
       : talk_(talk),
-        detector_(std::move(*Detector::make(kAllParsers, 1))),
+        detector_(std::move(*Detector::make({.shards = 1}))),
         conversations_({.conversations = 1, .memory = 4 << 20, .transactions = 64}, *detector_, 0,
                        counters_) {
     for (const Word& word : talk_.words) bytes_ += word.bytes.size();
@@ -141,6 +163,7 @@ void session(benchmark::State& state, const Talk& talk) {
 
 BENCHMARK_CAPTURE(session, http, http())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dns, dns())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, ssh, ssh())->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace linger::bench

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
+#include "engine/signatures.h"
 #include "sessiontable/session_table.h"
 
 namespace linger {
@@ -10,6 +13,21 @@ namespace {
 template <class T>
 T share(std::uint64_t whole, const Settings& settings) noexcept {
   return static_cast<T>((whole + settings.packetThreads - 1) / settings.packetThreads);
+}
+
+bool is_anything_wanted(const Settings& settings) noexcept {
+  const auto set = parsers_of(settings);
+  return (set && *set != 0) || !settings.signatures.empty();
+}
+
+// Empty: compiled patterns are not kept.
+std::string cache_folder(const Settings& settings) {
+  if (settings.patternCache == "none") return {};
+  if (settings.patternCache != "auto") return settings.patternCache;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
+    return std::string(cache) + "/linger";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home == '/' ? std::string(home) + "/.cache/linger" : std::string{};
 }
 
 std::uint32_t blocks_of(const Settings& settings) noexcept {
@@ -38,6 +56,18 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
   return set;
 }
 
+tl::expected<std::unique_ptr<Detector>, std::string> make_detector(const Settings& settings) {
+  const auto enabled = parsers_of(settings);
+  if (!enabled) return tl::unexpected(enabled.error());
+  auto signatures = load_signatures(settings.signatures);
+  if (!signatures) return tl::unexpected(signatures.error());
+  if (*enabled == 0 && signatures->empty()) return nullptr;
+  return Detector::make({.enabled = *enabled,
+                         .shards = settings.packetThreads,
+                         .signatures = *std::move(signatures),
+                         .cache_folder = cache_folder(settings)});
+}
+
 Applications::Applications(const Settings& settings, const Detector& detector, std::size_t shard,
                            TableCounters& table_counters, ParserCounters& counters)
     : reader_{.conversations = {{.conversations = table_share(settings).sessions,
@@ -51,11 +81,12 @@ Applications::Applications(const Settings& settings, const Detector& detector, s
                 .blocks = blocks_of(settings),
                 .limit_bytes = settings.readLimit,
                 .reorder_window = settings.reorderWindow},
-               table_counters, reader_) {}
+               table_counters, reader_),
+      wanted_(&detector),
+      used_(&detector) {}
 
 std::uint64_t Applications::memory_needed(const Settings& settings) noexcept {
-  const auto set = parsers_of(settings);
-  if (!set || *set == 0) return 0;
+  if (!is_anything_wanted(settings)) return 0;
   return settings.maxStreams * (Conversations::kBytesEach + sizeof(std::uint32_t)) +
          settings.read_sessions() * sizeof(Stream) + settings.reorderMemory + settings.parserMemory;
 }

@@ -95,11 +95,38 @@ void add_dns(Catalogue& catalogue) {
                     dialogue({{with_length(dns_query('a')), with_length(dns_response('a'))}}, 11));
 }
 
+std::string be32_text(std::size_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+std::string ssh_packet(char type, const std::string& payload) {
+  return be32_text(2 + payload.size() + 4) + '\x04' + type + payload + "pad!";
+}
+std::string ssh_offer(const std::string& cipher) {
+  std::string payload(16, 'c');
+  for (const std::string& list : {"curve25519-sha256"s, "ssh-ed25519"s, cipher, cipher,
+                                  "hmac-sha2-256"s, "hmac-sha2-256"s, "none"s, "none"s, ""s, ""s})
+    payload += be32_text(list.size()) + list;
+  return ssh_packet(20, payload + '\0' + be32_text(0));
+}
+
+void add_ssh(Catalogue& catalogue) {
+  const std::vector<std::pair<std::string, std::string>> words = {
+      {"", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"},
+      {"SSH-2.0-PuTTY_0.78\r\n" + ssh_offer("aes128-ctr,aes256-ctr"), ssh_offer("aes256-ctr")},
+      {ssh_packet(30, "public key"), ssh_packet(31, "signature") + ssh_packet(21, "")},
+      {ssh_packet(21, "") + "encrypted", "encrypted"}};
+  catalogue.capture("ssh", "both banners, what they agree on, HASSH both ways",
+                    dialogue(words, 100));
+}
+
 }  // namespace
 
 void add_application_captures(Catalogue& catalogue) {
   add_http(catalogue);
   add_dns(catalogue);
+  add_ssh(catalogue);
 }
 
 }  // namespace linger::test

@@ -83,7 +83,7 @@ class Run {
     const Seeds seeds{make_hash_seed(1), make_hash_seed(2)};
     for (std::uint32_t i = 0; i < kShards; ++i)
       shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
-    detector_ = std::move(*Detector::make(kAllParsers, kShards));
+    detector_ = std::move(*Detector::make({.shards = kShards}));
     for (auto& shard : shards_) shard->read_applications(settings_, *detector_);
     shards_.front()->attach(*source_);
   }

@@ -25,8 +25,8 @@ CAPTURE_NAMES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz")
 TSHARK_SECONDS = 60
 
 
-def lower(value):
-    return value.lower()
+def dns_name(value):
+    return "." if value == "<root>" else value.lower()
 
 
 def as_number(value):
@@ -40,20 +40,9 @@ def host(value):
     return value.strip("[]").strip()
 
 
-def mime_type(value):
-    return value.split(";")[0].strip()
-
-
-def path(value):
-    """The path of a request's target."""
-    if "://" in value[:12]:
-        value = "/" + value.split("://", 1)[1].partition("/")[2] if "/" in value.split("://", 1)[1] else ""
-    return value.split("?")[0]
-
-
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol's object, linger's path in it, tshark's field, and what makes a value
+# One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's field, and what makes a value
 # of tshark's one of linger's.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
@@ -64,8 +53,11 @@ FIELDS = [
     Field("http", "response.status_code", "http.response.code", str),
     Field("http", "response.server", "http.server", str),
     Field("http", "response.location", "http.location", str),
+    Field("ssh", "client.banner server.banner", "ssh.protocol", str),
+    Field("ssh", "client.hassh", "ssh.kex.hassh", str),
+    Field("ssh", "server.hassh", "ssh.kex.hasshserver", str),
     Field("dns", "id", "dns.id", as_number),
-    Field("dns", "question.name", "dns.qry.name", lower),
+    Field("dns", "question.name question.more", "dns.qry.name", dns_name),
     Field("dns", "response_code", "dns.flags.rcode", str),
     Field("dns", "answers_count", "dns.count.answers", str),
 ]
@@ -82,10 +74,15 @@ ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
 }
-LOWERED = {("dns", "question.name")}
+LOWERED = {("dns", "question.name question.more")}
+
+# What tshark has to be told: the names of a protocol in filters; heads of bodies that are not whole; ports of VXLAN.
+FILTERS = {"dns": "dns || mdns || llmnr"}
+PREFERENCES = ["http.desegment_body:FALSE", "tcp.reassemble_out_of_order:TRUE", "tcp.check_checksum:FALSE"]
+DECODE_AS = ["udp.port==8472,vxlan"]
 
 SEPARATOR = "\x1f"
-KEY_FIELDS = ["ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"]
+KEY_FIELDS = ["frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"]
 
 
 def session_of(ends):
@@ -114,9 +111,10 @@ def linger_values(linger, capture, fields):
         key = session_of([(s["ip"], str(s.get("port", ""))) for s in (source, destination)])
         for field in fields:
             what = (field.protocol, field.linger)
-            for value in values_at(record.get(field.protocol), field.linger.split(".")):
-                value = WORDS.get(what, {}).get(value, value)
-                found[key, field].add(value.lower() if what in LOWERED else value)
+            for place in field.linger.split():
+                for value in values_at(record.get(field.protocol), place.split(".")):
+                    value = WORDS.get(what, {}).get(value, value)
+                    found[key, field].add(value.lower() if what in LOWERED else value)
     return found
 
 
@@ -124,7 +122,12 @@ def tshark_values(capture, fields):
     """The same by tshark; None when it cannot read the file."""
     extra = sorted({condition for condition, _ in ONLY_IF.values()})
     names = KEY_FIELDS + extra + [field.tshark for field in fields]
-    command = ["tshark", "-n", "-r", capture, "-Y", " || ".join(sorted({f.protocol for f in fields})), "-T", "fields"]
+    wanted = " || ".join(sorted({FILTERS.get(f.protocol, f.protocol) for f in fields}))
+    command = ["tshark", "-n", "-r", capture, "-Y", wanted, "-T", "fields"]
+    for preference in PREFERENCES:
+        command += ["-o", preference]
+    for decode in DECODE_AS:
+        command += ["-d", decode]
     command += ["-E", f"separator={SEPARATOR}", "-E", "occurrence=a", "-E", "aggregator=\x1e"]
     for name in names:
         command += ["-e", name]
@@ -135,13 +138,15 @@ def tshark_values(capture, fields):
     if done.returncode not in (0, 2):
         return None
     found = collections.defaultdict(set)
-    for line in done.stdout.decode(errors="replace").splitlines():
+    for line in done.stdout.decode(errors="replace").split("\n"):  # splitlines() takes \x1e for a line end
         columns = line.split(SEPARATOR)
         if len(columns) != len(names):
             continue  # a value with a line end in it
         values = dict(zip(names, columns))
         last = {name: values.get(name, "").split("\x1e")[-1] for name in KEY_FIELDS}
-        ips = (last["ip.src"] or last["ipv6.src"], last["ip.dst"] or last["ipv6.dst"])
+        layers = values["frame.protocols"].split(":")
+        is_ipv6 = "ipv6" in layers and "ip" not in layers[layers.index("ipv6") :]
+        ips = (last["ipv6.src"], last["ipv6.dst"]) if is_ipv6 else (last["ip.src"], last["ip.dst"])
         ports = (last["tcp.srcport"] or last["udp.srcport"], last["tcp.dstport"] or last["udp.dstport"])
         key = session_of(zip(ips, ports))
         for field in fields:
