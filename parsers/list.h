@@ -9,7 +9,8 @@
 
 #define LINGER_PARSERS(X) \
   X(http)                 \
-  X(dns)
+  X(dns)                  \
+  X(tls)
 
 namespace linger {
 

@@ -1,5 +1,6 @@
 // What sessions talk about: a conversation for each protocol that is read.
 #include "pcaps/catalogue.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -95,11 +96,29 @@ void add_dns(Catalogue& catalogue) {
                     dialogue({{with_length(dns_query('a')), with_length(dns_response('a'))}}, 11));
 }
 
+// What the client and the server say in turn.
+std::vector<std::pair<std::string, std::string>> in_turn(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (std::size_t i = 0; i < words.size(); i += 2)
+    pairs.emplace_back(words[i], i + 1 < words.size() ? words[i + 1] : std::string{});
+  return pairs;
+}
+
+void add_tls(Catalogue& catalogue) {
+  catalogue.capture("tls_1_2", "both sides show a certificate",
+                    dialogue(in_turn(tls_1_2()), 1'400));
+  catalogue.capture("tls_1_2_resumed", "a ticket resumes a session, in segments of 100 bytes",
+                    dialogue(in_turn(tls_1_2_resumed()), 100));
+  catalogue.capture("tls_1_3_retried", "two hellos of each side",
+                    dialogue(in_turn(tls_1_3_retried()), 1'400));
+}
+
 }  // namespace
 
 void add_application_captures(Catalogue& catalogue) {
   add_http(catalogue);
   add_dns(catalogue);
+  add_tls(catalogue);
 }
 
 }  // namespace linger::test
