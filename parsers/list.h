@@ -10,7 +10,8 @@
 #define LINGER_PARSERS(X) \
   X(http)                 \
   X(dns)                  \
-  X(tls)
+  X(tls)                  \
+  X(quic)
 
 namespace linger {
 

@@ -19,16 +19,6 @@ constexpr std::size_t kListMax = 128;  // values of one list
 
 enum CertificateField : std::uint8_t { LINGER_CERTIFICATE_FIELDS(LINGER_FIELD_NAME, at) };
 
-// The next whole message of what was copied; empty: there is none.
-Bytes next_message(Bytes& bytes) noexcept {
-  if (bytes.size() < kHeadBytes) return {};
-  const std::size_t length = std::size_t{bytes[1]} << 16 | load_be16(bytes.data() + 2);
-  if (bytes.size() - kHeadBytes < length) return {};
-  const Bytes body = bytes.subspan(kHeadBytes, length);
-  bytes = bytes.subspan(kHeadBytes + length);
-  return body;
-}
-
 bool is_datagram(std::uint16_t version) noexcept { return version >> 8 == 0xfe; }
 
 void tell_name(Field field, const TlsName& name, Derived& derived) {
@@ -41,12 +31,7 @@ void tell_names(Field field, const Numbers& numbers, const NameOf& name_of, Deri
     if (!is_grease(numbers[i])) tell_name(field, name_of(numbers[i]), derived);
 }
 
-// What of the client's hello the server's is compared with.
-struct Offer {
-  Bytes session;
-};
-
-void tell_server_hello(const ServerHello& hello, const Offer& offer, Derived& derived) {
+void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& derived) {
   derived.text(Field::version, tls_version_of(hello.version));
   derived.text(Field::version_protocol, tls_protocol_of(hello.version));
   tell_name(Field::cipher, TlsName::of_cipher(hello.cipher), derived);
@@ -57,7 +42,7 @@ void tell_server_hello(const ServerHello& hello, const Offer& offer, Derived& de
   const bool is_1_3 = tls_version_of(hello.version) == "1.3";
   const bool is_echo =
       !hello.session.empty() && std::equal(hello.session.begin(), hello.session.end(),
-                                           offer.session.begin(), offer.session.end());
+                                           client_session.begin(), client_session.end());
   if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
 }
 
@@ -97,6 +82,15 @@ void tell_certificate(Bytes bytes, Field first_field, Derived& derived) {
 
 }  // namespace
 
+Bytes next_message(Bytes& messages) noexcept {
+  if (messages.size() < kHeadBytes) return {};
+  const std::size_t length = std::size_t{messages[1]} << 16 | load_be16(messages.data() + 2);
+  if (messages.size() - kHeadBytes < length) return {};
+  const Bytes body = messages.subspan(kHeadBytes, length);
+  messages = messages.subspan(kHeadBytes + length);
+  return body;
+}
+
 void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived) {
   if (!hello.server_name.empty()) derived.text(Field::client_server_name, hello.server_name);
   derived.text(Field::client_ja3, Digest(DigestKind::md5, ja3_of(hello)).text());
@@ -119,37 +113,41 @@ void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& 
     derived.flag(Field::client_ech);
 }
 
+std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
+                                                Derived& derived) {
+  for (Bytes body = next_message(messages); !body.empty(); body = next_message(messages)) {
+    ServerHello hello;
+    if (!hello.read(body)) continue;
+    if (!hello.is_retry) {
+      tell_server_hello(hello, client_session, derived);
+      return hello.cipher;
+    }
+    derived.flag(Field::retried);
+  }
+  return std::nullopt;
+}
+
 void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   Derived derived(protocol, more);
   const auto raw = [&](Field field) { return pieces_of(protocol, field, items); };
-  const auto client_bytes = raw(Field::raw_client_hello);
-  Bytes rest(client_bytes);
-  Offer offer;
-  if (const Bytes body = next_message(rest); body.size() >= 2) {
-    ClientHello hello;
+  const auto client = raw(Field::raw_client_hello);
+  const auto server = raw(Field::raw_server_hello);
+  ClientHello hello;
+  Bytes messages(client);
+  if (const Bytes body = next_message(messages); body.size() >= 2) {
     const bool is_dtls = is_datagram(load_be16(body.data()));
-    if (hello.read(body, is_dtls)) {
+    if (hello.read(body, is_dtls))
       tell_client_hello(hello, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, derived);
-      offer = {hello.session};
-    }
+    else
+      hello.session = {};
   }
-  const auto server_bytes = raw(Field::raw_server_hello);
-  rest = server_bytes;
-  for (Bytes body = next_message(rest); !body.empty(); body = next_message(rest)) {
-    ServerHello hello;
-    if (!hello.read(body)) continue;
-    if (hello.is_retry) {
-      derived.flag(Field::retried);
-      continue;
-    }
-    tell_server_hello(hello, offer, derived);
+  if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
     // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4).
     const auto exchange = raw(Field::raw_key_exchange);
-    const bool has_curve = TlsName::of_cipher(hello.cipher).text().starts_with("ECDH");
+    const bool has_curve = TlsName::of_cipher(*cipher).text().starts_with("ECDH");
     if (has_curve && exchange.size() == kHeadBytes + 3 && exchange[kHeadBytes] == 3)
       tell_name(Field::curve, TlsName::of_group(load_be16(exchange.data() + kHeadBytes + 1)),
                 derived);
-    break;
   }
   tell_certificate(raw(Field::raw_client_certificate), Field::client_sha1, derived);
   tell_certificate(raw(Field::raw_server_certificate), Field::server_sha1, derived);

@@ -1,18 +1,8 @@
 #include "tests/support/tls_words.h"
 
+#include "tests/support/hex.h"
+
 namespace linger::test {
-namespace {
-
-std::string from_hex(std::string_view digits) {
-  const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-    bytes += static_cast<char>(value(digits[i]) << 4 | value(digits[i + 1]));
-  return bytes;
-}
-
-}  // namespace
-
 std::vector<std::string> tls_1_2() {
   return {
       from_hex(
