@@ -75,14 +75,14 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   if (has_certificate && head_bytes_ < kCertificateHeadBytes) return true;
   left_ = length - static_cast<std::uint32_t>(head_bytes_ - kHeadBytes);
   tell_left_ = 0;
-  if (type == TlsMessage::client_hello) {
-    is_client_ = true;
-    if (hellos_++ == 0 && length <= Tls::kHelloBytesMax)
-      want(Field::raw_client_hello, length, facts);
-  } else if (type == TlsMessage::server_hello) {
-    is_server_ = true;
-    if (hellos_++ < 2 && length <= Tls::kHelloBytesMax / 2)
-      want(Field::raw_server_hello, length, facts);
+  if (type == TlsMessage::client_hello || type == TlsMessage::server_hello) {
+    const bool is_client = type == TlsMessage::client_hello;
+    (is_client ? is_client_ : is_server_) = true;
+    // Of a client the first one counts; of a server, whose first one may be a retry, both.
+    const unsigned count_max = is_client ? 1 : kHellosMax;
+    if (hellos_ < count_max && length <= Tls::kHelloBytesMax / count_max)
+      want(is_client ? Field::raw_client_hello : Field::raw_server_hello, length, facts);
+    hellos_ = std::min<std::uint8_t>(hellos_ + 1, kHellosMax);
   } else if (has_certificate && told_[1] == 0) {
     const std::uint32_t first = load_be24(head_.data() + kHeadBytes + 3);
     if (first <= std::min(left_, Tls::kCertificateBytesMax))
@@ -93,6 +93,12 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   }
   head_bytes_ = 0;
   return true;
+}
+
+void TlsMessages::give_up() noexcept {
+  if (tell_left_ != 0) hellos_ = kHellosMax;  // what is told in part is not told again
+  left_ = tell_left_ = 0;
+  head_bytes_ = 0;
 }
 
 void TlsMessages::want(Field field, std::uint32_t bytes, Facts& facts) noexcept {
@@ -112,7 +118,7 @@ void TlsMessages::tell(Bytes bytes, Facts& facts) noexcept {
 // --- Records ------------------------------------------------------------------------------------
 
 Detection Tls::detect(Carrier carrier, Bytes bytes) noexcept {
-  if (carrier != Carrier::stream) return Detection::no;
+  if (carrier == Carrier::datagrams) return detect_datagram(bytes);
   if (bytes.size() < kRecordHeadBytes + 1) return Detection::maybe;
   const std::size_t length = load_be16(bytes.data() + 3);
   const std::uint8_t type = bytes[kRecordHeadBytes];

@@ -1,5 +1,6 @@
-// TLS 1.0 to 1.3 and SSL 3.0 over streams, as far as it can be read: both hellos, the certificates
-// of 1.2 and before, alerts, and whether both sides went on to protected records.
+// TLS 1.0 to 1.3 and SSL 3.0 over streams, DTLS over datagrams (dtls.cc), as far as it can be read:
+// both hellos, the certificates of 1.2 and before, alerts, and whether both sides went on to
+// protected records.
 //
 //     record    type(1) version(2) length(2) …       RFC 8446 §5.1     messages are cut into
 //     records message   type(1) length(3) …                  RFC 8446 §4       as the sender likes
@@ -79,11 +80,15 @@ class TlsMessages {
   // The next bytes of what this side says. False: they are no messages.
   bool read(Bytes bytes, Facts& facts) noexcept;
 
+  // The rest of a message that was begun never comes.
+  void give_up() noexcept;
+
   bool is_client() const noexcept { return is_client_; }
   bool is_server() const noexcept { return is_server_; }
 
  private:
   static constexpr std::size_t kHeadBytes = 4;
+  static constexpr std::uint8_t kHellosMax = 2;
   // Of a certificate: its head, the length of the list, that of its first one.
   static constexpr std::size_t kCertificateHeadBytes = 10;
 
@@ -104,23 +109,30 @@ class TlsMessages {
 
 class Tls {
  public:
-  // A record with a hello.
+  // A record with a hello; of DTLS it may be the demand for another one, too.
   static constexpr Pattern kPatterns[] = {
-      {Carrier::stream, R"(^\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02])"}};
+      {Carrier::stream, R"(^\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02])"},
+      {Carrier::datagrams, R"(^\x16\xfe[\xfc-\xff]\x00\x00.{8}[\x01-\x03])"}};
   static constexpr std::uint32_t kHelloBytesMax = 12 * 1024;
   static constexpr std::uint32_t kCertificateBytesMax = 8 * 1024;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
 
  private:
   struct Side {
     TlsMessages messages;
     std::uint32_t record_left = 0;  // of a record of messages
-    bool has_changed = false;       // ChangeCipherSpec
+    std::uint32_t offset = 0;       // in a message of DTLS, where it goes on
+    std::uint16_t sequence = 0;     // of that message
+    bool is_begun = false;
+    bool has_changed = false;  // ChangeCipherSpec
     bool is_protected = false;
   };
 
+  static Detection detect_datagram(Bytes bytes) noexcept;
+  bool read_fragments(Side& side, Bytes record, Facts& facts) noexcept;
   Answer on_record(Side& side, Bytes bytes, Facts& facts) noexcept;
   Answer on_protected(Side& side, Facts& facts) noexcept;
 

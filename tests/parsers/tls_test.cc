@@ -146,6 +146,77 @@ TEST(tls, numbers_without_name_are_told_as_digits) {
                         R"("supported_groups":["0x7777"],"ech":true)"));
 }
 
+// --- DTLS ---------------------------------------------------------------------------------------
+
+std::string number24(std::size_t number) {
+  return static_cast<char>(number >> 16) + number16(number & 0xffff);
+}
+std::string datagram(const std::string& inside, char epoch = 0, char type = 22) {
+  return type + "\xfe\xfd\x00"s + epoch + std::string(6, '\0') + vector16(inside);
+}
+// `count` bytes of a message from `at` on.
+std::string fragment(char type, char sequence, const std::string& body, std::size_t at = 0,
+                     std::size_t count = 65'535) {
+  const std::string part = body.substr(at, count);
+  return type + number24(body.size()) + "\0"s + sequence + number24(at) + number24(part.size()) +
+         part;
+}
+std::string dtls_hello(const std::string& cookie) {
+  const std::string name = "www.example.com";
+  return "\xfe\xfd"s + std::string(32, 'r') + vector8("") + vector8(cookie) +
+         vector16(numbers({0xc02b})) + vector8("\0"s) +
+         vector16(extension(0, vector16("\0"s + vector16(name))) +
+                  extension(10, vector16(numbers({29}))));
+}
+const std::string kDtlsServerHello =
+    "\xfe\xfd"s + std::string(32, 's') + vector8("") + "\xc0\x2b\x00"s;
+Dialogue dtls() {
+  const std::string hello = dtls_hello("cookie");
+  return {{0, datagram(fragment(1, 0, dtls_hello("")))},
+          {1, datagram(fragment(3, 0, "\xfe\xfd"s + vector8("cookie")))},
+          {0, datagram(fragment(1, 1, hello, 0, 50))},
+          {0, datagram(fragment(1, 1, hello, 50))},
+          {1, datagram(fragment(2, 1, kDtlsServerHello, 0, 20)) +
+                  datagram(fragment(2, 1, kDtlsServerHello, 10) + fragment(14, 2, ""))},
+          {0, datagram("\x01"s, 0, 20) + datagram(std::string(40, 'p'), 1)},
+          {1, datagram("\x01"s, 0, 20) + datagram(std::string(40, 'p'), 1)}};
+}
+
+TEST(dtls, hellos_in_fragments_are_told) {
+  const Heard heard = hear(dtls(), Carrier::datagrams);
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("version":"1.2","version_protocol":"dtls",)"
+                        R"("cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",)"
+                        R"("established":true,"client":{"server_name":"www.example.com",)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("ja4":"dd2d010200_)"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(dtls, truncated_and_hostile_datagrams_are_survived) {
+  expect_nothing_garbled(dtls(), Carrier::datagrams);
+  expect_hostile_is_survived(dtls(), Carrier::datagrams);
+}
+
+TEST(dtls, what_is_behind_a_lost_fragment_is_read_but_not_joined_to_it) {
+  const std::string hello = dtls_hello("");
+  const Heard heard = hear({{0, datagram(fragment(1, 0, hello, 0, 50))},
+                            {0, datagram(fragment(1, 1, hello))},
+                            {1, datagram(fragment(2, 1, kDtlsServerHello))}},
+                           Carrier::datagrams);
+  EXPECT_THAT(heard.objects, Not(HasSubstr("client")));
+  EXPECT_THAT(heard.objects, HasSubstr("ja3s"));
+}
+
+TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
+  const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
+                            {0, "\x00\x01\x00\x08 a binding request"s},
+                            {1, datagram("\x02\x46", 0, 21)}},
+                           Carrier::datagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("description":"protocol_version")"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
 // The example that JA4 is described with.
 TEST(fingerprint, ja4_is_as_described) {
   std::string extensions = extension(0x1a1a, "");
