@@ -60,6 +60,10 @@ FIELDS = [
     Field("dns", "question.name question.more", "dns.qry.name", dns_name),
     Field("dns", "response_code", "dns.flags.rcode", str),
     Field("dns", "answers_count", "dns.count.answers", str),
+    Field("tls", "client.server_name", "tls.handshake.extensions_server_name", str),
+    Field("tls", "client.alpn", "tls.handshake.extensions_alpn_str", str),
+    Field("tls", "client.ja3", "tls.handshake.ja3", str),
+    Field("tls", "server.ja3s", "tls.handshake.ja3s", str),
 ]
 
 # Words of linger that tshark has as numbers.
@@ -73,6 +77,7 @@ WORDS = {
 ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
+    ("tls", "client.alpn"): ("tls.handshake.type", ("1",)),
 }
 LOWERED = {("dns", "question.name question.more")}
 
