@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "engine/signatures.h"
@@ -9,6 +10,11 @@
 
 namespace linger {
 namespace {
+
+// As a set.
+constexpr ParserSet kProxyParser = ParserSet{1}
+                                   << (std::find(kParsers.begin(), kParsers.end(), &parser::proxy) -
+                                       kParsers.begin());
 
 template <class T>
 T share(std::uint64_t whole, const Settings& settings) noexcept {
@@ -76,7 +82,8 @@ Applications::Applications(const Settings& settings, const Detector& detector, s
                                      static_cast<std::uint16_t>(settings.maxTransactions)},
                                 detector,
                                 shard,
-                                counters}},
+                                counters},
+              .proxy_ports = settings.proxyPorts},
       streams_({.streams = share<std::uint32_t>(settings.read_sessions(), settings),
                 .blocks = blocks_of(settings),
                 .limit_bytes = settings.readLimit,
@@ -108,8 +115,11 @@ Bytes Applications::describe(std::uint32_t reader, Record& record) noexcept {
 std::uint32_t Applications::Reader::on_open(const Packet& packet,
                                             const StreamStart& start) noexcept {
   const bool is_tcp = packet.key.protocol == kProtocolTcp;
-  const std::uint32_t id =
-      conversations.open(is_tcp ? Carrier::stream : Carrier::datagrams, start.opener);
+  const bool is_proxied =
+      proxy_ports.empty() || std::find(proxy_ports.begin(), proxy_ports.end(),
+                                       packet.key.port[start.opener ^ 1]) != proxy_ports.end();
+  const std::uint32_t id = conversations.open(is_tcp ? Carrier::stream : Carrier::datagrams,
+                                              start.opener, is_proxied ? 0 : kProxyParser);
   return id == Conversations::kNone ? kStreamDry : id;
 }
 

@@ -86,6 +86,7 @@ class Applications {
     }
 
     Conversations conversations;
+    const setting_kind::PortList::Value proxy_ports;  // empty: any
 
    private:
     static StreamAnswer answer(bool goes_on) noexcept {

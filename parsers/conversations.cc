@@ -36,7 +36,7 @@ Conversations::Conversations(const ConversationLimits& limits, const Detector& d
 
 // --- From the streams ---------------------------------------------------------------------------
 
-std::uint32_t Conversations::open(Carrier carrier, unsigned opener) noexcept {
+std::uint32_t Conversations::open(Carrier carrier, unsigned opener, ParserSet unwanted) noexcept {
   std::uint32_t id = free_;
   if (id != kNone) {
     free_ = table_[id].next_free;
@@ -51,6 +51,7 @@ std::uint32_t Conversations::open(Carrier carrier, unsigned opener) noexcept {
   c = {};
   c.carrier = carrier;
   c.opener = static_cast<std::uint8_t>(opener);
+  c.unwanted = unwanted;
   counters_.conversations.add();
   return id;
 }
@@ -222,6 +223,7 @@ bool Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept 
   const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
   const Candidates candidates = detector_->candidates(shard_, c.carrier, first);
   for (const std::uint8_t parser : candidates.parsers()) {
+    if ((c.unwanted >> parser & 1) != 0) continue;
     const Detection detection = kParsers[parser]->detect(c.carrier, bytes);
     if (detection == Detection::yes) {
       start(c, parser);

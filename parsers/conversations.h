@@ -41,8 +41,9 @@ class Conversations {
   Conversations(const ConversationLimits& limits, const Detector& detector, std::size_t shard,
                 ParserCounters& counters);
 
-  // `opener`: the side that opened the session. kNone: all are in use, which is counted.
-  std::uint32_t open(Carrier carrier, unsigned opener) noexcept;
+  // `opener`: the side that opened the session. `unwanted`: parsers that are not for this one.
+  // kNone: all are in use, which is counted.
+  std::uint32_t open(Carrier carrier, unsigned opener, ParserSet unwanted = 0) noexcept;
 
   // From now on another one; what is parsed goes on.
   void set_detector(const Detector& detector) noexcept { detector_ = &detector; }
@@ -102,6 +103,7 @@ class Conversations {
     std::array<Side, 2> sides;
     FactChain facts;
     Timestamp now{};
+    ParserSet unwanted = 0;
     BlockId state = kNoMemory;
     std::uint32_t next_free = kNone;
     Phase phase = Phase::detecting;

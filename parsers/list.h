@@ -12,7 +12,9 @@
   X(dns)                  \
   X(ssh)                  \
   X(tls)                  \
-  X(quic)
+  X(quic)                 \
+  X(socks)                \
+  X(proxy)
 
 namespace linger {
 

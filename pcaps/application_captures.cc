@@ -178,6 +178,38 @@ void add_quic(Catalogue& catalogue) {
                      at(21 * kMillisecond))});
 }
 
+void add_socks(Catalogue& catalogue) {
+  const std::string request = "\x05\x01\x00\x03\x0fwww.example.com\x00\x50"s;
+  const auto reply = [](char code) { return "\x05"s + code + "\x00\x01\xc0\x00\x02\x09\x9c\x40"s; };
+  catalogue.capture("socks", "version 5 with a user name, then HTTP through the proxy",
+                    dialogue({{"\x05\x02\x00\x02"s, "\x05\x02"},
+                              {"\x01\x03"s + "bob" + "\x06secret", "\x01\x00"s},
+                              {request, reply('\0')},
+                              {std::string(kRequest), std::string(kResponse)}},
+                             1'400));
+  catalogue.capture("socks_failed", "version 5, a connect that was refused",
+                    dialogue({{"\x05\x01\x00"s, "\x05\x00"s}, {request, reply('\x05')}}, 1'400));
+  catalogue.capture("socks_4a", "version 4a, in segments of 5 bytes",
+                    dialogue({{"\x04\x01\x00\x50\x00\x00\x00\x01"s + "bob\0www.example.com\0"s,
+                               "\x00\x5a\x00\x50\xc0\x00\x02\x09"s},
+                              {std::string(kRequest), std::string(kResponse)}},
+                             5));
+}
+
+void add_proxy(Catalogue& catalogue) {
+  const std::string line = "PROXY TCP4 203.0.113.7 198.51.100.1 40000 443\r\n";
+  const std::string header =
+      "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x1e"s
+      "\xcb\x00\x71\x07\xc6\x33\x64\x01\x9c\x40\x01\xbb"
+      "\x02\x00\x0fwww.example.com"s;
+  catalogue.capture("proxy", "PROXY protocol, version 1: the client that a balancer forwards",
+                    dialogue({{line + std::string(kRequest), std::string(kResponse)}}, 1'400));
+  catalogue.capture("proxy_2", "version 2 with a value, in segments of 9 bytes",
+                    dialogue({{header + std::string(kRequest), std::string(kResponse)}}, 9));
+  catalogue.run("proxy_other_port", "with proxyPorts=8443 nobody believes it", {"proxy.pcap"},
+                {.settings = "proxyPorts=8443"});
+}
+
 }  // namespace
 
 void add_application_captures(Catalogue& catalogue) {
@@ -186,6 +218,8 @@ void add_application_captures(Catalogue& catalogue) {
   add_ssh(catalogue);
   add_tls(catalogue);
   add_quic(catalogue);
+  add_socks(catalogue);
+  add_proxy(catalogue);
 }
 
 }  // namespace linger::test
