@@ -9,7 +9,9 @@
 
 #define LINGER_PARSERS(X) \
   X(http)                 \
-  X(dns)
+  X(dns)                  \
+  X(tls)                  \
+  X(quic)
 
 namespace linger {
 
