@@ -12,6 +12,7 @@
 #include <chrono>
 
 #include "engine/cores.h"
+#include "engine/service.h"
 #include "engine/source/capture_file_source.h"
 #include "output/uri.h"
 
@@ -20,7 +21,8 @@ namespace {
 
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
-constexpr int kPauses = 64;   // idle polls before a shard yields,
+constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
+constexpr int kPauses = 64;                                    // idle polls before a shard yields,
 constexpr int kYields = 256;  // and before it sleeps (live: for idleSleep)
 constexpr timespec kNap = {0, 50'000};
 
@@ -220,11 +222,29 @@ tl::expected<void, std::string> Engine::start_sources() {
     return {};
   }
   if (auto started = ports_.start(); !started) return started;
-  for (std::uint32_t i = 0; i < shards_.size(); ++i) ports_.attach(i, *shards_[i]);
-  if (options_.quiet) return {};
-  for (const std::string& note : ports_.notes()) fmt::print(stderr, "linger: {}\n", note);
-  fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  if (ports_.steer_to_owners()) handoff_.follow_cards();
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    ports_.attach(i, *shards_[i]);
+    shards_[i]->attach(watch_.losses());
+  }
+  watch_.look(ports_.totals(), system_time());
+  return give_up_rights();
+}
+
+// Devices and outputs are open: from here on a live run needs little.
+tl::expected<void, std::string> Engine::give_up_rights() {
+  if (!settings_.user.empty())
+    if (auto became = become_user(settings_.user); !became) return became;
+  if (settings_.sandbox && !give_up_system_calls() && !options_.quiet)
+    fmt::print(stderr, "linger: sandbox: this kernel has no seccomp filters\n");
   return {};
+}
+
+// What devices could not do, as it comes to be known.
+void Engine::tell_notes() {
+  const std::vector<std::string> notes = ports_.notes();
+  for (; notes_told_ < notes.size(); ++notes_told_)
+    if (!options_.quiet) fmt::print(stderr, "linger: {}\n", notes[notes_told_]);
 }
 
 tl::expected<void, std::string> Engine::start() {
@@ -237,6 +257,11 @@ tl::expected<void, std::string> Engine::start() {
   running_.store(static_cast<std::uint32_t>(shards_.size()), std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < shards_.size(); ++i)
     threads_.emplace_back([this, i] { run_shard(i); });
+  if (!is_live_) return {};
+  tell_notes();
+  if (!options_.quiet)
+    fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  notify_service("READY=1");
   return {};
 }
 
@@ -286,14 +311,15 @@ int Engine::run() {
 void Engine::control() {
   const sigset_t signals = control_signals();
   const auto start = std::chrono::steady_clock::now();
-  const timespec period = {0, std::chrono::nanoseconds(kControlPeriod).count()};
+  const timespec period = {
+      0, std::chrono::nanoseconds(is_live_ ? kWatchPeriod : kControlPeriod).count()};
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
     drop_old_detectors();
     if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
-    if (is_live_) tell_statistics(seconds_since(start));
+    if (is_live_) watch_ports(seconds_since(start));
     if (is_live_) stop_if_idle(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
   }
@@ -324,6 +350,7 @@ void Engine::on_signal(int signal) {
     case SIGINT:
     case SIGTERM:
       if (stopped_) _exit(kExitLost);  // asked twice: at once
+      if (is_live_) notify_service("STOPPING=1");
       stopped_ = true;
       stop(Ending::shutdown);
       break;
@@ -355,13 +382,16 @@ void Engine::stop_if_idle(double seconds) {
     stop(Ending::end_of_input);
 }
 
-void Engine::tell_statistics(double seconds) {
+void Engine::watch_ports(double seconds) {
+  watch_.look(ports_.totals(), system_time());
+  tell_notes();
   if (settings_.statsInterval == 0 || options_.quiet) return;
   const double interval = static_cast<double>(settings_.statsInterval) / kSecond;
   if (next_statistics_ == 0) next_statistics_ = interval;
   if (seconds < next_statistics_) return;
   next_statistics_ += interval;
-  fmt::print(stderr, "{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}));
+  fmt::print(stderr, "{}",
+             statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
 }
 
 bool Engine::is_reader_gone() const noexcept {

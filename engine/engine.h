@@ -22,6 +22,7 @@
 #include "engine/live.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
+#include "engine/port_watch.h"
 #include "engine/shard.h"
 #include "engine/source/source.h"
 #include "output/output.h"
@@ -66,7 +67,9 @@ class Engine {
   void on_signal(int signal);
   void stop(Ending ending) noexcept;
   void stop_if_idle(double seconds);
-  void tell_statistics(double seconds);
+  void watch_ports(double seconds);
+  void tell_notes();
+  tl::expected<void, std::string> give_up_rights();
   void show_progress(double seconds);
   void warn_if_full(double seconds);
   Ledger ledger() const;
@@ -78,6 +81,8 @@ class Engine {
   Handoff handoff_;
   std::unique_ptr<Source> source_;  // of a replay
   LivePorts ports_;                 // of a live run
+  PortWatch watch_;
+  std::size_t notes_told_ = 0;
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;

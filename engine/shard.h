@@ -15,6 +15,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
+#include "engine/loss_log.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/packet/decode.h"
@@ -42,6 +43,7 @@ struct ShardCounters {
   TableCounters table;
   ParserCounters parsers;
   DefragCounters defrag;
+  SteeringCounters steering;
 };
 
 class Shard final : private SessionSink, private DefragSink {
@@ -51,7 +53,10 @@ class Shard final : private SessionSink, private DefragSink {
 
   // Before the first poll, once for each source. A shard without one works on what others hand
   // over.
-  void attach(Source& source) { own_.emplace_back().source = &source; }
+  void attach(Source& source) {
+    own_.emplace_back().source = &source;
+    plays_in_step_ = own_.size() > 1 && handoff_.shard_count() == 1 && source.is_recorded();
+  }
 
   // Before the first poll. Without it, nobody reads what the sessions say.
   void read_applications(const Settings& settings, const Detector& detector);
@@ -81,6 +86,9 @@ class Shard final : private SessionSink, private DefragSink {
     if (applications_ != nullptr) applications_->populate();
   }
 
+  // Before the first poll: marks records of sessions during which ports lost packets.
+  void attach(const LossLog& losses) noexcept { losses_ = &losses; }
+
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
 
@@ -107,8 +115,11 @@ class Shard final : private SessionSink, private DefragSink {
   bool track_all() noexcept;
   void merge() noexcept;
   Inlet* earliest() noexcept;
+  bool has_empty_inlet() const noexcept;
   void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
+  void count_handed_over(const Packet& packet) noexcept;
+  void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;
 
   void on_packet(const Packet& packet) noexcept override;
@@ -119,7 +130,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(const Record& record, Bytes items = {}) noexcept;
+  void hand(Record& record, Bytes items = {}) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs
@@ -127,6 +138,7 @@ class Shard final : private SessionSink, private DefragSink {
   Handoff& handoff_;
   std::vector<std::unique_ptr<Output>>& outputs_;
   MptcpCollector* collector_ = nullptr;
+  const LossLog* losses_ = nullptr;
   bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
@@ -136,6 +148,15 @@ class Shard final : private SessionSink, private DefragSink {
   SessionTable table_;
   std::unique_ptr<Applications> applications_;  // null: none
   Defrag defrag_;
+  // A session whose directions are compared: where the first one that was seen arrives.
+  struct Sample {
+    FlowHash hash = 0;
+    std::uint8_t from = 0;
+    std::uint8_t direction = 0;
+  };
+  std::array<Sample, 64> samples_{};
+  // All sources are recorded and ours alone: no packet is tracked before an earlier one of another.
+  bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();

@@ -85,6 +85,16 @@ namespace linger {
   X(fragments_duplicate, "fragments that came again")                                        \
   X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
 
+// How packets came to the shard that owns their session, in a run whose shards all receive.
+#define LINGER_STEERING_COUNTERS(X)                                                              \
+  X(handed_datagrams,                                                                            \
+    "packets handed over: datagrams of fragments, which cards steer by addresses")               \
+  X(handed_tunnels, "packets handed over: in tunnels, which cards steer by the outer addresses") \
+  X(handed_errors, "packets handed over: ICMP errors, which belong to the session they quote")   \
+  X(handed_others, "packets handed over: the port does not steer as sessions are owned")         \
+  X(directions_sampled, "sessions of which it was seen where both directions arrive, 1 in 256")  \
+  X(directions_apart, "of them, directions that arrive at different shards")
+
 // Where the subflows of all shards meet (engine/mptcp_connections.h).
 #define LINGER_MPTCP_COUNTERS(X)                                                     \
   X(mptcp_connections, "mptcp-end records")                                          \
@@ -113,6 +123,12 @@ struct ParserCounters {
 struct DefragCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct SteeringCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_STEERING_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

@@ -146,6 +146,14 @@
     "Tells the files of DPDK processes on one machine apart.")                                     \
   X(TextList, dpdkAllow, {}, 0, 64,                                                                \
     "PCI devices that DPDK may touch beside those of -i, as in 0000:3b:00.1.")                     \
+  X(Flag, hardwareTime, true, 0, 0,                                                                \
+    "Timestamps of network cards whose clock can be read; false: a packet has the time of its "    \
+    "burst.")                                                                                      \
+  X(Text, user, "", 0, 32,                                                                         \
+    "A live run becomes this user when its devices and outputs are open; empty: it stays as it "   \
+    "was started.")                                                                                \
+  X(Flag, sandbox, true, 0, 0,                                                                     \
+    "A live run gives up what it never needs once it has started, as to run programs (seccomp).")  \
   X(Count, hashSeed, 0, 0, UINT64_MAX,                                                             \
     "Secret of the session table's hash; 0: random in each run.")                                  \
   X(Text, idSeed, "", 0, 255,                                                                      \
