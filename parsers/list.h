@@ -10,7 +10,9 @@
 #define LINGER_PARSERS(X) \
   X(http)                 \
   X(dns)                  \
-  X(ssh)
+  X(ssh)                  \
+  X(tls)                  \
+  X(quic)
 
 namespace linger {
 

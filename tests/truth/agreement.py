@@ -42,8 +42,8 @@ def host(value):
 
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's field, and what makes a value
-# of tshark's one of linger's.
+# One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's
+# field or fields, and what makes a value of tshark's one of linger's.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
@@ -60,6 +60,12 @@ FIELDS = [
     Field("dns", "question.name question.more", "dns.qry.name", dns_name),
     Field("dns", "response_code", "dns.flags.rcode", str),
     Field("dns", "answers_count", "dns.count.answers", str),
+    Field("tls", "client.server_name", "tls.handshake.extensions_server_name dtls.handshake.extensions_server_name", str),
+    Field("tls", "client.alpn", "tls.handshake.extensions_alpn_str dtls.handshake.extensions_alpn_str", str),
+    Field("tls", "client.ja3", "tls.handshake.ja3 dtls.handshake.ja3", str),
+    Field("tls", "server.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
+    Field("quic", "client.initial_max_streams_bidi", "tls.quic.parameter.initial_max_streams_bidi", str),
+    Field("quic", "client.initial_max_streams_uni", "tls.quic.parameter.initial_max_streams_uni", str),
 ]
 
 # Words of linger that tshark has as numbers.
@@ -73,11 +79,12 @@ WORDS = {
 ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
+    ("tls", "client.alpn"): ("tls.handshake.type", ("1", "")),
 }
 LOWERED = {("dns", "question.name question.more")}
 
 # What tshark has to be told: the names of a protocol in filters; heads of bodies that are not whole; ports of VXLAN.
-FILTERS = {"dns": "dns || mdns || llmnr"}
+FILTERS = {"dns": "dns || mdns || llmnr", "tls": "tls || dtls"}
 PREFERENCES = ["http.desegment_body:FALSE", "tcp.reassemble_out_of_order:TRUE", "tcp.check_checksum:FALSE"]
 DECODE_AS = ["udp.port==8472,vxlan"]
 
@@ -121,7 +128,7 @@ def linger_values(linger, capture, fields):
 def tshark_values(capture, fields):
     """The same by tshark; None when it cannot read the file."""
     extra = sorted({condition for condition, _ in ONLY_IF.values()})
-    names = KEY_FIELDS + extra + [field.tshark for field in fields]
+    names = KEY_FIELDS + extra + [name for field in fields for name in field.tshark.split()]
     wanted = " || ".join(sorted({FILTERS.get(f.protocol, f.protocol) for f in fields}))
     command = ["tshark", "-n", "-r", capture, "-Y", wanted, "-T", "fields"]
     for preference in PREFERENCES:
@@ -153,9 +160,10 @@ def tshark_values(capture, fields):
             condition, wanted = ONLY_IF.get((field.protocol, field.linger), ("", ()))
             if condition and not set(values.get(condition, "").split("\x1e")) & set(wanted):
                 continue
-            for value in values.get(field.tshark, "").split("\x1e"):
-                if value:
-                    found[key, field].add(field.change(value))
+            told = [value for name in field.tshark.split() for value in values.get(name, "").split("\x1e")]
+            found_values = {field.change(value) for value in told if value}
+            if found_values:
+                found[key, field] |= found_values
     return found
 
 
