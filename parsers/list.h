@@ -11,7 +11,11 @@
   X(http)                 \
   X(dns)                  \
   X(socks)                \
-  X(proxy)
+  X(proxy)                \
+  X(smtp)                 \
+  X(ftp)                  \
+  X(mqtt)                 \
+  X(modbus)
 
 namespace linger {
 

@@ -51,10 +51,28 @@ def path(value):
     return value.split("?")[0]
 
 
+def mail_path(word):
+    """The path in the parameter of MAIL FROM: or RCPT TO:."""
+    def change(value):
+        if not value.upper().startswith(word):
+            return None
+        value = value[len(word):].strip()
+        return value[1:].partition(">")[0] if value.startswith("<") else value.partition(" ")[0]
+    return change
+
+
+def told_command(value):
+    """A command of FTP, if linger tells it."""
+    return None if value.lower() in FTP_UNTOLD else value
+
+
+FTP_UNTOLD = "noop type mode stru pwd xpwd allo opts pbsz prot syst feat".split()
+OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
+
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol's object, linger's path in it, tshark's field, and what makes a value
-# of tshark's one of linger's.
+# One row a field: the protocol, linger's path in its object, tshark's field, and what makes a value of
+# tshark's one of linger's; None: linger does not tell it.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
@@ -68,6 +86,27 @@ FIELDS = [
     Field("dns", "question.name", "dns.qry.name", lower),
     Field("dns", "response_code", "dns.flags.rcode", str),
     Field("dns", "answers_count", "dns.count.answers", str),
+    Field("socks", "version", "socks.version", as_number),
+    Field("socks", "command", "socks.command", str),
+    Field("socks", "destination.port", "socks.port", str),
+    Field("socks", "user.name", "socks.username", str),
+    Field("proxy", "ip", "proxy.src.ipv4", str),
+    Field("proxy", "port", "proxy.srcport", str),
+    Field("proxy", "proxy.destination.ip", "proxy.dst.ipv4", str),
+    Field("proxy", "proxy.destination.port", "proxy.dstport", str),
+    Field("smtp", "helo", "smtp.req.parameter", str),
+    Field("smtp", "from", "smtp.req.parameter", mail_path("FROM:")),
+    Field("smtp", "to", "smtp.req.parameter", mail_path("TO:")),
+    Field("ftp", "command", "ftp.request.command", told_command),
+    Field("ftp", "user.name", "ftp.request.arg", str),
+    Field("ftp", "data.ip", "ftp.passive.ip", str),
+    Field("mqtt", "client_id", "mqtt.clientid", str),
+    Field("mqtt", "version", "mqtt.ver", str),
+    Field("mqtt", "user.name", "mqtt.username", str),
+    Field("mqtt", "connect.code", "mqtt.conack.val", str),
+    Field("modbus", "unit_ids", "mbtcp.unit_id", str),
+    Field("modbus", "function_codes", "modbus.func_code", str),
+    Field("modbus", "exception_codes", "modbus.exception_code", str),
 ]
 
 # Words of linger that tshark has as numbers.
@@ -76,11 +115,15 @@ WORDS = {
         "NOERROR": "0", "FORMERR": "1", "SERVFAIL": "2", "NXDOMAIN": "3", "NOTIMP": "4", "REFUSED": "5",
         "YXDOMAIN": "6", "YXRRSET": "7", "NXRRSET": "8", "NOTAUTH": "9", "NOTZONE": "10", "DSOTYPENI": "11",
     },
+    ("socks", "command"): {"connect": "1", "bind": "2", "udp-associate": "3"},
+    ("mqtt", "version"): {"3.1": "3", "3.1.1": "4", "5.0": "5"},
 }
 # Fields that tshark has for a query, too, where linger tells only those of responses.
 ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
+    ("smtp", "helo"): ("smtp.req.command", ("EHLO", "HELO", "LHLO", "ehlo", "helo")),
+    ("ftp", "user.name"): ("ftp.request.command", ("USER",)),
 }
 LOWERED = {("dns", "question.name")}
 
@@ -114,7 +157,7 @@ def linger_values(linger, capture, fields):
         key = session_of([(s["ip"], str(s.get("port", ""))) for s in (source, destination)])
         for field in fields:
             what = (field.protocol, field.linger)
-            for value in values_at(record.get(field.protocol), field.linger.split(".")):
+            for value in values_at(record.get(OBJECTS.get(field.protocol, field.protocol)), field.linger.split(".")):
                 value = WORDS.get(what, {}).get(value, value)
                 found[key, field].add(value.lower() if what in LOWERED else value)
     return found
@@ -149,8 +192,9 @@ def tshark_values(capture, fields):
             if condition and not set(values.get(condition, "").split("\x1e")) & set(wanted):
                 continue
             for value in values.get(field.tshark, "").split("\x1e"):
-                if value:
-                    found[key, field].add(field.change(value))
+                changed = field.change(value) if value else None
+                if changed is not None:
+                    found[key, field].add(changed)
     return found
 
 
