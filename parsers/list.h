@@ -14,7 +14,11 @@
   X(tls)                  \
   X(quic)                 \
   X(socks)                \
-  X(proxy)
+  X(proxy)                \
+  X(smtp)                 \
+  X(ftp)                  \
+  X(mqtt)                 \
+  X(modbus)
 
 namespace linger {
 

@@ -210,6 +210,57 @@ void add_proxy(Catalogue& catalogue) {
                 {.settings = "proxyPorts=8443"});
 }
 
+void add_smtp(Catalogue& catalogue) {
+  const std::vector<std::pair<std::string, std::string>> words = {
+      {"", "220 mx.example.com ESMTP\r\n"},
+      {"EHLO client.example.org\r\n", "250-mx.example.com\r\n250 STARTTLS\r\n"},
+      {"MAIL FROM:<a@example.org>\r\n", "250 Ok\r\n"},
+      {"RCPT TO:<nobody@example.com>\r\n", "550 No such user\r\n"},
+      {"RCPT TO:<b@example.com>\r\n", "250 Ok\r\n"},
+      {"DATA\r\n", "354 Go on\r\n"},
+      {"Subject: x\r\n\r\nMAIL FROM:<in@the.mail>\r\n.\r\n", "250 Queued\r\n"},
+      {"STARTTLS\r\n", "220 Go ahead\r\n"},
+      {"\x16\x03\x01", "\x16\x03\x03"}};
+  catalogue.capture("smtp", "a mail, a recipient that is refused, STARTTLS",
+                    dialogue(words, 1'400));
+  catalogue.capture("smtp_in_pieces", "the same in segments of 7 bytes", dialogue(words, 7));
+}
+
+void add_ftp(Catalogue& catalogue) {
+  catalogue.capture("ftp", "a login and two transfers, passive and active",
+                    dialogue({{"", "220-Welcome\r\n220 FTP ready\r\n"},
+                              {"USER bob\r\n", "331 Password?\r\n"},
+                              {"PASS secret\r\n", "230 Logged in\r\n"},
+                              {"TYPE I\r\n", "200 Binary\r\n"},
+                              {"EPSV\r\n", "229 Extended Passive Mode (|||40001|)\r\n"},
+                              {"RETR file\r\n", "150 Here it comes\r\n226 Done\r\n"},
+                              {"PORT 192,0,2,1,156,66\r\n", "200 Ok\r\n"},
+                              {"STOR file\r\n", "553 Not allowed\r\n"},
+                              {"QUIT\r\n", "221 Bye\r\n"}},
+                             1'400));
+}
+
+void add_mqtt(Catalogue& catalogue) {
+  const std::string connect =
+      "\x10\x19\x00\x04MQTT\x04\x82\x00\x3c\x00\x08sensor-1\x00\x03"s + "bob";
+  catalogue.capture(
+      "mqtt", "a client that subscribes, publishes, and is published to",
+      dialogue({{connect, "\x20\x02\x00\x00"s},
+                {"\x82\x08\x00\x01\x00\x03"s + "a/#" + "\x00"s, "\x90\x03\x00\x01\x00"s},
+                {"\x30\x07\x00\x03t/1hi"s, "\x30\x07\x00\x03"s + "a/bhi"},
+                {"\xe0\x00"s, ""}},
+               1'400));
+}
+
+void add_modbus(Catalogue& catalogue) {
+  const std::string read = "\x00\x01\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x01"s;
+  const std::string write = "\x00\x02\x00\x00\x00\x06\x11\x06\x00\x01\x00\x03"s;
+  catalogue.capture("modbus", "a register read, and one that may not be written",
+                    dialogue({{read, "\x00\x01\x00\x00\x00\x05\x11\x03\x02\x02\x2b"s},
+                              {write, "\x00\x02\x00\x00\x00\x03\x11\x86\x02"s}},
+                             1'400));
+}
+
 }  // namespace
 
 void add_application_captures(Catalogue& catalogue) {
@@ -220,6 +271,10 @@ void add_application_captures(Catalogue& catalogue) {
   add_quic(catalogue);
   add_socks(catalogue);
   add_proxy(catalogue);
+  add_smtp(catalogue);
+  add_ftp(catalogue);
+  add_mqtt(catalogue);
+  add_modbus(catalogue);
 }
 
 }  // namespace linger::test

@@ -40,10 +40,28 @@ def host(value):
     return value.strip("[]").strip()
 
 
+def mail_path(word):
+    """The path in the parameter of MAIL FROM: or RCPT TO:."""
+    def change(value):
+        if not value.upper().startswith(word):
+            return None
+        value = value[len(word):].strip()
+        return value[1:].partition(">")[0] if value.startswith("<") else value.partition(" ")[0]
+    return change
+
+
+def told_command(value):
+    """A command of FTP, if linger tells it."""
+    return None if value.lower() in FTP_UNTOLD else value
+
+
+FTP_UNTOLD = "noop type mode stru pwd xpwd allo opts pbsz prot syst feat".split()
+OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
+
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
 # One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's
-# field or fields, and what makes a value of tshark's one of linger's.
+# field or fields, and what makes a value of tshark's one of linger's; None: linger does not tell it.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
@@ -66,6 +84,27 @@ FIELDS = [
     Field("tls", "server.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
     Field("quic", "client.initial_max_streams_bidi", "tls.quic.parameter.initial_max_streams_bidi", str),
     Field("quic", "client.initial_max_streams_uni", "tls.quic.parameter.initial_max_streams_uni", str),
+    Field("socks", "version", "socks.version", as_number),
+    Field("socks", "command", "socks.command", str),
+    Field("socks", "destination.port", "socks.port", str),
+    Field("socks", "user.name", "socks.username", str),
+    Field("proxy", "ip", "proxy.src.ipv4", str),
+    Field("proxy", "port", "proxy.srcport", str),
+    Field("proxy", "proxy.destination.ip", "proxy.dst.ipv4", str),
+    Field("proxy", "proxy.destination.port", "proxy.dstport", str),
+    Field("smtp", "helo", "smtp.req.parameter", str),
+    Field("smtp", "from", "smtp.req.parameter", mail_path("FROM:")),
+    Field("smtp", "to", "smtp.req.parameter", mail_path("TO:")),
+    Field("ftp", "command", "ftp.request.command", told_command),
+    Field("ftp", "user.name", "ftp.request.arg", str),
+    Field("ftp", "data.ip", "ftp.passive.ip", str),
+    Field("mqtt", "client_id", "mqtt.clientid", str),
+    Field("mqtt", "version", "mqtt.ver", str),
+    Field("mqtt", "user.name", "mqtt.username", str),
+    Field("mqtt", "connect.code", "mqtt.conack.val", str),
+    Field("modbus", "unit_ids", "mbtcp.unit_id", str),
+    Field("modbus", "function_codes", "modbus.func_code", str),
+    Field("modbus", "exception_codes", "modbus.exception_code", str),
 ]
 
 # Words of linger that tshark has as numbers.
@@ -74,12 +113,16 @@ WORDS = {
         "NOERROR": "0", "FORMERR": "1", "SERVFAIL": "2", "NXDOMAIN": "3", "NOTIMP": "4", "REFUSED": "5",
         "YXDOMAIN": "6", "YXRRSET": "7", "NXRRSET": "8", "NOTAUTH": "9", "NOTZONE": "10", "DSOTYPENI": "11",
     },
+    ("socks", "command"): {"connect": "1", "bind": "2", "udp-associate": "3"},
+    ("mqtt", "version"): {"3.1": "3", "3.1.1": "4", "5.0": "5"},
 }
 # Fields that tshark has for a query, too, where linger tells only those of responses.
 ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
     ("tls", "client.alpn"): ("tls.handshake.type", ("1", "")),
+    ("smtp", "helo"): ("smtp.req.command", ("EHLO", "HELO", "LHLO", "ehlo", "helo")),
+    ("ftp", "user.name"): ("ftp.request.command", ("USER",)),
 }
 LOWERED = {("dns", "question.name question.more")}
 
@@ -119,7 +162,7 @@ def linger_values(linger, capture, fields):
         for field in fields:
             what = (field.protocol, field.linger)
             for place in field.linger.split():
-                for value in values_at(record.get(field.protocol), place.split(".")):
+                for value in values_at(record.get(OBJECTS.get(field.protocol, field.protocol)), place.split(".")):
                     value = WORDS.get(what, {}).get(value, value)
                     found[key, field].add(value.lower() if what in LOWERED else value)
     return found
@@ -161,7 +204,7 @@ def tshark_values(capture, fields):
             if condition and not set(values.get(condition, "").split("\x1e")) & set(wanted):
                 continue
             told = [value for name in field.tshark.split() for value in values.get(name, "").split("\x1e")]
-            found_values = {field.change(value) for value in told if value}
+            found_values = {field.change(value) for value in told if value} - {None}
             if found_values:
                 found[key, field] |= found_values
     return found
