@@ -43,7 +43,7 @@ class Port {
   Outcome open(const std::string& devargs, std::uint16_t rx_queues, std::uint16_t tx_queues) {
     auto started = start_eal({.devices = {devargs},
                               .allow = {},
-                              .file_prefix = "blast" + std::to_string(getpid()),
+                              .file_prefix = {},
                               .memory_bytes = std::uint64_t{128} << 20,
                               .has_huge_pages = false});
     if (!started) return started;

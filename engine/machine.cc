@@ -89,8 +89,9 @@ class Check {
     else
       say(Finding::ok, "cores: shards on {}, the other threads elsewhere", settings_.shardCores);
     if (cores_.size() == there)
-      say(Finding::warn,
-          "cores: shardCores names every core: control and output threads share one with a shard");
+      say(Finding::fail,
+          "cores: shardCores names every core, so that control and output threads share one with a "
+          "shard; leave one out");
   }
 
   void check_huge_pages() {

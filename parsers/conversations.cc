@@ -26,7 +26,13 @@ Conversations::Conversations(const ConversationLimits& limits, const Detector& d
       counters_(counters),
       table_(limits.conversations),
       pool_(limits.memory),
-      told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {}
+      told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {
+  for (const Parser* parser : kParsers) {
+    const bool has_tools = parser->make_tools != nullptr;
+    tools_.push_back(has_tools ? Tools(parser->make_tools(), parser->free_tools)
+                               : Tools(nullptr, [](void*) noexcept {}));
+  }
+}
 
 // --- From the streams ---------------------------------------------------------------------------
 
@@ -291,7 +297,8 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .protocol = c.parser,
                 .opener = c.opener,
                 .now = c.now,
-                .unseen = {c.sides[0].skip, c.sides[1].skip}});
+                .unseen = {c.sides[0].skip, c.sides[1].skip},
+                .tools = tools_[c.parser].get()});
 }
 
 // --- For the record -----------------------------------------------------------------------------

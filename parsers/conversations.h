@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/counters.h"
 #include "engine/base/mapping.h"
@@ -142,6 +143,8 @@ class Conversations {
   std::uint32_t used_ = 0;
   ParserMemory pool_;
   std::unique_ptr<std::array<std::uint8_t, kSessionItemsMax>> told_;
+  using Tools = std::unique_ptr<void, void (*)(void*) noexcept>;
+  std::vector<Tools> tools_;  // by parser
 };
 
 }  // namespace linger

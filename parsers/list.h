@@ -10,6 +10,8 @@
 #define LINGER_PARSERS(X) \
   X(http)                 \
   X(dns)                  \
+  X(tls)                  \
+  X(quic)                 \
   X(socks)                \
   X(proxy)                \
   X(smtp)                 \

@@ -1,5 +1,7 @@
 // What sessions talk about: a conversation for each protocol that is read.
 #include "pcaps/catalogue.h"
+#include "tests/support/quic_words.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -95,6 +97,61 @@ void add_dns(Catalogue& catalogue) {
                     dialogue({{with_length(dns_query('a')), with_length(dns_response('a'))}}, 11));
 }
 
+// What the client and the server say in turn.
+std::vector<std::pair<std::string, std::string>> in_turn(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (std::size_t i = 0; i < words.size(); i += 2)
+    pairs.emplace_back(words[i], i + 1 < words.size() ? words[i + 1] : std::string{});
+  return pairs;
+}
+
+void add_tls(Catalogue& catalogue) {
+  catalogue.capture("tls_1_2", "both sides show a certificate",
+                    dialogue(in_turn(tls_1_2()), 1'400));
+  catalogue.capture("tls_1_2_resumed", "a ticket resumes a session, in segments of 100 bytes",
+                    dialogue(in_turn(tls_1_2_resumed()), 100));
+  catalogue.capture("tls_1_3_retried", "two hellos of each side",
+                    dialogue(in_turn(tls_1_3_retried()), 1'400));
+}
+
+Frame quic_datagram(Side side, const std::string& bytes, std::int64_t time) {
+  const bool is_client = side == Side::client;
+  const Address client = "192.0.2.7", server = "198.51.100.53";
+  PacketBuilder builder;
+  builder.ethernet().ip(is_client ? client : server, is_client ? server : client);
+  builder.udp(is_client ? 40'000 : 443, is_client ? 443 : 40'000);
+  return builder.payload(bytes).frame(time);
+}
+
+void add_quic(Catalogue& catalogue) {
+  const auto client = [](const std::string& frames, std::uint32_t number, const std::string& to,
+                         const std::string& token) {
+    return quic_initial({.version = 1,
+                         .is_client = true,
+                         .keys_id = to,
+                         .to = to,
+                         .from = "",
+                         .token = token,
+                         .number = number,
+                         .frames = frames,
+                         .frames_bytes = 1'162});
+  };
+  const std::string hello = rfc9001_hello();
+  const std::string first = quic_crypto(120, hello.substr(120)),
+                    second = quic_crypto(0, hello.substr(0, 120));
+  catalogue.capture(
+      "quic", "the hello comes in two packets, its end first; then the server's",
+      {quic_datagram(Side::client, client(first, 0, rfc9001_id(), ""), at(0)),
+       quic_datagram(Side::client, client(second, 1, rfc9001_id(), ""), at(kMillisecond)),
+       quic_datagram(Side::server, rfc9001_server_packet(), at(20 * kMillisecond))});
+  catalogue.capture(
+      "quic_retry", "the client shows a token; its keys are others then",
+      {quic_datagram(Side::client, client(first + second, 0, rfc9001_id(), ""), at(0)),
+       quic_datagram(Side::server, quic_retry("", "retrying", "token"), at(20 * kMillisecond)),
+       quic_datagram(Side::client, client(first + second, 1, "retrying", "token"),
+                     at(21 * kMillisecond))});
+}
+
 void add_socks(Catalogue& catalogue) {
   const std::string request = "\x05\x01\x00\x03\x0fwww.example.com\x00\x50"s;
   const auto reply = [](char code) { return "\x05"s + code + "\x00\x01\xc0\x00\x02\x09\x9c\x40"s; };
@@ -183,6 +240,8 @@ void add_modbus(Catalogue& catalogue) {
 void add_application_captures(Catalogue& catalogue) {
   add_http(catalogue);
   add_dns(catalogue);
+  add_tls(catalogue);
+  add_quic(catalogue);
   add_socks(catalogue);
   add_proxy(catalogue);
   add_smtp(catalogue);

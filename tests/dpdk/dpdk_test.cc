@@ -42,14 +42,16 @@ struct Seen {
 };
 
 // Two shards on one card.
-Seen run(FakeNic& nic, const Frames& frames) {
+Seen run(FakeNic& nic, const Frames& frames, std::size_t segment_bytes = 2'000,
+         const std::string& bpf = {}) {
   Settings settings;
   settings.maxStreams = 4'000;
   settings.packetThreads = FakeNic::kQueues;
   settings.maxPacketsInQueue = 2'048;
   auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues,
                                         .descriptors = 512,
-                                        .handoff_packets = settings.maxPacketsInQueue});
+                                        .handoff_packets = settings.maxPacketsInQueue,
+                                        .bpf = bpf});
   if (!port) throw std::runtime_error(port.error());
   if (auto started = (*port)->start(); !started) throw std::runtime_error(started.error());
 
@@ -65,7 +67,7 @@ Seen run(FakeNic& nic, const Frames& frames) {
   Seen seen;
   for (const Frame& frame : frames) {
     seen.queues.push_back(nic.queue_of(frame));
-    nic.receive(frame);
+    nic.receive(frame, 0, segment_bytes);
     for (auto& shard : shards) shard->poll();
   }
   for (auto& shard : shards) shard->stop(Ending::end_of_input);
@@ -126,6 +128,26 @@ TEST_F(DpdkPort, sessions_stay_whole_whatever_a_card_does) {
     EXPECT_GT(seen.ledger.handed_over, frames.size() / 4);
     EXPECT_GE(seen.notes.size(), 1u);
   }
+}
+
+TEST_F(DpdkPort, frames_in_segments_are_told_whole_wherever_they_are_handed_to) {
+  const Frames frames = conversations();
+  for (const FakeCard& card : {ice_like(), fixed_key()}) {
+    FakeNic nic(card);
+    const Seen seen = run(nic, frames, 40);
+    expect_whole_sessions(seen, frames);
+    EXPECT_EQ(seen.ledger.ports[0].sum.cut, 0u);
+    EXPECT_EQ(seen.ledger.bad_tcp_checksums, 0u);
+  }
+}
+
+TEST_F(DpdkPort, a_filter_keeps_packets_out_and_counts_them) {
+  const Frames frames = conversations();
+  FakeNic nic(ice_like());
+  const Seen seen = run(nic, frames, 2'000, "ip6");
+  EXPECT_EQ(seen.ledger.opened, kSessions / 2);
+  EXPECT_EQ(seen.ledger.ports[0].sum.filtered, frames.size() / 2);
+  EXPECT_TRUE(seen.ledger.residues().empty());
 }
 
 TEST_F(DpdkPort, what_a_card_cannot_do_is_said_in_a_sentence_each) {

@@ -119,7 +119,7 @@ std::uint32_t toeplitz(const std::vector<std::uint8_t>& key,
 std::string start_test_eal() {
   static const auto started = start_eal({.devices = {"net_ring"},
                                          .allow = {},
-                                         .file_prefix = "lingertest",
+                                         .file_prefix = {},
                                          .memory_bytes = std::uint64_t{128} << 20,
                                          .has_huge_pages = false});
   return started ? std::string() : started.error();
@@ -166,11 +166,18 @@ std::uint32_t FakeNic::queue_of(const Frame& frame) const {
   return table[toeplitz(key, joined(input)) % table.size()];
 }
 
-void FakeNic::receive(const Frame& frame, std::uint64_t at) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
-  auto* to = reinterpret_cast<std::uint8_t*>(
-      rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.bytes.size())));
-  std::copy(frame.bytes.begin(), frame.bytes.end(), to);
+void FakeNic::receive(const Frame& frame, std::uint64_t at, std::size_t segment_bytes) {
+  rte_mbuf* mbuf = nullptr;
+  for (std::size_t i = 0; i < frame.bytes.size(); i += segment_bytes) {
+    const std::size_t count = std::min(segment_bytes, frame.bytes.size() - i);
+    rte_mbuf* segment = rte_pktmbuf_alloc(pool_);
+    std::memcpy(rte_pktmbuf_append(segment, static_cast<std::uint16_t>(count)),
+                frame.bytes.data() + i, count);
+    if (mbuf == nullptr)
+      mbuf = segment;
+    else
+      rte_pktmbuf_chain(mbuf, segment);
+  }
   if (card.has_ticks && at != 0) {
     const int offset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
     const int flag = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, nullptr);

@@ -48,8 +48,9 @@ class FakeNic {
   explicit FakeNic(const FakeCard& card);
   ~FakeNic();
 
-  // Spreads it over the queues; ticks go with it if the card has them.
-  void receive(const Frame& frame, std::uint64_t ticks = 0);
+  // Spreads it over the queues, in segments of at most so many bytes; ticks go with it if the card
+  // has them.
+  void receive(const Frame& frame, std::uint64_t ticks = 0, std::size_t segment_bytes = 2'000);
   // Which queue it would come through.
   std::uint32_t queue_of(const Frame& frame) const;
 

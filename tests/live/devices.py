@@ -134,7 +134,7 @@ def run(tests, linger, blast, folder):
         expect(any(line.startswith("fail") and "nowhere0" in line for line in findings), findings)
         expect(any("memory: " in line for line in findings), findings)
 
-    def memif(*options):
+    def memif(*options, settings=()):
         """linger and the generator as two processes, the directions of a session on two queues."""
         need_dpdk(linger)
         traffic = ["small", "--share", "0.01"]
@@ -144,7 +144,8 @@ def run(tests, linger, blast, folder):
         device = f"socket={socket},socket-abstract=no"
         live = Linger(linger, ["-i", f"dpdk:net_memif0,role=server,{device}", "--set",
                                "dpdkHugePages=false", "--set", "packetThreads=2", "--set",
-                               "idleSleep=50us", "--set", "recordQueue=100000"], folder)
+                               "idleSleep=50us", "--set", "recordQueue=100000",
+                               *(word for s in settings for word in ("--set", s))], folder)
         live.wait_for("capturing on")
         sent = numbers_of([blast, *traffic, "--to", f"net_memif0,role=client,{device}", "--queues",
                            "2", "--apart", *options])
@@ -166,9 +167,22 @@ def run(tests, linger, blast, folder):
     def memif_accounts_for_what_the_sender_could_not_send():
         memif("--give-up")
 
+    def a_full_handoff_ring_drops_and_the_ledger_says_how_much():
+        _, sent, live, code = memif(settings=["maxPacketsInQueue=64"])
+        dropped = live.number(r"dropped ([\d,]+) \(handoff ring full\)")
+        expect(dropped > 0 and code == 3, f"exit code {code}, dropped {dropped}")
+        expect(live.number(r"in sessions ([\d,]+)") + dropped == sent["sent"], live.errors())
+
+    def a_pool_without_mbufs_leaves_packets_with_the_sender():
+        _, sent, live, code = memif(settings=["rxDescriptors=512", "dpdkMbufs=1100"])
+        expect(code == 0 and sent["refused"] == 0, f"exit code {code}:", live.errors())
+        expect("less than" in live.errors(), "no word of the small pool:", live.errors())
+
     tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
     tests.run(the_machine_is_checked_a_line_for_each_finding)
     tests.run(net_pcap_equals_a_replay)
     tests.run(directions_on_two_ports_give_the_same_sessions)
     tests.run(memif_tells_every_session_though_directions_come_apart)
     tests.run(memif_accounts_for_what_the_sender_could_not_send)
+    tests.run(a_full_handoff_ring_drops_and_the_ledger_says_how_much)
+    tests.run(a_pool_without_mbufs_leaves_packets_with_the_sender)

@@ -200,6 +200,20 @@ class Live:
             expect(code == 0, f"exit code {code}:", linger.errors())
             check_against(truth, linger)
 
+    def offloads_are_recognised(self):
+        """Frames above the MTU and checksums left to the card: the same sessions."""
+        with Veth() as veth, Server(veth):
+            for side in "ab":
+                veth.set_offloads(side, True)
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us")
+            truth = connect(veth, 200)
+            expect(linger.stop() == 0, linger.errors())
+            check_against(truth, linger)
+            expect(linger.number(r"off-loaded ([\d,]+)") > 0, linger.errors())
+            largest = max(r["destination"]["bytes"] / r["destination"]["packets"]
+                          for r in linger.records() if r["destination"]["packets"])
+            expect(largest > 1514, "no frame above the MTU, largest mean", largest)
+
     def a_filter_keeps_the_rest_out(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "udp")
@@ -245,6 +259,7 @@ def main():
                   "dpdk:net_af_packet0,iface=b,framecnt=16384")
         tests.run(live.rights_are_given_up_and_outputs_still_opened_again)
         tests.run(live.both_interfaces_are_ports_of_one_run)
+        tests.run(live.offloads_are_recognised)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))

@@ -71,8 +71,8 @@ OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
 
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol, linger's path in its object, tshark's field, and what makes a value of
-# tshark's one of linger's; None: linger does not tell it.
+# One row a field: the protocol, linger's path in its object, tshark's field or fields, and what makes a
+# value of tshark's one of linger's; None: linger does not tell it.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
@@ -86,6 +86,12 @@ FIELDS = [
     Field("dns", "question.name", "dns.qry.name", lower),
     Field("dns", "response_code", "dns.flags.rcode", str),
     Field("dns", "answers_count", "dns.count.answers", str),
+    Field("tls", "client.server_name", "tls.handshake.extensions_server_name dtls.handshake.extensions_server_name", str),
+    Field("tls", "client.alpn", "tls.handshake.extensions_alpn_str dtls.handshake.extensions_alpn_str", str),
+    Field("tls", "client.ja3", "tls.handshake.ja3 dtls.handshake.ja3", str),
+    Field("tls", "server.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
+    Field("quic", "client.initial_max_streams_bidi", "tls.quic.parameter.initial_max_streams_bidi", str),
+    Field("quic", "client.initial_max_streams_uni", "tls.quic.parameter.initial_max_streams_uni", str),
     Field("socks", "version", "socks.version", as_number),
     Field("socks", "command", "socks.command", str),
     Field("socks", "destination.port", "socks.port", str),
@@ -109,6 +115,8 @@ FIELDS = [
     Field("modbus", "exception_codes", "modbus.exception_code", str),
 ]
 
+# Packets that tshark is to show, where that is not the protocol's name.
+FILTERS = {"tls": "tls || dtls"}
 # Words of linger that tshark has as numbers.
 WORDS = {
     ("dns", "response_code"): {
@@ -122,6 +130,7 @@ WORDS = {
 ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
+    ("tls", "client.alpn"): ("tls.handshake.type", ("1", "")),
     ("smtp", "helo"): ("smtp.req.command", ("EHLO", "HELO", "LHLO", "ehlo", "helo")),
     ("ftp", "user.name"): ("ftp.request.command", ("USER",)),
 }
@@ -166,8 +175,9 @@ def linger_values(linger, capture, fields):
 def tshark_values(capture, fields):
     """The same by tshark; None when it cannot read the file."""
     extra = sorted({condition for condition, _ in ONLY_IF.values()})
-    names = KEY_FIELDS + extra + [field.tshark for field in fields]
-    command = ["tshark", "-n", "-r", capture, "-Y", " || ".join(sorted({f.protocol for f in fields})), "-T", "fields"]
+    names = KEY_FIELDS + extra + [name for field in fields for name in field.tshark.split()]
+    shown = " || ".join(sorted({FILTERS.get(f.protocol, f.protocol) for f in fields}))
+    command = ["tshark", "-n", "-r", capture, "-Y", shown, "-T", "fields"]
     command += ["-E", f"separator={SEPARATOR}", "-E", "occurrence=a", "-E", "aggregator=\x1e"]
     for name in names:
         command += ["-e", name]
@@ -191,10 +201,10 @@ def tshark_values(capture, fields):
             condition, wanted = ONLY_IF.get((field.protocol, field.linger), ("", ()))
             if condition and not set(values.get(condition, "").split("\x1e")) & set(wanted):
                 continue
-            for value in values.get(field.tshark, "").split("\x1e"):
-                changed = field.change(value) if value else None
-                if changed is not None:
-                    found[key, field].add(changed)
+            told = [value for name in field.tshark.split() for value in values.get(name, "").split("\x1e")]
+            found_values = {field.change(value) for value in told if value} - {None}
+            if found_values:
+                found[key, field] |= found_values
     return found
 
 
