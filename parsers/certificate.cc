@@ -5,19 +5,52 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <bit>
 #include <ctime>
 #include <memory>
+#include <string_view>
+#include <utility>
 
 #include "parsers/digest.h"
 
 namespace linger {
 namespace {
 
-struct Free {
-  void operator()(X509* x) const noexcept { X509_free(x); }
-  void operator()(BIO* b) const noexcept { BIO_free(b); }
-  void operator()(GENERAL_NAMES* n) const noexcept { GENERAL_NAMES_free(n); }
+// One element of DER.
+struct Element {
+  Bytes whole, content;
+  int tag = 0;
+  bool is_context = false;  // [tag]
 };
+bool next(Bytes& bytes, Element& element) {
+  const unsigned char* at = bytes.data();
+  long length = 0;
+  int kind = 0;
+  const int how =
+      ASN1_get_object(&at, &length, &element.tag, &kind, static_cast<long>(bytes.size()));
+  if ((how & 0x80) != 0 || (how & 1) != 0 || length < 0) return false;  // an error, without length
+  const auto head = static_cast<std::size_t>(at - bytes.data());
+  element.is_context = kind == V_ASN1_CONTEXT_SPECIFIC;
+  element.content = bytes.subspan(head, static_cast<std::size_t>(length));
+  element.whole = bytes.first(head + element.content.size());
+  bytes = bytes.subspan(element.whole.size());
+  return true;
+}
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* t) const noexcept {
+    Free(t);
+  }
+};
+template <class T, auto Free>
+using Owned = std::unique_ptr<T, Freed<Free>>;
+template <class T, auto Free, class Decode>
+Owned<T, Free> decoded(Decode decode, const Element& element) {
+  const unsigned char* at = element.whole.data();
+  return Owned<T, Free>(decode(nullptr, &at, static_cast<long>(element.whole.size())));
+}
 
 std::string text_of(const ASN1_STRING* string) {
   if (string == nullptr) return {};
@@ -26,7 +59,7 @@ std::string text_of(const ASN1_STRING* string) {
 }
 
 std::string distinguished_name(const X509_NAME* name) {
-  const std::unique_ptr<BIO, Free> bio(BIO_new(BIO_s_mem()));
+  const Owned<BIO, BIO_free> bio(BIO_new(BIO_s_mem()));
   if (bio == nullptr) return {};
   X509_NAME_print_ex(bio.get(), name, 0,
                      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
@@ -62,10 +95,49 @@ std::string name_of(const ASN1_OBJECT* object) {
   return size > 0 ? std::string(dotted) : std::string{};
 }
 
-std::vector<Certificate::Name> alternative_names_of(const X509* x509) {
+void free_extensions(X509_EXTENSIONS* extensions) {
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+}
+
+std::string algorithm_of(Element sequence) {
+  Element object;
+  if (!next(sequence.content, object)) return {};
+  const auto decoded_object = decoded<ASN1_OBJECT, ASN1_OBJECT_free>(d2i_ASN1_OBJECT, object);
+  return decoded_object != nullptr ? name_of(decoded_object.get()) : std::string{};
+}
+
+// Of RSA the length of its modulus, of the usual curves that of their field; else 0.
+unsigned bits_of(Element kind, const Element& bits) {
+  constexpr std::pair<std::string_view, unsigned> kCurves[] = {
+      {SN_X9_62_prime256v1, 256}, {SN_secp384r1, 384}, {SN_secp521r1, 521}};
+  Element object;
+  const Element whole = kind;
+  if (!next(kind.content, object)) return 0;
+  const std::string algorithm = algorithm_of(whole);
+  if (algorithm == SN_X9_62_id_ecPublicKey) {
+    const std::string curve = algorithm_of({.whole = {}, .content = kind.content});
+    for (const auto& [name, count] : kCurves)
+      if (curve == name) return count;
+    return 0;
+  }
+  if (algorithm == SN_ED25519) return 256;
+  if (algorithm != LN_rsaEncryption || bits.content.empty()) return 0;
+  Bytes inside = bits.content.subspan(1);  // behind the number of unused bits
+  Element key, modulus;
+  if (!next(inside, key) || !next(key.content, modulus)) return 0;
+  Bytes digits = modulus.content;
+  while (!digits.empty() && digits[0] == 0) digits = digits.subspan(1);
+  if (digits.empty()) return 0;
+  return static_cast<unsigned>(8 * (digits.size() - 1)) +
+         static_cast<unsigned>(std::bit_width(digits[0]));
+}
+
+std::vector<Certificate::Name> alternative_names_of(const Element& extensions) {
   std::vector<Certificate::Name> names;
-  const std::unique_ptr<GENERAL_NAMES, Free> list(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x509, NID_subject_alt_name, nullptr, nullptr)));
+  const auto all = decoded<X509_EXTENSIONS, free_extensions>(d2i_X509_EXTENSIONS, extensions);
+  if (all == nullptr) return names;
+  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> list(static_cast<GENERAL_NAMES*>(
+      X509V3_get_d2i(all.get(), NID_subject_alt_name, nullptr, nullptr)));
   if (list == nullptr) return names;
   for (int i = 0; i < sk_GENERAL_NAME_num(list.get()) && names.size() < kCertificateNamesMax; ++i) {
     int kind = 0;
@@ -80,36 +152,54 @@ std::vector<Certificate::Name> alternative_names_of(const X509* x509) {
 
 }  // namespace
 
+// The parts are decoded one by one: d2i_X509() makes a key of the public one, too, which takes
+// longer than all the rest.
 bool Certificate::read(Bytes der) {
   sha1 = Digest(DigestKind::sha1, der, DigestCase::upper).text();
   sha256 = Digest(DigestKind::sha256, der, DigestCase::upper).text();
-  const unsigned char* at = der.data();
-  const std::unique_ptr<X509, Free> x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (x509 != nullptr) {
-    const X509_NAME* const subject_name = X509_get_subject_name(x509.get());
-    const X509_NAME* const issuer_name = X509_get_issuer_name(x509.get());
-    subject = distinguished_name(subject_name);
-    issuer = distinguished_name(issuer_name);
-    subject_common_name = common_name(subject_name);
-    issuer_common_name = common_name(issuer_name);
-    not_before = time_of(X509_get0_notBefore(x509.get()));
-    not_after = time_of(X509_get0_notAfter(x509.get()));
-    for (const char byte : text_of(X509_get0_serialNumber(x509.get())))
-      fmt::format_to(std::back_inserter(serial), "{:02X}", static_cast<std::uint8_t>(byte));
-    const X509_ALGOR* algorithm = nullptr;
-    X509_get0_signature(nullptr, &algorithm, x509.get());
-    if (algorithm != nullptr) signature_algorithm = name_of(algorithm->algorithm);
-    ASN1_OBJECT* key = nullptr;
-    if (X509_PUBKEY_get0_param(&key, nullptr, nullptr, nullptr, X509_get_X509_PUBKEY(x509.get())) ==
-        1)
-      key_algorithm = name_of(key);
-    if (const EVP_PKEY* const public_key = X509_get0_pubkey(x509.get()); public_key != nullptr)
-      key_bits = static_cast<unsigned>(std::max(EVP_PKEY_get_bits(public_key), 0));
-    version = static_cast<unsigned>(X509_get_version(x509.get())) + 1;
-    alternative_names = alternative_names_of(x509.get());
-  }
+  const bool is_good = read_parts(der);
   ERR_clear_error();
-  return x509 != nullptr;
+  return is_good;
+}
+
+// RFC 5280 §4.1.
+bool Certificate::read_parts(Bytes der) {
+  Element whole, signed_part, algorithm, part;
+  if (!next(der, whole) || !next(whole.content, signed_part) || !next(whole.content, algorithm))
+    return false;
+  Bytes& rest = signed_part.content;
+  if (!next(rest, part)) return false;
+  if (part.is_context) {  // [0]: the version, from 0; absent in the first
+    version = part.content.size() == 3 ? part.content[2] + 1u : 0;
+    if (!next(rest, part)) return false;
+  }
+  // A zero in front only says that the number is positive.
+  const bool has_sign = part.content.size() > 1 && part.content[0] == 0;
+  for (const std::uint8_t byte : part.content.subspan(has_sign ? 1 : 0))
+    fmt::format_to(std::back_inserter(serial), "{:02X}", byte);
+  signature_algorithm = algorithm_of(algorithm);
+  Element issuer_part, validity, subject_part, key, from, to;
+  if (!next(rest, part) || !next(rest, issuer_part) || !next(rest, validity) ||
+      !next(rest, subject_part) || !next(rest, key) || !next(validity.content, from) ||
+      !next(validity.content, to))
+    return false;
+  const auto issuer_name = decoded<X509_NAME, X509_NAME_free>(d2i_X509_NAME, issuer_part);
+  const auto subject_name = decoded<X509_NAME, X509_NAME_free>(d2i_X509_NAME, subject_part);
+  if (issuer_name == nullptr || subject_name == nullptr) return false;
+  issuer = distinguished_name(issuer_name.get());
+  subject = distinguished_name(subject_name.get());
+  issuer_common_name = common_name(issuer_name.get());
+  subject_common_name = common_name(subject_name.get());
+  not_before = time_of(decoded<ASN1_TIME, ASN1_TIME_free>(d2i_ASN1_TIME, from).get());
+  not_after = time_of(decoded<ASN1_TIME, ASN1_TIME_free>(d2i_ASN1_TIME, to).get());
+  if (Element key_kind, bits; next(key.content, key_kind) && next(key.content, bits)) {
+    key_algorithm = algorithm_of(key_kind);
+    key_bits = bits_of(key_kind, bits);
+  }
+  while (next(rest, part))
+    if (part.is_context && part.tag == 3 && next(part.content, whole))
+      alternative_names = alternative_names_of(whole);
+  return true;
 }
 
 }  // namespace linger

@@ -25,11 +25,14 @@ struct Certificate {
   std::string serial;                 // uppercase digits
   std::string signature_algorithm, key_algorithm;
   unsigned key_bits = 0;
-  unsigned version = 0;
+  unsigned version = 1;
   std::vector<Name> alternative_names;
 
   // False: OpenSSL cannot read it; the digests are there nevertheless.
   bool read(Bytes der);
+
+ private:
+  bool read_parts(Bytes der);
 };
 
 }  // namespace linger

@@ -10,11 +10,11 @@ namespace linger::test {
 struct QuicInitial {
   std::uint32_t version = 1;
   bool is_client = true;
-  std::string keys_id;  // the connection id that the keys are made of
-  std::string to, from;
-  std::string token;
+  std::string keys_id{};  // the connection id that the keys are made of
+  std::string to{}, from{};
+  std::string token{};
   std::uint32_t number = 0;
-  std::string frames;
+  std::string frames{};
   std::size_t frames_bytes = 0;  // padded to
 };
 std::string quic_initial(const QuicInitial& initial);
