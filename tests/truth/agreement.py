@@ -188,7 +188,7 @@ def tshark_values(capture, fields):
     if done.returncode not in (0, 2):
         return None
     found = collections.defaultdict(set)
-    for line in done.stdout.decode(errors="replace").splitlines():
+    for line in done.stdout.decode(errors="replace").split("\n"):
         columns = line.split(SEPARATOR)
         if len(columns) != len(names):
             continue  # a value with a line end in it
