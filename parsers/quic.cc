@@ -151,6 +151,7 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     } else if (packet.type == Type::retry && side != client_) {
       facts.flag(Field::retried);
       sides_[side].has_id = false;
+      awaits_keys_ = true;
     } else if (packet.type == Type::early_data && !has_early_data_) {
       has_early_data_ = true;
       facts.flag(Field::early_data);
@@ -169,7 +170,7 @@ void Quic::on_negotiation(Bytes versions, Facts& facts) noexcept {
 
 void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept {
   Side& s = sides_[side];
-  if (s.has_hello()) return;
+  if (s.has_hello() && (side != client_ || !awaits_keys_)) return;
   Bytes frames;
   if (client_ != 2 && side != client_) {
     const auto opened = facts.tools<Tools>().open(keys_[1], packet.bytes, packet.number_at);
@@ -199,6 +200,7 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
   const auto opened = crypto.open(keys, packet.bytes, packet.number_at);
   if (!opened) return false;
   if (client_ == 2) facts.bytes(Field::original_id, packet.to);
+  awaits_keys_ = false;
   client_ = static_cast<std::uint8_t>(side);
   keys_[0] = keys;
   keys_[1] = quic_initial_keys(packet.version, packet.to, QuicRole::server);

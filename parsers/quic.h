@@ -110,8 +110,8 @@ class Quic {
   std::array<Side, 2> sides_;
   std::uint8_t client_ = 2;  // its side; 2: not known yet
   std::uint8_t short_count_ = 0;
-  bool has_version_ = false;
   bool has_early_data_ = false;
+  bool awaits_keys_ = false;  // behind a Retry
 };
 
 }  // namespace linger

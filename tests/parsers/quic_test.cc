@@ -127,6 +127,22 @@ TEST(quic, keys_change_with_a_retry) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("original_connection_id":"8394c8f03e515708")"));
 }
 
+TEST(quic, behind_a_retry_the_server_is_read_even_if_the_first_hello_was_whole) {
+  const std::string frames = quic_crypto(0, rfc9001_hello());
+  // The server's first packet is protected by the id that the Retry chose: that of the example.
+  const std::string first = quic_initial({.keys_id = "first id",
+                                          .to = "first id",
+                                          .from = "me",
+                                          .frames = frames,
+                                          .frames_bytes = 1'162});
+  const Heard heard = hear({{0, first},
+                            {1, quic_retry("me", rfc9001_id(), "token")},
+                            {0, client_packet(frames)},
+                            {1, rfc9001_server_packet()}},
+                           kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+}
+
 TEST(quic, a_version_that_is_refused_is_told_with_those_offered) {
   const std::string first = "\xca\x1a\x2a\x3a\x4a\x02to\x02me"s + std::string(1'200, '\0');
   const std::string refusal =
