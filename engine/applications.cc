@@ -12,9 +12,9 @@ namespace linger {
 namespace {
 
 // As a set.
-constexpr ParserSet kProxyParser = ParserSet{1}
-                                   << (std::find(kParsers.begin(), kParsers.end(), &parser::proxy) -
-                                       kParsers.begin());
+const ParserSet kProxyParser = ParserSet{1}
+                               << (std::find(kParsers.begin(), kParsers.end(), &parser::proxy) -
+                                   kParsers.begin());
 
 template <class T>
 T share(std::uint64_t whole, const Settings& settings) noexcept {

@@ -319,7 +319,7 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .opener = c.opener,
                 .now = c.now,
                 .unseen = {c.sides[0].skip, c.sides[1].skip},
-                .tools = tools_[c.parser].get()});
+                .tools = c.parser != kNoParser ? tools_[c.parser].get() : nullptr});
 }
 
 // --- For the record -----------------------------------------------------------------------------
