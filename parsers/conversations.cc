@@ -315,6 +315,7 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .chain = c.facts,
                 .direct = direct,
                 .rows_max = limits_.transactions,
+                .certificates_max = limits_.certificates,
                 .protocol = c.parser,
                 .opener = c.opener,
                 .now = c.now,
