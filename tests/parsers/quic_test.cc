@@ -75,6 +75,16 @@ TEST(quic, both_hellos_are_told) {
       R"("original_connection_id":"8394c8f03e515708"})");
 }
 
+TEST(quic, transport_parameters_of_early_drafts_are_told) {
+  std::string hello = rfc9001_hello();
+  const std::size_t at = hello.find("\x00\x39\x00\x32"s) + 4;
+  const std::string list = "\x00\x08\x00\x02\x40\x64"s + "\x00\x09\x00\x01\x03"s +
+                           "\x77\x77\x00\x21"s + std::string(33, 'x');
+  hello.replace(at, 50, "\x00\x30"s + list);
+  EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, hello), 0xff000019)}}, kDatagrams).objects,
+              HasSubstr(R"("initial_max_streams_bidi":100,"initial_max_streams_uni":3})"));
+}
+
 TEST(quic, truncated_and_hostile_datagrams_are_survived) {
   expect_nothing_garbled(example(), kDatagrams);
   expect_hostile_is_survived(example(), kDatagrams);
