@@ -241,6 +241,16 @@ TEST(dtls, hellos_in_fragments_are_told) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+TEST(dtls, a_certificate_in_fragments_is_told) {
+  Dialogue dialogue;
+  for (const auto& [side, bytes] : dtls_1_2()) dialogue.push_back({side, bytes});
+  const Heard heard = hear(dialogue, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("next_protocol":"webrtc","established":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("alternative_names":["www.example.com"])"));
+  expect_nothing_garbled(dialogue, Carrier::datagrams);
+  expect_hostile_is_survived(dialogue, Carrier::datagrams);
+}
+
 TEST(dtls, truncated_and_hostile_datagrams_are_survived) {
   expect_nothing_garbled(dtls(), Carrier::datagrams);
   expect_hostile_is_survived(dtls(), Carrier::datagrams);
