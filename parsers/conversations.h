@@ -101,6 +101,7 @@ class Conversations {
     std::uint32_t kept_bytes = 0;
     std::uint32_t need = 0;  // not to ask again before there are so many
     bool has_ended = false;
+    bool is_offered = false;  // to detection or a parser, now
   };
   struct Conversation {
     std::array<Side, 2> sides;
@@ -123,6 +124,7 @@ class Conversations {
   static_assert(sizeof(Conversation) <= kBytesEach);
 
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
+  void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
   bool detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
   void name(Conversation& c, std::uint16_t signature) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
