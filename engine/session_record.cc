@@ -93,8 +93,10 @@ constexpr std::uint8_t kOptionBits = (1u << kTcpOptionWords.size()) - 1;
 // How the connection was opened and closed.
 void fill_course(Record& record, const SessionCold& cold, unsigned source) noexcept {
   fill_sides(record.initial_window, cold.initial_window, source);
-  for (unsigned side = 0; side < 2; ++side)
+  for (unsigned side = 0; side < 2; ++side) {
     record.options[side ^ source] = cold.features[side] & kOptionBits;
+    record.overlaps[side ^ source] = (cold.features[side] & kTcpOverlaps) != 0;
+  }
   record.ecn = (cold.features[0] & cold.features[1] & kTcpEcn) != 0;
   record.simultaneous_close = ((cold.features[0] | cold.features[1]) & kTcpFinCrossed) != 0;
   // A SYN that was answered, of both sides: by both, or by the source alone.
@@ -127,6 +129,19 @@ void fill_mptcp(Record& record, const SessionView& view) noexcept {
   record.mptcp_reset = subflow.reset;
 }
 
+// What a side's segments wait for is the way to the other one and back.
+void fill_rtt(Record& record, const SessionView& view, unsigned source) noexcept {
+  record.rtt_missing = view.rare != nullptr && view.rare->rtt == RttPool::kMissing;
+  if (view.rtt == nullptr) return;
+  for (unsigned side = 0; side < 2; ++side) {
+    const RttSide& rtt = view.rtt->sides[side ^ 1];
+    record.rtt_min_ns[side ^ source] = rtt.min_ns;
+    record.rtt_smoothed_ns[side ^ source] = rtt.smoothed_ns;
+    record.rtt_max_ns[side ^ source] = rtt.max_ns;
+    record.rtt_samples[side ^ source] = rtt.samples;
+  }
+}
+
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
   const SessionCold& cold = view.session.cold;
   record.state = conn_state_of(view.session);
@@ -147,6 +162,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   fill_sides(record.mss, cold.mss, source);
   fill_sides(record.rst_sent, cold.rst, source);
   fill_course(record, cold, source);
+  fill_rtt(record, view, source);
   if (view.detail != nullptr) fill_detail(record, *view.detail, source);
   for (unsigned side = 0; side < 2; ++side) {
     const std::uint8_t scale = cold.window_scale[side];

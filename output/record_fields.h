@@ -133,6 +133,16 @@
       "From the SYN to its SYN-ACK: observer to destination and back.")                            \
   ONE(Duration, rtt_ack_ns, "tcp.rtt.ack_ns", nonzero,                                             \
       "From the SYN-ACK to its ACK: observer to source and back.")                                 \
+  PAIR(Uint32, rtt_min_ns, "tcp.rtt.min_ns", nonzero,                                              \
+       "Shortest time from payload to its acknowledgment: observer to this side and back.")        \
+  PAIR(Uint32, rtt_smoothed_ns, "tcp.rtt.smoothed_ns", nonzero,                                    \
+       "The same, smoothed as in RFC 6298; at most 4.3 s, as the others.")                         \
+  PAIR(Uint32, rtt_max_ns, "tcp.rtt.max_ns", nonzero, "The longest.")                              \
+  PAIR(Uint16, rtt_samples, "tcp.rtt.samples", nonzero,                                            \
+       "How often it was measured: at the first payload and every 17 s, by acknowledgments and "   \
+       "timestamps.")                                                                              \
+  ONE(Flag, rtt_missing, "tcp.rtt.missing", nonzero,                                               \
+      "rttPool was dry: round trip times of payload were not measured.")                           \
   PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \
   PAIR(Uint8, window_scale, "tcp.window_scale", nonzero, "Window scale announced (shift count).")  \
   PAIR(Uint16, initial_window, "tcp.initial_window", nonzero, "Window in the SYN or SYN-ACK.")     \
@@ -174,6 +184,10 @@
        "Segments that announced a closed window.")                                                 \
   PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                    \
        "How long this side's window was closed.")                                                  \
+  PAIR(                                                                                            \
+      Flag, overlaps, "tcp.overlap_conflict", nonzero,                                             \
+      "Segments of this side held different bytes for the same numbers, as far as the first were " \
+      "still held for a reader.")                                                                  \
   PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                      \
   PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                            \
        "RSTs that fitted, but whose receiver carried on.")                                         \

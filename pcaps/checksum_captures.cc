@@ -35,6 +35,18 @@ Frames talk(unsigned number) {
   return frames;
 }
 
+// A connection whose SYN arrives with one more bit set.
+Frames nonsense(unsigned number) {
+  const Hosts ends = hosts(number);
+  Frames frames;
+  TcpPeers tcp(frames, ends.client, ends.server);
+  Frame& first = tcp.segment(Side::client, kTcpSyn | kTcpFin, "", at(0));
+  first = damaged(first);
+  exchange(tcp, at(kMillisecond));
+  tcp.close(Side::client, at(kSecond));
+  return frames;
+}
+
 }  // namespace
 
 void add_checksum_captures(Catalogue& catalogue) {
@@ -44,6 +56,10 @@ void add_checksum_captures(Catalogue& catalogue) {
       "a RST and a segment with wrong checksums after many right ones count, and change "
       "nothing",
       frames);
+  catalogue.capture("checksum_nonsense",
+                    "the first packet has a wrong checksum and flags that no TCP sends: it counts, "
+                    "and the session is told as if it began behind it",
+                    nonsense(2));
   catalogue.run("checksum_ignored", "-k none: the same RST resets, the segment leaves a gap",
                 {"checksum_damaged.pcap"}, {.settings = "checksums=false"});
   Frames sent;

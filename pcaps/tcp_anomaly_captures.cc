@@ -110,6 +110,41 @@ void add_openings(Catalogue& catalogue) {
                       exchange(tcp, at(10 * kMillisecond));
                       tcp.close(Side::client, at(20 * kMillisecond));
                     }));
+  catalogue.capture("tcp_split_handshake_five",
+                    "a bare ACK of any number comes before the server's SYN: one session",
+                    over_both([](TcpPeers& tcp) {
+                      tcp.syn(at(0));
+                      tcp.ack(Side::server, at(kMillisecond), {.sequence_offset = -1'000});
+                      tcp.segment(Side::server, kTcpSyn, "", at(2 * kMillisecond));
+                      tcp.segment(Side::client, kTcpSyn | kTcpAck, "", at(3 * kMillisecond),
+                                  {.sequence_offset = -1});
+                      tcp.ack(Side::server, at(4 * kMillisecond));
+                      exchange(tcp, at(10 * kMillisecond));
+                      tcp.close(Side::client, at(20 * kMillisecond));
+                    }));
+}
+
+void add_round_trips(Catalogue& catalogue) {
+  catalogue.capture(
+      "tcp_round_trips",
+      "payload measured to its acknowledgment, again every 17 s; of what was sent again only "
+      "where a timestamp names the first",
+      over_both([](TcpPeers& tcp) {
+        const auto stamps = [](std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
+          return TcpKnobs{.sequence_offset = offset,
+                          .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
+        };
+        tcp.handshake(at(0));
+        exchange(tcp, at(kSecond));
+        exchange(tcp, at(40 * kSecond));
+        tcp.data(Side::client, "twice", at(80 * kSecond), stamps(10, 1));
+        tcp.data(Side::client, "twice", at(81 * kSecond), stamps(20, 1, -5));
+        tcp.ack(Side::server, at(81 * kSecond + kMillisecond), stamps(2, 10));
+        tcp.data(Side::client, "again", at(120 * kSecond));
+        tcp.data(Side::client, "again", at(121 * kSecond), {.sequence_offset = -5});
+        tcp.ack(Side::server, at(121 * kSecond + kMillisecond));
+        tcp.close(Side::client, at(130 * kSecond));
+      }));
 }
 
 }  // namespace
@@ -118,6 +153,7 @@ void add_tcp_anomaly_captures(Catalogue& catalogue) {
   add_duplicates(catalogue);
   add_losses(catalogue);
   add_openings(catalogue);
+  add_round_trips(catalogue);
 }
 
 }  // namespace linger::test

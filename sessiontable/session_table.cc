@@ -30,6 +30,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
   share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
   share.subflows = static_cast<std::uint32_t>(part(settings.mptcpPool));
+  share.measured = static_cast<std::uint32_t>(part(settings.rtt_pool()));
   if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
@@ -53,6 +54,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       extensions_(table_share(settings).extensions, counters.extension_dry),
       tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
       mptcp_(table_share(settings).subflows, counters.mptcp_missing),
+      rtts_(table_share(settings).measured, counters.rtt_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
@@ -74,7 +76,7 @@ void SessionTable::start(ClockNs now) noexcept {
 
 SessionRare& SessionTable::rare_of(const Session& s) noexcept {
   SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
-  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, {}};
+  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, kNoSlot, {}};
   s.cold.has_rare = 1;
   return rare;
 }
@@ -88,8 +90,15 @@ bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const no
   const unsigned side = packet.direction;
   const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
   if (bad == kOffloaded) return false;
+  if (is_nonsense(packet)) return true;
   const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
   return is_rare || cold_[slot].packets_high[side] != 0;
+}
+
+// A wrong checksum, and what no TCP sends.
+bool SessionTable::is_nonsense(const Packet& packet) noexcept {
+  return (packet.flags & kPacketBadChecksum) != 0 && packet.key.protocol == kProtocolTcp &&
+         (packet.tcp.flags & kTcpSyn) != 0 && (packet.tcp.flags & (kTcpFin | kTcpRst)) != 0;
 }
 
 void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
@@ -135,7 +144,8 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
   if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
       hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
       packet.clock - hot.last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
-      SessionHot::tick_of(packet.clock) >= hot.save_tick)
+      SessionHot::tick_of(packet.clock) >= hot.save_tick ||
+      is_rtt_due(packet.clock, hot.last_clock))
     return false;
   {
     const Writing writing(hot.version);
@@ -280,9 +290,9 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     const Writing writing(s.hot.version);
     count(s, packet);
     if (packet.key.protocol == kProtocolTcp) {
-      tcp_update(
-          s, packet,
-          {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow, last_clock});
+      tcp_update(s, packet,
+                 {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow,
+                  last_clock, rtt_of(slot, packet)});
     } else {
       s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
@@ -295,6 +305,14 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   if (packet.key.protocol == kProtocolTcp && packet.tcp.mptcp_bytes != 0) note_mptcp(slot, packet);
   read(slot, packet);
   if (s.hot.phase != before) relink_if_nearer(slot);
+}
+
+// Where the round trip times of the session are, from its first payload on.
+TcpRtt* SessionTable::rtt_of(std::uint32_t slot, const Packet& packet) noexcept {
+  const Session s = session(slot);
+  if (packet.payload_bytes != 0 && !lingers(s.hot.phase) && (packet.tcp.flags & kTcpRst) == 0)
+    return rtts_.get(rare_of(s).rtt);
+  return s.cold.has_rare ? rtts_.find(rare_[slot].rtt) : nullptr;
 }
 
 // The segment has more to tell of its MPTCP connection than the place of its data.
@@ -409,6 +427,7 @@ void SessionTable::populate() noexcept {
   extensions_.populate();
   tunnels_.populate();
   mptcp_.populate();
+  rtts_.populate();
   graveyard_.populate();
   stream_of_.populate();
   if (stage_ != nullptr) stage_->populate();
@@ -416,7 +435,7 @@ void SessionTable::populate() noexcept {
 
 std::uint64_t SessionTable::bytes() const noexcept {
   return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         mptcp_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
+         mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
          (stage_ != nullptr ? stage_->bytes() : 0);
 }
 

@@ -51,6 +51,7 @@ struct SessionView {
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
   const MptcpSubflow* mptcp = nullptr;    // null: none known
   const TcpDetail* detail = nullptr;      // null: none
+  const TcpRtt* rtt = nullptr;            // null: none
 };
 
 class SessionSink {
@@ -72,6 +73,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint32_t extensions = 0;
   std::uint32_t tunnels = 0;
   std::uint32_t subflows = 0;
+  std::uint32_t measured = 0;    // round trip times
   std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
@@ -170,6 +172,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void count_only(Session session, const Packet& packet) noexcept;
   void count_damaged(Session session, const Packet& packet) noexcept;
   bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
+  static bool is_nonsense(const Packet& packet) noexcept;
   void note_checksum(const Session& session, const Packet& packet) noexcept;
   SessionRare& rare_of(const Session& session) noexcept;
   SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,
@@ -177,6 +180,7 @@ class SessionTable final : private LateSink, private FloodSink {
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
   void note_mptcp(std::uint32_t slot, const Packet& packet) noexcept;
+  TcpRtt* rtt_of(std::uint32_t slot, const Packet& packet) noexcept;
 
   void read(std::uint32_t slot, const Packet& packet) noexcept {
     if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
@@ -242,6 +246,7 @@ class SessionTable final : private LateSink, private FloodSink {
   ExtensionPool extensions_;
   TunnelTable tunnels_;
   MptcpPool mptcp_;
+  RttPool rtts_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;

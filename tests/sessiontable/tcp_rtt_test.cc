@@ -1,0 +1,119 @@
+#include "sessiontable/tcp_rtt.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+using Pair = std::array<std::uint32_t, 2>;
+using Samples = std::array<std::uint16_t, 2>;
+
+constexpr std::int64_t kMs = kMillisecond;
+
+Record record_of(const Frames& frames, const Settings& settings = small_settings()) {
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  return run.only(Action::session_end);
+}
+
+TcpKnobs stamped(std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
+  return {.sequence_offset = offset, .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
+}
+
+TEST(tcp_rtt, payload_is_measured_to_its_acknowledgment_on_both_sides_of_the_observer) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "request", at(100 * kMs));
+  tcp.data(Side::server, "answer", at(140 * kMs));
+  tcp.ack(Side::client, at(143 * kMs));
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.rtt_min_ns, (Pair{3'000'000, 40'000'000}));
+  EXPECT_EQ(r.rtt_max_ns, r.rtt_min_ns);
+  EXPECT_EQ(r.rtt_smoothed_ns, r.rtt_min_ns);
+  EXPECT_EQ(r.rtt_samples, (Samples{1, 1}));
+  EXPECT_FALSE(r.rtt_missing);
+}
+
+TEST(tcp_rtt, a_long_session_is_measured_again_and_again_and_told_smoothed) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  for (const int delay : {80, 8, 160}) {
+    const std::int64_t begin = at(kSecond + 18 * kSecond * (delay == 80 ? 0 : delay == 8 ? 1 : 2));
+    tcp.data(Side::client, "request", begin);
+    tcp.ack(Side::server, begin + delay * kMs);
+    for (int i = 1; i < 20; ++i) {  // not measured
+      tcp.data(Side::client, "more", begin + i * kSecond / 20);
+      tcp.ack(Side::server, begin + i * kSecond / 20 + kMs);
+    }
+  }
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.rtt_samples[1], 6);  // four packets each time: two of payload
+  EXPECT_EQ(r.rtt_min_ns[1], 1'000'000u);
+  EXPECT_EQ(r.rtt_max_ns[1], 160'000'000u);
+  std::uint32_t smoothed = 80'000'000;
+  for (const std::uint32_t sample : {1'000'000u, 8'000'000u, 1'000'000u, 160'000'000u, 1'000'000u})
+    smoothed = smoothed - smoothed / 8 + sample / 8;
+  EXPECT_EQ(r.rtt_smoothed_ns[1], smoothed);
+}
+
+TEST(tcp_rtt, an_acknowledgment_of_what_was_sent_again_tells_nothing) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "hello", at(100 * kMs));
+  tcp.data(Side::client, "hello", at(300 * kMs), {.sequence_offset = -5});
+  tcp.ack(Side::server, at(320 * kMs));
+  EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+}
+
+TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
+  for (const bool names_first : {true, false}) {
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    tcp.handshake(at(0));
+    tcp.data(Side::client, "hello", at(100 * kMs), stamped(10, 1));
+    tcp.data(Side::client, "hello", at(300 * kMs), stamped(30, 1, -5));
+    tcp.ack(Side::server, at(320 * kMs), stamped(2, names_first ? 10 : 30));
+    const Record r = record_of(frames);
+    EXPECT_EQ(r.rtt_samples[1], names_first ? 1 : 0);
+    EXPECT_EQ(r.rtt_min_ns[1], names_first ? 220'000'000u : 0u);
+  }
+}
+
+TEST(tcp_rtt, what_is_never_acknowledged_is_not_waited_for_forever) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  for (int i = 0; i <= TcpRtt::kWatched; ++i) tcp.data(Side::client, "x", at(kSecond + i));
+  tcp.ack(Side::server, at(2 * kSecond));
+  EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+}
+
+TEST(tcp_rtt, a_dry_pool_is_counted_and_told) {
+  Settings settings = small_settings();
+  settings.rttPool = 1;
+  Frames frames;
+  for (unsigned i = 0; i < 2; ++i) {
+    TcpPeers tcp = peers(frames, i);
+    tcp.handshake(at(0));
+    tcp.data(Side::client, "hello", at(kSecond));
+    tcp.ack(Side::server, at(2 * kSecond));
+  }
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.counters().rtt_missing.value(), 1u);
+  int missing = 0, samples = 0;
+  for (const Record& r : run.all(Action::session_end))
+    missing += r.rtt_missing, samples += r.rtt_samples[1];
+  EXPECT_EQ(missing, 1);
+  EXPECT_EQ(samples, 1);
+}
+
+}  // namespace
+}  // namespace linger::test
