@@ -1,21 +1,35 @@
-// linger-blast: session traffic out of a seed, as a capture file.
+// linger-blast: session traffic out of a seed, as a capture file or to a DPDK port.
 //
 //     linger-blast small -w small.pcap          1.2 M sessions of 9 small packets
 //     linger-blast late --sessions 1000         made and counted, not written
+//     linger-blast mix --to net_memif0,role=client,socket=/run/x.sock
+//     linger-blast live --sessions 100000 --packets 50000000 --to …
+//     linger-blast receive --from net_memif0,role=server,socket=/run/x.sock
+//
+// Traffic for a port is made beforehand and sent from memory, as fast as the port takes it. `live`
+// is 60-byte segments (64 on a wire) of sessions that all stay open, in random order; `receive` is
+// a loop that takes packets and does nothing else, to hold figures against.
 //
 // What it made goes to standard output as one line of name=value, so that truth is exact. The
 // options change what the preset says. Exit codes: 0 well, 1 not written, 2 bad usage.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <optional>
+#include <random>
 
 #include "bench/traffic.h"
+#ifdef LINGER_HAS_DPDK
+#include "bench/port_blast.h"
+#endif
 
 namespace linger::bench {
 namespace {
@@ -103,6 +117,69 @@ bool blast(const TrafficOptions& options, const std::string& path) {
   return true;
 }
 
+#ifdef LINGER_HAS_DPDK
+int tell(const char* what, const tl::expected<PortFigures, std::string>& figures) {
+  if (!figures) {
+    fmt::print(stderr, "linger-blast: {}\n", figures.error());
+    return 1;
+  }
+  fmt::print("{}={} bytes={} refused={} seconds={:.3f} mpps={:.3f}\n", what, figures->packets,
+             figures->bytes, figures->refused, figures->seconds,
+             static_cast<double>(figures->packets) / figures->seconds / 1e6);
+  return 0;
+}
+
+// The lower of two ports is the server's, of which there are few.
+FrameStore frames_of(const TrafficOptions& options) {
+  FrameStore frames;
+  Traffic traffic(options);
+  for (TrafficPacket packet; traffic.next(packet);) {
+    const std::size_t ip = 14;
+    const std::size_t ports = ip + (packet.bytes[ip] >> 4 == 6 ? 40 : 20);
+    const bool is_from_server = (packet.bytes[ports] << 8 | packet.bytes[ports + 1]) < 1'024;
+    frames.add(packet.bytes, is_from_server);
+  }
+  return frames;
+}
+
+constexpr std::uint32_t kLivePayload = 6;
+
+// One segment of the client for each session, in random order.
+FrameStore live_frames(std::uint64_t sessions, std::uint64_t seed) {
+  std::vector<std::uint64_t> order(sessions);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(seed));
+  FrameStore frames;
+  const FrameWriter writer;
+  std::vector<std::uint8_t> frame(kFrameBytesMax);
+  for (const std::uint64_t number : order) {
+    Segment segment;
+    segment.flags = kTcpAck | kTcpPsh;
+    segment.payload_bytes = kLivePayload;
+    segment.key.ip_version = 4;
+    segment.key.protocol = kProtocolTcp;
+    segment.key.address[0].bytes = {10, static_cast<std::uint8_t>(number >> 24),
+                                    static_cast<std::uint8_t>(number >> 16), 1};
+    segment.key.address[1].bytes = {11, 0, 0, 1};
+    segment.key.port = {static_cast<std::uint16_t>(number), 443};
+    segment.sequence = segment.acknowledgment = 1'000;
+    frames.add({frame.data(), writer.write(segment, frame.data())}, false);
+  }
+  return frames;
+}
+
+// What concerns ports; nothing: the preset makes a capture.
+std::optional<int> run_port(const std::string& preset, const TrafficOptions& options,
+                            SendOptions& port, const std::string& from) {
+  if (preset == "receive") return tell("received", receive(from, 1));
+  if (port.devargs.empty()) return {};
+  const bool is_live = preset == "live";
+  FrameStore frames = is_live ? live_frames(options.sessions, options.seed) : frames_of(options);
+  if (is_live) port.payload_bytes = kLivePayload;
+  return tell("sent", send(frames, port));
+}
+#endif
+
 int run(int argc, char** argv) {
   std::string names;
   for (const auto& [name, options] : kPresets) names += (names.empty() ? "" : ", ") + name;
@@ -126,12 +203,28 @@ int run(int argc, char** argv) {
   app.add_option("--resets", options.reset_share, "share of sessions that close by RST");
   app.add_option("--repeats", options.repeat_share, "share of segments that come twice");
   app.add_option("--reuse", options.reuse_share, "share of sessions that open their tuple again");
+#ifdef LINGER_HAS_DPDK
+  SendOptions port;
+  std::string from;
+  app.add_option("--to", port.devargs, "the DPDK device to send to");
+  app.add_option("--from", from, "receive: the DPDK device");
+  app.add_option("--queues", port.queues, "transmit queues")->check(CLI::Range(1, 16));
+  app.add_option("--packets", port.packets, "the same frames again until so many; 0: once");
+  app.add_flag("--apart", port.is_apart, "the directions of a session on different queues");
+  app.add_flag("--give-up", port.gives_up, "what the port refuses is counted and not sent again");
+#endif
   app.add_option("--wrapping", wrapping, "vlan or vxlan")->check(CLI::IsMember({"vlan", "vxlan"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+#ifdef LINGER_HAS_DPDK
+  if (preset == "live" || preset == "receive" || !port.devargs.empty()) {
+    options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
+    if (const auto code = run_port(preset, options, port, from)) return *code;
+  }
+#endif
   if (!is_preset) {
     fmt::print(stderr, "linger-blast: the preset comes first; there are: {}\n", names);
     return 2;

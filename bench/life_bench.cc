@@ -76,19 +76,26 @@ class Floor {
   std::mt19937_64 random_{1};
 };
 
+enum class Order : std::uint8_t {
+  random,   // no two packets of a session or of neighbours lie near each other: the worst case
+  arrival,  // each packet of a session as long after it opened as those of its neighbours
+};
+
 // A steady stream of sessions of ten packets. Time goes in windows; a session's packets come in ten
-// windows, one in each, at a random place, so that no two packets of a session or of neighbours lie
-// near each other. It lingers for ten windows more: a block of sessions for each of 20 windows is
-// live, half of it open, half lingering.
+// windows, one in each, in this order. It lingers for ten windows more: a block of sessions for
+// each of 20 windows is live, half of it open, half lingering.
 template <class Sink>
 class Life {
  public:
   static constexpr std::uint64_t kPackets = 10, kWindows = 20;
 
-  Life(std::uint64_t live, std::uint64_t max_streams, Addresses addresses = Addresses::ipv4)
+  Life(std::uint64_t live, std::uint64_t max_streams, Addresses addresses = Addresses::ipv4,
+       Order order = Order::random)
       : block_(live / kWindows), bench_(addresses, lingering(max_streams)) {
-    for (std::uint64_t step = 0; step < kPackets; ++step)
+    for (std::uint64_t step = 0; step < kPackets; ++step) {
       orders_.push_back(shuffled(block_, step + 1));
+      if (order == Order::arrival) std::sort(orders_.back().begin(), orders_.back().end());
+    }
     Timing warming;
     for (std::uint64_t i = 0; i < kWindows + 2; ++i) window(warming);
   }
@@ -162,9 +169,9 @@ class Life {
 
 // Budgets: 2 M sessions/s to a binary record, 1.3 M to NDJSON.
 template <class Sink>
-void life(benchmark::State& state, Addresses addresses) {
+void life(benchmark::State& state, Addresses addresses, Order order = Order::random) {
   const auto live = static_cast<std::uint64_t>(state.range(0));
-  Life<Sink> life(live, live + live / 4, addresses);
+  Life<Sink> life(live, live + live / 4, addresses, order);
   Floor floor(live);
   Timing ours, theirs;
   for (auto _ : state) {
@@ -180,10 +187,18 @@ void life(benchmark::State& state, Addresses addresses) {
   state.counters["live"] = life.bench().table.sessions();
 }
 void life_binary(benchmark::State& state) { life<BinarySink>(state, Addresses::ipv4); }
+void life_binary_arrival(benchmark::State& state) {
+  life<BinarySink>(state, Addresses::ipv4, Order::arrival);
+}
 void life_ndjson(benchmark::State& state) { life<NdjsonSink>(state, Addresses::ipv4); }
+void life_ndjson_arrival(benchmark::State& state) {
+  life<NdjsonSink>(state, Addresses::ipv4, Order::arrival);
+}
 void life_ndjson_ipv6(benchmark::State& state) { life<NdjsonSink>(state, Addresses::ipv6); }
 void life_ndjson_nat(benchmark::State& state) { life<NdjsonSink>(state, Addresses::one_nat); }
 BENCHMARK(life_binary)->Arg(100'000)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+BENCHMARK(life_binary_arrival)->Arg(1'000'000)->Iterations(40)->UseManualTime();
+BENCHMARK(life_ndjson_arrival)->Arg(1'000'000)->Iterations(40)->UseManualTime();
 BENCHMARK(life_ndjson)->Arg(1'000'000)->Iterations(40)->UseManualTime();
 BENCHMARK(life_ndjson_ipv6)->Arg(1'000'000)->Iterations(40)->UseManualTime();
 BENCHMARK(life_ndjson_nat)->Arg(1'000'000)->Iterations(40)->UseManualTime();

@@ -18,7 +18,9 @@ struct CountingReader {
   std::uint64_t bytes = 0;
   std::uint64_t gaps = 0;
 
-  std::uint32_t on_open(const Packet&) noexcept { return 1; }
+  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void prefetch(std::uint32_t) noexcept {}
+  std::uint32_t on_open(const Packet&, const StreamStart&) noexcept { return 1; }
   StreamAnswer on_data(std::uint32_t, unsigned, std::span<const std::uint8_t> data,
                        std::uint64_t) noexcept {
     bytes += data.size();

@@ -12,6 +12,7 @@
 #include <chrono>
 
 #include "engine/cores.h"
+#include "engine/service.h"
 #include "engine/source/capture_file_source.h"
 #include "output/uri.h"
 
@@ -20,7 +21,8 @@ namespace {
 
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
-constexpr int kPauses = 64;   // idle polls before a shard yields,
+constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
+constexpr int kPauses = 64;                                    // idle polls before a shard yields,
 constexpr int kYields = 256;  // and before it sleeps (live: for idleSleep)
 constexpr timespec kNap = {0, 50'000};
 
@@ -66,8 +68,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
   const auto bytes = [](std::uint64_t count, double each) {
     return static_cast<std::uint64_t>(static_cast<double>(count) * each);
   };
-  return bytes(settings.maxStreams, sizeof(SessionHot) + sizeof(SessionCold) +
-                                        FlowIndex::bytes_per_entry(IndexLoad::sparse)) +
+  return bytes(settings.maxStreams, kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse)) +
          bytes(settings.graveyard_size(),
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,
@@ -75,7 +76,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
          bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
          Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
          bytes(settings.rtt_pool(), RttPool::kBytesPerBlock) +
-         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock);
+         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
+         Applications::memory_needed(settings);
 }
 
 std::uint64_t memory_there() noexcept {
@@ -110,7 +112,8 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams, graveyardSize or maxFrags",
+                                "machine has {}; lower maxStreams, graveyardSize, parserMemory or "
+                                "maxFrags",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
@@ -119,6 +122,8 @@ tl::expected<void, StartError> Engine::check() const {
         StartError{kExitUsage, fmt::format("shardCores: {} cores for {} threads; name more, or set "
                                            "packetThreads to {}",
                                            cores->size(), settings_.packetThreads, cores->size())});
+  if (const auto set = parsers_of(settings_); !set)
+    return tl::unexpected(StartError{kExitUsage, set.error()});
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -132,7 +137,17 @@ tl::expected<void, StartError> Engine::open() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
   if (auto opened = open_sources(); !opened) return opened;
+  if (auto opened = open_detector(); !opened) return opened;
   return open_outputs();
+}
+
+tl::expected<void, StartError> Engine::open_detector() {
+  const ParserSet enabled = *parsers_of(settings_);
+  if (enabled == 0) return {};
+  auto made = Detector::make(enabled, settings_.packetThreads);
+  if (!made) return tl::unexpected(StartError{kExitFailed, made.error()});
+  detector_ = std::move(*made);
+  return {};
 }
 
 tl::expected<void, StartError> Engine::open_sources() {
@@ -156,11 +171,11 @@ tl::expected<void, StartError> Engine::open_outputs() {
   for (const std::string& text : texts) {
     const auto uri = parse_output_uri(text);
     if (!uri) return tl::unexpected(StartError{kExitUsage, uri.error()});
-    auto output =
-        std::make_unique<Output>(*uri, OutputOptions{.shard_count = settings_.packetThreads,
-                                                     .ring_capacity = settings_.recordQueue,
-                                                     .run = {.node = settings_.node},
-                                                     .writer = {.is_live = is_live_}});
+    auto output = std::make_unique<Output>(
+        *uri, OutputOptions{.shard_count = settings_.packetThreads,
+                            .ring_capacity = settings_.recordQueue,
+                            .run = {.node = settings_.node, .protocols = kProtocols},
+                            .writer = {.is_live = is_live_}});
     if (auto opened = output->open(); !opened)
       return tl::unexpected(StartError{kExitFailed, opened.error()});
     outputs_.push_back(std::move(output));
@@ -174,6 +189,7 @@ void Engine::make_shards() {
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
     shards_.back()->attach(*collector_);
+    if (detector_ != nullptr) shards_.back()->read_applications(settings_, *detector_);
     shards_.back()->lose_for_test(options_.test_loss);
     if (is_live_) shards_.back()->populate();
   }
@@ -186,11 +202,29 @@ tl::expected<void, std::string> Engine::start_sources() {
     return {};
   }
   if (auto started = ports_.start(); !started) return started;
-  for (std::uint32_t i = 0; i < shards_.size(); ++i) ports_.attach(i, *shards_[i]);
-  if (options_.quiet) return {};
-  for (const std::string& note : ports_.notes()) fmt::print(stderr, "linger: {}\n", note);
-  fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  if (ports_.steer_to_owners()) handoff_.follow_cards();
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    ports_.attach(i, *shards_[i]);
+    shards_[i]->attach(watch_.losses());
+  }
+  watch_.look(ports_.totals(), system_time());
+  return give_up_rights();
+}
+
+// Devices and outputs are open: from here on a live run needs little.
+tl::expected<void, std::string> Engine::give_up_rights() {
+  if (!settings_.user.empty())
+    if (auto became = become_user(settings_.user); !became) return became;
+  if (settings_.sandbox && !give_up_system_calls() && !options_.quiet)
+    fmt::print(stderr, "linger: sandbox: this kernel has no seccomp filters\n");
   return {};
+}
+
+// What devices could not do, as it comes to be known.
+void Engine::tell_notes() {
+  const std::vector<std::string> notes = ports_.notes();
+  for (; notes_told_ < notes.size(); ++notes_told_)
+    if (!options_.quiet) fmt::print(stderr, "linger: {}\n", notes[notes_told_]);
 }
 
 tl::expected<void, std::string> Engine::start() {
@@ -203,6 +237,11 @@ tl::expected<void, std::string> Engine::start() {
   running_.store(static_cast<std::uint32_t>(shards_.size()), std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < shards_.size(); ++i)
     threads_.emplace_back([this, i] { run_shard(i); });
+  if (!is_live_) return {};
+  tell_notes();
+  if (!options_.quiet)
+    fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  notify_service("READY=1");
   return {};
 }
 
@@ -252,13 +291,14 @@ int Engine::run() {
 void Engine::control() {
   const sigset_t signals = control_signals();
   const auto start = std::chrono::steady_clock::now();
-  const timespec period = {0, std::chrono::nanoseconds(kControlPeriod).count()};
+  const timespec period = {
+      0, std::chrono::nanoseconds(is_live_ ? kWatchPeriod : kControlPeriod).count()};
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
     if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
-    if (is_live_) tell_statistics(seconds_since(start));
+    if (is_live_) watch_ports(seconds_since(start));
     if (is_live_) stop_if_idle(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
   }
@@ -289,6 +329,7 @@ void Engine::on_signal(int signal) {
     case SIGINT:
     case SIGTERM:
       if (stopped_) _exit(kExitLost);  // asked twice: at once
+      if (is_live_) notify_service("STOPPING=1");
       stopped_ = true;
       stop(Ending::shutdown);
       break;
@@ -319,13 +360,16 @@ void Engine::stop_if_idle(double seconds) {
     stop(Ending::end_of_input);
 }
 
-void Engine::tell_statistics(double seconds) {
+void Engine::watch_ports(double seconds) {
+  watch_.look(ports_.totals(), system_time());
+  tell_notes();
   if (settings_.statsInterval == 0 || options_.quiet) return;
   const double interval = static_cast<double>(settings_.statsInterval) / kSecond;
   if (next_statistics_ == 0) next_statistics_ = interval;
   if (seconds < next_statistics_) return;
   next_statistics_ += interval;
-  fmt::print(stderr, "{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}));
+  fmt::print(stderr, "{}",
+             statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
 }
 
 bool Engine::is_reader_gone() const noexcept {

@@ -22,6 +22,7 @@
 #include "engine/live.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
+#include "engine/port_watch.h"
 #include "engine/shard.h"
 #include "engine/source/source.h"
 #include "output/output.h"
@@ -54,6 +55,7 @@ class Engine {
  private:
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
+  tl::expected<void, StartError> open_detector();
   tl::expected<void, std::string> start();
   tl::expected<void, std::string> start_sources();
   void make_shards();
@@ -63,7 +65,9 @@ class Engine {
   void on_signal(int signal);
   void stop(Ending ending) noexcept;
   void stop_if_idle(double seconds);
-  void tell_statistics(double seconds);
+  void watch_ports(double seconds);
+  void tell_notes();
+  tl::expected<void, std::string> give_up_rights();
   void show_progress(double seconds);
   void warn_if_full(double seconds);
   Ledger ledger() const;
@@ -75,9 +79,12 @@ class Engine {
   Handoff handoff_;
   std::unique_ptr<Source> source_;  // of a replay
   LivePorts ports_;                 // of a live run
+  PortWatch watch_;
+  std::size_t notes_told_ = 0;
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::unique_ptr<Detector> detector_;  // null: no parser is on
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;

@@ -3,6 +3,8 @@
 namespace linger {
 
 Handoff::Handoff(std::uint32_t shard_count, std::size_t ring_packets) : shard_count_(shard_count) {
+  for (std::uint32_t bucket = 0; bucket < kRssBuckets; ++bucket)
+    owners_[bucket] = static_cast<std::uint8_t>(bucket % shard_count);
   for (std::uint32_t from = 0; from < shard_count; ++from) {
     progress_.push_back(std::make_unique<Progress>());
     for (std::uint32_t to = 0; to < shard_count; ++to)

@@ -1,8 +1,9 @@
 // Packets that arrived at one shard and belong to another: a lock-free ring for each pair.
 //
 // The owner of a session is a function of its key alone, so both directions meet in one shard
-// whatever queue they came through. A handed-over packet keeps its buffer until the owner is done
-// with it. Each ring has one writing and one reading thread.
+// whatever queue they came through: of the keyed hash, or, where network cards steer by
+// engine/base/rss.h, of what they compute. A handed-over packet keeps its buffer until the owner is
+// done with it. Each ring has one writing and one reading thread.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "engine/base/flow_key.h"
+#include "engine/base/rss.h"
 #include "engine/packet/packet.h"
 
 namespace linger {
@@ -25,6 +27,14 @@ inline std::uint32_t owner_of(FlowHash hash, std::uint32_t shard_count) noexcept
 class Handoff {
  public:
   Handoff(std::uint32_t shard_count, std::size_t ring_packets);
+
+  // Before the first poll: sessions belong to the shard whose queue a network card steers them to.
+  void follow_cards() noexcept { follows_cards_ = true; }
+
+  std::uint32_t owner_of(const Packet& packet) const noexcept {
+    return follows_cards_ ? owners_[rss_bucket(packet.key)]
+                          : linger::owner_of(packet.hash, shard_count_);
+  }
 
   // Writing shard `from`. False: the ring is full, nothing was taken.
   bool push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept;
@@ -54,6 +64,8 @@ class Handoff {
   }
 
   std::uint32_t shard_count_;
+  bool follows_cards_ = false;
+  std::array<std::uint8_t, kRssBuckets> owners_{};
   std::vector<std::unique_ptr<Ring>> rings_;  // null on the diagonal
   std::vector<std::unique_ptr<Progress>> progress_;
 };

@@ -67,6 +67,11 @@ void write_limits(Out out, const Ledger& l) {
   line(l.rtt_missing, "sessions are told without their round trip times: raise rttPool");
   line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
        "MPTCP subflows or connections are told incompletely: raise mptcpPool");
+  line(l.streams_dry, "sessions were not read: raise readSessions");
+  line(l.conversations_dry, "sessions were not read: raise maxStreams");
+  line(l.stream_pool_dry, "holes in streams were given up early: raise reorderMemory");
+  line(l.parser_memory_dry, "sessions were not read to their end: raise parserMemory");
+  line(l.transactions_dropped, "transactions are not told: raise maxTransactions");
 }
 
 void write_checksums(Out out, const Ledger& l) {
@@ -104,6 +109,21 @@ void write_port(Out out, const PortTotals& port) {
   if (port.queues.size() < 2) return;
   for (std::size_t i = 0; i < port.queues.size(); ++i)
     line(fmt::format("{} queue {}", port.name, i), port.queues[i]);
+}
+
+void write_steering(Out out, const Ledger& l) {
+  for (std::size_t i = 0; i < l.shards.size(); ++i)
+    fmt::format_to(out, "  shard     {}: received {}, of them handed over {}; in sessions {}\n", i,
+                   grouped(l.shards[i].received), grouped(l.shards[i].handed_over),
+                   grouped(l.shards[i].in_sessions));
+  constexpr std::array kNames = {std::string_view{"datagrams"}, std::string_view{"tunnels"},
+                                 std::string_view{"ICMP errors"}, std::string_view{"others"}};
+  const std::array counts = {l.handed_datagrams, l.handed_tunnels, l.handed_errors,
+                             l.handed_others};
+  fmt::format_to(
+      out, "  steering  handed over {}{}; directions apart in {} of {} sampled sessions\n",
+      grouped(l.handed_over), reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
+      grouped(l.directions_apart), grouped(l.directions_sampled));
 }
 
 void write_output(Out out, const Ledger::OutputLine& output) {
@@ -202,12 +222,22 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.table.name.value();
     LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.parsers.name.value();
+    LINGER_PARSER_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.checksums.name.value();
     LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.defrag.name.value();
     LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.steering.name.value();
+    LINGER_STEERING_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
+    Ledger::ShardLine& line = ledger.shards.emplace_back();
+    for (const Counter& packets : c.packets) line.received += packets.value();
+    line.handed_over = c.handed_over.value() + c.handoff_full.value();
+    line.in_sessions = c.table.packets.value();
   }
   for (const auto& output : outputs)
     ledger.outputs.push_back({output->uri().text, output->totals()});
@@ -220,7 +250,8 @@ void add_mptcp(Ledger& ledger, const MptcpCounters& counters) {
 #undef LINGER_LEDGER_ADD
 }
 
-std::string statistics_of(const Ledger& l, const RunTimes& times) {
+std::string statistics_of(const Ledger& l, const RunTimes& times,
+                          const std::vector<PortWatch::Rates>& rates) {
   const PacketSum seen = l.seen();
   std::string text = fmt::format(
       "linger: statistics seconds={:.1f} packets={} bytes={} opened={} ended={} late_packets={} "
@@ -229,9 +260,15 @@ std::string statistics_of(const Ledger& l, const RunTimes& times) {
       l.ended_attempt + l.ended_idle + l.ended_closed + l.ended_reset + l.ended_evicted,
       l.late_lingering + l.late_buried, l.handed_over, l.handoff_full.packets, l.packets_lost(),
       l.records_dropped());
-  for (const PortTotals& port : l.ports)
+  for (std::size_t i = 0; i < l.ports.size(); ++i) {
+    const PortTotals& port = l.ports[i];
     text += fmt::format(" port={} taken={} lost={}", port.name, port.sum.taken,
                         port.sum.lost ? std::to_string(*port.sum.lost) : "unknown");
+    if (i < rates.size())
+      text += fmt::format(
+          " taken_100ms_mean={} taken_100ms_worst={} lost_100ms_mean={} lost_100ms_worst={}",
+          rates[i].taken_mean, rates[i].taken_worst, rates[i].lost_mean, rates[i].lost_worst);
+  }
   return text + "\n";
 }
 
@@ -243,9 +280,11 @@ std::string counters_of(const Ledger& l) {
   };
 #define LINGER_COUNTER_LINE(name, help) {#name, l.name, help},
   const Line lines[] = {
-      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE)
-          LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE){
-              "handed_over", l.handed_over, "packets given to the shard that owns their session"}};
+      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_PARSER_COUNTERS(LINGER_COUNTER_LINE)
+          LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
+              LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(
+                  LINGER_COUNTER_LINE){"handed_over", l.handed_over,
+                                       "packets given to the shard that owns their session"}};
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)
@@ -283,6 +322,9 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
     fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
                    grouped(l.continued), grouped(l.lone_rst));
   write_checksums(out, l);
+  if (l.conversations != 0)
+    fmt::format_to(out, "  parsers   knew {} of {} sessions with payload\n", grouped(l.recognised),
+                   grouped(l.conversations));
   if (l.fragments != 0)
     fmt::format_to(
         out, "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",
@@ -295,6 +337,7 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));
   for (const PortTotals& port : l.ports) write_port(out, port);
+  if (!l.ports.empty() && l.shards.size() > 1) write_steering(out, l);
   write_limits(out, l);
   for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);
   if (!times.is_over) return text;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/port_watch.h"
 #include "engine/shard.h"
 #include "engine/source/live_port.h"
 #include "output/output.h"
@@ -33,8 +34,10 @@ struct Ledger {
   std::uint64_t handed_over = 0;
 #define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;
   LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_PARSER_COUNTERS(LINGER_LEDGER_MEMBER)
   LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_MEMBER)
   LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_STEERING_COUNTERS(LINGER_LEDGER_MEMBER)
   LINGER_MPTCP_COUNTERS(LINGER_LEDGER_MEMBER)
 #undef LINGER_LEDGER_MEMBER
   std::uint64_t max_streams = 0;  // the setting
@@ -44,6 +47,12 @@ struct Ledger {
   };
   std::vector<OutputLine> outputs;
   std::vector<PortTotals> ports;  // of a live run
+  struct ShardLine {
+    std::uint64_t received = 0;
+    std::uint64_t handed_over = 0;
+    std::uint64_t in_sessions = 0;
+  };
+  std::vector<ShardLine> shards;
 
   PacketSum seen() const noexcept;
   std::uint64_t records_dropped() const noexcept;     // over all outputs
@@ -69,7 +78,8 @@ struct RunTimes {
 std::string summary_of(const Ledger& ledger, const RunTimes& times);
 
 // A line of name=value, for statsInterval.
-std::string statistics_of(const Ledger& ledger, const RunTimes& times);
+std::string statistics_of(const Ledger& ledger, const RunTimes& times,
+                          const std::vector<PortWatch::Rates>& rates);
 
 // Every counter with its meaning, a line each (-v).
 std::string counters_of(const Ledger& ledger);

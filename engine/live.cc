@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/source/pcap_port.h"
 #ifdef LINGER_HAS_DPDK
 #include "engine/source/dpdk_eal.h"
@@ -31,6 +33,7 @@ DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
           .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
           .handoff_packets = (settings.packetThreads - 1) * settings.maxPacketsInQueue,
           .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
+          .hardware_time = settings.hardwareTime,
           .bpf = settings.bpf,
           .clock_jump = settings.clockJump};
 }
@@ -74,10 +77,11 @@ LivePorts::Outcome LivePorts::start_dpdk(
   for (const std::string& interface : interfaces)
     if (is_dpdk(interface)) options.devices.push_back(interface.substr(kDpdkPrefix.size()));
   if (options.devices.empty()) return {};
-  constexpr std::uint64_t kOfTheEal = std::uint64_t{64} << 20;
+  // Without huge pages it takes all at once; pools want it in large pieces.
+  constexpr std::uint64_t kOfTheEal = std::uint64_t{96} << 20;
   if (!options.has_huge_pages && options.memory_bytes == 0)
     options.memory_bytes =
-        kOfTheEal + options.devices.size() * mbuf_memory_needed(dpdk_options(settings, 0));
+        kOfTheEal + options.devices.size() * mbuf_memory_needed(dpdk_options(settings, 0)) * 5 / 4;
   return start_eal(options);
 #else
   return {};
@@ -94,10 +98,20 @@ void LivePorts::attach(std::uint32_t index, Shard& shard) {
   for (const auto& port : ports_) shard.attach(port->queue(index));
 }
 
+bool LivePorts::steer_to_owners() const noexcept {
+  return std::ranges::any_of(ports_, [](const auto& port) { return port->steers_to_owners(); });
+}
+
 std::vector<PortTotals> LivePorts::totals() const {
   std::vector<PortTotals> totals;
   for (const auto& port : ports_) totals.push_back(port->totals());
   return totals;
+}
+
+std::vector<std::string> LivePorts::abilities() const {
+  std::vector<std::string> abilities;
+  for (const auto& port : ports_) abilities.push_back(port->ability());
+  return abilities;
 }
 
 std::string LivePorts::trouble() const {

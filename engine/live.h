@@ -24,9 +24,14 @@ class LivePorts {
   // After start(), before the shard's first poll.
   void attach(std::uint32_t index, Shard& shard);
 
+  // Whether sessions are to be owned as the cards steer them. After start().
+  bool steer_to_owners() const noexcept;
+
   bool is_empty() const noexcept { return ports_.empty(); }
   // Reads the counters of all devices.
   std::vector<PortTotals> totals() const;
+  // What they can do, a sentence each, for -T.
+  std::vector<std::string> abilities() const;
   // What went wrong, a sentence; empty: nothing. After the last poll.
   std::string trouble() const;
   // What devices could not do, a sentence each.

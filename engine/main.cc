@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "engine/build_info.h"
 #include "engine/engine.h"
+#include "engine/machine.h"
 #include "engine/options.h"
 #include "engine/reference.h"
 #include "output/schema.h"
+#include "parsers/list.h"
 
 namespace {
 
@@ -22,11 +25,11 @@ std::string dumped(linger::Dump dump, const linger::Settings& settings) {
     case linger::Dump::config:
       return linger::dump_config(settings);
     case linger::Dump::json_schema:
-      return linger::json_schema();
+      return linger::json_schema(linger::kProtocols);
     case linger::Dump::index_template:
-      return linger::index_template();
+      return linger::index_template(linger::kProtocols);
     case linger::Dump::fields:
-      return linger::fields_markdown();
+      return linger::fields_markdown(linger::kProtocols);
     case linger::Dump::settings:
       return linger::settings_markdown();
     case linger::Dump::counters:
@@ -59,7 +62,12 @@ int run(int argc, char** argv) {
     if (const auto good = engine.check(); !good)
       return fail(good.error().exit_code, good.error().text);
     fmt::print("{}", linger::Engine::cost_of(*settings));
-    return linger::kExitWell;
+    if (options->interfaces.empty()) return linger::kExitWell;
+    const auto findings = linger::check_machine(options->interfaces, *settings);
+    fmt::print("{}", linger::text_of(findings));
+    const bool can_run = std::ranges::none_of(
+        findings, [](const auto& line) { return line.finding == linger::Finding::fail; });
+    return can_run ? linger::kExitWell : linger::kExitFailed;
   }
   if (const auto opened = engine.open(); !opened)
     return fail(opened.error().exit_code, opened.error().text);

@@ -142,7 +142,8 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
          },
          "end a live run when no packet came for so long, as in 2s")
       ->type_name("DURATION");
-  app.add_flag("-T,--test", options.test, "check settings and memory needs, say the cost, leave");
+  app.add_flag("-T,--test", options.test,
+               "check settings, memory needs and devices, say the cost, leave");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");
   app.add_flag("-V,--version", options.version, "version and build");

@@ -91,14 +91,16 @@ static_assert(kTcpSackPermitted == option_bit(TcpOptionWord::sack) &&
 constexpr std::uint8_t kOptionBits = (1u << kTcpOptionWords.size()) - 1;
 
 // How the connection was opened and closed.
-void fill_course(Record& record, const SessionCold& cold, unsigned source) noexcept {
-  fill_sides(record.initial_window, cold.initial_window, source);
+void fill_course(Record& record, const Session& session, unsigned source) noexcept {
+  const SessionCold& cold = session.cold;
+  const SessionOpening& opening = session.opening;
+  fill_sides(record.initial_window, opening.initial_window, source);
   for (unsigned side = 0; side < 2; ++side) {
-    record.options[side ^ source] = cold.features[side] & kOptionBits;
-    record.overlaps[side ^ source] = (cold.features[side] & kTcpOverlaps) != 0;
+    record.options[side ^ source] = opening.features[side] & kOptionBits;
+    record.overlaps[side ^ source] = (opening.features[side] & kTcpOverlaps) != 0;
   }
-  record.ecn = (cold.features[0] & cold.features[1] & kTcpEcn) != 0;
-  record.simultaneous_close = ((cold.features[0] | cold.features[1]) & kTcpFinCrossed) != 0;
+  record.ecn = (opening.features[0] & opening.features[1] & kTcpEcn) != 0;
+  record.simultaneous_close = ((opening.features[0] | opening.features[1]) & kTcpFinCrossed) != 0;
   // A SYN that was answered, of both sides: by both, or by the source alone.
   const unsigned destination = source ^ 1;
   const bool both_asked = cold.syn[source] != 0 && cold.syn[destination] != 0;
@@ -144,6 +146,7 @@ void fill_rtt(Record& record, const SessionView& view, unsigned source) noexcept
 
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
   const SessionCold& cold = view.session.cold;
+  const SessionOpening& opening = view.session.opening;
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
   for (std::size_t i = 0; i < kHistoryMax; ++i) {
@@ -157,15 +160,15 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];
   record.fin = cold.fin[0] + cold.fin[1];
   record.rst = cold.rst[0] + cold.rst[1];
-  record.rtt_syn_ack_ns = cold.rtt_ns[0];
-  record.rtt_ack_ns = cold.rtt_ns[1];
-  fill_sides(record.mss, cold.mss, source);
+  record.rtt_syn_ack_ns = opening.rtt_ns[0];
+  record.rtt_ack_ns = opening.rtt_ns[1];
+  fill_sides(record.mss, opening.mss, source);
   fill_sides(record.rst_sent, cold.rst, source);
-  fill_course(record, cold, source);
+  fill_course(record, view.session, source);
   fill_rtt(record, view, source);
   if (view.detail != nullptr) fill_detail(record, *view.detail, source);
   for (unsigned side = 0; side < 2; ++side) {
-    const std::uint8_t scale = cold.window_scale[side];
+    const std::uint8_t scale = opening.window_scale[side];
     record.window_scale[side ^ source] = scale == kNoWindowScale ? 0 : scale;
     record.payload_bytes[side ^ source] = tcp_payload_bytes(view.session, view.extension, side);
     record.missed_bytes[side ^ source] = tcp_missed_bytes(view.session, view.extension, side);
@@ -200,6 +203,7 @@ ConnState conn_state_of(const Session& s) noexcept {
 Record make_record(const SessionView& view) noexcept {
   const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
+  const SessionOpening& opening = view.session.opening;
   const unsigned source = hot.originator();
   Record record;
   record.id = view.id;
@@ -218,9 +222,9 @@ Record make_record(const SessionView& view) noexcept {
     record.checksums_offloaded[side ^ source] = bad == kOffloaded;
     record.bad_checksums[side ^ source] = bad == kOffloaded ? 0 : bad;
   }
-  if (cold.has_mac) fill_sides(record.mac, cold.mac, source);
-  if (cold.vlan_count > 0) record.vlan_id = cold.vlan[0];
-  if (cold.vlan_count > 1) record.inner_vlan_id = cold.vlan[1];
+  if (cold.has_mac) fill_sides(record.mac, opening.mac, source);
+  if (cold.vlan_count > 0) record.vlan_id = opening.vlan[0];
+  if (cold.vlan_count > 1) record.inner_vlan_id = opening.vlan[1];
   fill_tunnels(record, view, source);
   if (view.extension != nullptr) fill_extension(record, *view.extension, source);
   if (record.is_tcp()) {

@@ -3,6 +3,8 @@
 #include <immintrin.h>
 #include <sched.h>
 
+#include <algorithm>
+
 #include "engine/session_record.h"
 
 namespace linger {
@@ -27,14 +29,20 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       defrag_(settings, decode_settings_, counters_.defrag, *this),
       others_(handoff.shard_count()) {}
 
+void Shard::read_applications(const Settings& settings, const Detector& detector) {
+  applications_ = std::make_unique<Applications>(settings, detector, index_, counters_.table,
+                                                 counters_.parsers);
+  table_.read_streams(applications_->stage());
+}
+
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
   bool busy = receive();
   busy |= take_over();
   busy |= track_all();
   if (!waits_) {  // a quiet link expires on time too
-    busy |= !table_.expire(clock_, kSweepSteps);
-    time_ = clock_;
+    if (!plays_in_step_) time_ = std::max(time_, clock_);
+    busy |= !table_.expire(time_, kSweepSteps);
   }
   if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
   if (sources_ended_ && handoff_.is_drained(index_)) {
@@ -62,6 +70,7 @@ bool Shard::receive() noexcept {
 bool Shard::receive(Inlet& inlet) noexcept {
   if (inlet.has_ended) return false;
   Burst& burst = *inlet.burst;
+  if (inlet.next < burst.count) return true;  // in step: it waits for another source
   burst.count = inlet.next = 0;
   const RxStatus status = has_stopped(inlet) ? RxStatus::end : inlet.source->rx(burst);
   if (status == RxStatus::end) {
@@ -109,10 +118,22 @@ bool Shard::track_all() noexcept {
     }
   }
   if (filled == 0) return false;
-  filled == 1 ? track(*only->burst) : merge();
-  for (Inlet& inlet : others_) release_buffers(*inlet.burst);
-  for (auto* inlets : {&own_, &others_})
-    for (Inlet& inlet : *inlets) inlet.burst->count = inlet.next = 0;
+  if (!waits_ && others_.size() > 1) {
+    for (const Inlet& inlet : own_)
+      sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
+    for (std::size_t from = 0; from < others_.size(); ++from)
+      sample_directions(*others_[from].burst, static_cast<std::uint8_t>(from));
+  }
+  if (filled == 1 && !plays_in_step_) {
+    track(*only->burst);
+    only->next = only->burst->count;
+  } else {
+    merge();
+  }
+  for (Inlet& inlet : others_) {
+    release_buffers(*inlet.burst);
+    inlet.burst->count = inlet.next = 0;
+  }
   return true;
 }
 
@@ -120,13 +141,19 @@ bool Shard::track_all() noexcept {
 void Shard::merge() noexcept {
   Burst& merged = *merged_;
   merged.count = 0;
-  while (Inlet* inlet = earliest()) {
+  while (Inlet* inlet = plays_in_step_ && has_empty_inlet() ? nullptr : earliest()) {
     merged.packets[merged.count++] = inlet->burst->packets[inlet->next++];
     if (merged.count < kBurstMax) continue;
     track(merged);
     merged.count = 0;
   }
   track(merged);
+}
+
+// Its next packet may be earlier than all that there are.
+bool Shard::has_empty_inlet() const noexcept {
+  return std::ranges::any_of(
+      own_, [](const Inlet& i) { return !i.has_ended && i.next == i.burst->count; });
 }
 
 Shard::Inlet* Shard::earliest() noexcept {
@@ -224,7 +251,7 @@ void Shard::exchange(Burst& burst) noexcept {
     Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::session) continue;
     if (is_lost(TestLoss::packet)) continue;
-    const std::uint32_t owner = owner_of(packet.hash, shards);
+    const std::uint32_t owner = handoff_.owner_of(packet);
     if (owner == index_) {
       if (kept != i) burst.packets[kept] = packet;
       ++kept;
@@ -238,12 +265,39 @@ void Shard::exchange(Burst& burst) noexcept {
     }
     if (taken) {
       counters_.handed_over.add(packet.frames);
+      count_handed_over(packet);
     } else {
       counters_.handoff_full.add(packet.frames);
       counters_.handoff_full_bytes.add(packet.wire_bytes);
     }
   }
   burst.count = kept;
+}
+
+void Shard::count_handed_over(const Packet& packet) noexcept {
+  SteeringCounters& c = counters_.steering;
+  if (packet.frames > 1 || (packet.flags & kPacketFragment) != 0)
+    return c.handed_datagrams.add(packet.frames);
+  if (packet.tunnel_depth != 0) return c.handed_tunnels.add();
+  if ((packet.flags & kPacketIcmpError) != 0) return c.handed_errors.add();
+  c.handed_others.add();
+}
+
+// One session in 256, as long as no other takes its place: where its two directions arrive.
+void Shard::sample_directions(const Burst& burst, std::uint8_t from) noexcept {
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    if ((packet.hash >> 40 & 0xff) != 0 || packet.tunnel_depth != 0) continue;
+    Sample& sample = samples_[packet.hash >> 48 & (samples_.size() - 1)];
+    if (sample.hash == packet.hash && sample.direction == packet.direction) continue;
+    if (sample.hash == packet.hash) {
+      counters_.steering.directions_sampled.add();
+      if (sample.from != from) counters_.steering.directions_apart.add();
+      sample = {};
+      continue;
+    }
+    sample = {packet.hash, from, packet.direction};
+  }
 }
 
 // What the others have for us.
@@ -267,8 +321,13 @@ void Shard::finish() noexcept {
 }
 
 void Shard::on_session(const SessionView& view) noexcept {
-  const Record record = make_record(view);
-  hand(record);
+  Record record = make_record(view);
+  if (applications_ != nullptr) {
+    hand(record, applications_->describe(view.reader, record));
+    if (!view.is_interim) applications_->release(view.reader);
+  } else {
+    hand(record);
+  }
   const bool has_subflow_ended =
       view.mptcp != nullptr && !view.is_interim && view.mptcp->known_hosts() != 0;
   if (has_subflow_ended && collector_ != nullptr)
@@ -280,15 +339,18 @@ void Shard::on_subflow(const SessionView& view) noexcept {
 }
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
-  hand(make_late_record(block, id));
+  Record record = make_late_record(block, id);
+  hand(record);
 }
 
 void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
-  hand(make_flood_record(flood, id));
+  Record record = make_flood_record(flood, id);
+  hand(record);
 }
 
-void Shard::hand(const Record& record) noexcept {
-  for (auto& output : outputs_) output->hand(index_, record);
+void Shard::hand(Record& record, Bytes items) noexcept {
+  record.capture_loss = losses_ != nullptr && losses_->overlaps(record.start, record.end);
+  for (auto& output : outputs_) output->hand(index_, record, items);
 }
 
 void Shard::lose_for_test(TestLoss loss) noexcept {

@@ -11,9 +11,11 @@
 #include <memory>
 #include <vector>
 
+#include "engine/applications.h"
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/handoff.h"
+#include "engine/loss_log.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/packet/decode.h"
@@ -39,7 +41,9 @@ struct ShardCounters {
   Counter handoff_full_bytes;
   ChecksumCounters checksums;
   TableCounters table;
+  ParserCounters parsers;
   DefragCounters defrag;
+  SteeringCounters steering;
 };
 
 class Shard final : private SessionSink, private DefragSink {
@@ -49,7 +53,13 @@ class Shard final : private SessionSink, private DefragSink {
 
   // Before the first poll, once for each source. A shard without one works on what others hand
   // over.
-  void attach(Source& source) { own_.emplace_back().source = &source; }
+  void attach(Source& source) {
+    own_.emplace_back().source = &source;
+    plays_in_step_ = own_.size() > 1 && handoff_.shard_count() == 1 && source.is_recorded();
+  }
+
+  // Before the first poll. Without it, nobody reads what the sessions say.
+  void read_applications(const Settings& settings, const Detector& detector);
 
   // Before the first poll. Without it, MPTCP connections are not put together.
   void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
@@ -68,7 +78,13 @@ class Shard final : private SessionSink, private DefragSink {
   std::uint64_t table_bytes() const noexcept { return table_.bytes(); }
 
   // Touches all memory of the tables now, so that a live run never waits for a page.
-  void populate() noexcept { table_.populate(); }
+  void populate() noexcept {
+    table_.populate();
+    if (applications_ != nullptr) applications_->populate();
+  }
+
+  // Before the first poll: marks records of sessions during which ports lost packets.
+  void attach(const LossLog& losses) noexcept { losses_ = &losses; }
 
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
@@ -96,8 +112,11 @@ class Shard final : private SessionSink, private DefragSink {
   bool track_all() noexcept;
   void merge() noexcept;
   Inlet* earliest() noexcept;
+  bool has_empty_inlet() const noexcept;
   void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
+  void count_handed_over(const Packet& packet) noexcept;
+  void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;
 
   void on_packet(const Packet& packet) noexcept override;
@@ -108,7 +127,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(const Record& record) noexcept;
+  void hand(Record& record, Bytes items = {}) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs
@@ -116,6 +135,7 @@ class Shard final : private SessionSink, private DefragSink {
   Handoff& handoff_;
   std::vector<std::unique_ptr<Output>>& outputs_;
   MptcpCollector* collector_ = nullptr;
+  const LossLog* losses_ = nullptr;
   bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
@@ -123,7 +143,17 @@ class Shard final : private SessionSink, private DefragSink {
   ClockNs time_ = 0;   // live: how far the table has; no packet is tracked before it
   ShardCounters counters_;
   SessionTable table_;
+  std::unique_ptr<Applications> applications_;  // null: none
   Defrag defrag_;
+  // A session whose directions are compared: where the first one that was seen arrives.
+  struct Sample {
+    FlowHash hash = 0;
+    std::uint8_t from = 0;
+    std::uint8_t direction = 0;
+  };
+  std::array<Sample, 64> samples_{};
+  // All sources are recorded and ours alone: no packet is tracked before an earlier one of another.
+  bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "engine/base/check.h"
+#include "output/community_id.h"
 #include "output/record_table.h"
 
 namespace linger {
@@ -119,9 +120,9 @@ struct Context {  // what the values of one line need beside themselves
   const Record& record;
   std::string_view observer;
   TimeText& time_text;
-  CommunityIdText& community_id;
   MptcpTokens& mptcp_tokens;
   const MptcpConnection* connection;  // of an mptcp-end record
+  std::string_view objects;           // what parsers found, encoded
 };
 
 char* put(kind::Time, char* out, Timestamp value, const Context& context) noexcept {
@@ -303,9 +304,9 @@ char* put(kind::Flag, char* out, bool, const Context&) noexcept { return put_tex
 char* put(kind::Observer, char* out, const Record&, const Context& context) noexcept {
   return put_text(out, context.observer);
 }
-char* put(kind::CommunityId, char* out, const Record& value, const Context& context) noexcept {
+char* put(kind::CommunityId, char* out, const Record& value, const Context&) noexcept {
   *out++ = '"';
-  out = context.community_id.put(out, value);
+  out = put_community_id(out, value);
   *out++ = '"';
   return out;
 }
@@ -373,6 +374,10 @@ char* put_line(char* out, const Context& context, std::index_sequence<Index...>)
   (put_field<Index>(cursor, context), ...);
   std::memset(cursor.out, '}', kDepthMax);
   cursor.out += cursor.open;
+  if (!context.objects.empty()) {
+    std::memcpy(cursor.out, context.objects.data(), context.objects.size());
+    cursor.out += context.objects.size();
+  }
   *cursor.out++ = '}';
   *cursor.out++ = '\n';
   return cursor.out;
@@ -380,14 +385,15 @@ char* put_line(char* out, const Context& context, std::index_sequence<Index...>)
 
 }  // namespace
 
-NdjsonEncoder::NdjsonEncoder(const RunInfo& run) : observer_('"' + json_escaped(run.node) + '"') {
+NdjsonEncoder::NdjsonEncoder(const RunInfo& run)
+    : observer_('"' + json_escaped(run.node) + '"'), protocol_json_(run.protocols) {
   CHECK(run.node.size() <= kNodeBytesMax);
 }
 
 std::size_t NdjsonEncoder::put(const Record& record, const MptcpConnection* connection,
-                               char* out) noexcept {
+                               std::string_view objects, char* out) noexcept {
   tally_.add(record);
-  const Context context{record, observer_, time_text_, community_id_, mptcp_tokens_, connection};
+  const Context context{record, observer_, time_text_, mptcp_tokens_, connection, objects};
   const char* end = put_line(out, context, std::make_index_sequence<kFieldCount>{});
   return static_cast<std::size_t>(end - out);
 }

@@ -1,8 +1,8 @@
 // Records as NDJSON: one compact JSON object a line, keys and order from record_fields.h.
 //
 // Owner: one thread. It sums what it encodes, which is one end of the ledger (DESIGN §7).
-// Limit: a line has at most kLineBytesMax bytes. Cost: one pass over the list, unrolled at compile
-// time; see bench/encode_bench.
+// Limit: a line has at most kLineBytesMax bytes, beside those of application objects. Cost: one
+// pass over the list, unrolled at compile time; see bench/encode_bench.
 #pragma once
 
 #include <array>
@@ -10,9 +10,9 @@
 #include <string>
 
 #include "engine/base/counter.h"
-#include "output/community_id.h"
 #include "output/mptcp_connection.h"
 #include "output/mptcp_token.h"
+#include "output/protocol_json.h"
 #include "output/record.h"
 #include "output/text_format.h"
 
@@ -22,6 +22,7 @@ inline constexpr std::size_t kNodeBytesMax = 255;
 
 struct RunInfo {  // what is the same in every record of a run
   std::string node = "linger";
+  Protocols protocols{};  // that items name
 };
 
 struct EncodedTotals {
@@ -62,21 +63,31 @@ class NdjsonEncoder {
 
   explicit NdjsonEncoder(const RunInfo& run);
 
-  // Writes one line, newline included; `out` has room for kLineBytesMax. Returns its bytes.
-  std::size_t encode(const Record& record, char* out) noexcept { return put(record, nullptr, out); }
-  std::size_t encode(const MptcpConnection& connection, char* out) noexcept {
-    return put(connection.record, &connection, out);
+  // What parsers found, as members of the line; valid until the next call.
+  std::string_view objects_of(Bytes items) {
+    return items.empty() ? std::string_view{} : protocol_json_.objects_of(items);
+  }
+
+  // Writes one line, newline included; `out` has room for kLineBytesMax and the objects. Returns
+  // its bytes.
+  std::size_t encode(const Record& record, char* out, std::string_view objects = {}) noexcept {
+    return put(record, nullptr, objects, out);
+  }
+  std::size_t encode(const MptcpConnection& connection, char* out,
+                     std::string_view objects = {}) noexcept {
+    return put(connection.record, &connection, objects, out);
   }
 
   const EncodedTally& tally() const noexcept { return tally_; }
 
  private:
-  std::size_t put(const Record& record, const MptcpConnection* connection, char* out) noexcept;
+  std::size_t put(const Record& record, const MptcpConnection* connection, std::string_view objects,
+                  char* out) noexcept;
 
   std::string observer_;  // quoted and escaped
   TimeText time_text_;
-  CommunityIdText community_id_;
   MptcpTokens mptcp_tokens_;
+  ProtocolJson protocol_json_;
   EncodedTally tally_;
 };
 

@@ -71,13 +71,13 @@ void Output::start() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Output::hand(std::size_t shard, const Record& record) noexcept {
+void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept {
   Inlet& inlet = *inlets_[shard];
   inlet.handed.add(1);
-  if (inlet.ring.push(record)) [[likely]]
+  if (inlet.ring.push(record, items)) [[likely]]
     return;
   if (is_live_) return inlet.unencoded.add(record);
-  for (int spin = 0; !inlet.ring.push(record); ++spin) wait_for_room(spin);
+  for (int spin = 0; !inlet.ring.push(record, items); ++spin) wait_for_room(spin);
 }
 
 void Output::hand(const MptcpConnection& connection) noexcept {
@@ -128,20 +128,25 @@ void Output::run() noexcept {
 std::size_t Output::drain() noexcept {
   std::size_t count = 0;
   for (const auto& inlet : inlets_) {
-    count += inlet->ring.consume(kBatchMax, [this](const Record& record) { encode(record); });
+    count += inlet->ring.consume(
+        kBatchMax, [this](const Record& record, Bytes items) { encode(record, items); });
   }
-  while (connections_->ring.consume_one([this](const MptcpConnection& c) { encode(c); })) ++count;
+  while (connections_->ring.consume_one([this](const MptcpConnection& c) { encode(c, {}); }))
+    ++count;
   return count;
 }
 
 template <class RecordOf>
-void Output::encode(const RecordOf& record) noexcept {
+void Output::encode(const RecordOf& record, Bytes items) noexcept {
   if (loses_one_.load(std::memory_order_relaxed)) [[unlikely]] {
     loses_one_.store(false, std::memory_order_relaxed);
     return;
   }
-  if (lines_.size() - line_bytes_ < NdjsonEncoder::kLineBytesMax) flush();
-  line_bytes_ += encoder_.encode(record, lines_.data() + line_bytes_);
+  const std::string_view objects = encoder_.objects_of(items);
+  const std::size_t bytes_max = NdjsonEncoder::kLineBytesMax + objects.size();
+  if (lines_.size() - line_bytes_ < bytes_max) flush();
+  if (lines_.size() < bytes_max) lines_.resize(bytes_max);
+  line_bytes_ += encoder_.encode(record, lines_.data() + line_bytes_, objects);
 }
 
 void Output::flush() noexcept {

@@ -61,7 +61,7 @@ class Output {
   void start();
 
   // Shard `shard`, between start() and finish().
-  void hand(std::size_t shard, const Record& record) noexcept;
+  void hand(std::size_t shard, const Record& record, Bytes items = {}) noexcept;
 
   // The thread that puts MPTCP connections together, between start() and finish().
   void hand(const MptcpConnection& connection) noexcept;
@@ -91,7 +91,7 @@ class Output {
   void run() noexcept;
   std::size_t drain() noexcept;
   template <class RecordOf>
-  void encode(const RecordOf& record) noexcept;
+  void encode(const RecordOf& record, Bytes items) noexcept;
   void flush() noexcept;
 
   const OutputUri uri_;

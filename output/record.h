@@ -114,6 +114,8 @@ struct Record {
 #undef LINGER_PAIR
 #undef LINGER_NOTHING
 
+  std::uint32_t items_bytes = 0;  // of what parsers found, which travels beside the record
+
   // What the list's VIEW lines look at.
   const Record& self() const noexcept { return *this; }
   bool is_tcp() const noexcept { return protocol == 6; }

@@ -98,11 +98,25 @@
   ONE(Network, ip_version, "network.type", always, "The IP version.")                              \
   ONE(Transport, protocol, "network.transport", of_session, "The transport protocol's name.")      \
   VIEW(NumberText, protocol, "network.iana_number", of_session, "The IANA protocol number.")       \
+  ONE(Text, application, "network.protocol", nonzero,                                              \
+      "The application protocol, told by what was said; of several the innermost.")                \
+  ONE(Flag, application_malformed, "network.application_malformed", nonzero,                       \
+      "It was broken somewhere: what follows there was not read.")                                 \
+  ONE(Flag, application_gap, "network.application_gap", nonzero,                                   \
+      "Bytes of it are missing: it was not read on, or from where it could be picked up.")         \
+  ONE(Flag, application_missing, "network.application_missing", nonzero,                           \
+      "readSessions or parserMemory was used up: what the session said is not told, or in part.")  \
+  ONE(Uint32, transactions_dropped, "network.transactions_dropped", nonzero,                       \
+      "Transactions beyond maxTransactions, which are not told.")                                  \
+  ONE(Uint32, values_dropped, "network.values_dropped", nonzero,                                   \
+      "Values of application fields that found no room in the record.")                            \
   VIEW(CommunityId, self(), "network.community_id", of_session, "Community ID v1, seed 0.")        \
   VIEW(Uint64, total_packets(), "network.packets", always,                                         \
        "Packets of both sides and the ICMP errors that quote the session.")                        \
   VIEW(Uint64, total_bytes(), "network.bytes", always,                                             \
        "Bytes of both sides and of the ICMP errors that quote the session.")                       \
+  ONE(Flag, capture_loss, "network.capture_loss", nonzero,                                         \
+      "A port of the run lost packets between the record's first and last packet.")                \
   ONE(NumberText, vlan_id, "network.vlan.id", nonzero, "VLAN; the outer one of two.")              \
   ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
   ONE(Flag, tunnels_missing, "network.tunnels_missing", nonzero,                                   \

@@ -83,7 +83,7 @@ constexpr std::string_view kTunnelsIndex =
 LINGER_RECORD_KINDS(LINGER_KIND)
 #undef LINGER_KIND
 
-struct Line {  // one field, as texts
+struct RecordLine {  // one field of record_fields.h
   std::string_view path;
   std::string_view presence;
   std::string_view index_type;
@@ -93,8 +93,8 @@ struct Line {  // one field, as texts
 };
 
 // A constant, as code that fills it field by field takes the compiler half a minute.
-constexpr std::array<Line, kFieldCount> kLines = [] {
-  std::array<Line, kFieldCount> lines{};
+constexpr std::array<RecordLine, kFieldCount> kRecordLines = [] {
+  std::array<RecordLine, kFieldCount> lines{};
   std::size_t i = 0;
   for_each_field([&]<class F>(const F& field) {
     lines[i++] = {field.path,
@@ -107,38 +107,97 @@ constexpr std::array<Line, kFieldCount> kLines = [] {
   return lines;
 }();
 
+// One field, as texts. In the path a name that ends in [] is a list, of values or of objects.
+struct Line {
+  std::string path;
+  std::string_view presence;
+  std::string_view index_type;
+  std::string_view help;
+  std::string schema;
+  bool is_always;
+};
+
+struct KindTexts {
+  std::string_view index_type, schema;
+};
+KindTexts texts_of(ProtocolKind kind) {
+  switch (kind) {
+    case ProtocolKind::number:
+    case ProtocolKind::duration:
+      return {"long", R"("type":"integer","minimum":0)"};
+    case ProtocolKind::flag:
+      return {"boolean", R"("const":true)"};
+    case ProtocolKind::ip:
+      return {"ip", R"("type":"string","pattern":"^[0-9a-f.:]+$")"};
+    case ProtocolKind::hex:
+      return {"keyword", R"("type":"string","pattern":"^[0-9a-f]*$")"};
+    case ProtocolKind::text:
+    case ProtocolKind::raw:
+      break;
+  }
+  return {"keyword", R"("type":"string")"};
+}
+
+void add_lines(std::vector<Line>& lines, const Protocol& protocol) {
+  const std::string object = fmt::format("{}{}.", protocol.name, protocol.has_rows ? "[]" : "");
+  const auto add = [&](std::string_view path, ProtocolKind kind, std::string_view help) {
+    const KindTexts texts = texts_of(kind);
+    std::string schema(texts.schema);
+    if (path.ends_with("[]")) schema = fmt::format(R"("type":"array","items":{{{}}})", schema);
+    lines.push_back(
+        {object + std::string(path), "when told", texts.index_type, help, schema, false});
+  };
+  for (const ProtocolField& field : protocol.fields)
+    if (field.kind != ProtocolKind::raw) add(field.path, field.kind, field.help);
+  add("cut[]", ProtocolKind::text, "Fields whose value was longer than what is kept of it.");
+}
+
+std::string_view without_brackets(std::string_view name) {
+  return name.ends_with("[]") ? name.substr(0, name.size() - 2) : name;
+}
+
+std::vector<Line> lines_of_fields(Protocols protocols) {
+  std::vector<Line> lines;
+  for (const RecordLine& line : kRecordLines)
+    lines.push_back({std::string(line.path), line.presence, line.index_type, line.help,
+                     line.schema(), line.is_always});
+  for (const Protocol* protocol : protocols) add_lines(lines, *protocol);
+  return lines;
+}
+
 std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
 
-// Prints the fields as nested objects: leaves by `leaf`, objects with `opening` before and
+// Prints the fields as nested objects: leaves by `leaf`, objects with `opening(name)` before and
 // `closing` behind their members. A field lies in an object whose path, with a dot, begins its own.
-template <class Leaf, class Closing>
-void print_objects(std::string& out, std::string_view prefix, std::size_t depth,
-                   std::string_view opening, const Leaf& leaf, const Closing& closing) {
+template <class Leaf, class Opening, class Closing>
+void print_objects(std::string& out, const std::vector<Line>& lines, std::string_view prefix,
+                   std::size_t depth, const Opening& opening, const Leaf& leaf,
+                   const Closing& closing) {
   std::vector<std::string_view> names;
-  for (const Line& line : kLines) {
+  for (const Line& line : lines) {
     if (!line.path.starts_with(prefix)) continue;
-    const std::string_view rest = line.path.substr(prefix.size());
+    const std::string_view rest = std::string_view(line.path).substr(prefix.size());
     const std::string_view name = rest.substr(0, rest.find('.'));
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     out += names.empty() ? "\n" : ",\n";
     names.push_back(name);
     if (name == rest) {
-      out += fmt::format("{}\"{}\": {}", indent(depth), name, leaf(line));
+      out += fmt::format("{}\"{}\": {}", indent(depth), without_brackets(name), leaf(line));
       continue;
     }
-    out += fmt::format("{}\"{}\": {{{}", indent(depth), name, opening);
+    out += fmt::format("{}\"{}\": {{{}", indent(depth), without_brackets(name), opening(name));
     const std::string inner = fmt::format("{}{}.", prefix, name);
-    print_objects(out, inner, depth + 1, opening, leaf, closing);
+    print_objects(out, lines, inner, depth + 1, opening, leaf, closing);
     out += closing(inner, depth);
   }
 }
 
 // Names below `prefix` of which some member is always there.
-std::string required_below(std::string_view prefix) {
+std::string required_below(const std::vector<Line>& lines, std::string_view prefix) {
   std::vector<std::string_view> names;
-  for (const Line& line : kLines) {
+  for (const Line& line : lines) {
     if (!line.is_always || !line.path.starts_with(prefix)) continue;
-    const std::string_view rest = line.path.substr(prefix.size());
+    const std::string_view rest = std::string_view(line.path).substr(prefix.size());
     const std::string_view name = rest.substr(0, rest.find('.'));
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
@@ -147,10 +206,12 @@ std::string required_below(std::string_view prefix) {
 
 }  // namespace
 
-std::string json_schema() {
+std::string json_schema(Protocols protocols) {
+  const std::vector<Line> lines = lines_of_fields(protocols);
   const auto end_of_object = [&](std::string_view prefix, std::size_t depth) {
-    return fmt::format("\n{0}}}, \"required\": {1}, \"additionalProperties\": false}}",
-                       indent(depth), required_below(prefix));
+    return fmt::format("\n{0}}}, \"required\": {1}, \"additionalProperties\": false}}{2}",
+                       indent(depth), required_below(lines, prefix),
+                       prefix.ends_with("[].") ? "}" : "");
   };
   std::string out =
       "{\n"
@@ -158,21 +219,25 @@ std::string json_schema() {
       "  \"title\": \"A record of linger\",\n"
       "  \"type\": \"object\", \"properties\": {";
   print_objects(
-      out, "", 2, R"("type": "object", "properties": {)",
+      out, lines, "", 2,
+      [](std::string_view name) {
+        return fmt::format(R"({}"type": "object", "properties": {{)",
+                           name.ends_with("[]") ? R"("type": "array", "items": {)" : "");
+      },
       [](const Line& line) {
-        return fmt::format("{{\"description\":\"{}\",{}}}", line.help, line.schema());
+        return fmt::format("{{\"description\":\"{}\",{}}}", line.help, line.schema);
       },
       end_of_object);
   return out + end_of_object("", 1) + "\n";
 }
 
-std::string index_template() {
+std::string index_template(Protocols protocols) {
   std::string out =
       "{\n"
       "  \"index_patterns\": [\"linger-*\"],\n"
       "  \"template\": {\"mappings\": {\"properties\": {";
   print_objects(
-      out, "", 2, R"("properties": {)",
+      out, lines_of_fields(protocols), "", 2, [](std::string_view) { return R"("properties": {)"; },
       [](const Line& line) {
         if (line.path == "tunnel") return std::string(kTunnelsIndex);
         if (line.path == "mptcp.subflows") return std::string(kMptcpPathsIndex);
@@ -183,9 +248,9 @@ std::string index_template() {
   return out + "\n  }}}\n}\n";
 }
 
-std::string fields_markdown() {
+std::string fields_markdown(Protocols protocols) {
   std::string out = "| field | type | present | meaning |\n|---|---|---|---|\n";
-  for (const Line& line : kLines) {
+  for (const Line& line : lines_of_fields(protocols)) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", line.path, line.index_type, line.presence,
                        line.help);
   }

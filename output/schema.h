@@ -1,14 +1,17 @@
-// What the records look like, for whoever reads them: made from record_fields.h, so never out of
-// date.
+// What the records look like, for whoever reads them: made from record_fields.h and the tables of
+// the protocols, so never out of date.
 #pragma once
 
 #include <string>
 
+#include "output/record_protocol.h"
+
 namespace linger {
 
-std::string
-json_schema();  // JSON Schema, draft 2020-12: exactly the keys and types a line can have
-std::string index_template();  // composable index template (Elasticsearch, OpenSearch): the mapping
-std::string fields_markdown();  // the reference page's table
+// JSON Schema, draft 2020-12: exactly the keys and types a line can have.
+std::string json_schema(Protocols protocols = {});
+// Composable index template (Elasticsearch, OpenSearch): the mapping.
+std::string index_template(Protocols protocols = {});
+std::string fields_markdown(Protocols protocols = {});  // the reference page's table
 
 }  // namespace linger

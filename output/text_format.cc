@@ -94,9 +94,16 @@ void TimeText::remember_day(std::uint64_t seconds) noexcept {
   day_start_ = seconds / 86'400 * 86'400;
 }
 
-std::string json_escaped(std::string_view text) {
-  std::string out;
+void append_json_escaped(std::string& out, std::string_view text) {
+  const auto is_plain = [](char c) {
+    return c >= 0x20 && c != '"' && c != '\\';  // negative: not ASCII
+  };
   while (!text.empty()) {
+    const auto run = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) -
+                                              text.begin());
+    out.append(text.data(), run);
+    text.remove_prefix(run);
+    if (text.empty()) break;
     const std::size_t length = utf8_length(text);
     const auto byte = static_cast<std::uint8_t>(text[0]);
     if (length == 0) {
@@ -110,6 +117,11 @@ std::string json_escaped(std::string_view text) {
     }
     text.remove_prefix(length == 0 ? 1 : length);
   }
+}
+
+std::string json_escaped(std::string_view text) {
+  std::string out;
+  append_json_escaped(out, text);
   return out;
 }
 

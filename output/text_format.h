@@ -232,6 +232,7 @@ class TimeText {
 
 // `text` as the inside of a JSON string: escaped, and each byte that is not valid UTF-8 replaced by
 // U+FFFD.
+void append_json_escaped(std::string& out, std::string_view text);
 std::string json_escaped(std::string_view text);
 
 }  // namespace linger

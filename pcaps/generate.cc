@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
   add_tunnel_captures(catalogue);
   add_checksum_captures(catalogue);
   add_mptcp_captures(catalogue);
+  add_application_captures(catalogue);
   const std::string folder = argv[1];
   if (folder == "--list") {
     list(catalogue);

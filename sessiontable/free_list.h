@@ -39,11 +39,11 @@ class FreeList {
 
   // The slot that take() gives next, if any: to prefetch it.
   std::uint32_t next() const noexcept {
-    return head_ != kNoSlot ? head_ : untouched_ < capacity_ ? untouched_.load() : kNoSlot;
+    return head_ != kNoSlot ? head_ : untouched_ < capacity_ ? untouched_.own() : kNoSlot;
   }
 
   // Slots from 0 that were ever taken. Any thread.
-  std::uint32_t touched() const noexcept { return untouched_; }
+  std::uint32_t touched() const noexcept { return untouched_.load(); }
 
   std::uint32_t used() const noexcept { return used_; }
   std::uint32_t capacity() const noexcept { return capacity_; }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
 constexpr std::uint32_t kLateSequenceMax = 15;
-constexpr std::uint64_t kLookAhead = 8;  // graves whose index lines are under way
+constexpr std::uint64_t kLookAhead = 8;  // graves whose index lines, or own lines, are under way
 
 std::uint32_t second_of(ClockNs clock) noexcept {
   return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
@@ -101,6 +101,7 @@ void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
   if (ring_.size() == 0 || grave.fingerprint == 0) return;
   const auto slot = static_cast<std::uint32_t>(head_);
   Grave& place = ring_[slot];
+  __builtin_prefetch(ring_.data() + head_ + kLookAhead, 1, 2);  // harmless beyond the end
   if (place.fingerprint != 0) {
     if (!is_over(place, now)) counters_.graves_lost.add();
     index_.erase(place.fingerprint, slot);

@@ -1,13 +1,13 @@
 // What happened in a TCP session, in order: Zeek's history letters, each once for each side.
 //
-//     words[0]  | code 0 | code 1 | code 2 |   five bits each: letter << 1 | side; 0: none
-//     …
-//     words[4]  | code 12 … 14             |
+//     early_   | code 0 | code 1 | … | code 11 |   five bits each: letter << 1 | side; 0: none
+//     late_    | code 12 | code 13 | code 14 |
 //
 // Limit: kHistoryMax letters, later ones are left out. Owner: the shard of its session.
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -33,7 +33,13 @@ class History {
   // `letter` is one of kLetters.
   constexpr void write(unsigned side, char letter) noexcept {
     const unsigned code = code_of(side, letter);
-    for (std::size_t i = 0; i < kHistoryMax; ++i) {
+    const auto early = std::bit_cast<std::uint64_t>(early_);
+    if (holds(early, code)) return;
+    if (early >> (kBits * (kEarly - 1)) == 0) {
+      const unsigned count = (static_cast<unsigned>(std::bit_width(early)) + kBits - 1) / kBits;
+      return set(count, code);
+    }
+    for (std::size_t i = kEarly; i < kHistoryMax; ++i) {
       const unsigned there = code_at(i);
       if (there == code) return;
       if (there == 0) return set(i, code);
@@ -50,23 +56,39 @@ class History {
   friend bool operator==(const History&, const History&) = default;
 
  private:
-  static constexpr unsigned kPerWord = 3;
+  static constexpr unsigned kBits = 5;
+  static constexpr std::size_t kEarly = 12;
 
   static constexpr unsigned code_of(unsigned side, char letter) noexcept {
-    return static_cast<unsigned>(kLetters.find(letter) + 1) << 1 | side;
+    unsigned i = 0;
+    while (kLetters[i] != letter) ++i;
+    return (i + 1) << 1 | side;
   }
-  static constexpr unsigned shift_of(std::size_t i) noexcept {
-    return static_cast<unsigned>(i % kPerWord) * 5;
+  // Whether one of twelve codes is this one: whether one of their differences is 0.
+  static constexpr bool holds(std::uint64_t codes, unsigned code) noexcept {
+    constexpr std::uint64_t kOnes = 0x0084'2108'4210'8421;  // in each code its lowest bit
+    const std::uint64_t difference = codes ^ kOnes * code;
+    return ((difference - kOnes) & ~difference & kOnes << (kBits - 1)) != 0;
   }
   constexpr unsigned code_at(std::size_t i) const noexcept {
-    return words_[i / kPerWord] >> shift_of(i) & 31u;
+    const auto early = std::bit_cast<std::uint64_t>(early_);
+    return static_cast<unsigned>(i < kEarly ? early >> kBits * i : late_ >> kBits * (i - kEarly)) &
+           31u;
   }
   constexpr void set(std::size_t i, unsigned code) noexcept {
-    std::uint16_t& word = words_[i / kPerWord];
-    word = static_cast<std::uint16_t>((word & ~(31u << shift_of(i))) | code << shift_of(i));
+    const auto put = [code](std::uint64_t codes, std::size_t place) {
+      const std::size_t shift = kBits * place;
+      return (codes & ~(std::uint64_t{31} << shift)) | std::uint64_t{code} << shift;
+    };
+    if (i < kEarly) {
+      early_ = std::bit_cast<decltype(early_)>(put(std::bit_cast<std::uint64_t>(early_), i));
+    } else {
+      late_ = static_cast<std::uint16_t>(put(late_, i - kEarly));
+    }
   }
 
-  std::array<std::uint16_t, kHistoryMax / kPerWord> words_{};
+  std::array<std::uint16_t, 4> early_{};
+  std::uint16_t late_ = 0;
 };
 static_assert(sizeof(History) == 10);
 

@@ -136,11 +136,11 @@ struct alignas(64) SessionHot {
 
   // The latest timestamp; mostly that is the last clock.
   Timestamp end() const noexcept {
-    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.load();
+    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.own();
   }
   void note_time(ClockNs clock, Timestamp timestamp) noexcept {
     const Timestamp end_now = std::max(end(), timestamp);
-    last_clock = std::max(last_clock.load(), clock);
+    last_clock = std::max(last_clock.own(), clock);
     if (end_now == Timestamp{last_clock}) {
       flags |= kSessionEndIsClock;
     } else {
@@ -197,41 +197,46 @@ struct TimerLink {  // or, at an end of a list, the wheel's bucket
   std::uint32_t previous;
 };
 
-struct SessionCold {
+// What changes with events: one line.
+struct alignas(64) SessionCold {
   Shared<Timestamp> start;  // of the first packet; part of the id
   ClockNs phase_clock;      // when it opened; from the first FIN or RST on: when the phase began
-  TimerLink timer;          // next: also the free list's link
   std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;
-  std::uint32_t id_sequence;  // sequence number of the first packet; part of the id
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
   std::array<std::uint32_t, 2> first_sequence;
-  std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
-  std::array<std::uint16_t, kVlanDepthMax> vlan;
   std::array<std::uint16_t, 2> syn, syn_ack, fin, rst;  // counts per side, saturating
   History history;
-  std::array<std::uint16_t, 2> initial_window;  // of its last SYN; never scaled (RFC 7323 §2.2)
-  std::array<std::uint8_t, 2> features;         // TcpFeature
-  std::array<std::uint16_t, 2> mss;
-  std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1;     // the extension pool was empty when it was needed
   std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
       isn_known : 2,         // bit per side: its initial sequence number is known
       wheel : 4;             // Phase of the timer wheel that it waits in
-  std::array<std::uint32_t, 2> rtt_ns;       // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint16_t interim_count : 15,          // saturating
       has_rare : 1;                          // SessionRare is in use
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 
   bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
 };
-static_assert(sizeof(SessionCold) == 112);
-static_assert(sizeof(SessionHot) + sizeof(SessionCold) +
-                  FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
-              256);
+static_assert(sizeof(SessionCold) == 64);
+
+// What its opening told, of interest again at its end.
+struct SessionOpening {
+  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint32_t id_sequence;            // sequence number of the first packet; part of the id
+  std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
+  std::array<std::uint16_t, kVlanDepthMax> vlan;
+  std::array<std::uint16_t, 2> initial_window;  // of its last SYN; never scaled (RFC 7323 §2.2)
+  std::array<std::uint8_t, 2> features;         // TcpFeature
+  std::array<std::uint16_t, 2> mss;
+  std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
+};
+
+inline constexpr std::size_t kSessionBytes =
+    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionOpening) + sizeof(TimerLink);
+static_assert(kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) <= 256);
 
 inline constexpr std::uint16_t kInterimMax = 0x7fff;
 inline constexpr std::uint8_t kNoWindowScale = 0xff;
@@ -356,6 +361,7 @@ constexpr bool is_finished(Ending ending) noexcept { return ending <= Ending::re
 struct Session {
   SessionHot& hot;
   SessionCold& cold;
+  SessionOpening& opening;
 };
 
 // A packet against a session of its key.

@@ -15,7 +15,7 @@ constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard ma
 
 ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
   const SessionHot& hot = hot_[slot];
-  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.load())];
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.own())];
   const ClockNs due = hot.last_clock + timeout;
   if (!lingers(hot.phase)) return due;
   return PLANTED(
@@ -111,7 +111,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
   Grave grave{};
   grave.fingerprint = hash;
   grave.start = s.cold.start;
-  grave.id_sequence = s.cold.id_sequence;
+  grave.id_sequence = s.opening.id_sequence;
   grave.ending = static_cast<std::uint32_t>(ending) & 7;
   grave.originator = s.hot.originator() & 1;
   grave.first_side = s.cold.first_side;
@@ -155,7 +155,7 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
     mptcp_.release(rare_[slot].mptcp);
     rtts_.release(rare_[slot].rtt);
   }
-  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
+  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return timer_links_[i].next; });
 }
 
 void SessionTable::advance_far(ClockNs now) noexcept {
@@ -199,6 +199,7 @@ bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
     hash[i] = hash_of(hot_[due[i]].key, decode_settings_.seed);
     index_.prefetch(hash[i]);
     graveyard_.prefetch(hash[i]);
+    extensions_.prefetch(cold_[due[i]]);
   }
   for (std::uint32_t i = 0; i < count; ++i)
     end_unlinked(due[i], hash[i], ending_of(hot_[due[i]].phase), deadline(due[i]));

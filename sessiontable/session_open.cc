@@ -99,7 +99,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const Id128 old_id = id_of(old);
   const std::uint32_t fresh = open(syn);
   if (!from_candidate) {  // the addresses were read from the answer's frame
-    std::swap(cold_[fresh].mac[0], cold_[fresh].mac[1]);
+    std::swap(openings_[fresh].mac[0], openings_[fresh].mac[1]);
     if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
   }
   // It is a session from now on.
@@ -210,18 +210,19 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
   s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
                                                               : settings_.udpSaveTimeout));
   s.cold = {};
+  s.opening = {};
   s.cold.start = packet.timestamp;
   s.cold.phase_clock = packet.clock;
   s.cold.older = kNoSlot;
   s.cold.extension = kNoSlot;
-  s.cold.id_sequence = sequence_of(packet);
+  s.opening.id_sequence = sequence_of(packet);
   s.cold.first_side = packet.direction & 1;
-  s.cold.vlan = packet.vlan;
+  s.opening.vlan = packet.vlan;
   s.cold.vlan_count = packet.vlan_count & 3;
   if (packet.mac_offset != Packet::kNoMac) {
     s.cold.has_mac = 1;
-    std::memcpy(s.cold.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
-    std::memcpy(s.cold.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
+    std::memcpy(s.opening.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
+    std::memcpy(s.opening.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
   }
   if (protocol == kProtocolTcp) {
     tcp_open(s, packet);

@@ -16,20 +16,23 @@ constexpr int kTries = 1000;
 std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept {
   const SessionHot& hot = table_.hot_[slot];
   for (int i = 0; i < kTries; ++i) {
-    const std::uint8_t version = hot.version;
+    const std::uint8_t version = hot.version.load();
     if ((version & 1) != 0) continue;
     SessionRow row;
     row.key = load_key(hot.key);
-    row.originator = hot.originator();
-    row.phase = hot.phase;
+    const std::uint16_t flags = hot.flags.load();
+    row.originator = flags & kSessionOriginator;
+    row.phase = hot.phase.load();
     for (unsigned side = 0; side < 2; ++side) {
-      row.packets[side] = hot.packets[side];
-      row.bytes[side] = hot.bytes[side];
+      row.packets[side] = hot.packets[side].load();
+      row.bytes[side] = hot.bytes[side].load();
     }
-    row.end = hot.end();
+    const ClockNs last_clock = hot.last_clock.load();
+    row.end = (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : hot.latest.load();
     // Eight bits of version wrap; then the packets have not stood still.
-    if (hot.version != version || hot.packets[0] != static_cast<std::uint32_t>(row.packets[0]) ||
-        hot.packets[1] != static_cast<std::uint32_t>(row.packets[1]))
+    if (hot.version.load() != version ||
+        hot.packets[0].load() != static_cast<std::uint32_t>(row.packets[0]) ||
+        hot.packets[1].load() != static_cast<std::uint32_t>(row.packets[1]))
       continue;
     return row.key.ip_version != 0 ? std::optional(row) : std::nullopt;
   }

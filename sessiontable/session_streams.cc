@@ -8,7 +8,7 @@ namespace linger {
 namespace {
 
 StreamStart start_of(const Session& s) noexcept {
-  StreamStart start{s.cold.first_sequence, {}};
+  StreamStart start{s.cold.first_sequence, {}, static_cast<std::uint8_t>(s.hot.originator())};
   for (unsigned side = 0; side < 2; ++side) start.is_known[side] = s.cold.knows_isn(side);
   return start;
 }
@@ -36,7 +36,7 @@ void SessionTable::add_to_stream(std::uint32_t slot, const Packet& packet) noexc
     if (packet.payload_bytes == 0) return;
     Session s = session(slot);
     stream = stage_->open(packet, start_of(s));
-    if (stream == kNoStream) {
+    if (stream >= kStreamDry) {
       const Writing writing(s.hot.version);
       return s.hot.clear(kSessionRead);
     }
@@ -52,7 +52,7 @@ void SessionTable::work_streams() noexcept {
   for (const StreamWork& done : work) {
     SessionHot& hot = hot_[done.session];
     for (unsigned side = 0; side < 2; ++side)
-      if ((done.conflicts >> side & 1) != 0) cold_[done.session].features[side] |= kTcpOverlaps;
+      if ((done.conflicts >> side & 1) != 0) openings_[done.session].features[side] |= kTcpOverlaps;
     if (!done.is_let_go || (hot.flags & kSessionRead) == 0) continue;
     const Writing writing(hot.version);
     hot.clear(kSessionRead);

@@ -49,6 +49,8 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       index_(table_share(settings).sessions, IndexLoad::sparse),
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
+      openings_(table_share(settings).sessions),
+      timer_links_(table_share(settings).sessions),
       rare_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
@@ -124,9 +126,11 @@ void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
 // Counts the packet as its session's; a session's own packets only ever do this once each.
 inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  s.hot.packets[side] += packet.frames;
-  if (s.hot.packets[side] < packet.frames) ++s.cold.packets_high[side];
+  const std::uint32_t packets = s.hot.packets[side] + packet.frames;
+  s.hot.packets[side] = packets;
   s.hot.bytes[side] += packet.wire_bytes;
+  if (packets < packet.frames) [[unlikely]]
+    ++s.cold.packets_high[side];
 }
 
 inline void SessionTable::count(Session s, const Packet& packet) noexcept {
@@ -139,21 +143,44 @@ inline void SessionTable::count(Session s, const Packet& packet) noexcept {
 // changes nothing but numbers in the hot part. False: not such a one, nothing was changed.
 inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
                                      const Packet& packet) noexcept {
-  if (ahead.guess[i] == kNoSlot) return false;
-  SessionHot& hot = hot_[ahead.guess[i]];
+  const std::uint32_t slot = ahead.guess[i];
+  if (slot == kNoSlot) return false;
+  const Session s = session(slot);
+  SessionHot& hot = s.hot;
+  const ClockNs last_clock = hot.last_clock;
   if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
       hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
-      packet.clock - hot.last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
-      SessionHot::tick_of(packet.clock) >= hot.save_tick ||
-      is_rtt_due(packet.clock, hot.last_clock))
+      packet.clock - last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
+      SessionHot::tick_of(packet.clock) >= hot.save_tick || is_rtt_due(packet.clock, last_clock))
     return false;
+  const bool is_read = (hot.flags & kSessionRead) != 0;
   {
     const Writing writing(hot.version);
     tcp_join_next(hot, packet);
-    count_only(session(ahead.guess[i]), packet);
-    hot.last_clock = std::max(hot.last_clock.load(), packet.clock);  // the end goes with it
+    count_only(s, packet);
+    hot.last_clock = std::max(last_clock, packet.clock);  // the end goes with it
   }
-  read(ahead.guess[i], packet);
+  if (is_read) add_to_stream(slot, packet);
+  return true;
+}
+
+// What changes an ordinary session in the usual order. False: not such a one, nothing was changed.
+inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packet) noexcept {
+  if (guess == kNoSlot) return false;
+  const Session s = session(guess);
+  if (!tcp_is_in_order(s, packet) || s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
+      packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick ||
+      is_rtt_due(packet.clock, s.hot.last_clock))
+    return false;
+  const Phase before = s.hot.phase;
+  {
+    const Writing writing(s.hot.version);
+    count_only(s, packet);
+    s.hot.note_time(packet.clock, packet.timestamp);
+    tcp_update_in_order(s, packet);
+  }
+  read(guess, packet);
+  if (s.hot.phase != before) relink_if_nearer(guess);
   return true;
 }
 
@@ -171,7 +198,7 @@ void SessionTable::track(Burst& burst) noexcept {
       latest = std::max(latest, packet.clock);
       if (join_usual(ahead, i, packet)) continue;
       advance_clock(latest);
-      track_one(packet, ahead.guess[i]);
+      if (!join_in_order(ahead.guess[i], packet)) track_one(packet, ahead.guess[i]);
     }
     advance_clock(latest);
     if (since_sweep_ < kSweepEvery) break;
@@ -184,42 +211,47 @@ void SessionTable::track(Burst& burst) noexcept {
 // What the burst will touch comes from memory in stages: index, sessions, the cold parts of those
 // to which something happens, and what hangs on these.
 void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
-  std::uint64_t packets = 0;
+  const std::span packets(burst.packets.data(), burst.count);
+  std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const Packet& packet = burst.packets[i];
+  std::uint32_t* quiet_flags = ahead.quiet_flags.data();
+  for (const Packet& packet : packets) {
     const bool is_session = packet.verdict == Verdict::session;
     index_.prefetch(packet.hash);
-    packets += is_session ? packet.frames : 0;
+    frames += is_session ? packet.frames : 0;
     bytes += is_session ? packet.wire_bytes : 0;
-    ahead.quiet_flags[i] = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
+    *quiet_flags++ = is_session ? tcp_quiet_flags(packet) : kNeverQuiet;
   }
-  counters_.packets.add(packets);
+  counters_.packets.add(frames);
   counters_.bytes.add(bytes);
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const Packet& packet = burst.packets[i];
-    ahead.guess[i] = index_.guess(packet.hash);
-    if (ahead.guess[i] != kNoSlot) {
-      prefetch_hot(ahead.guess[i]);
-      if (ahead.quiet_flags[i] == kNeverQuiet) prefetch_key(ahead.guess[i]);
+  quiet_flags = ahead.quiet_flags.data();
+  std::uint32_t* guess = ahead.guess.data();
+  for (const Packet& packet : packets) {
+    *guess = index_.guess(packet.hash);
+    if (*guess != kNoSlot) {
+      prefetch_hot(*guess);
+      if (*quiet_flags == kNeverQuiet) prefetch_key(*guess);
     } else {
       graveyard_.prefetch(packet.hash);
     }
+    ++guess, ++quiet_flags;
   }
   std::array<std::uint32_t, kBurstMax> eventful;
   std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    if (ahead.guess[i] == kNoSlot || tcp_is_quiet(hot_[ahead.guess[i]], ahead.quiet_flags[i]) ||
-        burst.packets[i].key.protocol != kProtocolTcp)
+  for (std::uint32_t i = 0; i < packets.size(); ++i) {
+    const std::uint32_t slot = ahead.guess[i];
+    if (slot == kNoSlot || tcp_is_quiet(hot_[slot], ahead.quiet_flags[i]) ||
+        packets[i].key.protocol != kProtocolTcp)
       continue;
-    prefetch_key(ahead.guess[i]);
-    prefetch_cold(ahead.guess[i]);
-    eventful[count++] = ahead.guess[i];
+    prefetch_key(slot);
+    prefetch_cold(slot);
+    prefetch_timer_link(slot);
+    if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
+    eventful[count++] = slot;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    const SessionCold& cold = cold_[eventful[i]];
-    extensions_.prefetch(cold);
-    Wheel::prefetch_neighbours(*this, cold.timer);
+    extensions_.prefetch(cold_[eventful[i]]);
+    Wheel::prefetch_neighbours(*this, timer_links_[eventful[i]]);
   }
 }
 
@@ -235,7 +267,7 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   if (slot == kNoSlot) return miss(packet);
   const SessionHot& hot = hot_[slot];
   if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
-      packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.load())] &&
+      packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.own())] &&
       packet.clock < hot.save_due() && (packet.flags & kPacketBadChecksum) == 0)
     return join(slot, packet);
   slot = settle(slot, packet.clock);
@@ -403,7 +435,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
 // --- Ids --------------------------------------------------------------------------------------
 
 Id128 SessionTable::id_of(const Session& s) const noexcept {
-  return make_session_id(s.hot.key, s.cold.start, s.cold.id_sequence, s.cold.ordinal, id_seed_);
+  return make_session_id(s.hot.key, s.cold.start, s.opening.id_sequence, s.cold.ordinal, id_seed_);
 }
 
 Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept {
@@ -424,6 +456,8 @@ void SessionTable::populate() noexcept {
   index_.populate();
   hot_.populate();
   cold_.populate();
+  openings_.populate();
+  timer_links_.populate();
   extensions_.populate();
   tunnels_.populate();
   mptcp_.populate();
@@ -434,9 +468,9 @@ void SessionTable::populate() noexcept {
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
-         (stage_ != nullptr ? stage_->bytes() : 0);
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + timer_links_.bytes() +
+         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() +
+         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -46,8 +46,8 @@ struct SessionView {
   Ending ending;
   bool is_interim;
   std::uint32_t sequence;
-  std::uint32_t reader = kNoStream;   // what a StreamSink calls it; else its bytes were not read
-  const SessionRare* rare = nullptr;  // null: none
+  std::uint32_t reader = kNoStream;       // what a StreamSink calls it, or kStreamDry
+  const SessionRare* rare = nullptr;      // null: none
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
   const MptcpSubflow* mptcp = nullptr;    // null: none known
   const TcpDetail* detail = nullptr;      // null: none
@@ -113,13 +113,15 @@ class SessionTable final : private LateSink, private FloodSink {
     prefetch_hot(slot);
     prefetch_key(slot);
     prefetch_cold(slot);
+    prefetch_opening(slot);
+    prefetch_timer_link(slot);
   }
   void prefetch_timer_link(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&cold_.data()[slot].timer, 1, 2);
+    __builtin_prefetch(&timer_links_.data()[slot], 1, 2);
   }
-  TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
+  TimerLink& timer_link(std::uint32_t slot) noexcept { return timer_links_[slot]; }
   bool is_at_home(std::uint32_t slot) const noexcept {
-    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.load());
+    return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.own());
   }
   void link_anew(std::uint32_t slot) noexcept;
   ClockNs deadline(std::uint32_t slot) const noexcept;
@@ -132,7 +134,9 @@ class SessionTable final : private LateSink, private FloodSink {
 
   using Wheel = TimerWheel<SessionTable>;
 
-  Session session(std::uint32_t slot) noexcept { return {hot_[slot], cold_[slot]}; }
+  Session session(std::uint32_t slot) noexcept {
+    return {hot_[slot], cold_[slot], openings_[slot]};
+  }
   void prefetch_hot(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&hot_.data()[slot], 1, 2);
   }
@@ -140,10 +144,12 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(&hot_.data()[slot].key, 1, 2);
   }
   void prefetch_cold(std::uint32_t slot) const noexcept {
-    const char* lines = reinterpret_cast<const char*>(&cold_.data()[slot]);
-    __builtin_prefetch(lines, 1, 2);
-    __builtin_prefetch(lines + 64, 1, 2);
-    __builtin_prefetch(lines + sizeof(SessionCold) - 1, 1, 2);
+    __builtin_prefetch(&cold_.data()[slot], 1, 2);
+  }
+  void prefetch_opening(std::uint32_t slot) const noexcept {
+    const char* bytes = reinterpret_cast<const char*>(&openings_.data()[slot]);
+    __builtin_prefetch(bytes, 1, 2);
+    __builtin_prefetch(bytes + sizeof(SessionOpening) - 1, 1, 2);
   }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
   Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }
@@ -157,6 +163,7 @@ class SessionTable final : private LateSink, private FloodSink {
   };
   void look_ahead(const Burst& burst, Ahead& ahead) noexcept;
   bool join_usual(const Ahead& ahead, std::uint32_t i, const Packet& packet) noexcept;
+  bool join_in_order(std::uint32_t guess, const Packet& packet) noexcept;
   void track_one(Packet& packet, std::uint32_t guess) noexcept;
   void join(std::uint32_t slot, const Packet& packet) noexcept;
   void join_slowly(std::uint32_t slot, Packet& packet) noexcept;
@@ -241,6 +248,8 @@ class SessionTable final : private LateSink, private FloodSink {
   FlowIndex index_;
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
+  Array<SessionOpening> openings_;
+  Array<TimerLink> timer_links_;
   Array<SessionRare> rare_;
   FreeList free_;
   ExtensionPool extensions_;

@@ -23,6 +23,7 @@ namespace linger {
 struct StreamStart {
   std::array<std::uint32_t, 2> first_byte{};
   std::array<bool, 2> is_known{};
+  std::uint8_t opener = 0;  // the side that opened the session, as far as is known by now
 };
 
 // A packet for the stream of its session.
@@ -38,7 +39,7 @@ struct StreamWork {
 
 class StreamStage {
  public:
-  // kNoStream: nobody wants to read it, or there is no stream left (counted).
+  // kNoStream: nobody wants to read it; kStreamDry: no stream is left (counted).
   virtual std::uint32_t open(const Packet& packet, const StreamStart& start) noexcept = 0;
   virtual void work(std::span<StreamWork> packets) noexcept = 0;
   virtual std::uint32_t end(std::uint32_t stream) noexcept = 0;

@@ -59,9 +59,15 @@ enum class StreamEnd : std::uint8_t {
 template <class T>
 concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
                               std::span<const std::uint8_t> bytes, std::uint64_t offset,
-                              std::uint32_t count, const Packet& packet, StreamEnd end) {
-  { sink.on_open(packet) }
-  noexcept->std::same_as<std::uint32_t>;  // kNoStream: not wanted
+                              std::uint32_t count, const Packet& packet, const StreamStart& start,
+                              StreamEnd end) {
+  { sink.on_open(packet, start) }
+  noexcept->std::same_as<std::uint32_t>;  // kNoStream: not wanted; kStreamDry: no room
+  // A packet with payload: what follows came with it, or before.
+  { sink.on_packet(reader, packet) }
+  noexcept->std::same_as<void>;
+  { sink.prefetch(reader) }
+  noexcept->std::same_as<void>;
   { sink.on_data(reader, side, bytes, offset) }
   noexcept->std::same_as<StreamAnswer>;
   { sink.on_gap(reader, side, count, offset) }
@@ -177,12 +183,12 @@ std::uint32_t Streams<Sink>::open(const Packet& packet, const StreamStart& start
   const std::uint32_t index = free_.take(next_of());
   if (index == kNoSlot) {
     counters_.streams_dry.add();
-    return kNoStream;
+    return kStreamDry;
   }
-  const std::uint32_t reader = sink_.on_open(packet);
-  if (reader == kNoStream) {
+  const std::uint32_t reader = sink_.on_open(packet, start);
+  if (reader >= kStreamDry) {
     free_.give_back(index, next_of());
-    return kNoStream;
+    return reader;
   }
   Stream& stream = streams_[index];
   stream = {};
@@ -202,6 +208,10 @@ void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
     const char* lines = reinterpret_cast<const char*>(&streams_[work.stream]);
     __builtin_prefetch(lines, 1, 2);
     __builtin_prefetch(lines + 64, 1, 2);
+  }
+  for (const StreamWork& work : packets) {
+    const Stream& stream = streams_[work.stream];
+    if (stream.is_open && work.packet->payload_bytes != 0) sink_.prefetch(stream.reader);
   }
   for (StreamWork& work : packets) {
     const Stream& stream = streams_[work.stream];
@@ -224,6 +234,7 @@ bool Streams<Sink>::segment(std::uint32_t index, const Packet& packet) noexcept 
   Stream& stream = streams_[index];
   const unsigned side = packet.direction;
   StreamSide& own = stream.sides[side];
+  if (packet.payload_bytes != 0) sink_.on_packet(stream.reader, packet);
   const bool has_syn = (tcp.flags & kTcpSyn) != 0;
   const std::uint32_t first = tcp.sequence + (has_syn ? 1 : 0);
   if (has_syn || packet.payload_bytes != 0) begin(own, first);
@@ -240,6 +251,7 @@ bool Streams<Sink>::datagram(std::uint32_t index, const Packet& packet) noexcept
   const unsigned side = packet.direction;
   StreamSide& own = stream.sides[side];
   if (own.is_done) return true;
+  sink_.on_packet(stream.reader, packet);
   own.has_started = 1;
   const Payload payload = payload_of(packet, 0);
   own.offset = std::min(own.offset + payload.bytes, limits_.limit_bytes);

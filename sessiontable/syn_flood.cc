@@ -20,7 +20,7 @@ bool SynFlood::absorb(const Session& s) noexcept {
   }
   if (++place.seen <= rate_) return false;
   if (place.sessions == 0) place.first = s.cold.start;
-  place.first = std::min(place.first, s.cold.start.load());
+  place.first = std::min(place.first, s.cold.start.own());
   place.last = std::max(place.last, s.hot.end());
   ++place.sessions;
   place.packets += s.hot.packets[source];

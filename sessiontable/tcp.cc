@@ -20,7 +20,7 @@ std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept 
 
 // What the receiver `side` has announced, scaled as far as its scale was seen.
 std::uint32_t window_of(const Session& s, unsigned side) noexcept {
-  std::uint8_t scale = s.cold.window_scale[side];
+  std::uint8_t scale = s.opening.window_scale[side];
   if (scale == kNoWindowScale) scale = s.cold.knows_isn(side) ? 0 : kWindowScaleMax;
   return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
 }
@@ -269,8 +269,8 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
 // A side's first segment, or a SYN that tells where it began.
 void note_first(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  s.cold.features[side] = static_cast<std::uint8_t>(
-      (s.cold.features[side] & (kTcpFinCrossed | kTcpOverlaps)) | features_of(packet.tcp));
+  s.opening.features[side] = static_cast<std::uint8_t>(
+      (s.opening.features[side] & (kTcpFinCrossed | kTcpOverlaps)) | features_of(packet.tcp));
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
@@ -298,9 +298,9 @@ void update_syn(Session s, const Packet& packet) noexcept {
   const bool syn_ack = has_ack(packet.tcp);
   saturating_increment(syn_ack ? s.cold.syn_ack[side] : s.cold.syn[side]);
   s.cold.history.write(side, syn_ack ? 'H' : 'S');
-  if (packet.tcp.options & kTcpOptionMss) s.cold.mss[side] = packet.tcp.mss;
-  s.cold.initial_window[side] = packet.tcp.window;
-  s.cold.window_scale[side] =
+  if (packet.tcp.options & kTcpOptionMss) s.opening.mss[side] = packet.tcp.mss;
+  s.opening.initial_window[side] = packet.tcp.window;
+  s.opening.window_scale[side] =
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
@@ -312,7 +312,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
   }
   // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
   if (s.cold.syn[peer] == 1 && s.cold.syn_ack[side] == 1 && s.cold.first_side == peer)
-    s.cold.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
+    s.opening.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
 }
 
 void update_acknowledgment(Session s, const Packet& packet, const TcpContext& context) noexcept {
@@ -348,7 +348,7 @@ void update_phase(Session s, const Packet& packet) noexcept {
   if ((tcp.flags & kTcpFin) != 0) {
     saturating_increment(s.cold.fin[side]);
     s.cold.history.write(side, 'F');
-    if (crosses_fin(s, packet)) s.cold.features[side] |= kTcpFinCrossed;
+    if (crosses_fin(s, packet)) s.opening.features[side] |= kTcpFinCrossed;
     s.hot.set(kSessionFin0, side);
     if (lingers(s.hot.phase)) return;
     const bool one_way = !s.hot.has(kSessionSeen0, peer);
@@ -365,11 +365,23 @@ void update_phase(Session s, const Packet& packet) noexcept {
   const bool sent_syn = s.cold.knows_isn(side);
   // A challenge ACK to the SYN establishes nothing.
   if (!sent_syn && packet.payload_bytes == 0 && s.cold.syn_ack[peer] == 0) return;
-  if (s.cold.rtt_ns[0] != 0 && s.cold.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
+  if (s.opening.rtt_ns[0] != 0 && s.opening.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
     const DurationNs since_start = duration_between(s.cold.start, packet.timestamp);
-    s.cold.rtt_ns[1] = saturated_ns(since_start - s.cold.rtt_ns[0]);
+    s.opening.rtt_ns[1] = saturated_ns(since_start - s.opening.rtt_ns[0]);
   }
   enter(s, Phase::established, packet.clock);
+}
+
+// History letters of data and bare ACKs.
+void note_kind(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  if (packet.payload_bytes != 0) {
+    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
+    s.hot.set(kSessionData0, side);
+  } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
+    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
+    s.hot.set(kSessionPureAck0, side);
+  }
 }
 
 // The end of a close, told in the order it was sent in: the ACK of the last FIN, and data that a
@@ -424,7 +436,7 @@ bool tcp_is_foreign(const Session& s, const Packet& packet) noexcept {
 void tcp_open(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
-  s.cold.window_scale = {kNoWindowScale, kNoWindowScale};
+  s.opening.window_scale = {kNoWindowScale, kNoWindowScale};
   unsigned originator = side;
   if (is_syn_ack(tcp)) {
     originator = PLANTED(15, side ^ 1, side);
@@ -463,13 +475,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);
-  if (packet.payload_bytes != 0) {
-    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
-    s.hot.set(kSessionData0, side);
-  } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
-    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
-    s.hot.set(kSessionPureAck0, side);
-  }
+  note_kind(s, packet);
   update_phase(s, packet);
   if (!was_lingering || !lingers(s.hot.phase)) return;
 
@@ -479,6 +485,16 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
     if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
   }
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
+}
+
+void tcp_update_in_order(Session s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  s.hot.advance_sequence(side, length_of(packet));
+  s.hot.set(kSessionAck0, side);
+  s.hot.acknowledged[side] = packet.tcp.acknowledgment;
+  s.hot.window[side] = packet.tcp.window;
+  note_kind(s, packet);
+  update_phase(s, packet);
 }
 
 std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,

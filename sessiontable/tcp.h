@@ -16,6 +16,7 @@
 #include "sessiontable/planted.h"
 #include "sessiontable/session.h"
 #include "sessiontable/tcp_rtt.h"
+#include "sessiontable/tcp_segment.h"
 
 namespace linger {
 
@@ -57,6 +58,12 @@ inline bool tcp_is_quiet(const SessionHot& hot, std::uint32_t quiet_flags) noexc
 inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept;
 inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept;
 
+// What most other segments of short sessions are: the next of its side, with nothing extraordinary
+// before or in it: the end of a handshake, the first data, a FIN and what acknowledges it. It is a
+// member, and tcp_update_in_order() does what tcp_update() would.
+inline bool tcp_is_in_order(const Session& session, const Packet& packet) noexcept;
+void tcp_update_in_order(Session session, const Packet& packet) noexcept;
+
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
 
@@ -77,10 +84,10 @@ DurationNs window_closed_ns(const TcpDetail& detail, unsigned side, Timestamp en
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept {
   constexpr std::uint8_t kEventful = kTcpSyn | kTcpFin | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
   const TcpHeader& tcp = packet.tcp;
-  if (packet.key.protocol != kProtocolTcp || tcp.mptcp_bytes != 0 ||
-      (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) != 0 ||
-      (tcp.flags & (kEventful | kTcpAck)) != kTcpAck || packet.timestamp.value != packet.clock ||
-      PLANTED(11, tcp.window == 0, false))
+  const bool has_news = (packet.key.protocol ^ kProtocolTcp) | tcp.mptcp_bytes |
+                        (packet.flags & (kPacketIcmpError | kPacketBadChecksum)) |
+                        ((tcp.flags & (kEventful | kTcpAck)) ^ kTcpAck);
+  if (has_news || packet.timestamp.value != packet.clock || PLANTED(11, tcp.window == 0, false))
     return kNeverQuiet;
   const auto of_side_0 =
       static_cast<unsigned>(kSessionSeen0 | kSessionAck0 |
@@ -109,6 +116,38 @@ inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept {
   hot.advance_sequence(side, packet.payload_bytes);
   hot.acknowledged[side] = packet.tcp.acknowledgment;
   hot.window[side] = packet.tcp.window;
+}
+
+inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {
+  constexpr std::uint8_t kEventful = kTcpSyn | kTcpRst | kTcpUrg | kTcpEce | kTcpCwr;
+  constexpr std::uint16_t kOrdinary = kSessionSeen0 | kSessionSeen1 | kSessionNewest;
+  constexpr std::uint16_t kBothFins = kSessionFin0 | kSessionFin1;
+  const SessionHot& hot = s.hot;
+  const TcpHeader& tcp = packet.tcp;
+  const unsigned side = packet.direction;
+  const bool has_news =
+      (packet.key.protocol ^ kProtocolTcp) | tcp.mptcp_bytes |
+      (packet.flags & (kPacketIcmpError | kPacketBadChecksum | kPacketOffloaded)) |
+      ((tcp.flags & (kEventful | kTcpAck)) ^ kTcpAck);
+  const std::uint16_t flags = hot.flags;
+  if (has_news || tcp.window == 0 || hot.sequence_low[side] != tcp.sequence ||
+      (flags & (kOrdinary | kSessionHasOlder | kSessionWatched)) != kOrdinary ||
+      s.cold.extension != kNoSlot ||
+      (packet.payload_bytes != 0 && (flags & (kSessionData0 | kSessionData1)) == 0))  // measured
+    return false;
+  const std::uint32_t length = length_of(packet);
+  const std::uint32_t unacknowledged = hot.sequence_low[side ^ 1] - tcp.acknowledgment;
+  const std::uint32_t progress = tcp.acknowledgment - hot.acknowledged[side];
+  const bool has_acknowledged = (flags & side_flag(kSessionAck0, side)) != 0;
+  if ((length != 0 && (flags & side_flag(kSessionFin0, side)) != 0) ||
+      unacknowledged > kInFlightMax ||
+      (has_acknowledged && static_cast<std::int32_t>(progress) < 0))
+    return false;
+  if (hot.phase < Phase::closed)  // and no duplicate ACK
+    return length != 0 || !has_acknowledged || progress != 0 || unacknowledged == 0 ||
+           tcp.window != hot.window[side];
+  return hot.phase == Phase::closed && length == 0 && unacknowledged == 0 && progress != 0 &&
+         has_acknowledged && (flags & kBothFins) == kBothFins;
 }
 
 }  // namespace linger

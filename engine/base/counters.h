@@ -53,6 +53,18 @@ namespace linger {
   X(rtt_missing, "sessions whose round trip times are not measured: rttPool is too small")       \
   X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")
 
+// What is read of sessions, and by whom (parsers/conversations.h).
+#define LINGER_PARSER_COUNTERS(X)                                                           \
+  X(conversations, "sessions whose bytes were offered to parsers")                          \
+  X(recognised, "of them, those that a parser knew")                                        \
+  X(detections, "times that first bytes were looked at")                                    \
+  X(parser_malformed, "times that bytes broke the rules of their protocol")                 \
+  X(parser_gaps, "gaps in bytes that a parser wanted")                                      \
+  X(transactions_dropped, "transactions beyond maxTransactions, which records do not tell") \
+  X(values_dropped, "values that found no room in a record")                                \
+  X(conversations_dry, "sessions not read because as many as maxStreams were remembered")   \
+  X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up")
+
 // What decode counts of checksums, by layer.
 #define LINGER_CHECKSUM_COUNTERS(X)                                       \
   X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")  \
@@ -74,6 +86,16 @@ namespace linger {
   X(fragments_duplicate, "fragments that came again")                                        \
   X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
 
+// How packets came to the shard that owns their session, in a run whose shards all receive.
+#define LINGER_STEERING_COUNTERS(X)                                                              \
+  X(handed_datagrams,                                                                            \
+    "packets handed over: datagrams of fragments, which cards steer by addresses")               \
+  X(handed_tunnels, "packets handed over: in tunnels, which cards steer by the outer addresses") \
+  X(handed_errors, "packets handed over: ICMP errors, which belong to the session they quote")   \
+  X(handed_others, "packets handed over: the port does not steer as sessions are owned")         \
+  X(directions_sampled, "sessions of which it was seen where both directions arrive, 1 in 256")  \
+  X(directions_apart, "of them, directions that arrive at different shards")
+
 // Where the subflows of all shards meet (engine/mptcp_connections.h).
 #define LINGER_MPTCP_COUNTERS(X)                                                     \
   X(mptcp_connections, "mptcp-end records")                                          \
@@ -93,9 +115,21 @@ struct TableCounters {
 #undef LINGER_COUNTER_MEMBER
 };
 
+struct ParserCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_PARSER_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
 struct DefragCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct SteeringCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_STEERING_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

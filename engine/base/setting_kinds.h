@@ -75,6 +75,10 @@ struct TextList {  // min and max: number of entries
   static std::string range(std::size_t min, std::size_t max);
 };
 
+inline TextList::Value texts(std::initializer_list<const char*> list) {
+  return {list.begin(), list.end()};
+}
+
 struct PortList {  // min and max: number of entries
   using Value = std::vector<std::uint16_t>;
   static Parsed<Value> parse(const RawValue& raw);

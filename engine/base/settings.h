@@ -44,6 +44,10 @@ struct Settings {
   }
   std::uint64_t rtt_pool() const noexcept { return rttPool != 0 ? rttPool : maxStreams / 4; }
 
+  std::uint64_t read_sessions() const noexcept {
+    return readSessions != 0 ? readSessions : maxStreams / 2;
+  }
+
   struct TunnelPorts {
     std::string_view name;
     TunnelKind kind;

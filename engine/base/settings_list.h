@@ -105,6 +105,18 @@
     "MPTCP subflows that are open, or wait for the end of their connection, at the same time.")    \
   X(Duration, mptcpTimeout, 60 * kSecond, 0, kHour,                                                \
     "How long after the last packet of its last subflow an MPTCP connection can still be joined.") \
+  X(TextList, parsers, setting_kind::texts({"all"}), 0, 64,                                        \
+    "Application protocols that are read: all, none, or names (docs/parsers.md).")                 \
+  X(Count, readSessions, 0, 0, 100'000'000,                                                        \
+    "Sessions whose bytes are read at the same time, 128 bytes each; 0: maxStreams / 2.")          \
+  X(Bytes, readLimit, std::uint64_t{1} << 30, 1, std::uint64_t{1} << 40,                           \
+    "Bytes of each direction of a session that are read.")                                         \
+  X(Bytes, reorderMemory, std::uint64_t{64} << 20, 64 << 10, std::uint64_t{1} << 40,               \
+    "Memory for payload of TCP that comes before its turn.")                                       \
+  X(Bytes, parserMemory, std::uint64_t{256} << 20, 1 << 20, std::uint64_t{1} << 40,                \
+    "Memory for what parsers hold of open sessions, and have found until the record is written.")  \
+  X(Count, maxTransactions, 64, 1, 4'096,                                                          \
+    "Transactions (HTTP, DNS, ...) that a record tells; more are counted.")                        \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \
@@ -131,6 +143,14 @@
     "Tells the files of DPDK processes on one machine apart.")                                     \
   X(TextList, dpdkAllow, {}, 0, 64,                                                                \
     "PCI devices that DPDK may touch beside those of -i, as in 0000:3b:00.1.")                     \
+  X(Flag, hardwareTime, true, 0, 0,                                                                \
+    "Timestamps of network cards whose clock can be read; false: a packet has the time of its "    \
+    "burst.")                                                                                      \
+  X(Text, user, "", 0, 32,                                                                         \
+    "A live run becomes this user when its devices and outputs are open; empty: it stays as it "   \
+    "was started.")                                                                                \
+  X(Flag, sandbox, true, 0, 0,                                                                     \
+    "A live run gives up what it never needs once it has started, as to run programs (seccomp).")  \
   X(Count, hashSeed, 0, 0, UINT64_MAX,                                                             \
     "Secret of the session table's hash; 0: random in each run.")                                  \
   X(Text, idSeed, "", 0, 255,                                                                      \

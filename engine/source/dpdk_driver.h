@@ -1,6 +1,9 @@
 // What we know of DPDK's drivers and cannot ask them: when their timestamps can be believed, and
-// which of their counters are lost packets. One line for each; others are taken as the last line
+// which of their counters are lost packets. One line for each; others are taken as kAnyDpdkDriver
 // says. Checked against the drivers of DPDK 22.11.
+//
+// rx_nombuf counts failed allocations. Where the packet then stays in the ring of the device, it is
+// not lost, or is lost later as imissed; only net_pcap has read it already and drops it.
 #pragma once
 
 #include <array>
@@ -12,28 +15,37 @@ namespace linger {
 enum class DriverTime : std::uint8_t {
   none,                   // packets take the time of their burst
   recorded_microseconds,  // since 1970, as a capture file has them
+  ticks,                  // of a clock that rte_eth_read_clock() reads
 };
 
-// What of rte_eth_stats is lost.
 enum class DriverLoss : std::uint8_t {
-  imissed,  // the device's own count of packets that found no descriptor
-  unknown,  // neither the device nor the kernel tells
+  imissed,             // found no descriptor
+  imissed_and_nombuf,  // or no mbuf
+  kernel,              // the kernel's count of the driver's sockets
+  unknown,             // neither the device nor the kernel tells
 };
 
 struct DpdkDriver {
   std::string_view name;
   DriverTime time;
   DriverLoss loss;
+  bool needs_tx = false;  // as many transmit queues: the driver asks for them, or its peer does
 };
 
 inline constexpr std::array kDpdkDrivers = {
-    DpdkDriver{"net_pcap", DriverTime::recorded_microseconds, DriverLoss::imissed},
+    DpdkDriver{"mlx5_pci", DriverTime::ticks, DriverLoss::imissed},
+    DpdkDriver{"mlx5_auxiliary", DriverTime::ticks, DriverLoss::imissed},
+    DpdkDriver{"net_pcap", DriverTime::recorded_microseconds, DriverLoss::imissed_and_nombuf},
+    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel},
+    DpdkDriver{"net_af_xdp", DriverTime::none, DriverLoss::kernel, true},
     // The sender finds the ring full and keeps the packet.
-    DpdkDriver{"net_memif", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_memif", DriverTime::none, DriverLoss::unknown, true},
     DpdkDriver{"net_ring", DriverTime::none, DriverLoss::unknown},
-    DpdkDriver{"net_null", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_vhost", DriverTime::none, DriverLoss::unknown, true},
+    DpdkDriver{"net_virtio", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_virtio_user", DriverTime::none, DriverLoss::unknown},
     DpdkDriver{"net_tap", DriverTime::none, DriverLoss::unknown},
-    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_null", DriverTime::none, DriverLoss::unknown},
 };
 inline constexpr DpdkDriver kAnyDpdkDriver = {"", DriverTime::none, DriverLoss::imissed};
 

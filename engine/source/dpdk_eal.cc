@@ -21,6 +21,13 @@ std::uint64_t huge_pages_free() {
   return 0;
 }
 
+bool is_hugetlbfs_mounted() {
+  std::ifstream mounts("/proc/mounts");
+  for (std::string line; std::getline(mounts, line);)
+    if (line.find(" hugetlbfs ") != std::string::npos) return true;
+  return false;
+}
+
 int first_of(const cpu_set_t& cores) noexcept {
   int core = 0;
   while (core < CPU_SETSIZE - 1 && !CPU_ISSET(core, &cores)) ++core;
@@ -28,12 +35,12 @@ int first_of(const cpu_set_t& cores) noexcept {
 }
 
 std::vector<std::string> arguments_of(const EalOptions& options, const cpu_set_t& cores) {
-  std::vector<std::string> arguments = {"linger",
-                                        "-l",
-                                        std::to_string(first_of(cores)),
-                                        "--file-prefix=" + options.file_prefix,
-                                        "--no-telemetry",
-                                        "--log-level=warning"};
+  std::vector<std::string> arguments = {"linger", "-l", std::to_string(first_of(cores)),
+                                        "--no-telemetry", "--log-level=warning"};
+  if (!options.file_prefix.empty())
+    arguments.push_back("--file-prefix=" + options.file_prefix);
+  else
+    arguments.emplace_back(options.has_huge_pages ? "--in-memory" : "--no-shconf");
   std::vector<std::string> allowed = options.allow;
   for (const std::string& device : options.devices)
     if (is_pci_device(device)) allowed.push_back(device);
@@ -70,6 +77,10 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
         std::string("DPDK: no huge page is free; sysctl vm.nr_hugepages=1024 reserves 2 GiB, or "
                     "set dpdkHugePages to false, which costs a third of the speed and leaves "
                     "only virtual devices"));
+  if (options.has_huge_pages && !options.file_prefix.empty() && !is_hugetlbfs_mounted())
+    return tl::unexpected(std::string(
+        "DPDK: huge pages are not mounted; mount -t hugetlbfs nodev /dev/hugepages (make the "
+        "folder first)"));
   cpu_set_t cores;
   CPU_ZERO(&cores);
   sched_getaffinity(0, sizeof cores, &cores);

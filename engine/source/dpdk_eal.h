@@ -16,8 +16,8 @@ namespace linger {
 struct EalOptions {
   std::vector<std::string> devices;  // what follows dpdk: of each -i
   std::vector<std::string> allow;    // further PCI devices it may touch
-  std::string file_prefix;
-  std::uint64_t memory_bytes = 0;  // 0: as needed, from huge pages
+  std::string file_prefix;           // empty: no files, and no other process can look in
+  std::uint64_t memory_bytes = 0;    // 0: as needed, from huge pages
   bool has_huge_pages = true;
 };
 

@@ -14,6 +14,8 @@
 
 #include "engine/source/dpdk_eal.h"
 #include "engine/source/dpdk_queue.h"
+#include "engine/source/dpdk_steering.h"
+#include "engine/source/kernel_sockets.h"
 
 namespace linger {
 namespace {
@@ -46,26 +48,34 @@ class DpdkPort final : public LivePort {
   }
 
   Outcome open() {
+    const std::vector<int> sockets_before = packet_sockets();
     if (auto found = find(); !found) return found;
     if (auto made = make_pool(); !made) return made;
     if (auto configured = configure(); !configured) return configured;
-    return set_up_queues();
+    if (auto set_up = set_up_queues(); !set_up) return set_up;
+    if (driver_.loss == DriverLoss::kernel) sockets_.watch_new(sockets_before);
+    return {};
   }
 
   Outcome start() override {
     if (const int status = rte_eth_dev_start(port_); status != 0)
       return fail("does not start", status);
     is_started_ = true;
+    std::string shortcoming;
+    steered_as_ = steering_->settle(shortcoming);
+    if (!shortcoming.empty()) note(shortcoming);
     if (rte_eth_promiscuous_enable(port_) != 0)
       note("no promiscuous mode: packets for other addresses are not seen");
     if ((rte_eth_dev_get_vlan_offload(port_) & RTE_ETH_VLAN_STRIP_OFFLOAD) > 0)
       note("it strips VLAN tags and cannot leave them");
+    if (options_.queue_count > 1 && driver_.loss == DriverLoss::kernel) discard();
+    if (!sockets_.is_empty()) lost_before_ = sockets_.lost();
     for (std::uint16_t i = 0; i < options_.queue_count; ++i)
       queues_.push_back(
           std::make_unique<DpdkQueue>(DpdkQueueOptions{.port = port_,
                                                        .queue = i,
                                                        .interface_index = options_.interface_index,
-                                                       .time = driver_.time,
+                                                       .time = time_,
                                                        .held_max = options_.handoff_packets,
                                                        .bpf = options_.bpf,
                                                        .clock_jump = options_.clock_jump}));
@@ -73,6 +83,18 @@ class DpdkPort final : public LivePort {
   }
 
   LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
+
+  std::string ability() const override {
+    return fmt::format(
+        "dpdk:{}: driver {}, {} receive queues, {}, table of {} entries, key of {} bytes, losses "
+        "{}",
+        name_, info_.driver_name, info_.max_rx_queues,
+        info_.flow_type_rss_offloads != 0 ? "spreads by hash" : "does not spread by hash",
+        info_.reta_size, info_.hash_key_size,
+        driver_.loss == DriverLoss::unknown ? "unknown" : "told");
+  }
+
+  bool steers_to_owners() const noexcept override { return steered_as_ == SteeredAs::owners; }
 
   PortTotals totals() override {
     PortTotals totals{.name = "dpdk:" + name_, .sum = {}, .queues = {}};
@@ -86,11 +108,12 @@ class DpdkPort final : public LivePort {
       totals.sum.cut += counts.cut;
       totals.queues.push_back(counts);
     }
+    note_wrong_time();
+    totals.sum.early = early_;
     rte_eth_stats stats{};
     if (rte_eth_stats_get(port_, &stats) != 0) return totals;
-    if (driver_.loss == DriverLoss::unknown) return totals;
-    totals.sum.lost = stats.imissed;
-    totals.sum.received = stats.ipackets + stats.imissed;
+    totals.sum.lost = lost(stats);
+    if (totals.sum.lost) totals.sum.received = stats.ipackets + *totals.sum.lost;
     return totals;
   }
 
@@ -101,13 +124,51 @@ class DpdkPort final : public LivePort {
   }
   void note(const std::string& what) { notes_.push_back(fmt::format("dpdk:{}: {}", name_, what)); }
 
+  void note_wrong_time() {
+    const auto is_wrong = [](const auto& queue) { return queue->has_wrong_time(); };
+    if (has_noted_time_ || std::ranges::none_of(queues_, is_wrong)) return;
+    has_noted_time_ = true;
+    note(
+        "its clock went another way than the system's by more than 1 s: from now on packets have "
+        "the time of their burst");
+  }
+
+  // As dpdk_driver.h says.
+  std::optional<std::uint64_t> lost(const rte_eth_stats& stats) {
+    switch (driver_.loss) {
+      case DriverLoss::imissed:
+        return stats.imissed;
+      case DriverLoss::imissed_and_nombuf:
+        return stats.imissed + stats.rx_nombuf;
+      case DriverLoss::kernel:
+        if (!sockets_.is_empty()) return sockets_.lost() - lost_before_;
+        break;
+      case DriverLoss::unknown:
+        break;
+    }
+    return {};
+  }
+
+  // What the sockets of the driver took before they had joined: each of them every packet.
+  void discard() {
+    for (std::uint16_t queue = 0; queue < options_.queue_count; ++queue) {
+      rte_mbuf* mbufs[kBurstMax];
+      while (const std::uint16_t count = rte_eth_rx_burst(port_, queue, mbufs, kBurstMax)) {
+        rte_pktmbuf_free_bulk(mbufs, count);
+        early_ += count;
+      }
+    }
+  }
+
   Outcome find() {
-    if (!is_pci_device(devargs_)) {
+    std::uint16_t there = 0;
+    const bool is_there = rte_eth_dev_get_port_by_name(name_.c_str(), &there) == 0;
+    if (!is_there && !is_pci_device(devargs_)) {
       if (const int status = rte_dev_probe(devargs_.c_str()); status != 0)
         return fail("no such driver or file, or wrong options", status);
     }
     rte_dev_iterator iterator;
-    RTE_ETH_FOREACH_MATCHING_DEV(port_, devargs_.c_str(), &iterator) {
+    RTE_ETH_FOREACH_MATCHING_DEV(port_, (is_there ? name_ : devargs_).c_str(), &iterator) {
       is_found_ = true;
       rte_eth_iterator_cleanup(&iterator);
       break;
@@ -124,6 +185,8 @@ class DpdkPort final : public LivePort {
     if (const int status = rte_eth_dev_info_get(port_, &info_); status != 0)
       return fail("does not tell what it can do", status);
     driver_ = driver_of(info_.driver_name);
+    time_ = driver_.time;
+    if (time_ == DriverTime::ticks && !options_.hardware_time) time_ = DriverTime::none;
     if (info_.max_rx_queues < options_.queue_count)
       return tl::unexpected(
           fmt::format("-i dpdk:{}: it has {} receive queues for {} shards; set packetThreads to {}",
@@ -165,10 +228,22 @@ class DpdkPort final : public LivePort {
     conf.rxmode.mtu = choose_mtu();
     if (conf.rxmode.mtu + kFrameOverhead > kMbufBytes - RTE_PKTMBUF_HEADROOM)
       conf.rxmode.offloads |= info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+    if (time_ == DriverTime::ticks) {
+      const std::uint64_t stamped = offload(RTE_ETH_RX_OFFLOAD_TIMESTAMP,
+                                            "no timestamps: packets have the time of their burst");
+      conf.rxmode.offloads |= stamped;
+      if (stamped == 0) time_ = DriverTime::none;
+    }
+    steering_.emplace(port_, options_.queue_count);
+    steering_->ask(info_, conf);
     const auto queues = static_cast<std::uint16_t>(options_.queue_count);
-    if (const int status = rte_eth_dev_configure(port_, queues, 0, &conf); status != 0)
-      return fail("cannot be configured", status);
-    return {};
+    const std::uint16_t tx_queues = driver_.needs_tx ? queues : 0;
+    int status = rte_eth_dev_configure(port_, queues, tx_queues, &conf);
+    if (status != 0 && conf.rx_adv_conf.rss_conf.rss_key != nullptr) {
+      DpdkSteering::ask_less(conf);
+      status = rte_eth_dev_configure(port_, queues, tx_queues, &conf);
+    }
+    return status == 0 ? Outcome() : fail("cannot be configured", status);
   }
 
   // Of frames as large as wanted, as far as the device goes. Virtual devices often name no limit.
@@ -193,6 +268,8 @@ class DpdkPort final : public LivePort {
       const int status = rte_eth_rx_queue_setup(port_, i, descriptors, rte_eth_dev_socket_id(port_),
                                                 nullptr, pool_.get());
       if (status != 0) return fail(fmt::format("receive queue {} cannot be set up", i), status);
+      if (driver_.needs_tx)
+        rte_eth_tx_queue_setup(port_, i, tx_descriptors, rte_eth_dev_socket_id(port_), nullptr);
     }
     return {};
   }
@@ -203,6 +280,13 @@ class DpdkPort final : public LivePort {
   std::uint16_t port_ = RTE_MAX_ETHPORTS;
   rte_eth_dev_info info_{};
   DpdkDriver driver_ = kAnyDpdkDriver;
+  DriverTime time_ = DriverTime::none;
+  std::optional<DpdkSteering> steering_;
+  SteeredAs steered_as_ = SteeredAs::device;
+  KernelSockets sockets_;          // of the driver
+  std::uint64_t lost_before_ = 0;  // by them, before the start
+  std::uint64_t early_ = 0;
+  bool has_noted_time_ = false;
   bool is_found_ = false;
   bool is_started_ = false;
   std::unique_ptr<rte_mempool, FreePool> pool_;

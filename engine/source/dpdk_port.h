@@ -25,6 +25,7 @@ struct DpdkPortOptions {
   std::uint32_t mbufs = 0;            // 0: as many as the rings need
   std::uint64_t handoff_packets = 0;  // that one shard can have handed over at a time
   std::uint32_t frame_bytes_max = 9'216;
+  bool hardware_time = true;
   std::string bpf = {};
   DurationNs clock_jump = kHour;
 };

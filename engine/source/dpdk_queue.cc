@@ -46,9 +46,12 @@ std::uint32_t DpdkQueue::receive(Packet* packets, std::uint32_t room) noexcept {
   arena_.begin_burst();
   count_ = rte_eth_rx_burst(options_.port, options_.queue, mbufs_.data(),
                             static_cast<std::uint16_t>(room));
-  if (count_ == 0) return 0;
+  const bool has_ticks = options_.time == DriverTime::ticks && time_offset_ >= 0;
+  if (count_ == 0 && !has_ticks) return 0;
+  const Timestamp now = system_time();
+  if (has_ticks && ticks_.is_due(now)) compare_clocks(now);
   for (std::uint32_t i = 0; i < count_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
-  const std::uint32_t filled = fill(packets, system_time());
+  const std::uint32_t filled = fill(packets, now);
   const std::uint32_t kept = filter_.keep_matching(packets, filled);
   counters_.filtered.add(filled - kept);
   return kept;
@@ -113,11 +116,21 @@ bool DpdkQueue::gather(const rte_mbuf* mbuf, Packet& packet) noexcept {
   return true;
 }
 
-Timestamp DpdkQueue::time_of(const rte_mbuf* mbuf, Timestamp now) const noexcept {
+// Packets without the flag take the time of their burst.
+Timestamp DpdkQueue::time_of(const rte_mbuf* mbuf, Timestamp now) noexcept {
   if (time_offset_ < 0 || (mbuf->ol_flags & time_flag_) == 0) return now;
   const auto ticks = *RTE_MBUF_DYNFIELD(mbuf, time_offset_, const rte_mbuf_timestamp_t*);
+  if (options_.time == DriverTime::ticks) return ticks_.time_of(ticks, now).value_or(now);
   return make_timestamp(static_cast<std::int64_t>(ticks / 1'000'000),
                         ticks % 1'000'000 * kMicrosecond);
+}
+
+void DpdkQueue::compare_clocks(Timestamp now) noexcept {
+  std::uint64_t ticks = 0;
+  if (rte_eth_read_clock(options_.port, &ticks) == 0) ticks_.compare(ticks, now);
+  if (ticks_.is_trusted()) return;
+  time_offset_ = -1;
+  has_wrong_time_.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace linger

@@ -16,6 +16,7 @@
 #include "engine/source/dpdk_driver.h"
 #include "engine/source/live_queue.h"
 #include "engine/source/packet_filter.h"
+#include "engine/source/tick_clock.h"
 
 namespace linger {
 
@@ -39,17 +40,23 @@ class DpdkQueue final : public LiveQueue {
   explicit DpdkQueue(const DpdkQueueOptions& options);
   ~DpdkQueue() override;
 
+  // Hardware timestamps were given up, as they disagreed with the system's clock. Any thread.
+  bool has_wrong_time() const noexcept { return has_wrong_time_.load(std::memory_order_relaxed); }
+
  private:
   std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept override;
   void release_burst() noexcept;
   void release_held() noexcept;
   std::uint32_t fill(Packet* packets, Timestamp now) noexcept;
   bool gather(const rte_mbuf* mbuf, Packet& packet) noexcept;
-  Timestamp time_of(const rte_mbuf* mbuf, Timestamp now) const noexcept;
+  Timestamp time_of(const rte_mbuf* mbuf, Timestamp now) noexcept;
+  void compare_clocks(Timestamp now) noexcept;
 
   const DpdkQueueOptions options_;
   int time_offset_ = -1;  // of the timestamp in an mbuf; -1: the driver gives none
   std::uint64_t time_flag_ = 0;
+  TickClock ticks_;
+  std::atomic<bool> has_wrong_time_{false};
   bool is_registered_ = false;  // this thread with the EAL
   std::uint32_t count_ = 0;     // of mbufs_
   std::array<rte_mbuf*, kBurstMax> mbufs_{};

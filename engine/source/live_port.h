@@ -44,13 +44,20 @@ class LivePort {
   virtual tl::expected<void, std::string> start() = 0;
   virtual LiveQueue& queue(std::uint32_t shard) noexcept = 0;
 
+  // Whether a session's packets arrive at the shard that owns it (engine/base/rss.h). After
+  // start().
+  virtual bool steers_to_owners() const noexcept { return false; }
+
   // Reads the device's counters: a few system calls.
   virtual PortTotals totals() = 0;
+
+  // What the device can do, for -T: a sentence.
+  virtual std::string ability() const = 0;
 
   // Why a queue ended before it was asked to; empty: none did. After the last rx().
   virtual std::string trouble() const { return {}; }
 
-  // What the device could not do, a sentence each. After start().
+  // What the device could not do, a sentence each. After start(); totals() may add to them.
   const std::vector<std::string>& notes() const noexcept { return notes_; }
 
  protected:

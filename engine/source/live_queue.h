@@ -27,6 +27,7 @@ class LiveQueue : public Source {
 
   RxStatus rx(Burst& burst) noexcept final;
   bool drain() noexcept final;
+  bool is_recorded() const noexcept final { return options_.is_recorded; }
 
   struct alignas(64) Counters {
     Counter taken;

@@ -213,6 +213,10 @@ class PcapPort final : public LivePort {
 
   LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
 
+  std::string ability() const override {
+    return fmt::format("{}: can be captured by {} shards", interface_, queues_.size());
+  }
+
   std::string trouble() const override {
     for (const auto& queue : queues_)
       if (!queue->trouble().empty()) return fmt::format("{}: {}", interface_, queue->trouble());

@@ -28,6 +28,9 @@ class Source {
   // there is nothing to wait for, and rx() is not called again.
   virtual bool drain() noexcept { return false; }
 
+  // Plays packets of another time: a shard that has several such sources plays them in step.
+  virtual bool is_recorded() const noexcept { return false; }
+
   // What went wrong while reading (a file that breaks off), complete sentences with name, place and
   // reason; empty when all is well. Valid after `end`.
   virtual std::string trouble() const { return {}; }

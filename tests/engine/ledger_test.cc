@@ -89,7 +89,7 @@ TEST(ledger, losses_that_a_device_does_not_tell_are_unknown_and_never_0) {
   ledger.ports = {port_of({.received = {}, .lost = {}, .taken = 10})};
   EXPECT_TRUE(ledger.residues().empty());
   EXPECT_NE(summary_of(ledger, {}).find("eth0: taken 10, losses unknown\n"), std::string::npos);
-  EXPECT_NE(statistics_of(ledger, {}).find(" port=eth0 taken=10 lost=unknown\n"),
+  EXPECT_NE(statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=unknown\n"),
             std::string::npos);
 }
 

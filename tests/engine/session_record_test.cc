@@ -45,6 +45,7 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
     for (const unsigned source : {0u, 1u}) {
       SessionHot hot{};
       SessionCold cold{};
+      SessionOpening opening{};
       hot.set_originator(source);
       cold.syn[source] = story.source_syn ? 1 : 0;
       cold.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
@@ -52,7 +53,8 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
       if (story.destination_fin) hot.set(kSessionFin0, source ^ 1);
       cold.rst_seen = story.rst_by >= 0;
       cold.rst_side = story.rst_by == 1 ? (source ^ 1) & 1 : source & 1;
-      EXPECT_EQ(conn_state_of({hot, cold}), story.state) << story.name << ", source " << source;
+      EXPECT_EQ(conn_state_of({hot, cold, opening}), story.state)
+          << story.name << ", source " << source;
     }
   }
 }

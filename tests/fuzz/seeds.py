@@ -3,10 +3,12 @@
 
 usage: seeds.py PCAPS CORPUS     as in: tests/fuzz/seeds.py pcaps tests/fuzz/corpus
 decode: one frame of each conversation, as decode_fuzz.cc reads it: link type (2 bytes, little-endian), settings (1),
-frame. capture_file: the captures in SMALL_FILES as they are. The name of a seed is its hash.
+frame. capture_file: the captures in SMALL_FILES as they are. A parser: the IPv4 conversation of each capture NAME.pcap
+and NAME_*.pcap, as parser_fuzz.cc reads it. The name of a seed is its hash.
 """
 import hashlib
 import pathlib
+import re
 import struct
 import sys
 
@@ -25,7 +27,23 @@ def frames(path):
         at += 16 + captured
 
 
+def conversation(path):
+    """What is said over TCP or UDP in a capture, segments as they come: the input of parser_fuzz.cc; or nothing."""
+    words, first, protocol = b'', None, 6
+    for link_type, frame in frames(path):
+        if link_type != 1 or frame[12:14] != b'\x08\x00' or frame[23] not in (6, 17):
+            continue
+        protocol = frame[23]
+        transport = frame[14 + 4 * (frame[14] & 15):14 + struct.unpack('>H', frame[16:18])[0]]
+        text = transport[8 if protocol == 17 else 4 * (transport[12] >> 4):]
+        first = first or frame[26:30]
+        if text:
+            words += struct.pack('>H', (0 if frame[26:30] == first else 0x8000) | len(text)) + text
+    return bytes([protocol == 17]) + words if words else b''
+
+
 def write(folder, seed):
+    folder.mkdir(exist_ok=True)
     (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
 
 
@@ -41,7 +59,11 @@ def main(pcaps, corpus):
                     continue
                 kinds.add(kind)
                 write(corpus / 'decode', struct.pack('<HB', link_type, 0) + frame)
-    print(len(kinds) + len(SMALL_FILES), 'seeds')
+    parsers = re.findall(r'X\((\w+)\)', (pathlib.Path(__file__).parents[2] / 'parsers/list.h').read_text())
+    for name in parsers:
+        for path in [*pcaps.glob(name + '.pcap'), *pcaps.glob(name + '_*.pcap')]:
+            write(corpus / name, conversation(path))
+    print(len(kinds) + len(SMALL_FILES), 'seeds, and those of', *parsers)
 
 
 if len(sys.argv) != 3:

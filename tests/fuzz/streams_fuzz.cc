@@ -27,7 +27,9 @@ struct Reader {
   std::array<Side, 2> sides;
   std::uint64_t done_at = UINT64_MAX;
 
-  std::uint32_t on_open(const linger::Packet&) noexcept { return 1; }
+  void on_packet(std::uint32_t, const linger::Packet&) noexcept {}
+  void prefetch(std::uint32_t) noexcept {}
+  std::uint32_t on_open(const linger::Packet&, const linger::StreamStart&) noexcept { return 1; }
   StreamAnswer on_data(std::uint32_t, unsigned side, std::span<const std::uint8_t> bytes,
                        std::uint64_t offset) noexcept {
     Side& s = sides[side];

@@ -39,6 +39,24 @@ std::vector<MemoryPacket> partly_in_fragments(const std::vector<MemoryPacket>& p
   return cut;
 }
 
+// Sessions that parsers know, behind the others.
+void add_applications(std::vector<MemoryPacket>& packets) {
+  const std::int64_t begin = packets.back().timestamp.value + kSecond;
+  Frames frames;
+  for (int i = 0; i < 50; ++i) {
+    const std::int64_t time = begin + i * kSecond;
+    const Endpoint server{"198.51.100.80", 80};
+    TcpPeers tcp(frames, {"192.0.2.9", static_cast<std::uint16_t>(40'000 + i)}, server);
+    tcp.handshake(time);
+    tcp.data(Side::client, "GET / HT", time + kMillisecond);
+    tcp.data(Side::client, "TP/1.1\r\nHost: example.com\r\n\r\n", time + kMillisecond);
+    tcp.data(Side::server, "HTTP/1.1 200 OK\r\n\r\nbody", time + 2 * kMillisecond);
+    tcp.close(Side::client, time + 3 * kMillisecond);
+  }
+  for (const Frame& frame : frames)
+    packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
+}
+
 // Two shards, one source, an output whose rings have room and that nobody empties.
 class Run {
  public:
@@ -54,6 +72,7 @@ class Run {
     settings_.maxFrags = 4;
     settings_.fragsTimeout = kSecond;
     std::vector<MemoryPacket> packets = partly_in_fragments(make_traffic(profile, 1).packets);
+    add_applications(packets);
     const std::size_t count = packets.size() + 1;
     source_ = std::make_unique<MemorySource>(std::move(packets));
     handoff_ = std::make_unique<Handoff>(kShards, count);
@@ -64,6 +83,8 @@ class Run {
     const Seeds seeds{make_hash_seed(1), make_hash_seed(2)};
     for (std::uint32_t i = 0; i < kShards; ++i)
       shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
+    detector_ = std::move(*Detector::make(kAllParsers, kShards));
+    for (auto& shard : shards_) shard->read_applications(settings_, *detector_);
     shards_.front()->attach(*source_);
   }
 
@@ -101,6 +122,8 @@ class Run {
     LINGER_WANT(reused);
     LINGER_WANT(continued);
     LINGER_WANT(extension_dry);
+    want(
+        "recognised", [](const ShardCounters& c) -> auto& { return c.parsers.recognised; });
 #undef LINGER_WANT
 #define LINGER_WANT(name) \
   want(                   \
@@ -118,6 +141,7 @@ class Run {
   Settings settings_;
   std::unique_ptr<MemorySource> source_;
   std::unique_ptr<Handoff> handoff_;
+  std::unique_ptr<Detector> detector_;
   std::vector<std::unique_ptr<Output>> outputs_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };

@@ -1,9 +1,13 @@
 """DPDK's virtual devices as sources."""
 
+import collections
+import json
+import re
+import shutil
 import struct
 import subprocess
 
-from stage import HERE, Skipped, expect
+from stage import HERE, Linger, Skipped, expect
 
 PCAPS = HERE.parent.parent / "pcaps"
 MICROSECONDS = b"\xd4\xc3\xb2\xa1"
@@ -16,6 +20,11 @@ TOLD_OTHERWISE = {"clock_wild.pcap", "cut.pcap", "broken_off.pcap"}
 def has_dpdk(linger):
     return "DPDK: not" not in subprocess.run([linger, "-V"], capture_output=True,
                                              text=True, check=True).stdout
+
+
+def need_dpdk(linger):
+    if not has_dpdk(linger):
+        raise Skipped("this build has no DPDK")
 
 
 def is_told_alike(path):
@@ -33,14 +42,147 @@ def records_of(linger, *arguments):
     return sorted(run.stdout.splitlines())
 
 
-def run(tests, linger, _folder):
+def split_by_direction(path, folder):
+    """The two captures that taps of each direction would have made."""
+    data = path.read_bytes()
+    halves = [data[:24], data[:24]]
+    at = 24
+    while at < len(data):
+        end = at + 16 + struct.unpack("<I", data[at + 8:at + 12])[0]
+        frame = data[at + 16:end]
+        size = 16 if frame[12:14] == b"\x86\xdd" else 4
+        first = 14 + (8 if size == 16 else 12)
+        is_lower = frame[first:first + size] < frame[first + size:first + 2 * size]
+        halves[is_lower] += data[at:end]
+        at = end
+    paths = [folder / f"half{i}.pcap" for i in range(2)]
+    for half_path, half in zip(paths, halves):
+        half_path.write_bytes(half)
+    return paths
+
+
+def sums_of(lines):
+    """Sessions, packets, bytes and flags, told together."""
+    sums = collections.Counter()
+    for line in lines:
+        record = json.loads(line)
+        sums[record["event"]["action"]] += 1
+        sums["packets"] += record["network"]["packets"]
+        sums["bytes"] += record["network"]["bytes"]
+        for flag, count in record.get("tcp", {}).get("flags", {}).items():
+            if isinstance(count, int):
+                sums[flag] += count
+    return sums
+
+
+def numbers_of(command):
+    """name=value of the line that linger-blast prints."""
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    expect(run.returncode == 0, f"exit code {run.returncode}:", run.stderr)
+    return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", run.stdout)}
+
+
+def run(tests, linger, blast, folder):
     def net_pcap_equals_a_replay():
-        if not has_dpdk(linger):
-            raise Skipped("this build has no DPDK")
+        need_dpdk(linger)
         captures = [path for path in sorted(PCAPS.glob("*.pcap")) if is_told_alike(path)]
         for path in captures[::4]:
             played = records_of(linger, "-i", f"dpdk:net_pcap0,rx_pcap={path}",
                                 "--stop-after-idle", "100ms")
             expect(played == records_of(linger, "-r", path), path, "differs")
 
+    def directions_on_two_ports_give_the_same_sessions():
+        need_dpdk(linger)
+        for name in ("late_rst", "late_segments", "reuse_lingering", "tcp_interim", "tcp_whole"):
+            path = PCAPS / f"{name}.pcap"
+            ports = [word for i, half in enumerate(split_by_direction(path, folder))
+                     for word in ("-i", f"dpdk:net_pcap{i},rx_pcap={half}")]
+            apart = sums_of(records_of(linger, *ports, "--stop-after-idle", "100ms"))
+            together = sums_of(records_of(linger, "-r", path))
+            expect(apart == together, path, apart, together)
+
+    def error_of(*arguments, program=linger, user=None):
+        run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
+                             user=user, timeout=20)
+        expect(run.returncode == 1, f"exit code {run.returncode}:", run.stderr)
+        return run.stderr
+
+    def a_device_that_cannot_be_had_is_an_error_with_the_mend():
+        expect("there are: " in error_of("-i", "nowhere0"), "no list of interfaces")
+        folder.chmod(0o755)
+        copy = shutil.copy(linger, folder / "linger")  # the build may lie where others cannot go
+        expect("setcap" in error_of("-i", "lo", program=copy, user="nobody"), "permission")
+        need_dpdk(linger)
+        no_huge = ["--set", "dpdkHugePages=false"]
+        for device, mend in {"0000:3b:00.7": "dpdk-devbind.py", "net_nothing0": "no such driver",
+                             f"net_pcap0,rx_pcap={folder}/none": "no such driver or file"}.items():
+            expect(mend in error_of("-i", f"dpdk:{device}", *no_huge), device)
+        capture = PCAPS / "late_rst.pcap"
+        expect("set packetThreads to 1" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}",
+                                                    "--set", "packetThreads=2", *no_huge), "queues")
+        expect("dpdkMbufs" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}", "--set",
+                                       "dpdkMbufs=10", *no_huge), "mbufs")
+        if "HugePages_Free:        0" in open("/proc/meminfo", encoding="ascii").read():
+            expect("vm.nr_hugepages" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}"), "huge")
+
+    def the_machine_is_checked_a_line_for_each_finding():
+        run = subprocess.run([linger, "-T", "-i", "lo", "-i", "nowhere0"], capture_output=True,
+                             text=True, check=False)
+        expect(run.returncode == 1, f"exit code {run.returncode}:", run.stdout)
+        findings = [line for line in run.stdout.splitlines()
+                    if re.match(r"(ok|warn|fail) +\S", line)]
+        expect(any(line.startswith("fail") and "nowhere0" in line for line in findings), findings)
+        expect(any("memory: " in line for line in findings), findings)
+
+    def memif(*options, settings=()):
+        """linger and the generator as two processes, the directions of a session on two queues."""
+        need_dpdk(linger)
+        traffic = ["small", "--share", "0.01"]
+        truth = numbers_of([blast, *traffic])
+        socket = folder / "memif.sock"
+        socket.unlink(missing_ok=True)
+        device = f"socket={socket},socket-abstract=no"
+        live = Linger(linger, ["-i", f"dpdk:net_memif0,role=server,{device}", "--set",
+                               "dpdkHugePages=false", "--set", "packetThreads=2", "--set",
+                               "idleSleep=50us", "--set", "recordQueue=100000",
+                               *(word for s in settings for word in ("--set", s))], folder)
+        live.wait_for("capturing on")
+        sent = numbers_of([blast, *traffic, "--to", f"net_memif0,role=client,{device}", "--queues",
+                           "2", "--apart", *options])
+        code = live.stop()
+        expect("ledger    balanced" in live.errors(), live.errors())
+        expect(live.number(r"seen ([\d,]+)") == sent["sent"], sent, live.errors())
+        expect(sent["sent"] + sent["refused"] == truth["packets"], sent, truth)
+        expect(re.search("losses unknown", live.errors()), live.errors())
+        return truth, sent, live, code
+
+    def memif_tells_every_session_though_directions_come_apart():
+        truth, sent, live, code = memif()
+        expect(code == 0, "exit code", code, live.errors())
+        expect(sent["refused"] == 0, sent)
+        opened = live.number(r"sessions  ([\d,]+)")
+        expect(opened == truth["sessions"], f"{opened} sessions of {truth['sessions']}:", live.errors())
+        expect(live.number(r"apart in ([\d,]+)") > 0, live.errors())
+
+    def memif_accounts_for_what_the_sender_could_not_send():
+        memif("--give-up")
+
+    def a_full_handoff_ring_drops_and_the_ledger_says_how_much():
+        _, sent, live, code = memif(settings=["maxPacketsInQueue=64"])
+        dropped = live.number(r"dropped ([\d,]+) \(handoff ring full\)")
+        expect(dropped > 0 and code == 3, f"exit code {code}, dropped {dropped}")
+        expect(live.number(r"in sessions ([\d,]+)") + dropped == sent["sent"], live.errors())
+
+    def a_pool_without_mbufs_leaves_packets_with_the_sender():
+        _, sent, live, code = memif(settings=["rxDescriptors=512", "dpdkMbufs=1100"])
+        expect(code == 0 and sent["refused"] == 0, f"exit code {code}:", live.errors())
+        expect("less than" in live.errors(), "no word of the small pool:", live.errors())
+
+    tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
+    tests.run(the_machine_is_checked_a_line_for_each_finding)
     tests.run(net_pcap_equals_a_replay)
+    tests.run(directions_on_two_ports_give_the_same_sessions)
+    tests.run(memif_tells_every_session_though_directions_come_apart)
+    tests.run(memif_accounts_for_what_the_sender_could_not_send)
+    tests.run(a_full_handoff_ring_drops_and_the_ledger_says_how_much)
+    tests.run(a_pool_without_mbufs_leaves_packets_with_the_sender)

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""live_test.py LINGER: live capture from outside, against real TCP stacks and virtual devices.
+"""live_test.py LINGER BLAST: live capture from outside, against real TCP stacks and virtual devices.
 
 TAP on standard output. A test that this machine cannot run is skipped with the reason.
 """
 
 import collections
 import json
+import os
 import pathlib
+import pwd
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import devices
-from stage import HERE, Linger, Tests, Veth, expect
+from stage import HERE, Linger, Skipped, Tests, Veth, expect
 
 CONNECTIONS = 1500
 PORT = 8080
@@ -72,6 +76,8 @@ class Live:
         return linger
 
     def every_connection_is_one_session(self, source, shards):
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", source, "--set", f"packetThreads={shards}",
                                   "--set", "idleSleep=50us", "--set", "dpdkHugePages=false")
@@ -86,6 +92,101 @@ class Live:
             seen = linger.number(r"seen ([\d,]+)")
             expect(seen == frames, f"{frames} frames on the link, seen {seen}")
 
+    def overload_is_counted_to_the_packet(self, source, *settings):
+        """Every frame on the link is in the ledger: seen, or lost and said so; the exit code too."""
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", source, "--set", "dpdkHugePages=false", *settings)
+            before = veth.packets("b")
+            linger.process.send_signal(signal.SIGSTOP)  # a shard that takes nothing
+            connect(veth, 400)
+            linger.process.send_signal(signal.SIGCONT)
+            connect(veth, 100)
+            time.sleep(0.3)
+            frames = veth.packets("b") - before
+            code = linger.stop()
+            lost = linger.number(r"port .* \+ lost ([\d,]+)")
+            seen = linger.number(r"seen ([\d,]+)")
+            expect(lost > 0, "nothing was lost:", linger.errors())
+            expect(seen + lost == frames, f"{frames} frames = {seen} + {lost}:", linger.errors())
+            expect(code == 3, "exit code", code)
+            expect("ledger    balanced" in linger.errors(), linger.errors())
+            expect(any(r["network"].get("capture_loss") for r in linger.records()),
+                   "no record says that packets are missing")
+
+    def a_monitor_port_is_captured_by_af_xdp(self):
+        """Both directions of the link, mirrored to a veth pair whose end is read by net_af_xdp."""
+        devices.need_dpdk(self.linger)
+        with Veth() as veth, Server(veth):
+            try:
+                veth.run("b", "ip", "link", "add", "name", "tap0", "type", "veth", "peer", "name", "mon0")
+                for name in ("tap0", "mon0"):
+                    veth.run("b", "ip", "link", "set", "dev", name, "up")
+                veth.run("b", "tc", "qdisc", "add", "dev", "b", "clsact")
+                for way in ("ingress", "egress"):
+                    veth.run("b", "tc", "filter", "add", "dev", "b", way, "u32", "match", "u32", "0", "0",
+                             "action", "mirred", "egress", "mirror", "dev", "tap0")
+            except subprocess.CalledProcessError as error:
+                raise Skipped(f"no tc mirred here: {error.stderr.strip()}") from error
+            try:
+                linger = self.capture(veth, "b", "-i", "dpdk:net_af_xdp0,iface=mon0", "--set",
+                                      "idleSleep=50us", "--set", "dpdkHugePages=false")
+            except AssertionError as error:
+                raise Skipped(f"net_af_xdp does not start here: {error}") from error
+            before = veth.packets("b")
+            truth = connect(veth, 300)
+            time.sleep(0.3)
+            frames = veth.packets("b") - before
+            code = linger.stop()
+            lost = linger.number(r"port .* \+ lost ([\d,]+)")
+            seen = linger.number(r"seen ([\d,]+)")
+            expect(seen + lost == frames, f"{frames} frames = {seen} + {lost}:", linger.errors())
+            expect(code == (3 if lost else 0), f"exit code {code}:", linger.errors())
+            if not lost:  # its rings are small: a busy machine may have lost some
+                check_against(truth, linger)
+
+    def a_link_that_goes_down_and_up_again_is_captured_on(self, source):
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", source, "--set", "idleSleep=50us", "--set",
+                                  "dpdkHugePages=false")
+            first = connect(veth, 30)
+            for state in ("down", "up"):
+                veth.run("b", "ip", "link", "set", "dev", "b", state)
+                time.sleep(0.2)
+            second = connect(veth, 30, seed=2)
+            expect(linger.stop() == 0, linger.errors())
+            ports = {r["source"]["port"] for r in linger.records() if r["network"]["transport"] == "tcp"}
+            expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
+
+    def rights_are_given_up_and_outputs_still_opened_again(self):
+        with Veth() as veth, Server(veth):
+            notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            notices.bind(str(self.folder / "notify"))
+            notices.settimeout(10)
+            for path in (self.folder, self.folder / "notify"):
+                os.chmod(path, 0o777)
+            os.environ["NOTIFY_SOCKET"] = str(self.folder / "notify")
+            try:
+                linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set",
+                                      "user=nobody")
+            finally:
+                del os.environ["NOTIFY_SOCKET"]
+            expect(notices.recv(100) == b"READY=1", "not ready")
+            status = pathlib.Path(f"/proc/{linger.process.pid}/status").read_text(encoding="utf-8")
+            nobody = str(pwd.getpwnam("nobody").pw_uid)
+            expect(re.search(r"Uid:\s+" + "\\s+".join([nobody] * 4), status), status)
+            expect(re.search(r"Seccomp:\s+2", status), status)
+            linger.records_path.rename(self.folder / "moved")
+            linger.process.send_signal(signal.SIGHUP)
+            connect(veth, 10)
+            expect(linger.stop() == 0, linger.errors())
+            expect(notices.recv(100) == b"STOPPING=1", "not stopping")
+            expect(len(linger.records()) >= 10, "records are not in the new file")
+            (self.folder / "notify").unlink()
+
     def both_interfaces_are_ports_of_one_run(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "-i", "lo", "--set", "packetThreads=2",
@@ -98,6 +199,20 @@ class Live:
             code = linger.stop()
             expect(code == 0, f"exit code {code}:", linger.errors())
             check_against(truth, linger)
+
+    def offloads_are_recognised(self):
+        """Frames above the MTU and checksums left to the card: the same sessions."""
+        with Veth() as veth, Server(veth):
+            for side in "ab":
+                veth.set_offloads(side, True)
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us")
+            truth = connect(veth, 200)
+            expect(linger.stop() == 0, linger.errors())
+            check_against(truth, linger)
+            expect(linger.number(r"off-loaded ([\d,]+)") > 0, linger.errors())
+            largest = max(r["destination"]["bytes"] / r["destination"]["packets"]
+                          for r in linger.records() if r["destination"]["packets"])
+            expect(largest > 1514, "no frame above the MTU, largest mean", largest)
 
     def a_filter_keeps_the_rest_out(self):
         with Veth() as veth, Server(veth):
@@ -133,10 +248,21 @@ def main():
         live = Live(linger, pathlib.Path(folder))
         tests.run(live.every_connection_is_one_session, "b", 1)
         tests.run(live.every_connection_is_one_session, "b", 2)
+        for shards in (1, 2):
+            tests.run(live.every_connection_is_one_session,
+                      f"dpdk:net_af_packet0,iface=b,qpairs={shards},framecnt=16384", shards)
+        tests.run(live.overload_is_counted_to_the_packet, "b", "--set", "pcapBufferSize=1MiB")
+        tests.run(live.overload_is_counted_to_the_packet, "dpdk:net_af_packet0,iface=b")
+        tests.run(live.a_monitor_port_is_captured_by_af_xdp)
+        tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
+        tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
+                  "dpdk:net_af_packet0,iface=b,framecnt=16384")
+        tests.run(live.rights_are_given_up_and_outputs_still_opened_again)
         tests.run(live.both_interfaces_are_ports_of_one_run)
+        tests.run(live.offloads_are_recognised)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
-        devices.run(tests, linger, pathlib.Path(folder))
+        devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
     return tests.finish()
 
 

@@ -127,7 +127,8 @@ class Tests:
 
     def run(self, test, *arguments):
         self.count += 1
-        name = test.__name__ + "".join(f"_{a}" for a in arguments)
+        words = [test.__name__, *(str(a) for a in arguments if a != "--set")]
+        name = re.sub(r"[^\w=]+", "_", "_".join(words))
         try:
             test(*arguments)
         except Skipped as why:

@@ -19,8 +19,7 @@ Record record_between(std::uint8_t protocol, std::array<std::uint8_t, 4> a,
 
 std::string id_of(const Record& record) {
   char out[64];
-  CommunityIdText text;
-  return {out, text.put(out, record)};
+  return {out, put_community_id(out, record)};
 }
 
 Record reversed(Record r) {

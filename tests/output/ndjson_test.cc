@@ -124,6 +124,7 @@ Record largest_record() {
   r.state = ConnState::rstos0;
   r.ip_version = 6;
   r.history.assign("SShhAADDaaddFFffRRrrCCccTTttWWw");
+  r.application.assign("thirty-one-letters-of-a-protocol");
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
   r.zero_window_ns = {INT64_MAX, INT64_MAX};
   r.ecn = r.simultaneous_open = r.split_handshake = r.simultaneous_close = true;
@@ -131,6 +132,7 @@ Record largest_record() {
   r.checksums_offloaded = {true, true};
   r.mptcp_backup = r.mptcp_data_fin = r.mptcp_fastclose = r.mptcp_reset = {true, true};
   r.mptcp_missing = true;
+  r.application_malformed = r.application_gap = r.application_missing = true;
   for (TunnelLayer& layer : r.tunnels.layer) {
     layer.kind = TunnelKind::vxlan_gpe;
     layer.has_id = true;

@@ -14,7 +14,9 @@ struct Texts {
   bool is_wanted = true;
   std::size_t done_from = SIZE_MAX;  // bytes of one direction
 
-  std::uint32_t on_open(const Packet&) noexcept {
+  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void prefetch(std::uint32_t) noexcept {}
+  std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {
     if (!is_wanted) return kNoStream;
     texts.emplace_back();
     ends.push_back(0);

@@ -47,7 +47,11 @@ struct StreamReader {
   std::uint64_t answer_from = 0;  // at this offset and behind; before: more
   bool is_wanted = true;
 
-  std::uint32_t on_open(const Packet&) noexcept { return is_wanted ? kReader : kNoStream; }
+  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void prefetch(std::uint32_t) noexcept {}
+  std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {
+    return is_wanted ? kReader : kNoStream;
+  }
   StreamAnswer on_data(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,
                        std::uint64_t offset) noexcept {
     note(reader, side, offset);

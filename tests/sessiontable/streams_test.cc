@@ -344,7 +344,7 @@ TEST(streams, without_a_stream_left_a_session_is_not_read) {
   limits.streams = 1;
   StreamRun run(limits);
   run.open();
-  EXPECT_EQ(run.streams.open(Packet{}, {}), kNoStream);
+  EXPECT_EQ(run.streams.open(Packet{}, {}), kStreamDry);
   EXPECT_EQ(run.counters.streams_dry.value(), 1u);
   run.end();
   run.reader.is_wanted = false;

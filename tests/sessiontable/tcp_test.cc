@@ -40,7 +40,7 @@ class OneSession {
       cold_.start = packet.timestamp;
       cold_.phase_clock = packet.clock;
       cold_.first_side = packet.direction & 1;
-      cold_.id_sequence = packet.tcp.sequence;
+      opening_.id_sequence = packet.tcp.sequence;
       tcp_open(session(), packet);
     }
     ++hot_.packets[packet.direction];
@@ -57,9 +57,10 @@ class OneSession {
   Membership membership(const Frame& frame) { return tcp_membership(session(), packet_at(frame)); }
   std::uint32_t distance(const Frame& frame) { return tcp_distance(session(), packet_at(frame)); }
 
-  Session session() { return {hot_, cold_}; }
+  Session session() { return {hot_, cold_, opening_}; }
   const SessionHot& hot() const { return hot_; }
   const SessionCold& cold() const { return cold_; }
+  const SessionOpening& opening() const { return opening_; }
   Extension extension() {
     const Extension* found = extensions_.find(cold_);
     return found != nullptr ? *found : Extension{};
@@ -82,6 +83,7 @@ class OneSession {
 
   SessionHot hot_{};
   SessionCold cold_{};
+  SessionOpening opening_{};
   TableCounters counters_;
   ExtensionPool extensions_;
   bool is_open_ = false;
@@ -367,8 +369,8 @@ TEST(tcp, round_trip_times_come_from_the_handshake_alone) {
   session.see(tcp.syn(at(0)));
   session.see(tcp.syn_ack(at(30 * kMillisecond)));
   session.see(tcp.ack(Side::client, at(35 * kMillisecond)));
-  EXPECT_EQ(session.cold().rtt_ns[0], 30 * kMillisecond);
-  EXPECT_EQ(session.cold().rtt_ns[1], 5 * kMillisecond);
+  EXPECT_EQ(session.opening().rtt_ns[0], 30 * kMillisecond);
+  EXPECT_EQ(session.opening().rtt_ns[1], 5 * kMillisecond);
 
   Frames more;
   TcpPeers slow = peers(more);
@@ -376,7 +378,7 @@ TEST(tcp, round_trip_times_come_from_the_handshake_alone) {
   retried.see(slow.syn(at(0)));
   retried.see(slow.syn(at(kSecond), {.sequence_offset = -1}));
   retried.see(slow.syn_ack(at(kSecond + kMillisecond)));
-  EXPECT_EQ(retried.cold().rtt_ns[0], 0u);  // to which SYN? (RFC 6298 §3)
+  EXPECT_EQ(retried.opening().rtt_ns[0], 0u);  // to which SYN? (RFC 6298 §3)
 }
 
 }  // namespace

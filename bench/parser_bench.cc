@@ -1,0 +1,148 @@
+// What a parser costs a session: its conversation from the first byte to the items of its record,
+// with detection; beside it, as reference, a copy of the same bytes.
+#include <string>
+#include <string_view>
+
+#include "bench/measure.h"
+#include "parsers/conversations.h"
+
+namespace linger::bench {
+namespace {
+
+using namespace std::string_literals;
+
+struct Word {
+  unsigned side;
+  std::string bytes;
+};
+struct Talk {
+  const char* name;
+  Carrier carrier;
+  std::vector<Word> words;
+};
+
+Talk http() {
+  return {"http",
+          Carrier::stream,
+          {{0,
+            "GET /assets/application-1f2e3d.js?v=7 HTTP/1.1\r\nHost: www.example.com\r\n"
+            "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0\r\n"
+            "Accept: */*\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\n"
+            "Connection: keep-alive\r\nReferer: http://www.example.com/\r\n\r\n"},
+           {1,
+            "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nServer: nginx/1.22.1\r\n"
+            "Content-Type: application/javascript\r\nContent-Length: 1000\r\nETag: \"65920080\"\r\n"
+            "Cache-Control: max-age=3600\r\nConnection: keep-alive\r\n\r\n"s +
+                std::string(1'000, 'x')}}};
+}
+
+Talk dns() {
+  const std::string question =
+      "\x03www\x07"
+      "example\x03"
+      "com\x00\x00\x01\x00\x01"s;
+  return {"dns",
+          Carrier::datagrams,
+          {{0, "ab\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"s + question},
+           {1, "ab\x85\x80\x00\x01\x00\x01\x00\x00\x00\x00"s + question +
+                   "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"s}}};
+}
+
+class ParserBench {
+ public:
+  explicit ParserBench(const Talk& talk)
+      : talk_(talk),
+        detector_(std::move(*Detector::make(kAllParsers, 1))),
+        conversations_({.conversations = 1, .memory = 4 << 20, .transactions = 64}, *detector_, 0,
+                       counters_) {
+    for (const Word& word : talk_.words) bytes_ += word.bytes.size();
+    copy_.resize(bytes_);
+  }
+
+  void piece(Timing& ours, Timing& reference) {
+    constexpr int kSessions = 100;
+    for (int part = 0; part < 100; ++part) {
+      ours.part(kSessions, [&] {
+        for (int i = 0; i < kSessions; ++i) session();
+      });
+      reference.part(kSessions, [&] {
+        for (int i = 0; i < kSessions; ++i) {
+          std::uint8_t* to = copy_.data();
+          for (const Word& word : talk_.words) {
+            std::memcpy(to, word.bytes.data(), word.bytes.size());
+            to += word.bytes.size();
+          }
+          benchmark::ClobberMemory();
+        }
+      });
+    }
+    ours.piece();
+    reference.piece();
+  }
+
+  // Hyperscan's part: the scans that found the parser.
+  double detection_ns() {
+    Timing timing;
+    for (int piece = 0; piece < 5; ++piece) {
+      timing.part(10'000, [&] {
+        for (int i = 0; i < 10'000; ++i) {
+          const Bytes bytes = bytes_of(talk_.words.front().bytes);
+          benchmark::DoNotOptimize(detector_->candidates(
+              0, talk_.carrier, bytes.first(std::min(bytes.size(), kDetectBytesMax))));
+        }
+      });
+      timing.piece();
+    }
+    return timing.at(0);
+  }
+
+  std::size_t bytes() const { return bytes_; }
+  bool was_known() const {
+    return counters_.recognised.value() == counters_.conversations.value() &&
+           counters_.parser_malformed.value() == 0;
+  }
+
+ private:
+  static Bytes bytes_of(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  }
+  void session() {
+    const std::uint32_t id = conversations_.open(talk_.carrier, 0);
+    for (const Word& word : talk_.words) {
+      const Bytes bytes = bytes_of(word.bytes);
+      conversations_.at(id, {1});
+      if (talk_.carrier == Carrier::datagrams)
+        conversations_.on_datagram(id, word.side, bytes, static_cast<std::uint32_t>(bytes.size()));
+      else
+        conversations_.on_data(id, word.side, bytes);
+    }
+    for (unsigned side = 0; side < 2; ++side) conversations_.on_end(id, side);
+    benchmark::DoNotOptimize(conversations_.tell(id));
+    conversations_.release(id);
+  }
+
+  const Talk talk_;
+  ParserCounters counters_;
+  std::unique_ptr<Detector> detector_;
+  Conversations conversations_;
+  std::size_t bytes_ = 0;
+  std::vector<std::uint8_t> copy_;
+};
+
+void session(benchmark::State& state, const Talk& talk) {
+  ParserBench bench(talk);
+  Timing ours, reference;
+  for (auto _ : state) bench.piece(ours, reference);
+  report(state, ours, reference);
+  state.counters["bytes_per_second"] = static_cast<double>(bench.bytes()) * 1e9 / ours.at(0);
+  state.counters["detect_ns"] = bench.detection_ns();
+  if (!bench.was_known()) state.SkipWithError("the parser did not know its own conversation");
+}
+
+BENCHMARK_CAPTURE(session, http, http())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, dns, dns())->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace linger::bench
+
+BENCHMARK_MAIN();

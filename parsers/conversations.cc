@@ -1,0 +1,328 @@
+#include "parsers/conversations.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace linger {
+namespace {
+
+constexpr std::uint64_t kForGood = UINT64_MAX;  // Side::skip of a side that nobody reads on
+
+// This many of `count` bytes are skipped.
+std::uint64_t skipped(std::uint64_t& skip, std::uint64_t count) noexcept {
+  if (skip == kForGood) return count;
+  const std::uint64_t unseen = std::min(skip, count);
+  skip -= unseen;
+  return unseen;
+}
+
+}  // namespace
+
+Conversations::Conversations(const ConversationLimits& limits, const Detector& detector,
+                             std::size_t shard, ParserCounters& counters)
+    : limits_(limits),
+      detector_(detector),
+      shard_(shard),
+      counters_(counters),
+      table_(limits.conversations),
+      pool_(limits.memory),
+      told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {}
+
+// --- From the streams ---------------------------------------------------------------------------
+
+std::uint32_t Conversations::open(Carrier carrier, unsigned opener) noexcept {
+  std::uint32_t id = free_;
+  if (id != kNone) {
+    free_ = table_[id].next_free;
+  } else if (untouched_ < limits_.conversations) {
+    id = untouched_++;
+  } else {
+    counters_.conversations_dry.add();
+    return kNone;
+  }
+  ++used_;
+  Conversation& c = table_[id];
+  c = {};
+  c.carrier = carrier;
+  c.opener = static_cast<std::uint8_t>(opener);
+  counters_.conversations.add();
+  return id;
+}
+
+bool Conversations::on_data(std::uint32_t id, unsigned side, Bytes bytes) noexcept {
+  Conversation& c = table_[id];
+  pump(c, side, bytes);
+  return c.phase != Phase::over;
+}
+
+bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count) noexcept {
+  Conversation& c = table_[id];
+  Side& s = c.sides[side];
+  if (s.kept_bytes == 0) count -= skipped(s.skip, count);
+  if (count == 0 || c.phase == Phase::over) return c.phase != Phase::over;
+  drop_kept(s);
+  if (c.phase == Phase::detecting) {
+    give_up(c, side);
+  } else {
+    c.has_gap = true;
+    counters_.parser_gaps.add();
+    const Parser& parser = parser_of(c);
+    Facts facts = facts_of(c);
+    obey(
+        c, side,
+        parser.on_gap != nullptr ? parser.on_gap(state_of(c), side, count, facts) : Answer::done());
+  }
+  return c.phase != Phase::over;
+}
+
+bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
+                                std::uint32_t sent_bytes) noexcept {
+  Conversation& c = table_[id];
+  if (c.phase == Phase::detecting && !detect(c, bytes) && c.phase == Phase::detecting &&
+      ++c.tries == kTriesMax)
+    finish(c);
+  if (c.phase != Phase::parsing) return c.phase != Phase::over;
+  Facts facts = facts_of(c);
+  const Answer answer = parser_of(c).on_datagram(state_of(c), side, bytes, sent_bytes, facts);
+  if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
+  if (answer.kind == Answer::Kind::done) finish(c);
+  return c.phase != Phase::over;
+}
+
+void Conversations::on_end(std::uint32_t id, unsigned side) noexcept {
+  Conversation& c = table_[id];
+  if (c.phase == Phase::over) return;
+  if (c.phase == Phase::parsing && parser_of(c).on_end != nullptr) {
+    Facts facts = facts_of(c);
+    parser_of(c).on_end(state_of(c), side, facts);
+  }
+  drop_kept(c.sides[side]);
+  c.sides[side].has_ended = true;
+  const Side& other = c.sides[side ^ 1];
+  if (other.has_ended || (c.phase == Phase::detecting && other.skip == kForGood)) finish(c);
+}
+
+// --- A side's bytes -----------------------------------------------------------------------------
+
+// Offers what is kept of this side and what is new, until it is used up or more is needed.
+void Conversations::pump(Conversation& c, unsigned side, Bytes fresh) noexcept {
+  Side& s = c.sides[side];
+  while (c.phase != Phase::over) {
+    if (s.kept_bytes == 0) fresh = fresh.subspan(skipped(s.skip, fresh.size()));
+    if (s.kept_bytes + fresh.size() == 0) return;
+    const bool is_kept = s.kept_bytes != 0 || fresh.size() < s.need;
+    if (is_kept) {
+      fresh = fresh.subspan(keep(c, s, fresh));
+      if (c.phase == Phase::over || s.kept_bytes < s.need) return;
+    }
+    const Bytes view = is_kept ? Bytes{pool_.data(s.kept) + s.kept_from, s.kept_bytes} : fresh;
+    if (c.phase == Phase::detecting) {
+      if (detect(c, view.first(std::min(view.size(), kDetectBytesMax)))) {
+        pump(c, side ^ 1, {});
+      } else if (view.size() < kDetectBytesMax) {
+        s.need = static_cast<std::uint32_t>(view.size()) + 1;
+      } else {
+        give_up(c, side);
+      }
+      continue;
+    }
+    const Answer answer = parse(c, side, view);
+    if (answer.kind == Answer::Kind::took || answer.kind == Answer::Kind::hand_over) {
+      const std::size_t there = std::min<std::uint64_t>(answer.bytes, view.size());
+      s.skip = answer.bytes == kForGood ? kForGood : answer.bytes - there;
+      s.need = 0;
+      if (is_kept) {
+        s.kept_from += static_cast<std::uint32_t>(there);
+        s.kept_bytes -= static_cast<std::uint32_t>(there);
+        if (s.kept_bytes == 0) drop_kept(s);
+      } else {
+        fresh = fresh.subspan(there);
+      }
+    }
+    obey(c, side, answer);
+  }
+}
+
+// What a parser says of these bytes; an answer that would ask the same for ever is none.
+Answer Conversations::parse(Conversation& c, unsigned side, Bytes bytes) noexcept {
+  Facts facts = facts_of(c);
+  const Answer answer = parser_of(c).on_data(state_of(c), side, bytes, facts);
+  const bool is_stuck = (answer.kind == Answer::Kind::took && answer.bytes == 0) ||
+                        (answer.kind == Answer::Kind::need &&
+                         (answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax));
+  return is_stuck ? Answer::malformed() : answer;
+}
+
+// What an answer brings about beside the bytes it took.
+void Conversations::obey(Conversation& c, unsigned side, const Answer& answer) noexcept {
+  switch (answer.kind) {
+    case Answer::Kind::took:
+      break;
+    case Answer::Kind::need:
+      c.sides[side].need = static_cast<std::uint32_t>(answer.bytes);
+      break;
+    case Answer::Kind::malformed:
+      note_malformed(c);
+      [[fallthrough]];
+    case Answer::Kind::done:
+      finish(c);
+      break;
+    case Answer::Kind::hand_over:
+      hand_over(c, side);
+      break;
+  }
+}
+
+// Puts bytes behind those kept, as many as fit, in a block that what is needed fits in.
+std::size_t Conversations::keep(Conversation& c, Side& s, Bytes bytes) noexcept {
+  if (bytes.empty()) return 0;
+  const std::size_t wanted =
+      std::min(std::max<std::size_t>(s.need, s.kept_bytes + bytes.size()), kUnitBytesMax);
+  if (s.kept == kNoMemory || s.kept_from + wanted > ParserMemory::bytes_of(s.kept)) {
+    BlockId block = s.kept;
+    if (block == kNoMemory || wanted > ParserMemory::bytes_of(block)) block = pool_.take(wanted);
+    if (block == kNoMemory) {
+      run_dry(c);
+      return 0;
+    }
+    if (s.kept != kNoMemory) {
+      std::memmove(pool_.data(block), pool_.data(s.kept) + s.kept_from, s.kept_bytes);
+      if (block != s.kept) pool_.give_back(s.kept);
+    }
+    s.kept = block;
+    s.kept_from = 0;
+  }
+  const std::uint32_t end = s.kept_from + s.kept_bytes;
+  const std::size_t count =
+      std::min<std::size_t>(bytes.size(), ParserMemory::bytes_of(s.kept) - end);
+  std::memcpy(pool_.data(s.kept) + end, bytes.data(), count);
+  s.kept_bytes += static_cast<std::uint32_t>(count);
+  return count;
+}
+
+void Conversations::drop_kept(Side& s) noexcept {
+  if (s.kept != kNoMemory) pool_.give_back(s.kept);
+  s.kept = kNoMemory;
+  s.kept_from = s.kept_bytes = s.need = 0;
+}
+
+// --- Parsers ------------------------------------------------------------------------------------
+
+// Starts the first candidate that does not refuse; one that would know with more bytes is waited
+// for, before those behind it are asked.
+bool Conversations::detect(Conversation& c, Bytes bytes) noexcept {
+  counters_.detections.add();
+  const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
+  const Candidates candidates = detector_.candidates(shard_, c.carrier, first);
+  for (const std::uint8_t parser : candidates.parsers()) {
+    const Detection detection = kParsers[parser]->detect(c.carrier, bytes);
+    if (detection == Detection::yes) {
+      start(c, parser);
+      return c.phase == Phase::parsing;
+    }
+    if (detection == Detection::maybe && c.carrier == Carrier::stream &&
+        bytes.size() < kDetectBytesMax)
+      return false;
+  }
+  return false;
+}
+
+void Conversations::start(Conversation& c, std::uint8_t parser) noexcept {
+  c.state = pool_.take(kParsers[parser]->state_bytes);
+  if (c.state == kNoMemory) return run_dry(c);
+  kParsers[parser]->start(pool_.data(c.state));
+  c.parser = parser;
+  c.phase = Phase::parsing;
+  if (c.stages++ == 0) counters_.recognised.add();
+  c.sides[0].need = c.sides[1].need = 0;
+}
+
+// Nothing tells what this side says: nobody reads it on.
+void Conversations::give_up(Conversation& c, unsigned side) noexcept {
+  drop_kept(c.sides[side]);
+  c.sides[side].skip = kForGood;
+  const Side& other = c.sides[side ^ 1];
+  if (other.has_ended || other.skip == kForGood) finish(c);
+}
+
+// Both sides are looked at anew, from where they stand.
+void Conversations::hand_over(Conversation& c, unsigned side) noexcept {
+  end_parser(c);
+  if (c.stages == kStagesMax) return finish(c);
+  c.phase = Phase::detecting;
+  for (Side& s : c.sides) {
+    s.need = 0;
+    if (s.skip == kForGood) s.skip = 0;
+  }
+  pump(c, side ^ 1, {});
+}
+
+void Conversations::end_parser(Conversation& c) noexcept {
+  if (c.state == kNoMemory) return;
+  Facts facts = facts_of(c);
+  if (parser_of(c).tell != nullptr) parser_of(c).tell(state_of(c), facts);
+  pool_.give_back(c.state);
+  c.state = kNoMemory;
+}
+
+void Conversations::finish(Conversation& c) noexcept {
+  end_parser(c);
+  for (Side& s : c.sides) drop_kept(s);
+  c.phase = Phase::over;
+}
+
+void Conversations::note_malformed(Conversation& c) noexcept {
+  c.is_malformed = true;
+  counters_.parser_malformed.add();
+}
+
+void Conversations::run_dry(Conversation& c) noexcept {
+  c.is_dry = true;
+  finish(c);
+}
+
+Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
+  return Facts({.pool = pool_,
+                .chain = c.facts,
+                .direct = direct,
+                .rows_max = limits_.transactions,
+                .protocol = c.parser,
+                .opener = c.opener,
+                .now = c.now,
+                .unseen = {c.sides[0].skip, c.sides[1].skip}});
+}
+
+// --- For the record -----------------------------------------------------------------------------
+
+Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
+  Conversation& c = table_[id];
+  copy_chain(pool_, c.facts, told_->data());
+  std::size_t bytes = c.facts.bytes;
+  if (c.phase == Phase::parsing && parser_of(c).tell != nullptr) {
+    ItemWriter direct({told_->data() + bytes, told_->size() - bytes});
+    Facts facts = facts_of(c, &direct);
+    parser_of(c).tell(state_of(c), facts);
+    bytes += direct.items().size();
+  }
+  return {.items = {told_->data(), bytes},
+          .protocol = c.parser != kNoParser ? parser_of(c).protocol.name : std::string_view{},
+          .transactions_dropped = c.facts.rows_dropped,
+          .values_dropped = c.facts.dropped,
+          .is_malformed = c.is_malformed,
+          .has_gap = c.has_gap,
+          .is_dry = c.is_dry || c.facts.is_dry};
+}
+
+void Conversations::release(std::uint32_t id) noexcept {
+  Conversation& c = table_[id];
+  finish(c);
+  if (c.is_dry || c.facts.is_dry) counters_.parser_memory_dry.add();
+  counters_.transactions_dropped.add(c.facts.rows_dropped);
+  counters_.values_dropped.add(c.facts.dropped);
+  release_chain(pool_, c.facts);
+  c.next_free = free_;
+  free_ = id;
+  --used_;
+}
+
+}  // namespace linger

@@ -1,0 +1,145 @@
+// What the sessions of one shard say, as far as parsers read it: finds the parser, keeps its state,
+// gives it whole units, collects what it tells until the session's record wants it.
+//
+//     open ─> detecting ──yes──> parsing ──done, malformed, gap──> over
+//                 ^    └─both sides unknown──────────────────────> over
+//                 └───── hand over ─┘
+//
+// A side's bytes go to the parser straight from the packet; what it does not take yet is kept in
+// one block per side, where the next bytes are put behind it. What it skips is never looked at.
+//
+// Owner: one shard. Limits: conversations (each until its record is written), parserMemory,
+// maxTransactions, kStagesMax protocols in one session. A dry pool ends the reading of that
+// session, is counted and told on its record. Memory: 128 bytes each, taken at start. Cost:
+// bench/parser_bench.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "engine/base/counters.h"
+#include "engine/base/mapping.h"
+#include "parsers/detector.h"
+#include "parsers/facts.h"
+
+namespace linger {
+
+struct ConversationLimits {
+  std::uint32_t conversations = 0;
+  std::uint64_t memory = 0;
+  std::uint16_t transactions = 64;
+};
+
+class Conversations {
+ public:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  static constexpr std::uint64_t kBytesEach = 128;
+
+  Conversations(const ConversationLimits& limits, const Detector& detector, std::size_t shard,
+                ParserCounters& counters);
+
+  // `opener`: the side that opened the session. kNone: all are in use, which is counted.
+  std::uint32_t open(Carrier carrier, unsigned opener) noexcept;
+
+  // When what comes next was captured.
+  void at(std::uint32_t id, Timestamp now) noexcept { table_[id].now = now; }
+
+  // False: nothing more is wanted, of either side.
+  bool on_data(std::uint32_t id, unsigned side, Bytes bytes) noexcept;
+  bool on_gap(std::uint32_t id, unsigned side, std::uint64_t count) noexcept;
+  bool on_datagram(std::uint32_t id, unsigned side, Bytes bytes, std::uint32_t sent_bytes) noexcept;
+  // The side has no more, or nobody will read on.
+  void on_end(std::uint32_t id, unsigned side) noexcept;
+
+  // What is known by now, for a record; valid until the next call of tell().
+  struct Told {
+    Bytes items;
+    std::string_view protocol;  // the innermost that was recognised; empty: none
+    std::uint32_t transactions_dropped;
+    std::uint32_t values_dropped;
+    bool is_malformed;
+    bool has_gap;
+    bool is_dry;
+  };
+  Told tell(std::uint32_t id) noexcept;
+
+  // The record is written.
+  void release(std::uint32_t id) noexcept;
+
+  void prefetch(std::uint32_t id) const noexcept {
+    const char* lines = reinterpret_cast<const char*>(&table_.data()[id]);
+    __builtin_prefetch(lines, 1, 2);
+    __builtin_prefetch(lines + 64, 1, 2);
+  }
+
+  std::uint32_t used() const noexcept { return used_; }
+  std::uint32_t blocks_used() const noexcept { return pool_.used(); }
+  std::uint64_t bytes() const noexcept { return table_.bytes() + pool_.bytes(); }
+  void populate() noexcept { table_.populate(), pool_.populate(); }
+
+ private:
+  static constexpr std::uint8_t kNoParser = 0xff;
+  static constexpr std::uint8_t kStagesMax = 8;
+  static constexpr std::uint8_t kTriesMax = 6;  // datagrams before a session is unknown
+
+  enum class Phase : std::uint8_t { detecting, parsing, over };
+
+  struct Side {
+    std::uint64_t skip = 0;       // bytes to come that nobody looks at
+    BlockId kept = kNoMemory;     // bytes not taken yet: a block of them,
+    std::uint32_t kept_from = 0;  // where in it they begin
+    std::uint32_t kept_bytes = 0;
+    std::uint32_t need = 0;  // not to ask again before there are so many
+    bool has_ended = false;
+  };
+  struct Conversation {
+    std::array<Side, 2> sides;
+    FactChain facts;
+    Timestamp now{};
+    BlockId state = kNoMemory;
+    std::uint32_t next_free = kNone;
+    Phase phase = Phase::detecting;
+    Carrier carrier = Carrier::stream;
+    std::uint8_t parser = kNoParser;  // the last one that was found
+    std::uint8_t opener = 0;
+    std::uint8_t stages = 0;  // parsers started
+    std::uint8_t tries = 0;   // datagrams that none was found for
+    bool is_malformed = false;
+    bool has_gap = false;
+    bool is_dry = false;
+  };
+  static_assert(sizeof(Conversation) <= kBytesEach);
+
+  void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
+  bool detect(Conversation& c, Bytes bytes) noexcept;
+  void start(Conversation& c, std::uint8_t parser) noexcept;
+  Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
+  void obey(Conversation& c, unsigned side, const Answer& answer) noexcept;
+  void give_up(Conversation& c, unsigned side) noexcept;
+  void hand_over(Conversation& c, unsigned side) noexcept;
+  void finish(Conversation& c) noexcept;
+  void end_parser(Conversation& c) noexcept;
+  void note_malformed(Conversation& c) noexcept;
+  void run_dry(Conversation& c) noexcept;
+
+  std::size_t keep(Conversation& c, Side& side, Bytes bytes) noexcept;
+  void drop_kept(Side& side) noexcept;
+  Facts facts_of(Conversation& c, ItemWriter* direct = nullptr) noexcept;
+  const Parser& parser_of(const Conversation& c) const noexcept { return *kParsers[c.parser]; }
+  void* state_of(const Conversation& c) noexcept { return pool_.data(c.state); }
+
+  const ConversationLimits limits_;
+  const Detector& detector_;
+  const std::size_t shard_;
+  ParserCounters& counters_;
+  Array<Conversation> table_;
+  std::uint32_t free_ = kNone;
+  std::uint32_t untouched_ = 0;
+  std::uint32_t used_ = 0;
+  ParserMemory pool_;
+  std::unique_ptr<std::array<std::uint8_t, kSessionItemsMax>> told_;
+};
+
+}  // namespace linger

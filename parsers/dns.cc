@@ -1,0 +1,353 @@
+#include "parsers/dns.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = DnsField;
+
+constexpr ProtocolField kFields[] = {LINGER_DNS_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::size_t kHeaderBytes = 12;
+constexpr std::size_t kNameBytesMax = 255;  // RFC 1035 §2.3.4
+constexpr int kPointersMax = 16;            // in one name
+constexpr std::size_t kQuestionsMax = 32;   // mDNS asks several things at once
+
+enum HeaderFlag : std::uint16_t {
+  kResponse = 0x8000,
+  kAuthoritative = 0x0400,
+  kTruncated = 0x0200,
+  kRecursionDesired = 0x0100,
+  kRecursionAvailable = 0x0080,
+  kAuthentic = 0x0020,
+  kCheckingDisabled = 0x0010,
+};
+
+struct Header {
+  std::uint16_t id, flags, questions, answers, authorities, additions;
+
+  bool is_response() const noexcept { return (flags & kResponse) != 0; }
+  unsigned op_code() const noexcept { return flags >> 11 & 15; }
+  unsigned response_code() const noexcept { return flags & 15; }
+};
+Header header_of(Bytes message) noexcept {
+  const auto at = [&](std::size_t i) { return load_be16(message.data() + 2 * i); };
+  return {at(0), at(1), at(2), at(3), at(4), at(5)};
+}
+
+// --- Words ------------------------------------------------------------------------------------
+
+struct Word {
+  std::uint16_t number;
+  std::string_view text;
+};
+// IANA: Domain Name System (DNS) Parameters.
+constexpr Word kTypes[] = {
+    {1, "A"},       {2, "NS"},     {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},   {13, "HINFO"},
+    {15, "MX"},     {16, "TXT"},   {17, "RP"},    {18, "AFSDB"}, {24, "SIG"},   {25, "KEY"},
+    {28, "AAAA"},   {29, "LOC"},   {33, "SRV"},   {35, "NAPTR"}, {36, "KX"},    {37, "CERT"},
+    {39, "DNAME"},  {41, "OPT"},   {43, "DS"},    {44, "SSHFP"}, {46, "RRSIG"}, {47, "NSEC"},
+    {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},  {59, "CDS"},   {64, "SVCB"},  {65, "HTTPS"},
+    {99, "SPF"},    {249, "TKEY"}, {250, "TSIG"}, {251, "IXFR"}, {252, "AXFR"}, {255, "ANY"},
+    {256, "URI"},   {257, "CAA"}};
+constexpr Word kClasses[] = {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}};
+constexpr Word kOpCodes[] = {{0, "QUERY"},  {1, "IQUERY"}, {2, "STATUS"},
+                             {4, "NOTIFY"}, {5, "UPDATE"}, {6, "DSO"}};
+constexpr Word kResponseCodes[] = {{0, "NOERROR"},  {1, "FORMERR"},  {2, "SERVFAIL"},
+                                   {3, "NXDOMAIN"}, {4, "NOTIMP"},   {5, "REFUSED"},
+                                   {6, "YXDOMAIN"}, {7, "YXRRSET"},  {8, "NXRRSET"},
+                                   {9, "NOTAUTH"},  {10, "NOTZONE"}, {11, "DSOTYPENI"}};
+constexpr Word kFlags[] = {{kAuthoritative, "AA"},    {kTruncated, "TC"},
+                           {kRecursionDesired, "RD"}, {kRecursionAvailable, "RA"},
+                           {kAuthentic, "AD"},        {kCheckingDisabled, "CD"}};
+
+class Text {  // of at most 600 bytes; what does not fit is left out
+ public:
+  void add(Bytes bytes) noexcept {
+    const std::size_t count = std::min(bytes.size(), chars_.size() - size_);
+    if (count != 0) std::memcpy(chars_.data() + size_, bytes.data(), count);
+    size_ += count;
+  }
+  void add(std::string_view text) noexcept {
+    add(Bytes{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  }
+  void add(std::uint8_t byte) noexcept { add(Bytes{&byte, 1}); }
+  void add_number(std::uint64_t number) noexcept {
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    add(std::string_view(digits, static_cast<std::size_t>(end - digits)));
+  }
+  Bytes bytes() const noexcept { return {chars_.data(), size_}; }
+
+ private:
+  std::array<std::uint8_t, 600> chars_;
+  std::size_t size_ = 0;
+};
+
+// The word of a number, or `other` with the number behind it (RFC 3597 §5).
+void tell_word(Facts& facts, Field field, std::span<const Word> words, unsigned number,
+               std::string_view other, Row row) noexcept {
+  for (const Word& word : words)
+    if (word.number == number) return facts.text(field, word.text, row);
+  Text text;
+  text.add(other);
+  text.add_number(number);
+  facts.text(field, text.bytes(), row);
+}
+
+// --- Names ------------------------------------------------------------------------------------
+
+// RFC 1035 §3.1 and §4.1.4: labels, then a zero or a pointer to a name that lies before. Advances
+// `at` behind the name; false: it is none. Dots and backslashes in labels are escaped (§5.1).
+bool read_name(Bytes message, std::size_t& at, Text* text) noexcept {
+  std::size_t place = at, before = at, bytes = 0;
+  bool has_jumped = false;
+  for (int pointers = 0;;) {
+    if (place >= message.size()) return false;
+    const std::uint8_t length = message[place];
+    if ((length & 0xc0) == 0xc0) {
+      if (place + 1 >= message.size() || ++pointers > kPointersMax) return false;
+      const std::size_t target = load_be16(message.data() + place) & 0x3fff;
+      if (!has_jumped) at = place + 2;
+      has_jumped = true;
+      if (target >= before) return false;
+      place = before = target;
+      continue;
+    }
+    if ((length & 0xc0) != 0) return false;
+    if (length == 0) break;
+    if (place + 1 + length > message.size() || (bytes += length + 1u) >= kNameBytesMax)
+      return false;
+    if (text != nullptr) {
+      if (bytes != length + 1u) text->add(std::uint8_t{'.'});
+      const Bytes label = message.subspan(place + 1, length);
+      if (std::none_of(label.begin(), label.end(), [](auto c) { return c == '.' || c == '\\'; })) {
+        text->add(label);
+      } else {
+        for (const std::uint8_t c : label) {
+          if (c == '.' || c == '\\') text->add(std::uint8_t{'\\'});
+          text->add(c);
+        }
+      }
+    }
+    place += 1u + length;
+  }
+  if (!has_jumped) at = place + 1;
+  return true;
+}
+
+bool is_class(unsigned number) noexcept {
+  number &= 0x7fff;  // mDNS keeps a bit for itself (RFC 6762 §5.4, §10.2)
+  return number == 1 || number == 3 || number == 4 || number == 254 || number == 255;
+}
+
+struct Record {
+  std::uint16_t type, record_class;
+  std::uint32_t ttl;
+  std::size_t data, data_bytes;  // in the message
+};
+bool read_record(Bytes message, std::size_t& at, Record& record, Text* name) noexcept {
+  if (!read_name(message, at, name) || message.size() - at < 10) return false;
+  const std::uint8_t* p = message.data() + at;
+  record = {load_be16(p), load_be16(p + 2), load_be32(p + 4), at + 10, load_be16(p + 8)};
+  if (message.size() - record.data < record.data_bytes) return false;
+  at = record.data + record.data_bytes;
+  return true;
+}
+
+// --- Answers ----------------------------------------------------------------------------------
+
+enum Type : std::uint16_t {
+  kA = 1,
+  kNs = 2,
+  kCname = 5,
+  kSoa = 6,
+  kPtr = 12,
+  kMx = 15,
+  kTxt = 16,
+  kAaaa = 28,
+  kSrv = 33,
+  kDname = 39
+};
+
+void tell_data(Facts& facts, Bytes message, const Record& record, Row row) noexcept {
+  const Bytes data = message.subspan(record.data, record.data_bytes);
+  if ((record.type == kA && data.size() == 4) || (record.type == kAaaa && data.size() == 16)) {
+    facts.address(Field::answer_data, data, row);
+    facts.address(Field::resolved_ip, data, row);
+    return;
+  }
+  Text text;
+  std::size_t at = record.data;
+  switch (record.type) {
+    case kNs:
+    case kCname:
+    case kPtr:
+    case kDname:
+    case kSoa:  // the name of its primary server
+      if (!read_name(message, at, &text)) return;
+      break;
+    case kMx:  // preference, name
+      if (data.size() < 3 || !read_name(message, at += 2, &text)) return;
+      break;
+    case kSrv:  // priority, weight, port, name (RFC 2782)
+      if (data.size() < 7 || !read_name(message, at += 6, &text)) return;
+      text.add(std::uint8_t{':'});
+      text.add_number(load_be16(data.data() + 4));
+      break;
+    case kTxt: {
+      Reader reader(data);
+      while (reader.ok() && reader.remaining() != 0) {
+        if (reader.remaining() != data.size()) text.add(std::uint8_t{' '});
+        text.add(reader.bytes(reader.u8()));
+      }
+      break;
+    }
+    default:
+      return;
+  }
+  facts.text(Field::answer_data, text.bytes(), row);
+}
+
+bool tell_answers(Facts& facts, Bytes message, std::size_t& at, unsigned count, Row row) noexcept {
+  for (unsigned i = 0; i < std::min<unsigned>(count, Dns::kAnswersMax); ++i) {
+    Record record;
+    Text name;
+    if (!read_record(message, at, record, &name)) return false;
+    facts.text(Field::answer_name, name.bytes(), row);
+    tell_word(facts, Field::answer_type, kTypes, record.type, "TYPE", row);
+    tell_word(facts, Field::answer_class, kClasses, record.record_class & 0x7fff, "CLASS", row);
+    facts.number(Field::answer_ttl, record.ttl, row);
+    tell_data(facts, message, record, row);
+  }
+  return true;
+}
+
+void tell_id(Facts& facts, std::uint16_t id, Row row) noexcept {
+  Text text;
+  text.add_number(id);
+  facts.text(Field::id, text.bytes(), row);
+}
+
+bool is_dns(Bytes message) noexcept {
+  if (message.size() < kHeaderBytes) return false;
+  const Header header = header_of(message);
+  if (header.op_code() > 6 || header.op_code() == 3 || header.response_code() > 11) return false;
+  if ((header.flags & 0x0040) != 0 || header.questions > kQuestionsMax) return false;
+  std::size_t at = kHeaderBytes;
+  if (header.questions != 0)
+    return read_name(message, at, nullptr) && message.size() - at >= 4 &&
+           is_class(load_be16(message.data() + at + 2));
+  Record record;
+  return header.is_response() && header.answers != 0 && read_record(message, at, record, nullptr) &&
+         is_class(record.record_class);
+}
+
+}  // namespace
+
+// --- The parser -------------------------------------------------------------------------------
+
+Detection Dns::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier == Carrier::datagrams) return is_dns(bytes) ? Detection::yes : Detection::no;
+  if (bytes.size() < 2 + kHeaderBytes) return Detection::maybe;
+  const std::size_t length = load_be16(bytes.data());
+  if (length < kHeaderBytes) return Detection::no;
+  const Bytes message = bytes.subspan(2, std::min(length, bytes.size() - 2));
+  if (is_dns(message)) return Detection::yes;
+  // Of a message that is not whole yet the first name may be what lacks.
+  return message.size() < length ? Detection::maybe : Detection::no;
+}
+
+// RFC 1035 §4.2.2: two bytes of length before each message.
+Answer Dns::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes.size() < 2) return Answer::need(2);
+  const std::size_t length = load_be16(bytes.data());
+  if (length < kHeaderBytes) return Answer::malformed();
+  const std::size_t wanted = std::min(length + 2, kUnitBytesMax);
+  if (bytes.size() < wanted) return Answer::need(wanted);
+  const bool is_good = read(side, bytes.subspan(2, wanted - 2), facts);
+  if (!is_good && wanted == length + 2) return Answer::malformed();
+  return Answer::took(length + 2);
+}
+
+Answer Dns::on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes,
+                        Facts& facts) noexcept {
+  const bool is_good = read(side, bytes, facts);
+  return is_good || bytes.size() < sent_bytes ? Answer::took_all() : Answer::malformed();
+}
+
+// The message of the other side with this id.
+Dns::Pending* Dns::find(unsigned side, std::uint16_t id) noexcept {
+  for (Pending& pending : pending_)
+    if (pending.is_used && pending.id == id && pending.side != side) return &pending;
+  return nullptr;
+}
+
+Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
+  Pending& pending = pending_[next_];
+  next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
+  pending = {.time = facts.now(),
+             .retries = 0,
+             .id = id,
+             .row = facts.open_row(),
+             .side = static_cast<std::uint8_t>(side),
+             .is_used = true,
+             .is_response = false};
+  return pending;
+}
+
+// False: it breaks the rules; what was told of it before that stays.
+bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
+  if (message.size() < kHeaderBytes) return false;
+  const Header header = header_of(message);
+  for (Pending& pending : pending_) {  // the query again, before its response
+    if (!pending.is_used || pending.is_response || header.is_response()) continue;
+    if (pending.id != header.id || pending.side != side || header.id == 0) continue;
+    facts.number(Field::retries, ++pending.retries, pending.row);
+    return true;
+  }
+  Pending* other = find(side, header.id);
+  if (other != nullptr && other->is_response == header.is_response()) other = nullptr;
+  const bool is_whole = other != nullptr;
+  Pending& own = is_whole ? *other : add(side, header.id, facts);
+  const Row row = own.row;
+  if (is_whole) own.is_used = false;
+  if (!is_whole) own.is_response = header.is_response();
+  if (is_whole && header.is_response()) facts.duration_since(Field::round_trip, own.time, row);
+  if (header.is_response() || !is_whole) {
+    facts.text(Field::type, std::string_view(header.is_response() ? "answer" : "query"), row);
+  }
+  if (!is_whole) {
+    tell_id(facts, header.id, row);
+    tell_word(facts, Field::op_code, kOpCodes, header.op_code(), "OPCODE", row);
+    if (header.questions != 1) facts.number(Field::questions, header.questions, row);
+  }
+  std::size_t at = kHeaderBytes;
+  for (unsigned i = 0; i < std::min<unsigned>(header.questions, kQuestionsMax); ++i) {
+    Text name;
+    if (!read_name(message, at, &name) || message.size() - at < 4) return false;
+    const std::uint8_t* p = message.data() + at;
+    at += 4;
+    if (i != 0 || is_whole) continue;
+    facts.text(Field::question_name, name.bytes(), row);
+    tell_word(facts, Field::question_type, kTypes, load_be16(p), "TYPE", row);
+    tell_word(facts, Field::question_class, kClasses, load_be16(p + 2) & 0x7fff, "CLASS", row);
+  }
+  if (!header.is_response()) return true;
+  for (const Word& flag : kFlags)
+    if ((header.flags & flag.number) != 0) facts.text(Field::header_flags, flag.text, row);
+  tell_word(facts, Field::response_code, kResponseCodes, header.response_code(), "RCODE", row);
+  facts.number(Field::answers_count, header.answers, row);
+  return tell_answers(facts, message, at, header.answers, row);
+}
+
+namespace parser {
+constinit const Parser dns =
+    make_parser<Dns>({.name = "dns", .has_rows = true, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

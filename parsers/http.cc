@@ -1,0 +1,406 @@
+#include "parsers/http.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = HttpField;
+
+constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
+
+std::string_view text_of(Bytes bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The line without its end, which is LF or CRLF (RFC 9112 §2.2); `bytes` of both. None: zero.
+Bytes line_of(Bytes bytes, std::size_t& taken) noexcept {
+  taken = 0;
+  if (bytes.empty()) return {};
+  const void* end = std::memchr(bytes.data(), '\n', bytes.size());
+  if (end == nullptr) return {};
+  taken = static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - bytes.data()) + 1;
+  const std::size_t length = taken >= 2 && bytes[taken - 2] == '\r' ? taken - 2 : taken - 1;
+  return bytes.first(length);
+}
+
+bool is_version(std::string_view text) noexcept {
+  return text.size() == 8 && text.starts_with("HTTP/1.") && (text[7] == '0' || text[7] == '1');
+}
+
+bool is_method(std::string_view text) noexcept {  // of all that are in use
+  return text.size() >= 2 && text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+         });
+}
+
+bool is_digits(std::string_view text) noexcept {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// ASCII, `lower` is in lower case and of letters and '-'.
+bool equals(std::string_view text, std::string_view lower) noexcept {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if ((text[i] | 0x20) != lower[i]) return false;
+  return true;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+struct RequestLine {
+  std::string_view method, target, version;
+};
+bool split_request(std::string_view line, RequestLine& parts) noexcept {
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || last <= first + 1) return false;
+  parts = {line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
+  return is_method(parts.method) && is_version(parts.version);
+}
+
+bool is_response_line(std::string_view line) noexcept {
+  return line.size() >= 12 && is_version(line.substr(0, 8)) && line[8] == ' ' &&
+         is_digits(line.substr(9, 3)) && line[9] >= '1' && (line.size() == 12 || line[12] == ' ');
+}
+
+// host, host:port, [address]:port
+void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept {
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port = colon != std::string_view::npos && is_digits(authority.substr(colon + 1)) &&
+                        authority.size() - colon <= 6;
+  std::string_view host = has_port ? authority.substr(0, colon) : authority;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  facts.text(Field::url_domain, host, row);
+  if (!has_port) return;
+  std::uint64_t port = 0;
+  for (const char c : authority.substr(colon + 1))
+    port = 10 * port + static_cast<unsigned>(c - '0');
+  facts.number(Field::url_port, port, row);
+}
+
+// RFC 9112 §3.2: origin-form, absolute-form, authority-form (CONNECT), "*". True: it names a host.
+bool tell_target(std::string_view method, std::string_view target, Row row, Facts& facts) noexcept {
+  facts.text(Field::url_original, target, row);
+  if (method == "CONNECT") {
+    tell_authority(target, row, facts);
+    return true;
+  }
+  bool has_host = false;
+  const std::size_t scheme = target.front() == '/' ? std::string_view::npos : target.find("://");
+  if (scheme != std::string_view::npos && scheme <= 10) {
+    target.remove_prefix(scheme + 3);
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    tell_authority(target.substr(0, end), row, facts);
+    target.remove_prefix(end);
+    has_host = true;
+  }
+  const std::size_t mark = target.find('?');
+  facts.text(Field::url_path, target.substr(0, mark), row);
+  if (mark != std::string_view::npos) facts.text(Field::url_query, target.substr(mark + 1), row);
+  return has_host;
+}
+
+}  // namespace
+
+// A first line that is whole says it; of a longer one the method and how the target begins.
+Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::stream) return Detection::no;
+  const std::string_view text = text_of(bytes);
+  if (text.starts_with("HTTP/1."))
+    return text.size() < 12                       ? Detection::maybe
+           : is_response_line(text.substr(0, 12)) ? Detection::yes
+                                                  : Detection::no;
+  std::size_t taken;
+  const Bytes line = line_of(bytes, taken);
+  RequestLine parts;
+  if (taken != 0) return split_request(text_of(line), parts) ? Detection::yes : Detection::no;
+  const std::size_t space = text.find(' ');
+  if (space == std::string_view::npos || !is_method(text.substr(0, space))) return Detection::no;
+  const std::string_view target = text.substr(space + 1);
+  if (bytes.size() < kDetectBytesMax) return Detection::maybe;
+  const bool is_target =
+      target.starts_with('/') || target.starts_with("http://") || target.starts_with("https://");
+  return is_target ? Detection::yes : Detection::no;
+}
+
+// As many lines as there are, up to a body.
+Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  Message& message = messages_[side];
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    if (message.phase == Phase::to_end) {
+      message.body_bytes += bytes.size() - done;
+      return Answer::took(bytes.size());
+    }
+    std::size_t taken;
+    const Bytes line = line_of(bytes.subspan(done), taken);
+    if (taken > kLineBytesMax) return Answer::malformed();
+    if (taken == 0) {
+      if (bytes.size() - done >= kLineBytesMax) return Answer::malformed();
+      return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
+    }
+    done += taken;
+    const Answer answer = read_line(side, line, facts);
+    if (answer.kind == Answer::Kind::hand_over) return Answer::hand_over(done);
+    if (answer.kind != Answer::Kind::took) return answer;
+    if (answer.bytes > bytes.size() - done)
+      return Answer::took(answer.bytes > UINT64_MAX - done - 1 ? UINT64_MAX - 1
+                                                               : done + answer.bytes);
+    done += answer.bytes;
+  }
+  return Answer::took(done);
+}
+
+// took: so many bytes behind the line belong to it.
+Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
+  Message& message = messages_[side];
+  switch (message.phase) {
+    case Phase::body:  // its bytes were skipped: this is the next message's first line
+      end_message(message, facts);
+      [[fallthrough]];
+    case Phase::start:
+      if (line.empty()) return Answer::took(0);  // RFC 9112 §2.2
+      return read_start(message, line, facts) ? Answer::took(0) : Answer::malformed();
+    case Phase::fields:
+      if (!line.empty()) {
+        return read_field(message, line, facts) ? Answer::took(0) : Answer::malformed();
+      }
+      if (begin_body(message, facts)) return Answer::hand_over(0);
+      return Answer::took(message.phase == Phase::body ? message.length : 0);
+    case Phase::chunk_size:
+      if (!read_chunk_size(message, line)) return Answer::malformed();
+      return Answer::took(message.phase == Phase::chunk_end ? message.length : 0);
+    case Phase::chunk_end:
+      if (!line.empty()) return Answer::malformed();
+      message.phase = Phase::chunk_size;
+      return Answer::took(0);
+    case Phase::trailer:
+      if (line.empty()) end_message(message, facts);
+      return Answer::took(0);
+    case Phase::to_end:
+      break;
+  }
+  return Answer::malformed();
+}
+
+// --- First lines --------------------------------------------------------------------------------
+
+bool Http::read_start(Message& message, Bytes line, Facts& facts) noexcept {
+  message = {};
+  message.phase = Phase::fields;
+  return text_of(line).starts_with("HTTP/") ? read_response(message, line, facts)
+                                            : read_request(message, line, facts);
+}
+
+bool Http::read_request(Message& message, Bytes line, Facts& facts) noexcept {
+  RequestLine parts;
+  if (!split_request(text_of(line), parts)) return false;
+  const Row row = facts.open_row();
+  message.row = row;
+  message.method = parts.method == "HEAD"      ? Method::head
+                   : parts.method == "CONNECT" ? Method::connect
+                                               : Method::other;
+  facts.text(Field::request_method, parts.method, row);
+  message.has_host = tell_target(parts.method, parts.target, row, facts);
+  facts.text(Field::version, parts.version.substr(5), row);
+  push({facts.now(), row, message.method});
+  return true;
+}
+
+bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
+  const std::string_view text = text_of(line);
+  if (!is_response_line(text)) return false;
+  message.is_response = true;
+  for (const char c : text.substr(9, 3))
+    message.status = static_cast<std::uint16_t>(10 * message.status + (c - '0'));
+  if (message.status < 200 && message.status != 101) return true;  // RFC 9110 §15.2: another comes
+  const Request request = pop(facts);
+  message.row = request.row;
+  message.method = request.method;
+  facts.number(Field::status_code, message.status, message.row);
+  facts.text(Field::version, text.substr(5, 3), message.row);
+  if (request.time.value != 0)
+    facts.duration_since(Field::response_time, request.time, message.row);
+  return true;
+}
+
+void Http::push(const Request& request) noexcept {
+  if (count_ == kPendingMax || unlisted_ != 0) {
+    ++unlisted_;
+    return;
+  }
+  pending_[(first_ + count_++) % kPendingMax] = request;
+}
+
+Http::Request Http::pop(Facts& facts) noexcept {
+  if (count_ == 0) {
+    if (unlisted_ != 0) --unlisted_;
+    return {.time = {}, .row = facts.open_row(), .method = Method::other};
+  }
+  const Request request = pending_[first_];
+  first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);
+  --count_;
+  return request;
+}
+
+// --- Fields -------------------------------------------------------------------------------------
+
+// RFC 9112 §5. A line that is no field, or folds one (§5.2), is passed over. False: a length that
+// is none.
+bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
+  const std::string_view text = text_of(line);
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || text.front() == ' ' || text.front() == '\t') return true;
+  const std::string_view name = text.substr(0, colon);
+  const auto value = [&] { return trimmed(text.substr(colon + 1)); };
+  const auto tell = [&](Field field) { facts.text(field, value(), message.row); };
+  const bool is_request = !message.is_response;
+  switch (name.size()) {
+    case 4:
+      if (is_request && !message.has_host && equals(name, "host")) {
+        message.has_host = true;
+        tell_authority(value(), message.row, facts);
+      }
+      break;
+    case 6:
+      if (!is_request && equals(name, "server")) tell(Field::server);
+      break;
+    case 7:
+      if (is_request && equals(name, "referer")) tell(Field::referrer);
+      if (equals(name, "upgrade")) tell(Field::upgrade);
+      break;
+    case 8:
+      if (!is_request && equals(name, "location")) tell(Field::location);
+      break;
+    case 10:
+      if (is_request && equals(name, "user-agent")) tell(Field::user_agent);
+      break;
+    case 12:
+      if (equals(name, "content-type")) {
+        const std::string_view type = value();
+        facts.text(is_request ? Field::request_mime_type : Field::response_mime_type,
+                   trimmed(type.substr(0, type.find(';'))), message.row);
+      }
+      break;
+    case 14:
+      if (equals(name, "content-length")) {
+        const std::string_view digits = value();
+        if (!is_digits(digits) || digits.size() > 18) return false;
+        message.has_length = true;
+        message.length = 0;
+        for (const char c : digits)
+          message.length = 10 * message.length + static_cast<unsigned>(c - '0');
+      }
+      break;
+    case 17:
+      if (equals(name, "transfer-encoding")) {  // RFC 9112 §6.1: chunked is the last one
+        const std::string_view codings = value();
+        message.is_chunked =
+            codings.size() >= 7 && equals(codings.substr(codings.size() - 7), "chunked");
+      }
+      break;
+    default:
+      break;
+  }
+  return true;
+}
+
+// --- Bodies -------------------------------------------------------------------------------------
+
+// Which body the message has (RFC 9112 §6.3). True: none, another protocol follows.
+bool Http::begin_body(Message& message, Facts& facts) noexcept {
+  const unsigned status = message.status;
+  if (message.is_response) {
+    const bool is_tunnel = message.method == Method::connect && status / 100 == 2;
+    if (status == 101 || is_tunnel) return true;
+    if (status < 200) {
+      message = {};
+      return false;
+    }
+    if (message.method == Method::head || status == 204 || status == 304) {
+      end_message(message, facts);
+      return false;
+    }
+  }
+  if (message.is_chunked) {
+    message.length = 0;
+    message.phase = Phase::chunk_size;
+  } else if (message.has_length && message.length != 0) {
+    message.body_bytes = message.length;
+    message.phase = Phase::body;
+  } else if (message.is_response && !message.has_length) {
+    message.phase = Phase::to_end;
+  } else {
+    end_message(message, facts);
+  }
+  return false;
+}
+
+// RFC 9112 §7.1: hexadecimal digits, extensions behind a semicolon.
+bool Http::read_chunk_size(Message& message, Bytes line) noexcept {
+  std::uint64_t size = 0;
+  std::size_t digits = 0;
+  for (; digits < line.size() && digits < 16; ++digits) {
+    const std::uint8_t c = line[digits];
+    const unsigned lower = c | 0x20u;
+    if (c >= '0' && c <= '9') {
+      size = size << 4 | (c - '0');
+    } else if (lower >= 'a' && lower <= 'f') {
+      size = size << 4 | (lower - 'a' + 10);
+    } else {
+      break;
+    }
+  }
+  const bool is_end = digits == line.size() || line[digits] == ';' || line[digits] == ' ';
+  if (digits == 0 || digits > 15 || !is_end) return false;
+  message.phase = size == 0 ? Phase::trailer : Phase::chunk_end;
+  message.length = size;
+  message.body_bytes += size;
+  return true;
+}
+
+void Http::tell_body(const Message& message, std::uint64_t unseen, Facts& facts) const noexcept {
+  const std::uint64_t bytes = message.body_bytes - std::min(message.body_bytes, unseen);
+  if (bytes == 0) return;
+  facts.number(message.is_response ? Field::response_body_bytes : Field::request_body_bytes, bytes,
+               message.row);
+}
+
+void Http::end_message(Message& message, Facts& facts) noexcept {
+  tell_body(message, 0, facts);
+  message = {};
+}
+
+// Gaps in bodies of known length are never told: these bytes were skipped. In a line, all is lost.
+Answer Http::on_gap(unsigned side, std::uint64_t count, Facts&) noexcept {
+  if (messages_[side].phase != Phase::to_end) return Answer::done();
+  messages_[side].body_bytes += count;
+  return Answer::took(1);
+}
+
+void Http::on_end(unsigned side, Facts& facts) noexcept {
+  tell_body(messages_[side], facts.unseen(side), facts);
+  messages_[side] = {};
+}
+
+void Http::tell(Facts& facts) const noexcept {
+  for (unsigned side = 0; side < 2; ++side) tell_body(messages_[side], facts.unseen(side), facts);
+}
+
+namespace parser {
+constinit const Parser http =
+    make_parser<Http>({.name = "http", .has_rows = true, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

@@ -1,0 +1,97 @@
+// HTTP/1.0 and 1.1: every transaction of a connection, in both directions at once.
+//
+//     request   METHOD SP target SP HTTP/1.x CRLF  fields CRLF  body             RFC 9112 §2, §3
+//     response  HTTP/1.x SP status SP reason CRLF  fields CRLF  body             RFC 9112 §4
+//
+// Which side asks is told by what it says. Responses join their requests in order; one without
+// request is a transaction of its own. Bodies are counted, never looked at: by length, in chunks,
+// or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to CONNECT, another protocol begins.
+// Limits: lines of kLineBytesMax, kPendingMax requests that wait; what is pipelined beyond is told
+// apart from its responses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+
+namespace linger {
+
+#define LINGER_HTTP_FIELDS(X)                                                            \
+  X(request_method, text, "request.method", "Method of the request.")                    \
+  X(referrer, text, "request.referrer", "Referer.")                                      \
+  X(request_mime_type, text, "request.mime_type", "Content-Type of the request.")        \
+  X(request_body_bytes, number, "request.body.bytes", "Bytes of the request's body.")    \
+  X(url_original, text, "url.original", "Target of the request, as it was sent.")        \
+  X(url_path, text, "url.path", "Its path.")                                             \
+  X(url_query, text, "url.query", "What follows the path behind a question mark.")       \
+  X(url_domain, text, "url.domain", "The host asked for: of the target, else of Host.")  \
+  X(url_port, number, "url.port", "Its port, if one is given.")                          \
+  X(user_agent, text, "user_agent.original", "User-Agent.")                              \
+  X(version, text, "version", "Version of the response, else of the request.")           \
+  X(upgrade, text, "upgrade", "Upgrade of the response, else of the request.")           \
+  X(status_code, number, "response.status_code", "Status of the response.")              \
+  X(server, text, "response.server", "Server.")                                          \
+  X(location, text, "response.location", "Location.")                                    \
+  X(response_mime_type, text, "response.mime_type", "Content-Type of the response.")     \
+  X(response_body_bytes, number, "response.body.bytes", "Bytes of the response's body.") \
+  X(response_time, duration, "response.time_ns", "From the request's first line to the response's.")
+
+enum class HttpField : std::uint8_t { LINGER_HTTP_FIELDS(LINGER_FIELD_NAME) };
+
+class Http {
+ public:
+  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^[A-Z][A-Z_-]{1,19} [!-~])"},
+                                          {Carrier::stream, R"(^HTTP/1\.[01] [1-9])"}};
+  static constexpr std::size_t kLineBytesMax = 16 * 1024;
+  static constexpr std::size_t kPendingMax = 32;
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
+  void on_end(unsigned side, Facts& facts) noexcept;
+  void tell(Facts& facts) const noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { start, fields, body, chunk_size, chunk_end, trailer, to_end };
+  enum class Method : std::uint8_t { other, head, connect };
+
+  struct Message {                 // of one side, being read
+    std::uint64_t body_bytes = 0;  // taken, skipped ones too
+    std::uint64_t length = 0;      // Content-Length
+    std::uint16_t status = 0;
+    Row row = kNoRow;
+    Phase phase = Phase::start;
+    Method method = Method::other;  // of the request, known to its response too
+    bool is_response = false;
+    bool has_length = false;
+    bool is_chunked = false;
+    bool has_host = false;  // in the target
+  };
+  struct Request {  // that waits for its response
+    Timestamp time{};
+    Row row = kNoRow;
+    Method method = Method::other;
+  };
+
+  Answer read_line(unsigned side, Bytes line, Facts& facts) noexcept;
+  bool read_start(Message& message, Bytes line, Facts& facts) noexcept;
+  bool read_request(Message& message, Bytes line, Facts& facts) noexcept;
+  bool read_response(Message& message, Bytes line, Facts& facts) noexcept;
+  bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
+  bool read_chunk_size(Message& message, Bytes line) noexcept;
+  bool begin_body(Message& message, Facts& facts) noexcept;
+  void end_message(Message& message, Facts& facts) noexcept;
+  void tell_body(const Message& message, std::uint64_t unseen, Facts& facts) const noexcept;
+  void push(const Request& request) noexcept;
+  Request pop(Facts& facts) noexcept;
+
+  std::array<Message, 2> messages_;
+  std::array<Request, kPendingMax> pending_;
+  std::uint32_t unlisted_ = 0;  // requests behind them that found no room
+  std::uint8_t first_ = 0;
+  std::uint8_t count_ = 0;
+};
+
+}  // namespace linger

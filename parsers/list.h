@@ -1,0 +1,33 @@
+// Every parser, a word each: its file in this folder, its object `parser::WORD`, its name in the
+// setting `parsers`. The build takes its sources and its fuzz target from this list. Where two want
+// the same bytes equally early, the first does.
+#pragma once
+
+#include <array>
+
+#include "parsers/parser.h"
+
+#define LINGER_PARSERS(X) \
+  X(http)                 \
+  X(dns)
+
+namespace linger {
+
+#define LINGER_PARSER(name) \
+  namespace parser {        \
+  extern const Parser name; \
+  }
+LINGER_PARSERS(LINGER_PARSER)
+#undef LINGER_PARSER
+
+#define LINGER_PARSER(name) &parser::name,
+inline constexpr std::array kParsers = {LINGER_PARSERS(LINGER_PARSER)};
+#undef LINGER_PARSER
+static_assert(kParsers.size() <= 64, "a set of parsers is a 64-bit word");
+
+#define LINGER_PARSER(name) &parser::name.protocol,
+inline constexpr std::array<const Protocol*, kParsers.size()> kProtocols = {
+    LINGER_PARSERS(LINGER_PARSER)};
+#undef LINGER_PARSER
+
+}  // namespace linger

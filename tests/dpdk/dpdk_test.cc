@@ -1,0 +1,259 @@
+// The DPDK port against cards that answer as drivers do.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "engine/base/rss.h"
+#include "engine/ledger.h"
+#include "engine/shard.h"
+#include "engine/source/dpdk_eal.h"
+#include "engine/source/dpdk_port.h"
+#include "engine/source/tick_clock.h"
+#include "tests/dpdk/fake_nic.h"
+
+namespace linger::test {
+namespace {
+
+constexpr unsigned kSessions = 60;
+
+// TCP and UDP, IPv4 and IPv6, both directions.
+Frames conversations() {
+  Frames frames;
+  for (unsigned i = 0; i < kSessions; ++i) {
+    const auto port = static_cast<std::uint16_t>(30'000 + i * 7);
+    const Endpoint client =
+        i % 2 == 0 ? Endpoint{"192.0.2.1", port} : Endpoint{"2001:db8::1", port};
+    const Endpoint server =
+        i % 2 == 0 ? Endpoint{"198.51.100.2", 80} : Endpoint{"2001:db8:7::2", 80};
+    TcpPeers tcp(frames, client, server, 1'000 * i);
+    tcp.handshake(at(0));
+    tcp.data(Side::client, "ping", at(kMillisecond));
+    tcp.data(Side::server, "pong", at(2 * kMillisecond));
+    tcp.close(Side::client, at(3 * kMillisecond));
+  }
+  sort_by_time(frames);
+  return frames;
+}
+
+struct Seen {
+  Ledger ledger;
+  std::vector<std::string> notes;
+  std::vector<std::uint32_t> queues;  // that each frame came through
+};
+
+// Two shards on one card.
+Seen run(FakeNic& nic, const Frames& frames, std::size_t segment_bytes = 2'000,
+         const std::string& bpf = {}) {
+  Settings settings;
+  settings.maxStreams = 4'000;
+  settings.packetThreads = FakeNic::kQueues;
+  settings.maxPacketsInQueue = 2'048;
+  auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues,
+                                        .descriptors = 512,
+                                        .handoff_packets = settings.maxPacketsInQueue,
+                                        .bpf = bpf});
+  if (!port) throw std::runtime_error(port.error());
+  if (auto started = (*port)->start(); !started) throw std::runtime_error(started.error());
+
+  Handoff handoff(FakeNic::kQueues, settings.maxPacketsInQueue);
+  if ((*port)->steers_to_owners()) handoff.follow_cards();
+  std::vector<std::unique_ptr<Output>> outputs;
+  std::vector<std::unique_ptr<Shard>> shards;
+  for (std::uint32_t i = 0; i < FakeNic::kQueues; ++i) {
+    const Seeds seeds{make_hash_seed(7), make_hash_seed(1)};
+    shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, false));
+    shards.back()->attach((*port)->queue(i));
+  }
+  Seen seen;
+  for (const Frame& frame : frames) {
+    seen.queues.push_back(nic.queue_of(frame));
+    nic.receive(frame, 0, segment_bytes);
+    for (auto& shard : shards) shard->poll();
+  }
+  for (auto& shard : shards) shard->stop(Ending::end_of_input);
+  for (std::size_t done = 0; done < shards.size();) {
+    done = 0;
+    for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
+  }
+  seen.ledger = make_ledger(shards, outputs, settings.maxStreams);
+  seen.ledger.ports.push_back((*port)->totals());
+  seen.notes = (*port)->notes();
+  return seen;
+}
+
+class DpdkPort : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string why = start_test_eal();
+    if (!why.empty()) GTEST_SKIP() << why;
+  }
+};
+
+void expect_whole_sessions(const Seen& seen, const Frames& frames) {
+  EXPECT_EQ(seen.ledger.opened, kSessions);
+  EXPECT_EQ(seen.ledger.ended_closed, kSessions);
+  EXPECT_EQ(seen.ledger.packets, frames.size());
+  EXPECT_TRUE(seen.ledger.residues().empty());
+  EXPECT_EQ(std::set(seen.queues.begin(), seen.queues.end()).size(), 2u);
+}
+
+TEST_F(DpdkPort, packets_arrive_at_their_owner_where_the_card_takes_a_key) {
+  const Frames frames = conversations();
+  for (const FakeCard& card : {ice_like(), mlx5_like()}) {
+    FakeNic nic(card);
+    const Seen seen = run(nic, frames);
+    expect_whole_sessions(seen, frames);
+    EXPECT_EQ(seen.ledger.handed_over, 0u) << card.driver;
+    EXPECT_TRUE(nic.symmetric_types.empty());
+  }
+}
+
+TEST_F(DpdkPort, directions_stay_together_where_only_the_flow_api_is_symmetric) {
+  const Frames frames = conversations();
+  FakeNic nic(symmetric_only());
+  const Seen seen = run(nic, frames);
+  expect_whole_sessions(seen, frames);
+  EXPECT_EQ(nic.symmetric_types.size(), 6u);
+  EXPECT_EQ(seen.ledger.directions_apart, 0u);
+  EXPECT_GT(seen.ledger.handed_others, 0u);
+}
+
+TEST_F(DpdkPort, sessions_stay_whole_whatever_a_card_does) {
+  const Frames frames = conversations();
+  for (const FakeCard& card : {fixed_key(), refuses_all()}) {
+    FakeNic nic(card);
+    const Seen seen = run(nic, frames);
+    expect_whole_sessions(seen, frames);
+    EXPECT_EQ(seen.ledger.handed_others, seen.ledger.handed_over);
+    EXPECT_GT(seen.ledger.handed_over, frames.size() / 4);
+    EXPECT_GE(seen.notes.size(), 1u);
+  }
+}
+
+TEST_F(DpdkPort, frames_in_segments_are_told_whole_wherever_they_are_handed_to) {
+  const Frames frames = conversations();
+  for (const FakeCard& card : {ice_like(), fixed_key()}) {
+    FakeNic nic(card);
+    const Seen seen = run(nic, frames, 40);
+    expect_whole_sessions(seen, frames);
+    EXPECT_EQ(seen.ledger.ports[0].sum.cut, 0u);
+    EXPECT_EQ(seen.ledger.bad_tcp_checksums, 0u);
+  }
+}
+
+TEST_F(DpdkPort, a_filter_keeps_packets_out_and_counts_them) {
+  const Frames frames = conversations();
+  FakeNic nic(ice_like());
+  const Seen seen = run(nic, frames, 2'000, "ip6");
+  EXPECT_EQ(seen.ledger.opened, kSessions / 2);
+  EXPECT_EQ(seen.ledger.ports[0].sum.filtered, frames.size() / 2);
+  EXPECT_TRUE(seen.ledger.residues().empty());
+}
+
+TEST_F(DpdkPort, what_a_card_cannot_do_is_said_in_a_sentence_each) {
+  FakeNic nic(refuses_all());
+  const Seen seen = run(nic, {});
+  std::string all;
+  for (const std::string& note : seen.notes) all += note + '\n';
+  EXPECT_NE(all.find("promiscuous"), std::string::npos) << all;
+  EXPECT_NE(all.find("does not spread"), std::string::npos) << all;
+}
+
+TEST_F(DpdkPort, what_the_card_missed_is_lost) {
+  const Frames frames = conversations();
+  FakeNic nic(ice_like());
+  nic.missed = 5;
+  const Seen seen = run(nic, frames);
+  EXPECT_EQ(seen.ledger.packets_lost(), 5u);
+  EXPECT_EQ(seen.ledger.ports[0].sum.received, frames.size() + 5);
+  EXPECT_TRUE(seen.ledger.residues().empty());
+}
+
+TEST_F(DpdkPort, too_few_queues_are_an_error_with_the_mend) {
+  FakeNic nic(ice_like());
+  const auto port = open_dpdk_port(nic.name, {.queue_count = 99});
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().find("set packetThreads to"), std::string::npos) << port.error();
+}
+
+TEST_F(DpdkPort, too_few_mbufs_are_an_error_with_the_mend) {
+  FakeNic nic(ice_like());
+  const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .mbufs = 100});
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().find("dpdkMbufs"), std::string::npos) << port.error();
+}
+
+TEST(rss, computes_what_cards_do) {
+  std::vector<std::uint8_t> key(40);
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = kRssKey[i % 2];
+  for (std::uint32_t word = 0; word < 65'536; word += 257) {
+    const auto high = static_cast<std::uint8_t>(word >> 8);
+    const auto low = static_cast<std::uint8_t>(word);
+    EXPECT_EQ(rss_bucket_of_word(static_cast<std::uint16_t>(word)),
+              toeplitz(key, {high, low}) % kRssBuckets);
+    EXPECT_EQ(toeplitz(key, {1, 2, high, low}), toeplitz(key, {high, low, 1, 2}));
+  }
+}
+
+TEST(rss, spreads_one_client_and_one_server_evenly) {
+  FlowKey key;
+  key.protocol = kProtocolTcp;
+  std::array<int, 4> shards{};
+  for (std::uint32_t port = 1'024; port < 65'536; ++port) {
+    key.port[0] = static_cast<std::uint16_t>(port);
+    ++shards[rss_bucket(key) % 4];
+  }
+  for (const int count : shards) EXPECT_NEAR(count, 64'512 / 4, 64'512 / 40);
+}
+
+constexpr std::int64_t kNow = 1'704'067'200 * kSecond;
+
+TEST(tick_clock, follows_any_rate_epoch_and_drift) {
+  TickClock clock;
+  std::uint64_t ticks = 77'000'000;
+  std::int64_t now = kNow;
+  for (int i = 0; i < 100; ++i) {
+    clock.compare(ticks, {now});
+    now += 100 * kMillisecond;
+    ticks += 15'625'000 + static_cast<std::uint64_t>(i) * 10;  // 156.25 MHz, getting faster
+    if (i < 2) continue;
+    const auto time = clock.time_of(ticks, {now});
+    ASSERT_TRUE(time) << i;
+    EXPECT_NEAR(static_cast<double>(time->value - now), 0, 1e5) << i;
+  }
+  EXPECT_TRUE(clock.is_trusted());
+}
+
+TEST(tick_clock, knows_nothing_before_it_has_compared_twice) {
+  TickClock clock;
+  EXPECT_FALSE(clock.time_of(5, {kNow}));
+  clock.compare(5, {kNow});
+  EXPECT_FALSE(clock.time_of(5, {kNow}));
+  EXPECT_TRUE(clock.is_trusted());
+}
+
+TEST(tick_clock, is_not_believed_again_after_a_step_of_more_than_a_second) {
+  TickClock clock;
+  for (int i = 0; i < 10; ++i)
+    clock.compare(static_cast<std::uint64_t>(i) * 100'000'000, {kNow + i * 100 * kMillisecond});
+  EXPECT_TRUE(clock.time_of(950'000'000, {kNow + 950 * kMillisecond}));
+  EXPECT_FALSE(clock.time_of(3'000'000'000, {kNow + 950 * kMillisecond}));
+  EXPECT_FALSE(clock.is_trusted());
+}
+
+TEST(tick_clock, is_not_believed_when_it_stands_still) {
+  TickClock clock;
+  clock.compare(5, {kNow});
+  clock.compare(5, {kNow + 100 * kMillisecond});
+  EXPECT_FALSE(clock.is_trusted());
+}
+
+TEST(dpdk_eal, tells_pci_devices_from_virtual_ones) {
+  for (const char* pci : {"0000:3b:00.0", "3b:00.1", "0000:3b:00.0,option=1", "pci:0000:3b:00.0"})
+    EXPECT_TRUE(is_pci_device(pci)) << pci;
+  for (const char* other : {"net_ring0", "net_memif,role=client", "", "0000", "eth_af_packet0"})
+    EXPECT_FALSE(is_pci_device(other)) << other;
+}
+
+}  // namespace
+}  // namespace linger::test

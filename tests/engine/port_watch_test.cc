@@ -1,0 +1,77 @@
+#include "engine/port_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace linger {
+namespace {
+
+PortTotals port_of(std::uint64_t taken, std::optional<std::uint64_t> lost) {
+  return {"eth0", {.received = {}, .lost = lost, .taken = taken}, {}};
+}
+
+TEST(loss_log, tells_whether_a_span_of_time_meets_a_loss) {
+  LossLog log;
+  EXPECT_FALSE(log.overlaps({0}, {1'000}));
+  log.add({100}, {200});
+  log.add({500}, {600});
+  EXPECT_TRUE(log.overlaps({150}, {160}));
+  EXPECT_TRUE(log.overlaps({0}, {100}));
+  EXPECT_TRUE(log.overlaps({200}, {300}));
+  EXPECT_FALSE(log.overlaps({201}, {499}));
+  EXPECT_FALSE(log.overlaps({0}, {99}));
+  EXPECT_FALSE(log.overlaps({601}, {900}));
+}
+
+TEST(loss_log, what_reaches_back_beyond_its_memory_counts_as_lossy) {
+  LossLog log;
+  for (std::int64_t i = 0; i <= static_cast<std::int64_t>(LossLog::kIntervals); ++i)
+    log.add({1'000 + 10 * i}, {1'001 + 10 * i});
+  EXPECT_TRUE(log.overlaps({0}, {5}));
+  EXPECT_FALSE(log.overlaps({1'015}, {1'018}));
+}
+
+TEST(loss_log, joins_losses_that_follow_one_another) {
+  LossLog log;
+  for (std::int64_t i = 0; i < 10'000; ++i) log.add({10 * i}, {10 * i + 10});
+  EXPECT_FALSE(log.overlaps({-5}, {-1}));
+  EXPECT_TRUE(log.overlaps({5}, {6}));
+}
+
+TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
+  PortWatch watch;
+  watch.look({port_of(0, 0)}, {1'000});
+  watch.look({port_of(10, 0)}, {2'000});
+  watch.look({port_of(20, 3)}, {3'000});
+  watch.look({port_of(30, 3)}, {4'000});
+  EXPECT_FALSE(watch.losses().overlaps({1'000}, {1'900}));
+  EXPECT_TRUE(watch.losses().overlaps({2'100}, {2'200}));
+  EXPECT_FALSE(watch.losses().overlaps({3'100}, {4'000}));
+}
+
+TEST(port_watch, tells_the_worst_beside_the_mean_and_begins_anew) {
+  PortWatch watch;
+  watch.look({port_of(0, 0)}, {1});
+  watch.take();
+  watch.look({port_of(100, 0)}, {2});
+  watch.look({port_of(110, 8)}, {3});
+  watch.look({port_of(120, 8)}, {4});
+  watch.look({port_of(120, 8)}, {5});
+  const auto rates = watch.take();
+  ASSERT_EQ(rates.size(), 1u);
+  EXPECT_EQ(rates[0].taken_mean, 30u);
+  EXPECT_EQ(rates[0].taken_worst, 100u);
+  EXPECT_EQ(rates[0].lost_mean, 2u);
+  EXPECT_EQ(rates[0].lost_worst, 8u);
+  watch.look({port_of(121, 8)}, {6});
+  EXPECT_EQ(watch.take()[0].taken_worst, 1u);
+}
+
+TEST(port_watch, an_unknown_loss_is_none_that_was_noted) {
+  PortWatch watch;
+  watch.look({port_of(0, {})}, {1});
+  watch.look({port_of(5, {})}, {2});
+  EXPECT_FALSE(watch.losses().overlaps({0}, {10}));
+}
+
+}  // namespace
+}  // namespace linger

@@ -1,0 +1,79 @@
+#include "parsers/dns.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+using namespace std::string_literals;
+
+const std::string kQuestion =
+    "\x03www\x07"
+    "example\x03"
+    "com\x00\x00\x01\x00\x01"s;
+const std::string kQuery = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"s + kQuestion;
+// www.example.com CNAME a.example.com; a.example.com A 192.0.2.1
+const std::string kResponse = "\x12\x34\x85\x80\x00\x01\x00\x02\x00\x00\x00\x00"s + kQuestion +
+                              "\xc0\x0c\x00\x05\x00\x01\x00\x00\x0e\x10\x00\x04\x01"
+                              "a\xc0\x10"s +
+                              "\xc0\x2d\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"s;
+const Dialogue kExchange = {{0, kQuery}, {1, kResponse}};
+
+std::string with_length(const std::string& message) {
+  return std::string{static_cast<char>(message.size() >> 8), static_cast<char>(message.size())} +
+         message;
+}
+
+TEST(dns, a_query_and_its_response_are_one_transaction) {
+  const Heard heard = hear(kExchange, Carrier::datagrams);
+  EXPECT_EQ(heard.protocol, "dns");
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"dns":[{"id":"4660","type":"answer","op_code":"QUERY","header_flags":["AA","RD","RA"],)"
+      R"("question":{"name":"www.example.com","type":"A","class":"IN"},"response_code":"NOERROR",)"
+      R"("answers_count":2,"answers":[{"name":"www.example.com","type":"CNAME","class":"IN",)"
+      R"("ttl":3600,"data":"a.example.com"},{"name":"a.example.com","type":"A","class":"IN",)"
+      R"("ttl":60,"data":"192.0.2.1"}],"resolved_ip":["192.0.2.1"],"round_trip_ns":1000000}])");
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(dns, over_a_stream_it_is_the_same_however_it_is_cut) {
+  const Dialogue stream = {{0, with_length(kQuery)}, {1, with_length(kResponse)}};
+  EXPECT_EQ(hear(stream).objects, hear(kExchange, Carrier::datagrams).objects);
+  expect_same_however_cut(stream);
+  expect_nothing_garbled(stream);
+  expect_hostile_is_survived(stream);
+}
+
+TEST(dns, truncated_and_hostile_datagrams_are_survived) {
+  expect_nothing_garbled(kExchange, Carrier::datagrams);
+  expect_hostile_is_survived(kExchange, Carrier::datagrams);
+}
+
+TEST(dns, an_unanswered_query_is_told_with_its_retries) {
+  const Heard heard = hear({{0, kQuery}, {0, kQuery}, {0, kQuery}}, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("type":"query")"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":2}])"));
+}
+
+TEST(dns, a_response_before_its_query_joins_it) {
+  const Heard heard = hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
+}
+
+TEST(dns, a_name_that_points_at_itself_is_none) {
+  std::string loop = kResponse;
+  loop.replace(loop.find("\xc0\x0c"), 2, "\xc0\x21");
+  EXPECT_TRUE(hear({{0, kQuery}, {1, loop}}, Carrier::datagrams).is_malformed);
+}
+
+TEST(dns, other_datagrams_are_not_taken_for_it) {
+  const std::string rtp("\x80\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x55\x55\x55\x55\x55", 17);
+  EXPECT_EQ(hear({{0, rtp}, {1, rtp}}, Carrier::datagrams).protocol, "");
+}
+
+}  // namespace
+}  // namespace linger::test

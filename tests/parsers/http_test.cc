@@ -1,0 +1,122 @@
+#include "parsers/http.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+const Dialogue kPlain = {
+    {0,
+     "GET /a/b?c=d HTTP/1.1\r\nHost: www.example.com:8080\r\nUser-Agent: curl/7.88\r\n"
+     "Referer: http://example.org/\r\nAccept: */*\r\n\r\n"},
+    {1,
+     "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/html; charset=utf-8\r\n"
+     "Content-Length: 5\r\n\r\nhello"}};
+
+const Dialogue kSeveral = {
+    {0,
+     "POST http://example.com/up HTTP/1.1\r\nHost: other\r\nContent-Type: text/plain\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: 1\r\n\r\n"
+     "HEAD /head HTTP/1.1\r\nHost: [2001:db8::1]:81\r\n\r\nGET /last HTTP/1.0\r\n\r\n"},
+    {1,
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nabc"
+     "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nHTTP/1.0 404 Not Found\r\n\r\nto the end"}};
+
+TEST(http, a_request_and_its_response_are_one_transaction) {
+  const Heard heard = hear(kPlain);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"http":[{"request":{"method":"GET","referrer":"http://example.org/"},)"
+      R"("url":{"original":"/a/b?c=d","path":"/a/b","query":"c=d","domain":"www.example.com",)"
+      R"("port":8080},"user_agent":{"original":"curl/7.88"},"version":"1.1",)"
+      R"("response":{"status_code":200,"server":"nginx","mime_type":"text/html",)"
+      R"("body":{"bytes":5},"time_ns":1000000}}])");
+}
+
+TEST(http, pipelined_requests_join_their_responses_in_order) {
+  const Heard heard = hear(kSeveral);
+  EXPECT_FALSE(heard.is_malformed) << heard;
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"http":[{"request":{"method":"POST","mime_type":"text/plain","body":{"bytes":11}},)"
+      R"("url":{"original":"http://example.com/up","path":"/up","domain":"example.com"},)"
+      R"("version":"1.1","response":{"status_code":201,"body":{"bytes":3},"time_ns":1000000}},)"
+      R"({"request":{"method":"HEAD"},"url":{"original":"/head","path":"/head",)"
+      R"("domain":"2001:db8::1","port":81},"version":"1.1",)"
+      R"("response":{"status_code":200,"time_ns":1000000}},)"
+      R"({"request":{"method":"GET"},"url":{"original":"/last","path":"/last"},"version":"1.0",)"
+      R"("response":{"status_code":404,"body":{"bytes":10},"time_ns":1000000}}])");
+}
+
+TEST(http, the_record_does_not_depend_on_segmentation) {
+  expect_same_however_cut(kPlain);
+  expect_same_however_cut(kSeveral);
+}
+
+TEST(http, truncation_and_gaps_garble_nothing) {
+  expect_nothing_garbled(kPlain);
+  expect_nothing_garbled(kSeveral);
+}
+
+TEST(http, hostile_bytes_are_survived) { expect_hostile_is_survived(kSeveral); }
+
+TEST(http, a_response_without_request_is_a_transaction) {
+  const Heard heard = hear({kPlain[1]});
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":200)"));
+}
+
+TEST(http, a_gap_in_a_body_is_no_gap) {
+  const Heard heard = hear({kPlain[0],
+                            {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"},
+                            {1, {}, 900},
+                            {1, std::string(95, 'x')},
+                            {0, "GET /next HTTP/1.1\r\n\r\n"}});
+  EXPECT_FALSE(heard.has_gap);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":1000})"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr("/next"));
+}
+
+TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
+  const Heard heard =
+      hear({kPlain[0], {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"}});
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":5})"));
+}
+
+TEST(http, behind_connect_another_protocol_begins) {
+  const Dialogue tunnel = {{0, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"},
+                           {1, "HTTP/1.1 200 Established\r\n\r\n"},
+                           {0, kPlain[0].bytes},
+                           {1, kPlain[1].bytes}};
+  expect_same_however_cut(tunnel);
+  const Heard heard = hear(tunnel);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("domain":"example.com","port":443)"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
+}
+
+TEST(http, a_line_longer_than_the_limit_is_malformed) {
+  const Dialogue endless = {{0, "GET / HTTP/1.1\r\nX: " + std::string(Http::kLineBytesMax, 'x')}};
+  EXPECT_TRUE(hear(endless).is_malformed);
+}
+
+TEST(http, a_long_value_is_cut_and_says_so) {
+  const Heard heard =
+      hear({{0, "GET / HTTP/1.1\r\nUser-Agent: " + std::string(3'000, 'x') + "\r\n\r\n"}});
+  EXPECT_THAT(heard.objects, testing::HasSubstr(std::string(kTextBytesMax, 'x') + '"'));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("cut":["user_agent.original"])"));
+}
+
+TEST(http, more_requests_than_wait_for_responses_are_told_apart) {
+  Dialogue dialogue(1);
+  for (int i = 0; i < 40; ++i) dialogue[0].bytes += "GET / HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 40; ++i) dialogue.push_back({1, "HTTP/1.1 204 No Content\r\n\r\n"});
+  const Heard heard =
+      hear(dialogue, Carrier::stream, {.conversations = 1, .memory = 4 << 20, .transactions = 45});
+  EXPECT_EQ(heard.transactions_dropped, 3u);  // 40 requests and 8 responses apart
+}
+
+}  // namespace
+}  // namespace linger::test
