@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a core tracks live: live.py BUILD-DIRECTORY [--packets N] [--rounds N]
+"""What a core tracks live: live.py BUILD-DIRECTORY [--packets N] [--rounds N] [--set name=value]…
 
 linger-blast sends from memory over net_memif as fast as the other end takes it, so that nothing is
 lost: to linger, and to a loop that only receives, in turn. Printed are both rates (the median of the
@@ -30,7 +30,8 @@ def rate_in(text):
 
 
 class Bench:
-    def __init__(self, build, packets, folder):
+    def __init__(self, build, packets, settings, folder):
+        self.settings = [word for setting in settings for word in ("--set", setting)]
         self.linger = build / "linger"
         self.blast = build / "bench" / "linger-blast"
         self.packets = packets
@@ -61,7 +62,7 @@ class Bench:
         with open(errors, "w", encoding="utf-8") as file, subprocess.Popen(
                 [self.linger, "-i", "dpdk:" + self.device("server"), "-o", "/dev/null", "--set",
                  "dpdkHugePages=false", "--set", "maxStreams=2000000", "--set",
-                 "recordQueue=262144"], stderr=file) as program:
+                 "recordQueue=262144", *self.settings], stderr=file) as program:
             while "capturing on" not in errors.read_text(encoding="utf-8"):
                 time.sleep(0.1)
             with self.send(load) as sender:
@@ -80,10 +81,12 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--packets", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], help="for linger, as parsers=none")
     arguments = parser.parse_args()
     print(f"{'':<26}{'bare receive':>14}{'tracked':>14}{'share':>8}   M packets/s")
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(arguments.build.resolve(), arguments.packets, pathlib.Path(folder))
+        bench = Bench(arguments.build.resolve(), arguments.packets, arguments.set,
+                      pathlib.Path(folder))
         for name, load in LOADS.items():
             rates = [(bench.bare(load), bench.tracked(load)) for _ in range(arguments.rounds)]
             bare, tracked = (statistics.median(column) for column in zip(*rates))

@@ -48,11 +48,88 @@ Talk dns() {
                    "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"s}}};
 }
 
+Talk ssh() {
+  const auto be32 = [](std::size_t value) {
+    std::string text;
+    for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+    return text;
+  };
+  const auto packet = [&](char type, const std::string& payload) {
+    return be32(2 + payload.size() + 4) + '\x04' + type + payload + "pad!";
+  };
+  std::string offer(16, 'c');
+  for (int i = 0; i < 10; ++i) offer += be32(100) + std::string(100, 'a');
+  offer = packet(20, offer + std::string(5, '\0'));
+  return {"ssh",
+          Carrier::stream,
+          {{1, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"},
+           {0, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n" + offer},
+           {1, offer},
+           {0, packet(30, std::string(100, 'k'))},
+           {1, packet(31, std::string(500, 'k')) + packet(21, "")},
+           {0, packet(21, "")}}};
+}
+
+Talk socks() {
+  return {"socks",
+          Carrier::stream,
+          {{0, "\x05\x01\x00"s},
+           {1, "\x05\x00"s},
+           {0, "\x05\x01\x00\x03\x0b"s + "example.com" + "\x00\x50"s},
+           {1, "\x05\x00\x00\x01\xc0\x00\x02\x01\x04\x38"s}}};
+}
+
+Talk proxy() {
+  return {"proxy", Carrier::stream, {{0, "PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n"}}};
+}
+
+Talk smtp() {
+  return {"smtp",
+          Carrier::stream,
+          {{1, "220 mx.example.com ESMTP\r\n"},
+           {0, "EHLO client.example.org\r\n"},
+           {1, "250-mx.example.com\r\n250 PIPELINING\r\n"},
+           {0, "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"},
+           {1, "250 Ok\r\n250 Ok\r\n354 Go on\r\n"},
+           {0, std::string(1'000, 'x') + "\r\n.\r\nQUIT\r\n"},
+           {1, "250 Queued\r\n221 Bye\r\n"}}};
+}
+
+Talk ftp() {
+  return {"ftp",
+          Carrier::stream,
+          {{1, "220 FTP server ready\r\n"},
+           {0, "USER bob\r\n"},
+           {1, "331 Password?\r\n"},
+           {0, "PASS secret\r\n"},
+           {1, "230 Logged in\r\n"},
+           {0, "PASV\r\n"},
+           {1, "227 Entering Passive Mode (192,0,2,1,156,64).\r\n"},
+           {0, "RETR file\r\n"},
+           {1, "150 Here it comes\r\n226 Done\r\n"}}};
+}
+
+Talk mqtt() {
+  return {"mqtt",
+          Carrier::stream,
+          {{0, "\x10\x14\x00\x04MQTT\x04\x02\x00\x3c\x00\x08sensor-1"s},
+           {1, "\x20\x02\x00\x00"s},
+           {0, "\x30\x07\x00\x03t/1hi\x30\x07\x00\x03t/2hi"s},
+           {0, "\xe0\x00"s}}};
+}
+
+Talk modbus() {
+  return {"modbus",
+          Carrier::stream,
+          {{0, "\x00\x01\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x01"s},
+           {1, "\x00\x01\x00\x00\x00\x05\x11\x03\x02\x02\x2b"s}}};
+}
+
 class ParserBench {
  public:
   explicit ParserBench(const Talk& talk)
       : talk_(talk),
-        detector_(std::move(*Detector::make(kAllParsers, 1))),
+        detector_(std::move(*Detector::make({.shards = 1}))),
         conversations_({.conversations = 1, .memory = 4 << 20, .transactions = 64}, *detector_, 0,
                        counters_) {
     for (const Word& word : talk_.words) bytes_ += word.bytes.size();
@@ -141,6 +218,13 @@ void session(benchmark::State& state, const Talk& talk) {
 
 BENCHMARK_CAPTURE(session, http, http())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dns, dns())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, ssh, ssh())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, socks, socks())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, proxy, proxy())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, smtp, smtp())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, ftp, ftp())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, mqtt, mqtt())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, modbus, modbus())->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace linger::bench

@@ -2,14 +2,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/signatures.h"
 #include "sessiontable/session_table.h"
 
 namespace linger {
 namespace {
 
+// As a set.
+const ParserSet kProxyParser = ParserSet{1}
+                               << (std::find(kParsers.begin(), kParsers.end(), &parser::proxy) -
+                                   kParsers.begin());
+
 template <class T>
 T share(std::uint64_t whole, const Settings& settings) noexcept {
   return static_cast<T>((whole + settings.packetThreads - 1) / settings.packetThreads);
+}
+
+bool is_anything_wanted(const Settings& settings) noexcept {
+  const auto set = parsers_of(settings);
+  return (set && *set != 0) || !settings.signatures.empty();
+}
+
+// Empty: compiled patterns are not kept.
+std::string cache_folder(const Settings& settings) {
+  if (settings.patternCache == "none") return {};
+  if (settings.patternCache != "auto") return settings.patternCache;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
+    return std::string(cache) + "/linger";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home == '/' ? std::string(home) + "/.cache/linger" : std::string{};
 }
 
 std::uint32_t blocks_of(const Settings& settings) noexcept {
@@ -38,6 +62,18 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
   return set;
 }
 
+tl::expected<std::unique_ptr<Detector>, std::string> make_detector(const Settings& settings) {
+  const auto enabled = parsers_of(settings);
+  if (!enabled) return tl::unexpected(enabled.error());
+  auto signatures = load_signatures(settings.signatures);
+  if (!signatures) return tl::unexpected(signatures.error());
+  if (*enabled == 0 && signatures->empty()) return nullptr;
+  return Detector::make({.enabled = *enabled,
+                         .shards = settings.packetThreads,
+                         .signatures = *std::move(signatures),
+                         .cache_folder = cache_folder(settings)});
+}
+
 Applications::Applications(const Settings& settings, const Detector& detector, std::size_t shard,
                            TableCounters& table_counters, ParserCounters& counters)
     : reader_{.conversations = {{.conversations = table_share(settings).sessions,
@@ -46,16 +82,18 @@ Applications::Applications(const Settings& settings, const Detector& detector, s
                                      static_cast<std::uint16_t>(settings.maxTransactions)},
                                 detector,
                                 shard,
-                                counters}},
+                                counters},
+              .proxy_ports = settings.proxyPorts},
       streams_({.streams = share<std::uint32_t>(settings.read_sessions(), settings),
                 .blocks = blocks_of(settings),
                 .limit_bytes = settings.readLimit,
                 .reorder_window = settings.reorderWindow},
-               table_counters, reader_) {}
+               table_counters, reader_),
+      wanted_(&detector),
+      used_(&detector) {}
 
 std::uint64_t Applications::memory_needed(const Settings& settings) noexcept {
-  const auto set = parsers_of(settings);
-  if (!set || *set == 0) return 0;
+  if (!is_anything_wanted(settings)) return 0;
   return settings.maxStreams * (Conversations::kBytesEach + sizeof(std::uint32_t)) +
          settings.read_sessions() * sizeof(Stream) + settings.reorderMemory + settings.parserMemory;
 }
@@ -77,8 +115,11 @@ Bytes Applications::describe(std::uint32_t reader, Record& record) noexcept {
 std::uint32_t Applications::Reader::on_open(const Packet& packet,
                                             const StreamStart& start) noexcept {
   const bool is_tcp = packet.key.protocol == kProtocolTcp;
-  const std::uint32_t id =
-      conversations.open(is_tcp ? Carrier::stream : Carrier::datagrams, start.opener);
+  const bool is_proxied =
+      proxy_ports.empty() || std::find(proxy_ports.begin(), proxy_ports.end(),
+                                       packet.key.port[start.opener ^ 1]) != proxy_ports.end();
+  const std::uint32_t id = conversations.open(is_tcp ? Carrier::stream : Carrier::datagrams,
+                                              start.opener, is_proxied ? 0 : kProxyParser);
   return id == Conversations::kNone ? kStreamDry : id;
 }
 

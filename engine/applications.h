@@ -6,6 +6,8 @@
 // Owner: one shard. Limits: its share of readSessions, reorderMemory, parserMemory, maxStreams.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -18,6 +20,9 @@ namespace linger {
 
 // The parsers that the setting names; an unknown name is an error.
 tl::expected<ParserSet, std::string> parsers_of(const Settings& settings);
+
+// What the settings want to be known; null: nothing. Control thread; reads the files of signatures.
+tl::expected<std::unique_ptr<Detector>, std::string> make_detector(const Settings& settings);
 
 class Applications {
  public:
@@ -33,6 +38,23 @@ class Applications {
   // After the session's last record.
   void release(std::uint32_t reader) noexcept {
     if (reader < kStreamDry) reader_.conversations.release(reader);
+  }
+
+  // Control thread: another detector, in use from the shard's next poll on. The old one may go when
+  // uses() says so.
+  void replace(const Detector& detector) noexcept {
+    wanted_.store(&detector, std::memory_order_release);  // pairs with that in refresh()
+  }
+  bool uses(const Detector& detector) const noexcept {
+    return used_.load(std::memory_order_acquire) == &detector;
+  }
+  // The shard, once a poll.
+  void refresh() noexcept {
+    const Detector* const wanted = wanted_.load(std::memory_order_acquire);
+    if (wanted == used_.load(std::memory_order_relaxed)) [[likely]]
+      return;
+    reader_.conversations.set_detector(*wanted);
+    used_.store(wanted, std::memory_order_release);  // pairs with that in uses()
   }
 
   // What the table does not: its stage is the streams.
@@ -64,6 +86,7 @@ class Applications {
     }
 
     Conversations conversations;
+    const setting_kind::PortList::Value proxy_ports;  // empty: any
 
    private:
     static StreamAnswer answer(bool goes_on) noexcept {
@@ -73,6 +96,8 @@ class Applications {
 
   Reader reader_;
   Streams<Reader> streams_;
+  std::atomic<const Detector*> wanted_;  // control thread to shard
+  std::atomic<const Detector*> used_;    // shard to control thread
 };
 
 }  // namespace linger

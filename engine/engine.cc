@@ -124,6 +124,10 @@ tl::expected<void, StartError> Engine::check() const {
                                            cores->size(), settings_.packetThreads, cores->size())});
   if (const auto set = parsers_of(settings_); !set)
     return tl::unexpected(StartError{kExitUsage, set.error()});
+  if (options_.test) {  // a run makes it once, when it opens
+    if (const auto made = make_detector(settings_); !made)
+      return tl::unexpected(StartError{kExitUsage, made.error()});
+  }
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -142,12 +146,29 @@ tl::expected<void, StartError> Engine::open() {
 }
 
 tl::expected<void, StartError> Engine::open_detector() {
-  const ParserSet enabled = *parsers_of(settings_);
-  if (enabled == 0) return {};
-  auto made = Detector::make(enabled, settings_.packetThreads);
-  if (!made) return tl::unexpected(StartError{kExitFailed, made.error()});
-  detector_ = std::move(*made);
+  auto made = make_detector(settings_);
+  if (!made) return tl::unexpected(StartError{kExitUsage, made.error()});
+  if (*made != nullptr) detectors_.push_back(std::move(*made));
   return {};
+}
+
+// The files of signatures are read again. What is wrong with them leaves all as it is.
+void Engine::reload_detector() {
+  if (detectors_.empty() || settings_.signatures.empty()) return;
+  auto made = make_detector(settings_);
+  if (!made) {
+    fmt::print(stderr, "linger: {}; the signatures stay as they were\n", made.error());
+    return;
+  }
+  detectors_.push_back(std::move(*made));
+  for (auto& shard : shards_) shard->applications()->replace(*detectors_.back());
+}
+
+void Engine::drop_old_detectors() {
+  if (detectors_.size() < 2) return;
+  for (const auto& shard : shards_)
+    if (!shard->applications()->uses(*detectors_.back())) return;
+  detectors_.erase(detectors_.begin(), detectors_.end() - 1);
 }
 
 tl::expected<void, StartError> Engine::open_sources() {
@@ -189,7 +210,7 @@ void Engine::make_shards() {
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
     shards_.back()->attach(*collector_);
-    if (detector_ != nullptr) shards_.back()->read_applications(settings_, *detector_);
+    if (!detectors_.empty()) shards_.back()->read_applications(settings_, *detectors_.back());
     shards_.back()->lose_for_test(options_.test_loss);
     if (is_live_) shards_.back()->populate();
   }
@@ -296,6 +317,7 @@ void Engine::control() {
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
+    drop_old_detectors();
     if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
     if (is_live_) watch_ports(seconds_since(start));
@@ -335,6 +357,7 @@ void Engine::on_signal(int signal) {
       break;
     case SIGHUP:
       for (auto& output : outputs_) output->reopen();
+      reload_detector();
       break;
     case SIGUSR1:
       fmt::print(stderr, "{}", summary_of(ledger(), {.is_over = false}));

@@ -56,6 +56,8 @@ class Engine {
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
   tl::expected<void, StartError> open_detector();
+  void reload_detector();
+  void drop_old_detectors();
   tl::expected<void, std::string> start();
   tl::expected<void, std::string> start_sources();
   void make_shards();
@@ -84,7 +86,8 @@ class Engine {
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;
-  std::unique_ptr<Detector> detector_;  // null: no parser is on
+  // The last one is in use; the others are, until every shard has seen that. Empty: none is.
+  std::vector<std::unique_ptr<Detector>> detectors_;
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;

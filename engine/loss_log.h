@@ -21,7 +21,7 @@ class LossLog {
   // Control thread, in order of time.
   void add(Timestamp from, Timestamp to) noexcept {
     const std::uint64_t count = count_.load(std::memory_order_relaxed);
-    if (count != 0 && at(count - 1).to.load(std::memory_order_relaxed) == from.value)
+    if (count != 0 && at(count - 1).to.load(std::memory_order_relaxed) >= from.value)
       return at(count - 1).to.store(to.value, std::memory_order_relaxed);
     at(count).from.store(from.value, std::memory_order_relaxed);
     at(count).to.store(to.value, std::memory_order_relaxed);

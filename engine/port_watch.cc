@@ -19,7 +19,7 @@ void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now) {
     seen_[i].taken = c.taken;
     seen_[i].lost = lost;
   }
-  if (has_lost) losses_.add(is_first ? Timestamp{} : before_, now);
+  if (has_lost) losses_.add(is_first ? Timestamp{} : before_, {now.value + kWaiting});
   before_ = now;
   ++looks_;
 }

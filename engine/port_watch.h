@@ -21,6 +21,10 @@ class PortWatch {
     std::uint64_t lost_worst = 0;
   };
 
+  // What waited in a port's ring while others found it full is taken, and often stamped, after the
+  // look that finds the loss: a loss reaches so far beyond it.
+  static constexpr DurationNs kWaiting = 100 * kMillisecond;
+
   void look(const std::vector<PortTotals>& totals, Timestamp now);
 
   // For each port; then it begins anew.

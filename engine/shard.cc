@@ -37,6 +37,7 @@ void Shard::read_applications(const Settings& settings, const Detector& detector
 
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
+  if (applications_ != nullptr) applications_->refresh();
   bool busy = receive();
   busy |= take_over();
   busy |= track_all();

@@ -61,6 +61,9 @@ class Shard final : private SessionSink, private DefragSink {
   // Before the first poll. Without it, nobody reads what the sessions say.
   void read_applications(const Settings& settings, const Detector& detector);
 
+  // Control thread; null: nobody reads.
+  Applications* applications() const noexcept { return applications_.get(); }
+
   // Before the first poll. Without it, MPTCP connections are not put together.
   void attach(MptcpCollector& collector) noexcept { collector_ = &collector; }
 

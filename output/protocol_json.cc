@@ -17,7 +17,7 @@ constexpr unsigned kPlaceShift = 32;
 
 ProtocolJson::ProtocolJson(Protocols protocols) : protocols_(protocols) {
   for (const Protocol* protocol : protocols) {
-    Table table{protocol->name, protocol->has_rows, {}};
+    Table table{protocol->key(), protocol->has_rows, {}};
     for (const ProtocolField& from : protocol->fields) {
       Field field{from.kind, {}, from.path, {}, from.path, 0, false};
       field.place = static_cast<std::uint8_t>(table.fields.size());

@@ -88,8 +88,7 @@ struct ShortText {
     if (size < kCharsMax) chars[size++] = c;
   }
   void assign(std::string_view text) noexcept {
-    size = static_cast<std::uint8_t>(text.size() < kCharsMax ? text.size() : kCharsMax);
-    std::memcpy(chars.data(), text.data(), size);
+    size = static_cast<std::uint8_t>(text.copy(chars.data(), kCharsMax));
   }
   std::string_view view() const noexcept { return {chars.data(), size}; }
 };

@@ -169,6 +169,10 @@
       "The destination answered the SYN with one of its own, which the source answered.")          \
   ONE(Flag, simultaneous_close, "tcp.simultaneous_close", nonzero,                                 \
       "Both sides sent a FIN before they had seen that of the other.")                             \
+  PAIR(                                                                                            \
+      Flag, overlaps, "tcp.overlap_conflict", nonzero,                                             \
+      "Segments of this side held different bytes for the same numbers, as far as the first were " \
+      "still held for a reader.")                                                                  \
   PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
   PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.")  \
   PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                          \
@@ -180,6 +184,8 @@
   PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.")  \
   ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                         \
       "RSTs after the close whose sequence number did not fit.")                                   \
+  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
+      "SYNs with another ISN that never became a session.")                                        \
   PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \
        "Segments whose payload was seen before.")                                                  \
   PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
@@ -198,17 +204,11 @@
        "Segments that announced a closed window.")                                                 \
   PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                    \
        "How long this side's window was closed.")                                                  \
-  PAIR(                                                                                            \
-      Flag, overlaps, "tcp.overlap_conflict", nonzero,                                             \
-      "Segments of this side held different bytes for the same numbers, as far as the first were " \
-      "still held for a reader.")                                                                  \
   PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                      \
   PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                            \
        "RSTs that fitted, but whose receiver carried on.")                                         \
   PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                      \
        "RSTs outside the receiver's window; they changed nothing.")                                \
-  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
-      "SYNs with another ISN that never became a session.")                                        \
   ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \
       "event.id of the finished session that had the same addresses and ports.")                   \
   ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                     \

@@ -124,12 +124,15 @@ inline std::uint64_t number_of(Bytes value) noexcept {
 }
 
 struct Protocol {
-  std::string_view name;  // network.protocol, and the object's key
+  std::string_view name;  // network.protocol, and the object's key, if there is no `object`
   bool has_rows = false;
   std::span<const ProtocolField> fields;
   // What is made of raw items where the record is encoded (certificates, fingerprints): reads the
   // session's items, writes more of this protocol. May be null. Thread: the output's.
   void (*derive)(std::uint8_t protocol, ItemReader items, ItemWriter& more) = nullptr;
+  std::string_view object = {};  // the key, where ECS has one for what this protocol tells
+
+  constexpr std::string_view key() const noexcept { return object.empty() ? name : object; }
 };
 
 using Protocols = std::span<const Protocol* const>;  // items name them by their place

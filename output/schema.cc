@@ -139,7 +139,7 @@ KindTexts texts_of(ProtocolKind kind) {
 }
 
 void add_lines(std::vector<Line>& lines, const Protocol& protocol) {
-  const std::string object = fmt::format("{}{}.", protocol.name, protocol.has_rows ? "[]" : "");
+  const std::string object = fmt::format("{}{}.", protocol.key(), protocol.has_rows ? "[]" : "");
   const auto add = [&](std::string_view path, ProtocolKind kind, std::string_view help) {
     const KindTexts texts = texts_of(kind);
     std::string schema(texts.schema);

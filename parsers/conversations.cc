@@ -21,16 +21,22 @@ std::uint64_t skipped(std::uint64_t& skip, std::uint64_t count) noexcept {
 Conversations::Conversations(const ConversationLimits& limits, const Detector& detector,
                              std::size_t shard, ParserCounters& counters)
     : limits_(limits),
-      detector_(detector),
+      detector_(&detector),
       shard_(shard),
       counters_(counters),
       table_(limits.conversations),
       pool_(limits.memory),
-      told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {}
+      told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {
+  for (const Parser* parser : kParsers) {
+    const bool has_tools = parser->make_tools != nullptr;
+    tools_.push_back(has_tools ? Tools(parser->make_tools(), parser->free_tools)
+                               : Tools(nullptr, [](void*) noexcept {}));
+  }
+}
 
 // --- From the streams ---------------------------------------------------------------------------
 
-std::uint32_t Conversations::open(Carrier carrier, unsigned opener) noexcept {
+std::uint32_t Conversations::open(Carrier carrier, unsigned opener, ParserSet unwanted) noexcept {
   std::uint32_t id = free_;
   if (id != kNone) {
     free_ = table_[id].next_free;
@@ -45,6 +51,7 @@ std::uint32_t Conversations::open(Carrier carrier, unsigned opener) noexcept {
   c = {};
   c.carrier = carrier;
   c.opener = static_cast<std::uint8_t>(opener);
+  c.unwanted = unwanted;
   counters_.conversations.add();
   return id;
 }
@@ -78,9 +85,7 @@ bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count)
 bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
                                 std::uint32_t sent_bytes) noexcept {
   Conversation& c = table_[id];
-  if (c.phase == Phase::detecting && !detect(c, bytes) && c.phase == Phase::detecting &&
-      ++c.tries == kTriesMax)
-    finish(c);
+  if (c.phase == Phase::detecting && !detect(c, bytes, true) && ++c.tries == kTriesMax) finish(c);
   if (c.phase != Phase::parsing) return c.phase != Phase::over;
   Facts facts = facts_of(c);
   const Answer answer = parser_of(c).on_datagram(state_of(c), side, bytes, sent_bytes, facts);
@@ -92,6 +97,7 @@ bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
 void Conversations::on_end(std::uint32_t id, unsigned side) noexcept {
   Conversation& c = table_[id];
   if (c.phase == Phase::over) return;
+  if (c.phase == Phase::detecting) end_detection(c, side);
   if (c.phase == Phase::parsing && parser_of(c).on_end != nullptr) {
     Facts facts = facts_of(c);
     parser_of(c).on_end(state_of(c), side, facts);
@@ -117,12 +123,13 @@ void Conversations::pump(Conversation& c, unsigned side, Bytes fresh) noexcept {
     }
     const Bytes view = is_kept ? Bytes{pool_.data(s.kept) + s.kept_from, s.kept_bytes} : fresh;
     if (c.phase == Phase::detecting) {
-      if (detect(c, view.first(std::min(view.size(), kDetectBytesMax)))) {
+      const bool is_last = view.size() >= kDetectBytesMax;
+      if (detect(c, view.first(std::min(view.size(), kDetectBytesMax)), is_last)) {
         pump(c, side ^ 1, {});
-      } else if (view.size() < kDetectBytesMax) {
-        s.need = static_cast<std::uint32_t>(view.size()) + 1;
-      } else {
+      } else if (is_last) {
         give_up(c, side);
+      } else {
+        s.need = static_cast<std::uint32_t>(view.size()) + 1;
       }
       continue;
     }
@@ -209,22 +216,44 @@ void Conversations::drop_kept(Side& s) noexcept {
 // --- Parsers ------------------------------------------------------------------------------------
 
 // Starts the first candidate that does not refuse; one that would know with more bytes is waited
-// for, before those behind it are asked.
-bool Conversations::detect(Conversation& c, Bytes bytes) noexcept {
+// for, before those behind it are asked. `is_last`: no more bytes are looked at, so that, if no
+// parser takes them, a signature may name them.
+bool Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept {
   counters_.detections.add();
   const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
-  const Candidates candidates = detector_.candidates(shard_, c.carrier, first);
+  const Candidates candidates = detector_->candidates(shard_, c.carrier, first);
   for (const std::uint8_t parser : candidates.parsers()) {
+    if ((c.unwanted >> parser & 1) != 0) continue;
     const Detection detection = kParsers[parser]->detect(c.carrier, bytes);
     if (detection == Detection::yes) {
       start(c, parser);
       return c.phase == Phase::parsing;
     }
-    if (detection == Detection::maybe && c.carrier == Carrier::stream &&
-        bytes.size() < kDetectBytesMax)
-      return false;
+    if (detection == Detection::maybe && !is_last) return false;
   }
+  if (is_last && candidates.signature != kNoSignature) name(c, candidates.signature);
   return false;
+}
+
+// The first name stays. It is kept as an item of no parser, as the detector may be another one when
+// the record is written.
+void Conversations::name(Conversation& c, std::uint16_t signature) noexcept {
+  if (c.is_named || c.parser != kNoParser) return;
+  Facts facts = facts_of(c);
+  facts.text(0, detector_->signature_name(signature));
+  c.is_named = c.facts.bytes != 0;
+  counters_.recognised.add();
+}
+
+// What a side that ends early has said, looked at once more.
+void Conversations::end_detection(Conversation& c, unsigned side) noexcept {
+  const Side& s = c.sides[side];
+  if (s.kept_bytes == 0) return;
+  if (detect(c, {pool_.data(s.kept) + s.kept_from, s.kept_bytes}, true)) {
+    c.sides[side].need = 0;
+    pump(c, side, {});
+    pump(c, side ^ 1, {});
+  }
 }
 
 void Conversations::start(Conversation& c, std::uint8_t parser) noexcept {
@@ -289,7 +318,8 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .protocol = c.parser,
                 .opener = c.opener,
                 .now = c.now,
-                .unseen = {c.sides[0].skip, c.sides[1].skip}});
+                .unseen = {c.sides[0].skip, c.sides[1].skip},
+                .tools = c.parser != kNoParser ? tools_[c.parser].get() : nullptr});
 }
 
 // --- For the record -----------------------------------------------------------------------------
@@ -304,8 +334,13 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
     parser_of(c).tell(state_of(c), facts);
     bytes += direct.items().size();
   }
-  return {.items = {told_->data(), bytes},
-          .protocol = c.parser != kNoParser ? parser_of(c).protocol.name : std::string_view{},
+  const Bytes items{told_->data(), bytes};
+  std::string_view protocol;
+  if (c.parser != kNoParser) protocol = parser_of(c).protocol.name;
+  if (Item first; c.parser == kNoParser && c.is_named && ItemReader(items).next(first))
+    protocol = {reinterpret_cast<const char*>(first.value.data()), first.value.size()};
+  return {.items = items,
+          .protocol = protocol,
           .transactions_dropped = c.facts.rows_dropped,
           .values_dropped = c.facts.dropped,
           .is_malformed = c.is_malformed,

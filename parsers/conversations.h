@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/counters.h"
 #include "engine/base/mapping.h"
@@ -40,8 +41,12 @@ class Conversations {
   Conversations(const ConversationLimits& limits, const Detector& detector, std::size_t shard,
                 ParserCounters& counters);
 
-  // `opener`: the side that opened the session. kNone: all are in use, which is counted.
-  std::uint32_t open(Carrier carrier, unsigned opener) noexcept;
+  // `opener`: the side that opened the session. `unwanted`: parsers that are not for this one.
+  // kNone: all are in use, which is counted.
+  std::uint32_t open(Carrier carrier, unsigned opener, ParserSet unwanted = 0) noexcept;
+
+  // From now on another one; what is parsed goes on.
+  void set_detector(const Detector& detector) noexcept { detector_ = &detector; }
 
   // When what comes next was captured.
   void at(std::uint32_t id, Timestamp now) noexcept { table_[id].now = now; }
@@ -98,6 +103,7 @@ class Conversations {
     std::array<Side, 2> sides;
     FactChain facts;
     Timestamp now{};
+    ParserSet unwanted = 0;
     BlockId state = kNoMemory;
     std::uint32_t next_free = kNone;
     Phase phase = Phase::detecting;
@@ -106,6 +112,7 @@ class Conversations {
     std::uint8_t opener = 0;
     std::uint8_t stages = 0;  // parsers started
     std::uint8_t tries = 0;   // datagrams that none was found for
+    bool is_named = false;    // by a signature: an item of no parser
     bool is_malformed = false;
     bool has_gap = false;
     bool is_dry = false;
@@ -113,12 +120,14 @@ class Conversations {
   static_assert(sizeof(Conversation) <= kBytesEach);
 
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
-  bool detect(Conversation& c, Bytes bytes) noexcept;
+  bool detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
+  void name(Conversation& c, std::uint16_t signature) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
   Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
   void obey(Conversation& c, unsigned side, const Answer& answer) noexcept;
   void give_up(Conversation& c, unsigned side) noexcept;
   void hand_over(Conversation& c, unsigned side) noexcept;
+  void end_detection(Conversation& c, unsigned side) noexcept;
   void finish(Conversation& c) noexcept;
   void end_parser(Conversation& c) noexcept;
   void note_malformed(Conversation& c) noexcept;
@@ -131,7 +140,7 @@ class Conversations {
   void* state_of(const Conversation& c) noexcept { return pool_.data(c.state); }
 
   const ConversationLimits limits_;
-  const Detector& detector_;
+  const Detector* detector_;
   const std::size_t shard_;
   ParserCounters& counters_;
   Array<Conversation> table_;
@@ -140,6 +149,8 @@ class Conversations {
   std::uint32_t used_ = 0;
   ParserMemory pool_;
   std::unique_ptr<std::array<std::uint8_t, kSessionItemsMax>> told_;
+  using Tools = std::unique_ptr<void, void (*)(void*) noexcept>;
+  std::vector<Tools> tools_;  // by parser
 };
 
 }  // namespace linger

@@ -137,6 +137,7 @@ bool read_name(Bytes message, std::size_t& at, Text* text) noexcept {
     place += 1u + length;
   }
   if (!has_jumped) at = place + 1;
+  if (text != nullptr && bytes == 0) text->add(std::uint8_t{'.'});
   return true;
 }
 
@@ -233,12 +234,20 @@ void tell_id(Facts& facts, std::uint16_t id, Row row) noexcept {
   facts.text(Field::id, text.bytes(), row);
 }
 
+// NetBIOS names have the same messages: a first label of 32 letters A to P (RFC 1001 §14.1).
+bool is_netbios(Bytes name) noexcept {
+  if (name.size() < 33 || name[0] != 32) return false;
+  const Bytes label = name.subspan(1, 32);
+  return std::all_of(label.begin(), label.end(), [](auto c) { return c >= 'A' && c <= 'P'; });
+}
+
 bool is_dns(Bytes message) noexcept {
   if (message.size() < kHeaderBytes) return false;
   const Header header = header_of(message);
   if (header.op_code() > 6 || header.op_code() == 3 || header.response_code() > 11) return false;
   if ((header.flags & 0x0040) != 0 || header.questions > kQuestionsMax) return false;
   std::size_t at = kHeaderBytes;
+  if (is_netbios(message.subspan(at))) return false;
   if (header.questions != 0)
     return read_name(message, at, nullptr) && message.size() - at >= 4 &&
            is_class(load_be16(message.data() + at + 2));
@@ -332,7 +341,11 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
     if (!read_name(message, at, &name) || message.size() - at < 4) return false;
     const std::uint8_t* p = message.data() + at;
     at += 4;
-    if (i != 0 || is_whole) continue;
+    if (is_whole) continue;
+    if (i != 0) {
+      facts.text(Field::question_more, name.bytes(), row);
+      continue;
+    }
     facts.text(Field::question_name, name.bytes(), row);
     tell_word(facts, Field::question_type, kTypes, load_be16(p), "TYPE", row);
     tell_word(facts, Field::question_class, kClasses, load_be16(p + 2) & 0x7fff, "CLASS", row);

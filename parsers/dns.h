@@ -25,9 +25,11 @@ namespace linger {
   X(type, text, "type", "query: no response was seen; answer: one was.")                    \
   X(op_code, text, "op_code", "Kind of query, as in QUERY, NOTIFY, UPDATE.")                \
   X(header_flags, text, "header_flags[]", "Flags of the response, as in AA, RD, RA.")       \
-  X(question_name, text, "question.name", "Name asked for, without the final dot.")         \
+  X(question_name, text, "question.name",                                                   \
+    "Name asked for, without the final dot but of the root.")                               \
   X(question_type, text, "question.type", "Type of records asked for.")                     \
   X(question_class, text, "question.class", "Class of records asked for.")                  \
+  X(question_more, text, "question.more[]", "Names of further questions, which mDNS has.")  \
   X(questions, number, "questions_count", "Questions in the message, when not one.")        \
   X(response_code, text, "response_code", "Code of the response, as in NOERROR, NXDOMAIN.") \
   X(answers_count, number, "answers_count", "Answers in the response.")                     \

@@ -45,6 +45,7 @@ class Facts {
     std::uint8_t opener;
     Timestamp now;
     std::array<std::uint64_t, 2> unseen;
+    void* tools;
   };
   explicit Facts(const Context& context) noexcept : context_(context) {}
 
@@ -53,6 +54,11 @@ class Facts {
   unsigned opener() const noexcept { return context_.opener; }  // the side that opened the session
   // What this side is still to skip of the bytes the parser took.
   std::uint64_t unseen(unsigned side) const noexcept { return context_.unseen[side]; }
+  // What the parser has for all sessions of its shard (parser.h).
+  template <class Tools>
+  Tools& tools() const noexcept {
+    return *static_cast<Tools*>(context_.tools);
+  }
 
   // --- Told ---
   Row open_row() noexcept {

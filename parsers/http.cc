@@ -1,8 +1,8 @@
 #include "parsers/http.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "parsers/lines.h"
 #include "parsers/list.h"
 
 namespace linger {
@@ -12,21 +12,6 @@ using Field = HttpField;
 
 constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
 
-std::string_view text_of(Bytes bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// The line without its end, which is LF or CRLF (RFC 9112 §2.2); `bytes` of both. None: zero.
-Bytes line_of(Bytes bytes, std::size_t& taken) noexcept {
-  taken = 0;
-  if (bytes.empty()) return {};
-  const void* end = std::memchr(bytes.data(), '\n', bytes.size());
-  if (end == nullptr) return {};
-  taken = static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - bytes.data()) + 1;
-  const std::size_t length = taken >= 2 && bytes[taken - 2] == '\r' ? taken - 2 : taken - 1;
-  return bytes.first(length);
-}
-
 bool is_version(std::string_view text) noexcept {
   return text.size() == 8 && text.starts_with("HTTP/1.") && (text[7] == '0' || text[7] == '1');
 }
@@ -35,26 +20,6 @@ bool is_method(std::string_view text) noexcept {  // of all that are in use
   return text.size() >= 2 && text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
          });
-}
-
-bool is_digits(std::string_view text) noexcept {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// ASCII, `lower` is in lower case and of letters and '-'.
-bool equals(std::string_view text, std::string_view lower) noexcept {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if ((text[i] | 0x20) != lower[i]) return false;
-  return true;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 struct RequestLine {

@@ -9,7 +9,16 @@
 
 #define LINGER_PARSERS(X) \
   X(http)                 \
-  X(dns)
+  X(dns)                  \
+  X(ssh)                  \
+  X(tls)                  \
+  X(quic)                 \
+  X(socks)                \
+  X(proxy)                \
+  X(smtp)                 \
+  X(ftp)                  \
+  X(mqtt)                 \
+  X(modbus)
 
 namespace linger {
 

@@ -85,11 +85,14 @@ struct Parser {
   Answer (*on_gap)(void* state, unsigned side, std::uint64_t count, Facts&) noexcept;
   void (*on_end)(void* state, unsigned side, Facts&) noexcept;
   void (*tell)(const void* state, Facts&) noexcept;
+  void* (*make_tools)();  // null: it has none
+  void (*free_tools)(void* tools) noexcept;
 };
 
 // The table of a parser's struct T. T has detect() and kPatterns, and of on_data, on_datagram,
 // on_gap, on_end and tell (what is known when a record is written, of what it has not told yet)
-// those it wants.
+// those it wants. A struct T::Tools is made once a shard, at start: what is too dear to make for a
+// session (contexts of ciphers, room to decrypt in); Facts::tools() leads to it.
 template <class T>
 constexpr Parser make_parser(const Protocol& protocol) noexcept {
   static_assert(sizeof(T) <= kStateBytesMax && std::is_trivially_destructible_v<T>);
@@ -120,6 +123,10 @@ constexpr Parser make_parser(const Protocol& protocol) noexcept {
     p.tell = [](const void* state, Facts& facts) noexcept {
       static_cast<const T*>(state)->tell(facts);
     };
+  if constexpr (requires { typename T::Tools; }) {
+    p.make_tools = []() -> void* { return new typename T::Tools; };
+    p.free_tools = [](void* tools) noexcept { delete static_cast<typename T::Tools*>(tools); };
+  }
   return p;
 }
 

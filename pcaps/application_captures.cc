@@ -1,5 +1,7 @@
 // What sessions talk about: a conversation for each protocol that is read.
 #include "pcaps/catalogue.h"
+#include "tests/support/quic_words.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -95,11 +97,184 @@ void add_dns(Catalogue& catalogue) {
                     dialogue({{with_length(dns_query('a')), with_length(dns_response('a'))}}, 11));
 }
 
+std::string be32_text(std::size_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+std::string ssh_packet(char type, const std::string& payload) {
+  return be32_text(2 + payload.size() + 4) + '\x04' + type + payload + "pad!";
+}
+std::string ssh_offer(const std::string& cipher) {
+  std::string payload(16, 'c');
+  for (const std::string& list : {"curve25519-sha256"s, "ssh-ed25519"s, cipher, cipher,
+                                  "hmac-sha2-256"s, "hmac-sha2-256"s, "none"s, "none"s, ""s, ""s})
+    payload += be32_text(list.size()) + list;
+  return ssh_packet(20, payload + '\0' + be32_text(0));
+}
+
+void add_ssh(Catalogue& catalogue) {
+  const std::vector<std::pair<std::string, std::string>> words = {
+      {"", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"},
+      {"SSH-2.0-PuTTY_0.78\r\n" + ssh_offer("aes128-ctr,aes256-ctr"), ssh_offer("aes256-ctr")},
+      {ssh_packet(30, "public key"), ssh_packet(31, "signature") + ssh_packet(21, "")},
+      {ssh_packet(21, "") + "encrypted", "encrypted"}};
+  catalogue.capture("ssh", "both banners, what they agree on, HASSH both ways",
+                    dialogue(words, 100));
+}
+
+// What the client and the server say in turn.
+std::vector<std::pair<std::string, std::string>> in_turn(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (std::size_t i = 0; i < words.size(); i += 2)
+    pairs.emplace_back(words[i], i + 1 < words.size() ? words[i + 1] : std::string{});
+  return pairs;
+}
+
+void add_tls(Catalogue& catalogue) {
+  catalogue.capture("tls_1_2", "both sides show a certificate",
+                    dialogue(in_turn(tls_1_2()), 1'400));
+  catalogue.capture("tls_1_2_resumed", "a ticket resumes a session, in segments of 100 bytes",
+                    dialogue(in_turn(tls_1_2_resumed()), 100));
+  catalogue.capture("tls_1_3_retried", "two hellos of each side",
+                    dialogue(in_turn(tls_1_3_retried()), 1'400));
+}
+
+Frame quic_datagram(Side side, const std::string& bytes, std::int64_t time) {
+  const bool is_client = side == Side::client;
+  const Address client = "192.0.2.7", server = "198.51.100.53";
+  PacketBuilder builder;
+  builder.ethernet().ip(is_client ? client : server, is_client ? server : client);
+  builder.udp(is_client ? 40'000 : 443, is_client ? 443 : 40'000);
+  return builder.payload(bytes).frame(time);
+}
+
+void add_quic(Catalogue& catalogue) {
+  const auto client = [](const std::string& frames, std::uint32_t number, const std::string& to,
+                         const std::string& token) {
+    return quic_initial({.version = 1,
+                         .is_client = true,
+                         .keys_id = to,
+                         .to = to,
+                         .from = "",
+                         .token = token,
+                         .number = number,
+                         .frames = frames,
+                         .frames_bytes = 1'162});
+  };
+  const std::string hello = rfc9001_hello();
+  const std::string first = quic_crypto(120, hello.substr(120)),
+                    second = quic_crypto(0, hello.substr(0, 120));
+  catalogue.capture(
+      "quic", "the hello comes in two packets, its end first; then the server's",
+      {quic_datagram(Side::client, client(first, 0, rfc9001_id(), ""), at(0)),
+       quic_datagram(Side::client, client(second, 1, rfc9001_id(), ""), at(kMillisecond)),
+       quic_datagram(Side::server, rfc9001_server_packet(), at(20 * kMillisecond))});
+  catalogue.capture(
+      "quic_retry", "the client shows a token; its keys are others then",
+      {quic_datagram(Side::client, client(first + second, 0, rfc9001_id(), ""), at(0)),
+       quic_datagram(Side::server, quic_retry("", "retrying", "token"), at(20 * kMillisecond)),
+       quic_datagram(Side::client, client(first + second, 1, "retrying", "token"),
+                     at(21 * kMillisecond))});
+}
+
+void add_socks(Catalogue& catalogue) {
+  const std::string request = "\x05\x01\x00\x03\x0fwww.example.com\x00\x50"s;
+  const auto reply = [](char code) { return "\x05"s + code + "\x00\x01\xc0\x00\x02\x09\x9c\x40"s; };
+  catalogue.capture("socks", "version 5 with a user name, then HTTP through the proxy",
+                    dialogue({{"\x05\x02\x00\x02"s, "\x05\x02"},
+                              {"\x01\x03"s + "bob" + "\x06secret", "\x01\x00"s},
+                              {request, reply('\0')},
+                              {std::string(kRequest), std::string(kResponse)}},
+                             1'400));
+  catalogue.capture("socks_failed", "version 5, a connect that was refused",
+                    dialogue({{"\x05\x01\x00"s, "\x05\x00"s}, {request, reply('\x05')}}, 1'400));
+  catalogue.capture("socks_4a", "version 4a, in segments of 5 bytes",
+                    dialogue({{"\x04\x01\x00\x50\x00\x00\x00\x01"s + "bob\0www.example.com\0"s,
+                               "\x00\x5a\x00\x50\xc0\x00\x02\x09"s},
+                              {std::string(kRequest), std::string(kResponse)}},
+                             5));
+}
+
+void add_proxy(Catalogue& catalogue) {
+  const std::string line = "PROXY TCP4 203.0.113.7 198.51.100.1 40000 443\r\n";
+  const std::string header =
+      "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x1e"s
+      "\xcb\x00\x71\x07\xc6\x33\x64\x01\x9c\x40\x01\xbb"
+      "\x02\x00\x0fwww.example.com"s;
+  catalogue.capture("proxy", "PROXY protocol, version 1: the client that a balancer forwards",
+                    dialogue({{line + std::string(kRequest), std::string(kResponse)}}, 1'400));
+  catalogue.capture("proxy_2", "version 2 with a value, in segments of 9 bytes",
+                    dialogue({{header + std::string(kRequest), std::string(kResponse)}}, 9));
+  catalogue.run("proxy_other_port", "with proxyPorts=8443 nobody believes it", {"proxy.pcap"},
+                {.settings = "proxyPorts=8443"});
+}
+
+void add_smtp(Catalogue& catalogue) {
+  const std::vector<std::pair<std::string, std::string>> words = {
+      {"", "220 mx.example.com ESMTP\r\n"},
+      {"EHLO client.example.org\r\n", "250-mx.example.com\r\n250 STARTTLS\r\n"},
+      {"MAIL FROM:<a@example.org>\r\n", "250 Ok\r\n"},
+      {"RCPT TO:<nobody@example.com>\r\n", "550 No such user\r\n"},
+      {"RCPT TO:<b@example.com>\r\n", "250 Ok\r\n"},
+      {"DATA\r\n", "354 Go on\r\n"},
+      {"Subject: x\r\n\r\nMAIL FROM:<in@the.mail>\r\n.\r\n", "250 Queued\r\n"},
+      {"STARTTLS\r\n", "220 Go ahead\r\n"},
+      {"\x16\x03\x01", "\x16\x03\x03"}};
+  catalogue.capture("smtp", "a mail, a recipient that is refused, STARTTLS",
+                    dialogue(words, 1'400));
+  catalogue.capture("smtp_in_pieces", "the same in segments of 7 bytes", dialogue(words, 7));
+}
+
+void add_ftp(Catalogue& catalogue) {
+  catalogue.capture("ftp", "a login and two transfers, passive and active",
+                    dialogue({{"", "220-Welcome\r\n220 FTP ready\r\n"},
+                              {"USER bob\r\n", "331 Password?\r\n"},
+                              {"PASS secret\r\n", "230 Logged in\r\n"},
+                              {"TYPE I\r\n", "200 Binary\r\n"},
+                              {"EPSV\r\n", "229 Extended Passive Mode (|||40001|)\r\n"},
+                              {"RETR file\r\n", "150 Here it comes\r\n226 Done\r\n"},
+                              {"PORT 192,0,2,1,156,66\r\n", "200 Ok\r\n"},
+                              {"STOR file\r\n", "553 Not allowed\r\n"},
+                              {"QUIT\r\n", "221 Bye\r\n"}},
+                             1'400));
+}
+
+void add_mqtt(Catalogue& catalogue) {
+  const std::string connect =
+      "\x10\x19\x00\x04MQTT\x04\x82\x00\x3c\x00\x08sensor-1\x00\x03"s + "bob";
+  catalogue.capture(
+      "mqtt", "a client that subscribes, publishes, and is published to",
+      dialogue({{connect, "\x20\x02\x00\x00"s},
+                {"\x82\x08\x00\x01\x00\x03"s + "a/#" + "\x00"s, "\x90\x03\x00\x01\x00"s},
+                {"\x30\x07\x00\x03t/1hi"s, "\x30\x07\x00\x03"s + "a/bhi"},
+                {"\xe0\x00"s, ""}},
+               1'400));
+}
+
+void add_modbus(Catalogue& catalogue) {
+  const std::string read = "\x00\x01\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x01"s;
+  const std::string write = "\x00\x02\x00\x00\x00\x06\x11\x06\x00\x01\x00\x03"s;
+  catalogue.capture("modbus", "a register read, and one that may not be written",
+                    dialogue({{read, "\x00\x01\x00\x00\x00\x05\x11\x03\x02\x02\x2b"s},
+                              {write, "\x00\x02\x00\x00\x00\x03\x11\x86\x02"s}},
+                             1'400));
+}
+
 }  // namespace
 
 void add_application_captures(Catalogue& catalogue) {
   add_http(catalogue);
   add_dns(catalogue);
+  add_ssh(catalogue);
+  add_tls(catalogue);
+  add_quic(catalogue);
+  add_socks(catalogue);
+  add_proxy(catalogue);
+  add_smtp(catalogue);
+  add_ftp(catalogue);
+  add_mqtt(catalogue);
+  add_modbus(catalogue);
 }
 
 }  // namespace linger::test

@@ -107,6 +107,14 @@
     "How long after the last packet of its last subflow an MPTCP connection can still be joined.") \
   X(TextList, parsers, setting_kind::texts({"all"}), 0, 64,                                        \
     "Application protocols that are read: all, none, or names (docs/parsers.md).")                 \
+  X(TextList, signatures, {}, 0, 16,                                                               \
+    "Files of patterns that name protocols without parser (conf/signatures.yaml); HUP reads them " \
+    "again.")                                                                                      \
+  X(Text, patternCache, "auto", 1, 4'096,                                                          \
+    "Directory where compiled patterns are kept; auto: linger in $XDG_CACHE_HOME or ~/.cache; "    \
+    "none.")                                                                                       \
+  X(PortList, proxyPorts, setting_kind::ports({}), 0, 64,                                          \
+    "Ports of servers that believe a PROXY protocol header; empty: any port.")                     \
   X(Count, readSessions, 0, 0, 100'000'000,                                                        \
     "Sessions whose bytes are read at the same time, 128 bytes each; 0: maxStreams / 2.")          \
   X(Bytes, readLimit, std::uint64_t{1} << 30, 1, std::uint64_t{1} << 40,                           \

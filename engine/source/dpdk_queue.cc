@@ -57,9 +57,12 @@ std::uint32_t DpdkQueue::receive(Packet* packets, std::uint32_t room) noexcept {
   return kept;
 }
 
+// Without other shards only a burst's last packet can still be in use, as it may wait for the one
+// after it (LiveQueue): the others' private lines need not be read.
 void DpdkQueue::release_burst() noexcept {
-  std::uint32_t free = 0;
-  for (std::uint32_t i = 0; i < count_; ++i) {
+  const bool may_share_all = options_.held_max != 0 || !options_.bpf.empty();
+  std::uint32_t free = may_share_all || count_ == 0 ? 0 : count_ - 1;
+  for (std::uint32_t i = free; i < count_; ++i) {
     rte_mbuf* mbuf = mbufs_[i];
     // With the release of the shard that was done with it.
     if (buffer_of(mbuf).users.load(std::memory_order_acquire) == 0) {

@@ -32,20 +32,22 @@ TEST(loss_log, what_reaches_back_beyond_its_memory_counts_as_lossy) {
 
 TEST(loss_log, joins_losses_that_follow_one_another) {
   LossLog log;
-  for (std::int64_t i = 0; i < 10'000; ++i) log.add({10 * i}, {10 * i + 10});
+  for (std::int64_t i = 0; i < 10'000; ++i) log.add({10 * i}, {10 * i + 10 + i % 3});
   EXPECT_FALSE(log.overlaps({-5}, {-1}));
   EXPECT_TRUE(log.overlaps({5}, {6}));
 }
 
 TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
   PortWatch watch;
-  watch.look({port_of(0, 0)}, {1'000});
-  watch.look({port_of(10, 0)}, {2'000});
-  watch.look({port_of(20, 3)}, {3'000});
-  watch.look({port_of(30, 3)}, {4'000});
-  EXPECT_FALSE(watch.losses().overlaps({1'000}, {1'900}));
-  EXPECT_TRUE(watch.losses().overlaps({2'100}, {2'200}));
-  EXPECT_FALSE(watch.losses().overlaps({3'100}, {4'000}));
+  const auto at = [](std::int64_t looks) { return Timestamp{looks * PortWatch::kWaiting}; };
+  watch.look({port_of(0, 0)}, at(1));
+  watch.look({port_of(10, 0)}, at(2));
+  watch.look({port_of(20, 3)}, at(3));
+  watch.look({port_of(30, 3)}, at(4));
+  EXPECT_FALSE(watch.losses().overlaps(at(1), {at(2).value - 1}));
+  EXPECT_TRUE(watch.losses().overlaps({at(2).value + 1}, {at(2).value + 2}));
+  EXPECT_TRUE(watch.losses().overlaps(at(4), at(5)));  // what waited in the ring
+  EXPECT_FALSE(watch.losses().overlaps({at(4).value + 1}, at(5)));
 }
 
 TEST(port_watch, tells_the_worst_beside_the_mean_and_begins_anew) {

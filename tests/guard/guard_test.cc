@@ -10,6 +10,8 @@
 #include "tests/guard/hooks.h"
 #include "tests/simulation/traffic.h"
 #include "tests/support/fragments.h"
+#include "tests/support/quic_words.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -39,6 +41,32 @@ std::vector<MemoryPacket> partly_in_fragments(const std::vector<MemoryPacket>& p
   return cut;
 }
 
+void add_tls(Frames& frames, int i, std::int64_t time) {
+  TcpPeers tcp(frames, {"192.0.2.9", static_cast<std::uint16_t>(40'000 + i)},
+               {"198.51.100.80", 443});
+  tcp.handshake(time);
+  Side side = Side::client;
+  for (const std::string& word : tls_1_2()) {
+    tcp.data(side, word, time += kMillisecond);
+    side = side == Side::client ? Side::server : Side::client;
+  }
+  tcp.close(Side::client, time + kMillisecond);
+}
+
+void add_quic(Frames& frames, int i, std::int64_t time) {
+  const Address client = "192.0.2.9", server = "198.51.100.80";
+  const auto port = static_cast<std::uint16_t>(40'000 + i);
+  const std::string hello = quic_initial({.keys_id = rfc9001_id(),
+                                          .to = rfc9001_id(),
+                                          .frames = quic_crypto(0, rfc9001_hello()),
+                                          .frames_bytes = 1'162});
+  PacketBuilder first, second;
+  first.ethernet().ip(client, server).udp(port, 443);
+  frames.push_back(first.payload(hello).frame(time));
+  second.ethernet().ip(server, client).udp(443, port);
+  frames.push_back(second.payload(rfc9001_server_packet()).frame(time + kMillisecond));
+}
+
 // Sessions that parsers know, behind the others.
 void add_applications(std::vector<MemoryPacket>& packets) {
   const std::int64_t begin = packets.back().timestamp.value + kSecond;
@@ -52,6 +80,8 @@ void add_applications(std::vector<MemoryPacket>& packets) {
     tcp.data(Side::client, "TP/1.1\r\nHost: example.com\r\n\r\n", time + kMillisecond);
     tcp.data(Side::server, "HTTP/1.1 200 OK\r\n\r\nbody", time + 2 * kMillisecond);
     tcp.close(Side::client, time + 3 * kMillisecond);
+    add_tls(frames, i, time);
+    add_quic(frames, i, time);
   }
   for (const Frame& frame : frames)
     packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
@@ -83,7 +113,7 @@ class Run {
     const Seeds seeds{make_hash_seed(1), make_hash_seed(2)};
     for (std::uint32_t i = 0; i < kShards; ++i)
       shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
-    detector_ = std::move(*Detector::make(kAllParsers, kShards));
+    detector_ = std::move(*Detector::make({.shards = kShards}));
     for (auto& shard : shards_) shard->read_applications(settings_, *detector_);
     shards_.front()->attach(*source_);
   }

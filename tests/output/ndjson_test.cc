@@ -132,7 +132,7 @@ Record largest_record() {
   r.checksums_offloaded = {true, true};
   r.mptcp_backup = r.mptcp_data_fin = r.mptcp_fastclose = r.mptcp_reset = {true, true};
   r.mptcp_missing = true;
-  r.application_malformed = r.application_gap = r.application_missing = true;
+  r.application_malformed = r.application_gap = r.application_missing = r.capture_loss = true;
   for (TunnelLayer& layer : r.tunnels.layer) {
     layer.kind = TunnelKind::vxlan_gpe;
     layer.has_id = true;

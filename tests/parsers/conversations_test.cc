@@ -46,7 +46,7 @@ TEST(conversations, values_beyond_the_room_of_a_record_are_counted) {
 }
 
 TEST(conversations, are_as_many_as_the_limit) {
-  const auto detector = Detector::make(kAllParsers, 1);
+  const auto detector = Detector::make({.shards = 1});
   ParserCounters counters;
   Conversations conversations({.conversations = 1, .memory = 1 << 20}, **detector, 0, counters);
   const std::uint32_t id = conversations.open(Carrier::stream, 0);

@@ -11,7 +11,7 @@ namespace linger::test {
 namespace {
 
 const Detector& detector() {
-  static const auto made = Detector::make(kAllParsers, 1);
+  static const auto made = Detector::make({.shards = 1});
   EXPECT_TRUE(made.has_value()) << made.error();
   return **made;
 }

@@ -57,7 +57,7 @@ TEST(parser_list, names_are_those_of_no_other_object) {
   std::set<std::string_view> names = {"event",    "network", "source", "destination",
                                       "observer", "tcp",     "icmp",   "sctp",
                                       "mptcp",    "tunnel",  "ecs"};
-  for (const Protocol* protocol : kProtocols) EXPECT_TRUE(names.insert(protocol->name).second);
+  for (const Protocol* protocol : kProtocols) EXPECT_TRUE(names.insert(protocol->key()).second);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ HOMES = {
     r"rte_": r"engine/(source/)?dpdk",
     r"hs(_\w+)?\.h": r"parsers/detect",
     r"pcap": r"engine/source/",
-    r"yaml-cpp/": r"engine/base/settings\.cc",
+    r"yaml-cpp/": r"engine/(base/settings|signatures)\.cc",
     r"CLI/": r"engine/options\.cc",
 }
 EVERYWHERE = r"(bench/|tests/|pcaps/|engine/build_info\.cc)"

@@ -1,0 +1,98 @@
+// DTLS 1.0 to 1.3: the messages of TLS in datagrams, each in fragments that may be lost, repeated
+// or turned.
+//
+//     record    type(1) version(2) epoch(2) number(6) length(2) …            RFC 6347 §4.1
+//     message   type(1) length(3) sequence(2) offset(3) length(3) …          RFC 6347 §4.2.2
+//
+// Fragments are taken in order; what comes before its turn is left to be sent again.
+#include <algorithm>
+
+#include "parsers/tls.h"
+#include "parsers/tls_told.h"
+
+namespace linger {
+namespace {
+
+constexpr std::size_t kRecordHeadBytes = 13;
+constexpr std::size_t kFragmentHeadBytes = 12;
+constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;
+constexpr int kRecordsMax = 32;  // in a datagram
+
+enum RecordType : std::uint8_t { kAlert = 21, kHandshake = 22, kUnified = 0x20 };
+
+std::uint32_t load_be24(const std::uint8_t* p) noexcept {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
+
+bool is_dtls_version(std::uint16_t version) noexcept {
+  return version == 0xfeff || version == 0xfefd || version == 0xfefc;
+}
+
+}  // namespace
+
+Detection Tls::detect_datagram(Bytes bytes) noexcept {
+  constexpr std::size_t kBytesMin = kRecordHeadBytes + kFragmentHeadBytes;
+  if (bytes.size() < kBytesMin || bytes[0] != kHandshake) return Detection::no;
+  const std::size_t length = load_be16(bytes.data() + 11);
+  const std::uint8_t* const fragment = bytes.data() + kRecordHeadBytes;
+  const bool is_good = is_dtls_version(load_be16(bytes.data() + 1)) &&
+                       load_be16(bytes.data() + 3) == 0 && length <= kRecordBytesMax &&
+                       length >= kFragmentHeadBytes && fragment[0] >= 1 && fragment[0] <= 3 &&
+                       load_be24(fragment + 6) + load_be24(fragment + 9) <= load_be24(fragment + 1);
+  return is_good ? Detection::yes : Detection::no;
+}
+
+Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
+  Side& s = sides_[side];
+  for (int count = 0; count < kRecordsMax && bytes.size() >= kRecordHeadBytes; ++count) {
+    const bool is_1_3 = (bytes[0] & 0xe0) == kUnified;  // RFC 9147 §4: no version, no length
+    if (!is_1_3 && !is_dtls_version(load_be16(bytes.data() + 1))) break;  // STUN, RTP (RFC 7983)
+    if (is_1_3 || load_be16(bytes.data() + 3) != 0) {                     // the epoch: protected
+      const Answer answer = on_protected(s, facts);
+      return answer.kind == Answer::Kind::done ? answer : Answer::took_all();
+    }
+    const std::size_t length = load_be16(bytes.data() + 11);
+    if (length > bytes.size() - kRecordHeadBytes) break;  // the capture cut it
+    const Bytes record = bytes.subspan(kRecordHeadBytes, length);
+    if (bytes[0] == kHandshake && !read_fragments(s, record, facts)) return Answer::malformed();
+    if (bytes[0] == kAlert && length == 2)
+      tell_alert(s.messages.is_client(), record[0], record[1], facts);
+    bytes = bytes.subspan(kRecordHeadBytes + length);
+  }
+  return Answer::took_all();
+}
+
+// False: they are no messages.
+bool Tls::read_fragments(Side& side, Bytes record, Facts& facts) noexcept {
+  while (!record.empty()) {
+    if (record.size() < kFragmentHeadBytes) return false;
+    const std::uint8_t* const head = record.data();
+    const std::uint32_t message_bytes = load_be24(head + 1);
+    const std::uint16_t sequence = load_be16(head + 4);
+    const std::uint32_t offset = load_be24(head + 6), length = load_be24(head + 9);
+    if (length > record.size() - kFragmentHeadBytes || offset + length > message_bytes)
+      return false;
+    const Bytes body = record.subspan(kFragmentHeadBytes, length);
+    record = record.subspan(kFragmentHeadBytes + length);
+    // A message behind one of which something is missing begins anew.
+    if (sequence > side.sequence && offset == 0) {
+      if (side.is_begun) side.messages.give_up();
+      side.is_begun = false;
+      side.offset = 0;
+      side.sequence = sequence;
+    }
+    if (sequence != side.sequence || offset > side.offset || offset + length < side.offset)
+      continue;
+    if (!side.is_begun && !side.messages.read(Bytes{head, 4}, facts)) return false;
+    side.is_begun = true;
+    if (!side.messages.read(body.subspan(side.offset - offset), facts)) return false;
+    side.offset = offset + length;
+    if (side.offset < message_bytes) continue;
+    side.is_begun = false;
+    side.offset = 0;
+    ++side.sequence;
+  }
+  return true;
+}
+
+}  // namespace linger

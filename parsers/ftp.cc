@@ -1,0 +1,189 @@
+#include "parsers/ftp.h"
+
+#include <charconv>
+
+#include "engine/base/socket_headers.h"
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = FtpField;
+
+constexpr ProtocolField kFields[] = {LINGER_FTP_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::string_view kUntold[] = {"noop", "type", "mode", "stru", "pwd",  "xpwd",
+                                        "allo", "opts", "pbsz", "prot", "syst", "feat"};
+
+bool is_one_of(std::span<const std::string_view> words, std::string_view text) noexcept {
+  return std::any_of(words.begin(), words.end(), [&](auto word) { return equals(text, word); });
+}
+
+// A decimal number at the front, of at most `max`; removes it.
+bool take_number(std::string_view& text, unsigned max, unsigned& number) noexcept {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || number > max) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+// h,h,h,h,p,p: address and port, byte by byte (RFC 959 §4.1.2).
+bool read_bytes(std::string_view text, std::array<std::uint8_t, 6>& bytes) noexcept {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    unsigned number = 0;
+    if (i != 0) {
+      if (!text.starts_with(',')) return false;
+      text.remove_prefix(1);
+    }
+    if (!take_number(text, 255, number)) return false;
+    bytes[i] = static_cast<std::uint8_t>(number);
+  }
+  return true;
+}
+void tell_bytes(std::string_view text, std::string_view mode, Row row, Facts& facts) noexcept {
+  std::array<std::uint8_t, 6> bytes;
+  if (!read_bytes(text, bytes)) return;
+  facts.text(Field::data_mode, mode, row);
+  facts.address(Field::data_ip, Bytes{bytes}.first(4), row);
+  facts.number(Field::data_port, load_be16(bytes.data() + 4), row);
+}
+
+// |family|address|port|, with any character instead of |; family and address may be empty
+// (RFC 2428 §2, §3).
+void tell_extended(std::string_view text, std::string_view mode, Row row, Facts& facts) noexcept {
+  if (text.empty()) return;
+  const char bar = text[0];
+  std::array<std::string_view, 3> parts;
+  for (std::string_view& part : parts) {
+    text.remove_prefix(1);
+    const std::size_t end = text.find(bar);
+    if (end == std::string_view::npos) return;
+    part = text.substr(0, end);
+    text.remove_prefix(end);
+  }
+  unsigned port = 0;
+  if (!take_number(parts[2], UINT16_MAX, port)) return;
+  facts.text(Field::data_mode, mode, row);
+  char room[INET6_ADDRSTRLEN] = {};
+  std::array<std::uint8_t, 16> address;
+  const bool is_v6 = parts[0] == "2";
+  if (parts[1].size() < sizeof room) {
+    std::copy(parts[1].begin(), parts[1].end(), room);
+    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, room, address.data()) == 1)
+      facts.address(Field::data_ip, Bytes{address}.first(is_v6 ? 16 : 4), row);
+  }
+  facts.number(Field::data_port, port, row);
+}
+
+}  // namespace
+
+Detection Ftp::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::stream) return Detection::no;
+  if (!text_of(bytes).starts_with("220"))  // the pattern said the rest
+    return bytes.size() >= 8 && equals(text_of(bytes).substr(0, 4), "auth") ? Detection::yes
+                                                                            : Detection::no;
+  const Greeting greeting = greeting_of(bytes);
+  return greeting == Greeting::files     ? Detection::yes
+         : greeting == Greeting::unknown ? Detection::maybe
+                                         : Detection::no;
+}
+
+Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  Role& role = roles_[side];
+  if (role == Role::unknown) {
+    if (bytes.size() < 3) return Answer::need(3);
+    role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
+    if (roles_[side ^ 1] == role) return Answer::malformed();
+  }
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    if (role == Role::client && asks_tls_) break;  // whose it is, the reply says
+    std::size_t taken;
+    const Bytes line = line_of(bytes.subspan(done), taken);
+    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
+      return Answer::malformed();
+    if (taken == 0) break;
+    const std::string_view text = text_of(line);
+    const bool is_good =
+        role == Role::client ? read_command(text, facts) : read_reply_line(text, facts);
+    if (!is_good) return Answer::malformed();
+    done += taken;
+    if (is_tls_) return Answer::hand_over(done);
+  }
+  return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
+}
+
+// --- The client ---------------------------------------------------------------------------------
+
+bool Ftp::read_command(std::string_view line, Facts& facts) noexcept {
+  while (!line.empty() && static_cast<unsigned char>(line[0]) >= 0x80)
+    line.remove_prefix(1);  // Telnet's IAC before an ABOR (RFC 959 §4.1.3)
+  if (line.empty()) return true;
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string_view command = line.substr(0, space);
+  const std::string_view argument = trimmed(line.substr(space));
+  if (count_ == kPendingMax) return false;
+  Row row = kNoRow;
+  if (!is_one_of(kUntold, command)) {
+    row = facts.open_row();
+    facts.text(Field::command, command, row);
+    const bool is_secret = equals(command, "pass") || equals(command, "acct");
+    if (!is_secret && !argument.empty()) facts.text(Field::argument, argument, row);
+    if (equals(command, "user")) facts.text(Field::user, argument, row);
+    if (equals(command, "port")) tell_bytes(argument, "active", row, facts);
+    if (equals(command, "eprt")) tell_extended(argument, "active", row, facts);
+    asks_tls_ = equals(command, "auth");
+  }
+  pending_[(first_ + count_++) % kPendingMax] = row;
+  return true;
+}
+
+// --- The server ---------------------------------------------------------------------------------
+
+// Between the first and the last line of a reply lines may be anything.
+bool Ftp::read_reply_line(std::string_view line, Facts& facts) noexcept {
+  ReplyLine reply;
+  const bool has_code = read_reply(line, reply);
+  if (open_code_ != 0) {
+    if (!has_code || reply.code != open_code_ || !reply.is_last) return true;
+  } else if (!has_code) {
+    return false;
+  } else if (!reply.is_last) {
+    open_code_ = reply.code;
+    return true;
+  }
+  open_code_ = 0;
+  if (reply.code >= 200) end_reply(reply, facts);  // 1xx: another one comes
+  return true;
+}
+
+void Ftp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
+  Row row = kNoRow;
+  if ((!has_banner_ && reply.code == 220) || count_ == 0) {  // nobody asked for it
+    row = facts.open_row();
+  } else {
+    row = pending_[first_];
+    first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);
+    --count_;
+  }
+  has_banner_ = true;
+  facts.number(Field::reply_code, reply.code, row);
+  facts.text(Field::reply_text, reply.text, row);
+  const std::size_t digit = reply.text.find_first_of("0123456789");
+  const std::size_t bracket = reply.text.find('(');
+  if (reply.code == 227 && digit != std::string_view::npos)
+    tell_bytes(reply.text.substr(digit), "passive", row, facts);
+  if (reply.code == 229 && bracket != std::string_view::npos)
+    tell_extended(reply.text.substr(bracket + 1), "passive", row, facts);
+  if (count_ == 0) {
+    is_tls_ = asks_tls_ && reply.code == 234;  // RFC 4217 §4
+    asks_tls_ = false;
+  }
+}
+
+namespace parser {
+constinit const Parser ftp =
+    make_parser<Ftp>({.name = "ftp", .has_rows = true, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

@@ -1,0 +1,67 @@
+// FTP's control connection: commands with their replies, who logs in, and where the data
+// connections are, so that their sessions can be found.
+//
+//     server   code SP text CRLF, or code-text CRLF lines code SP text CRLF             RFC 959
+//     §4.2 client   COMMAND [SP argument] CRLF                                               RFC
+//     959 §4.1 active   PORT h,h,h,h,p,p        EPRT |family|address|port|         RFC 959 §4.1.2,
+//     RFC 2428 §2 passive  227 … h,h,h,h,p,p …     229 … (|||port|)                   RFC 959
+//     §4.2.2, RFC 2428 §3
+//
+// A transaction is a command and its last reply; the greeting is one without command. An address
+// that is not told (229) is the server's. Which side is which is told by what it says. Behind the
+// reply to AUTH TLS another protocol begins (RFC 4217). Passwords are not told, nor are commands
+// that only set the stage (NOOP, TYPE, …). Limits: lines of kLineBytesMax, kPendingMax commands
+// that wait for replies; beyond it the parser ends.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+#include "parsers/replies.h"
+
+namespace linger {
+
+#define LINGER_FTP_FIELDS(X)                                                       \
+  X(command, text, "command", "The client's command, as in RETR.")                 \
+  X(argument, text, "argument", "Its argument; not that of PASS and ACCT.")        \
+  X(user, text, "user.name", "Name that the client logs in with.")                 \
+  X(reply_code, number, "reply.code", "Code of the reply that ended the command.") \
+  X(reply_text, text, "reply.text", "Its text; the last line.")                    \
+  X(data_mode, text, "data.mode",                                                  \
+    "Who opens the data connection: active, the server; passive, "                 \
+    "the client.")                                                                 \
+  X(data_ip, ip, "data.ip", "Address that it goes to; when missing the server's.") \
+  X(data_port, number, "data.port", "Port that it goes to.")
+
+enum class FtpField : std::uint8_t { LINGER_FTP_FIELDS(LINGER_FIELD_NAME) };
+
+class Ftp {
+ public:
+  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^220[ -])"},
+                                          {Carrier::stream, R"(^[Aa][Uu][Tt][Hh] (TLS|SSL))"}};
+  static constexpr std::size_t kLineBytesMax = 4 * 1024;
+  static constexpr std::size_t kPendingMax = 32;
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+
+ private:
+  enum class Role : std::uint8_t { unknown, client, server };
+
+  bool read_command(std::string_view line, Facts& facts) noexcept;
+  bool read_reply_line(std::string_view line, Facts& facts) noexcept;
+  void end_reply(const ReplyLine& reply, Facts& facts) noexcept;
+
+  std::array<Role, 2> roles_{};
+  std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
+  std::uint8_t first_ = 0;
+  std::uint8_t count_ = 0;
+  std::uint16_t open_code_ = 0;  // of a reply of several lines
+  bool has_banner_ = false;
+  bool asks_tls_ = false;
+  bool is_tls_ = false;
+};
+
+}  // namespace linger

@@ -1,0 +1,272 @@
+#include "parsers/quic.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "parsers/list.h"
+#include "parsers/quic_told.h"
+
+namespace linger {
+namespace {
+
+using Field = QuicField;
+
+constexpr ProtocolField kFields[] = {LINGER_QUIC_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::size_t kIdBytesMax = 20;        // RFC 9000 §17.2
+constexpr std::size_t kClientBytesMin = 1200;  // of a datagram with its first packet (§14.1)
+constexpr int kFramesMax = 256;                // in one packet
+constexpr int kPacketsMax = 8;                 // in one datagram
+
+enum class Type : std::uint8_t { initial, early_data, handshake, retry };
+
+Type type_of(std::uint8_t first, std::uint32_t version) noexcept {
+  const unsigned bits = first >> 4 & 3;
+  return static_cast<Type>(version == kQuicV2 ? (bits + 3) & 3 : bits);
+}
+
+Bytes read_bytes(Reader& reader, std::uint64_t count) noexcept {
+  return reader.bytes(static_cast<std::size_t>(std::min<std::uint64_t>(count, SIZE_MAX)));
+}
+
+bool is_long(std::uint8_t first) noexcept { return (first & 0x80) != 0; }
+
+}  // namespace
+
+struct Quic::Packet {
+  std::uint32_t version;
+  Type type;
+  Bytes to, from;  // connection ids
+  Bytes bytes;     // of the packet, from its first one
+  std::size_t number_at;
+
+  // Takes the packet off the datagram. False: it is none, or not whole.
+  bool read(Bytes& datagram) noexcept {
+    Reader reader(datagram);
+    const std::uint8_t first = reader.u8();
+    version = reader.be32();
+    type = type_of(first, version);
+    to = reader.bytes(reader.u8());
+    from = reader.bytes(reader.u8());
+    if (!reader.ok() || !is_long(first) || to.size() > kIdBytesMax || from.size() > kIdBytesMax)
+      return false;
+    std::uint64_t length = reader.remaining();
+    if (is_quic_version(version) && type != Type::retry) {
+      if (type == Type::initial) read_bytes(reader, read_quic_number(reader));  // the token
+      length = read_quic_number(reader);
+    }
+    number_at = datagram.size() - reader.remaining();
+    read_bytes(reader, length);
+    bytes = datagram.first(datagram.size() - reader.remaining());
+    datagram = datagram.subspan(bytes.size());
+    return reader.ok();
+  }
+};
+
+// --- Which bytes are there ----------------------------------------------------------------------
+
+template <class Take>
+void ByteRanges::add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept {
+  std::uint32_t at = begin;
+  // The holes in [begin, end), from the left: each is taken before the parts around it are joined.
+  while (at < end) {
+    std::uint32_t hole_end = end;
+    bool is_there = false;
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (parts_[i].end <= at) continue;
+      is_there = parts_[i].begin <= at;
+      hole_end = std::min<std::uint32_t>(end, is_there ? parts_[i].end : parts_[i].begin);
+      break;
+    }
+    if (!is_there) {
+      if (!join(static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(hole_end))) return;
+      take(at, hole_end);
+    }
+    at = hole_end;
+  }
+}
+
+// A part that touches none but at its ends. False: there is no room.
+bool ByteRanges::join(std::uint16_t begin, std::uint16_t end) noexcept {
+  std::size_t place = 0;
+  while (place < count_ && parts_[place].end < begin) ++place;
+  if (place < count_ && parts_[place].end == begin) {
+    parts_[place].end = end;
+    if (place + 1 < count_ && parts_[place + 1].begin == end) {
+      parts_[place].end = parts_[place + 1].end;
+      std::copy(parts_.begin() + static_cast<std::ptrdiff_t>(place) + 2,
+                parts_.begin() + static_cast<std::ptrdiff_t>(count_),
+                parts_.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+      --count_;
+    }
+    return true;
+  }
+  if (place < count_ && parts_[place].begin == end) {
+    parts_[place].begin = begin;
+    return true;
+  }
+  if (count_ == kMax) return false;
+  std::copy_backward(parts_.begin() + static_cast<std::ptrdiff_t>(place),
+                     parts_.begin() + static_cast<std::ptrdiff_t>(count_),
+                     parts_.begin() + static_cast<std::ptrdiff_t>(count_) + 1);
+  parts_[place] = {begin, end};
+  ++count_;
+  return true;
+}
+
+// --- The parser -------------------------------------------------------------------------------
+
+Detection Quic::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::datagrams) return Detection::no;
+  const std::size_t datagram_bytes = bytes.size();
+  Packet packet;
+  if (!packet.read(bytes)) return Detection::no;
+  bool is_good = false;
+  if (packet.version == 0) {
+    const std::size_t versions = datagram_bytes - packet.number_at;
+    is_good = versions != 0 && versions % 4 == 0 && packet.to.size() + packet.from.size() != 0;
+  } else if (is_quic_version(packet.version)) {
+    is_good = (packet.bytes[0] & 0x40) != 0 && packet.bytes.size() - packet.number_at >= 16;
+  } else {
+    is_good = datagram_bytes >= kClientBytesMin;
+  }
+  return is_good ? Detection::yes : Detection::no;
+}
+
+Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
+  if (bytes.empty()) return Answer::took_all();
+  if (!is_long(bytes[0])) {
+    ++short_count_;
+    return short_count_ < kShortMax ? Answer::took_all() : Answer::done();
+  }
+  for (int count = 0; count < kPacketsMax && !bytes.empty() && is_long(bytes[0]); ++count) {
+    Packet packet;
+    if (!packet.read(bytes)) break;  // what the capture cut, or noise behind a packet
+    if (packet.version == 0) {
+      on_negotiation(packet.bytes.subspan(packet.number_at), facts);
+    } else if (!is_quic_version(packet.version)) {
+      tell_quic_version(Field::client_versions, packet.version, facts);
+    } else if (packet.type == Type::initial) {
+      on_initial(side, packet, facts);
+    } else if (packet.type == Type::retry && side != client_) {
+      facts.flag(Field::retried);
+      sides_[side].has_id = false;
+      awaits_keys_ = true;
+    } else if (packet.type == Type::early_data && !has_early_data_) {
+      has_early_data_ = true;
+      facts.flag(Field::early_data);
+    }
+  }
+  return sides_[0].has_hello() && sides_[1].has_hello() ? Answer::done() : Answer::took_all();
+}
+
+// RFC 9000 §17.2.1.
+void Quic::on_negotiation(Bytes versions, Facts& facts) noexcept {
+  constexpr std::size_t kVersionsMax = 16;
+  Reader reader(versions);
+  for (std::size_t i = 0; i < kVersionsMax && reader.remaining() >= 4; ++i)
+    tell_quic_version(Field::server_versions, reader.be32(), facts);
+}
+
+void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept {
+  Side& s = sides_[side];
+  if (s.has_hello() && (side != client_ || !awaits_keys_)) return;
+  Bytes frames;
+  if (client_ != 2 && side != client_) {
+    const auto opened = facts.tools<Tools>().open(keys_[1], packet.bytes, packet.number_at);
+    if (!opened) return;
+    frames = *opened;
+  } else if (!open_as_client(side, packet, frames, facts)) {
+    return;
+  }
+  if (!s.has_id) {
+    s.has_id = true;
+    facts.bytes(side == client_ ? Field::client_id : Field::server_id, packet.from);
+  }
+  read_frames(side, frames, facts);
+}
+
+// The first packet has keys of its own id; so has the first one behind a Retry.
+bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
+                          Facts& facts) noexcept {
+  Tools& crypto = facts.tools<Tools>();
+  if (side == client_) {
+    if (const auto opened = crypto.open(keys_[0], packet.bytes, packet.number_at)) {
+      frames = *opened;
+      return true;
+    }
+  }
+  const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
+  const auto opened = crypto.open(keys, packet.bytes, packet.number_at);
+  if (!opened) return false;
+  if (client_ == 2) facts.bytes(Field::original_id, packet.to);
+  awaits_keys_ = false;
+  client_ = static_cast<std::uint8_t>(side);
+  keys_[0] = keys;
+  keys_[1] = quic_initial_keys(packet.version, packet.to, QuicRole::server);
+  tell_quic_version(Field::version, packet.version, facts);
+  frames = *opened;
+  return true;
+}
+
+// RFC 9000 §19, of the frames that may be in an Initial packet (§12.4).
+void Quic::read_frames(unsigned side, Bytes frames, Facts& facts) noexcept {
+  enum Frame : std::uint8_t {
+    kPadding = 0,
+    kPing = 1,
+    kAck = 2,
+    kAckEcn = 3,
+    kCrypto = 6,
+    kClose = 0x1c
+  };
+  Reader reader(frames);
+  for (int count = 0; count < kFramesMax && reader.remaining() != 0;) {
+    const std::uint8_t type = reader.u8();
+    if (type == kPadding) continue;
+    ++count;
+    if (type == kPing) continue;
+    if (type == kAck || type == kAckEcn) {
+      read_quic_number(reader);  // the largest, the delay
+      read_quic_number(reader);
+      const std::uint64_t ranges = read_quic_number(reader);
+      const std::uint64_t numbers =
+          1 + 2 * std::min<std::uint64_t>(ranges, frames.size()) + (type == kAckEcn ? 3 : 0);
+      for (std::uint64_t i = 0; i < numbers && reader.ok(); ++i) read_quic_number(reader);
+    } else if (type == kCrypto) {
+      const std::uint64_t offset = read_quic_number(reader);
+      const Bytes bytes = read_bytes(reader, read_quic_number(reader));
+      if (reader.ok()) on_crypto(side, offset, bytes, facts);
+    } else if (type == kClose) {
+      const std::uint64_t code = read_quic_number(reader);
+      read_quic_number(reader);  // the type of the frame at fault
+      const Bytes reason = read_bytes(reader, read_quic_number(reader));
+      if (!reader.ok()) return;
+      facts.text(Field::close_source, std::string_view(side == client_ ? "client" : "server"));
+      facts.number(Field::close_code, code);
+      if (!reason.empty()) facts.text(Field::close_reason, reason);
+      return;
+    } else {
+      return;
+    }
+  }
+}
+
+void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept {
+  Side& s = sides_[side];
+  if (offset + bytes.size() > kCryptoBytesMax) return;
+  const auto begin = static_cast<std::uint32_t>(offset);
+  if (begin == 0 && bytes.size() >= 4)  // type, length (RFC 8446 §4)
+    s.hello_bytes = 4 + (load_be32(bytes.data()) & 0xffffff);
+  const Field field = side == client_ ? Field::raw_client : Field::raw_server;
+  s.crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),
+               [&](std::uint32_t from, std::uint32_t to) {
+                 facts.bytes(field, bytes.subspan(from - begin, to - from), static_cast<Row>(from));
+               });
+}
+
+namespace parser {
+constinit const Parser quic = make_parser<Quic>(
+    {.name = "quic", .has_rows = false, .fields = kFields, .derive = derive_quic});
+}  // namespace parser
+
+}  // namespace linger

@@ -1,0 +1,117 @@
+// QUIC v1, v2 and the drafts from the 23rd on: what its Initial packets show, which is both hellos,
+// and what long headers say in the clear.
+//
+//     1 1 type(2) ????  version(4)  dcid(1+)  scid(1+)  token(n, Initial)  length(n)  number …
+//     RFC 9000 §17.2 (types of v2: RFC 9369 §3.2)          version 0: a list of versions, §17.2.1
+//
+// The shard takes the protection off and copies what CRYPTO frames carry, each byte once, in
+// whatever order they come; the hellos are put together where the record is encoded, and told as
+// fields of `tls`. Keys follow from the connection id of the client's first packet, or of the first
+// one behind a Retry. Limits: kCryptoBytesMax of each side, in at most kRangesMax parts at a time;
+// it is over with both hellos, or kShortMax packets with short headers later.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+#include "parsers/quic_crypto.h"
+
+namespace linger {
+
+#define LINGER_QUIC_FIELDS(X)                                                                    \
+  X(version, text, "version", "Version in use: 1, 2, draft-29.")                                 \
+  X(client_id, hex, "client.connection_id", "Connection id that the client chose for itself.")   \
+  X(client_versions, text, "client.version",                                                     \
+    "Version of the client's first packet, when refused.")                                       \
+  X(max_idle_timeout, number, "client.max_idle_timeout_ms", "Milliseconds, of the client.")      \
+  X(max_data, number, "client.initial_max_data", "Bytes the client takes on all streams.")       \
+  X(max_streams_bidi, number, "client.initial_max_streams_bidi", "Streams the server may open.") \
+  X(max_streams_uni, number, "client.initial_max_streams_uni", "One-way streams it may open.")   \
+  X(max_udp_payload, number, "client.max_udp_payload_size",                                      \
+    "Bytes of a datagram the client takes.")                                                     \
+  X(server_id, hex, "server.connection_id", "Connection id that the server chose for itself.")   \
+  X(server_versions, text, "server.supported_versions[]", "What a version negotiation offers.")  \
+  X(original_id, hex, "original_connection_id", "Where the client's first packet went to.")      \
+  X(retried, flag, "retried", "The server had the client prove its address (Retry).")            \
+  X(early_data, flag, "early_data", "The client sent 0-RTT packets.")                            \
+  X(close_source, text, "close.source", "Who gave up in the handshake: client or server.")       \
+  X(close_code, number, "close.error_code", "Its error code.")                                   \
+  X(close_reason, text, "close.reason", "Its reason.")                                           \
+  X(raw_client, raw, "client_crypto", "The client's CRYPTO frames.")                             \
+  X(raw_server, raw, "server_crypto", "The server's CRYPTO frames.")
+
+enum class QuicField : std::uint8_t { LINGER_QUIC_FIELDS(LINGER_FIELD_NAME) };
+
+// A number of one, two, four or eight bytes (RFC 9000 §16).
+inline std::uint64_t read_quic_number(Reader& reader) noexcept {
+  const std::uint8_t first = reader.u8();
+  std::uint64_t number = first & 0x3f;
+  for (int more = (1 << (first >> 6)) - 1; more > 0; --more) number = number << 8 | reader.u8();
+  return number;
+}
+
+// Which bytes of a stream have come: sorted parts, apart from each other.
+class ByteRanges {
+ public:
+  static constexpr std::size_t kMax = 24;
+
+  // Calls `take(begin, end)` for each part of [begin, end) that was not there. What would need one
+  // part too many is left out.
+  template <class Take>
+  void add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept;
+  // How many there are from the first byte on.
+  std::uint32_t whole() const noexcept {
+    return count_ != 0 && parts_[0].begin == 0 ? parts_[0].end : 0;
+  }
+
+ private:
+  struct Part {
+    std::uint16_t begin, end;
+  };
+  bool join(std::uint16_t begin, std::uint16_t end) noexcept;
+
+  std::array<Part, kMax> parts_;
+  std::size_t count_ = 0;
+};
+
+class Quic {
+ public:
+  // A version there is, none (a negotiation), or one that nobody speaks (RFC 9000 §15); an id.
+  static constexpr Pattern kPatterns[] = {
+      {Carrier::datagrams,
+       R"(^[\xc0-\xff](\x00\x00\x00\x01|\x6b\x33\x43\xcf|\xff\x00\x00[\x17-\x22]|\xfa\xce\xb0\x02)"
+       R"(|([\x0a\x1a\x2a\x3a\x4a\x5a\x6a\x7a\x8a\x9a\xaa\xba\xca\xda\xea\xfa]){4})[\x00-\x14])"},
+      {Carrier::datagrams, R"(^[\x80-\xff]\x00\x00\x00\x00[\x00-\x14])"}};
+  static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
+  static constexpr std::uint8_t kShortMax = 8;
+  using Tools = QuicCrypto;
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+
+ private:
+  struct Packet;  // its long header
+  struct Side {
+    ByteRanges crypto;
+    std::uint32_t hello_bytes = 0;  // with its head; 0: not known yet
+    bool has_id = false;
+    bool has_hello() const noexcept { return hello_bytes != 0 && crypto.whole() >= hello_bytes; }
+  };
+
+  void on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept;
+  bool open_as_client(unsigned side, const Packet& packet, Bytes& frames, Facts& facts) noexcept;
+  void on_negotiation(Bytes versions, Facts& facts) noexcept;
+  void read_frames(unsigned side, Bytes frames, Facts& facts) noexcept;
+  void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;
+
+  QuicKeys keys_[2];  // by QuicRole
+  std::array<Side, 2> sides_;
+  std::uint8_t client_ = 2;  // its side; 2: not known yet
+  std::uint8_t short_count_ = 0;
+  bool has_early_data_ = false;
+  bool awaits_keys_ = false;  // behind a Retry
+};
+
+}  // namespace linger

@@ -1,0 +1,86 @@
+#include "parsers/quic_told.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "parsers/list.h"
+#include "parsers/tls_told.h"
+
+namespace linger {
+namespace {
+
+using Field = QuicField;
+
+// What CRYPTO frames carried, in order, up to the first byte that is missing.
+std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemReader items) {
+  std::vector<Item> pieces;
+  for (Item item; items.next(item);)
+    if (item.protocol == protocol && item.field == static_cast<std::uint8_t>(field))
+      pieces.push_back(item);
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Item& a, const Item& b) { return a.row < b.row; });
+  std::vector<std::uint8_t> bytes;
+  for (const Item& piece : pieces)
+    if (piece.row == bytes.size())
+      bytes.insert(bytes.end(), piece.value.begin(), piece.value.end());
+  return bytes;
+}
+
+void tell_transport_parameters(Bytes parameters, Derived& derived) {
+  struct Parameter {
+    std::uint64_t id;
+    Field field;
+  };
+  constexpr Parameter kTold[] = {{1, Field::max_idle_timeout},
+                                 {3, Field::max_udp_payload},
+                                 {4, Field::max_data},
+                                 {8, Field::max_streams_bidi},
+                                 {9, Field::max_streams_uni}};
+  Reader reader(parameters);
+  while (reader.remaining() != 0) {
+    const std::uint64_t id = read_quic_number(reader);
+    const Bytes value = reader.bytes(static_cast<std::size_t>(read_quic_number(reader)));
+    Reader number(value);
+    for (const Parameter& told : kTold)
+      if (reader.ok() && told.id == id) derived.number(told.field, read_quic_number(number));
+  }
+}
+
+std::uint8_t place_of(const Protocol& protocol) noexcept {
+  const auto at = std::find(kProtocols.begin(), kProtocols.end(), &protocol);
+  return static_cast<std::uint8_t>(at - kProtocols.begin());
+}
+
+}  // namespace
+
+void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
+  Derived as_quic(protocol, more);
+  Derived as_tls(place_of(parser::tls.protocol), more);
+  const auto client = stream_of(protocol, Field::raw_client, items);
+  const auto server = stream_of(protocol, Field::raw_server, items);
+  Bytes messages(client);
+  ClientHello hello;
+  if (const Bytes body = next_message(messages); !body.empty() && hello.read(body, false)) {
+    tell_client_hello(hello, HelloCarrier::quic, as_tls);
+    tell_transport_parameters(hello.transport_parameters, as_quic);
+  }
+  tell_server_hellos(server, {}, as_tls);
+}
+
+void tell_quic_version(QuicField field, std::uint32_t version, Facts& facts) noexcept {
+  if (version == kQuicV1) return facts.text(field, std::string_view("1"));
+  if (version == kQuicV2) return facts.text(field, std::string_view("2"));
+  const std::uint32_t draft = version - kQuicDrafts;
+  if (draft < 100) {
+    char text[] = "draft-00";
+    text[6] = static_cast<char>('0' + draft / 10);
+    text[7] = static_cast<char>('0' + draft % 10);
+    return facts.text(field, std::string_view(text));
+  }
+  char text[] = "0x00000000";
+  for (unsigned i = 0; i < 8; ++i) text[2 + i] = "0123456789abcdef"[version >> (28 - 4 * i) & 15];
+  facts.text(field, std::string_view(text));
+}
+
+}  // namespace linger

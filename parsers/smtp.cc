@@ -1,0 +1,215 @@
+#include "parsers/smtp.h"
+
+#include <charconv>
+
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = SmtpField;
+
+constexpr ProtocolField kFields[] = {LINGER_SMTP_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::string_view kEndOfMail = ".\r\n";
+
+bool is_hello(std::string_view verb) noexcept {
+  return equals(verb, "ehlo") || equals(verb, "helo") || equals(verb, "lhlo");
+}
+
+// <path> SP parameters, or a path alone as some write it (RFC 5321 §4.1.2).
+std::string_view path_of(std::string_view text) noexcept {
+  text = trimmed(text);
+  if (text.starts_with('<')) {
+    text.remove_prefix(1);
+    return text.substr(0, text.find('>'));
+  }
+  return text.substr(0, text.find(' '));
+}
+
+// What follows "FROM:" or "TO:"; npos of it: there is no such word.
+bool read_path(std::string_view arguments, std::string_view word, std::string_view& path) noexcept {
+  const std::size_t colon = arguments.find(':');
+  if (colon == std::string_view::npos || !equals(trimmed(arguments.substr(0, colon)), word))
+    return false;
+  path = path_of(arguments.substr(colon + 1));
+  return true;
+}
+
+}  // namespace
+
+Detection Smtp::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::stream || bytes.size() < 5) return Detection::no;
+  if (is_hello(text_of(bytes).substr(0, 4))) return Detection::yes;
+  if (!text_of(bytes).starts_with("220")) return Detection::no;
+  const Greeting greeting = greeting_of(bytes);
+  return greeting == Greeting::mail      ? Detection::yes
+         : greeting == Greeting::unknown ? Detection::maybe
+                                         : Detection::no;
+}
+
+Answer Smtp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  Role& role = roles_[side];
+  if (role == Role::unknown) {
+    if (bytes.size() < 3) return Answer::need(3);
+    role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
+    if (roles_[side ^ 1] == role) return Answer::malformed();
+  }
+  return role == Role::server ? read_server(bytes, facts) : read_client(bytes, facts);
+}
+
+// --- The client ---------------------------------------------------------------------------------
+
+Answer Smtp::read_client(Bytes bytes, Facts& facts) noexcept {
+  std::size_t done = 0;
+  while (done < bytes.size() && phase_ != Phase::starttls) {
+    const Bytes rest = bytes.subspan(done);
+    if (phase_ == Phase::data) {  // what comes before the reply, or without one, is a mail
+      phase_ = Phase::mail;
+      is_line_start_ = true;
+    }
+    if (phase_ == Phase::mail) {
+      const std::size_t taken = mail_bytes(text_of(rest));
+      done += taken;
+      if (taken == 0) break;
+      continue;
+    }
+    std::size_t taken;
+    const Bytes line = line_of(rest, taken);
+    if (taken > kLineBytesMax || (taken == 0 && rest.size() >= kLineBytesMax))
+      return Answer::malformed();
+    if (taken == 0) break;
+    done += taken;
+    const std::uint64_t skip = read_command(text_of(line), facts);
+    if (skip > bytes.size() - done) return Answer::took(done + skip);
+    done += skip;
+  }
+  return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
+}
+
+// Bytes of the mail at the front of `text`, up to its end if that is there; 0: it cannot be told.
+std::size_t Smtp::mail_bytes(std::string_view text) noexcept {
+  std::size_t end = std::string_view::npos;
+  if (is_line_start_ && text.starts_with(kEndOfMail))
+    end = kEndOfMail.size();
+  else if (const std::size_t place = text.find("\n.\r\n"); place != std::string_view::npos)
+    end = place + 1 + kEndOfMail.size();
+  if (end != std::string_view::npos) {
+    phase_ = Phase::commands;
+    ++mails_;
+    ++unanswered_;
+    return end;
+  }
+  const std::size_t last = text.rfind('\n') + 1;  // npos + 1 is 0
+  const bool is_start = last != 0 || is_line_start_;
+  const bool is_open = is_start && kEndOfMail.starts_with(text.substr(last));
+  const std::size_t taken = is_open ? last : text.size();
+  if (taken != 0) is_line_start_ = text[taken - 1] == '\n';
+  return taken;
+}
+
+// Bytes behind the line that belong to it.
+std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
+  if (phase_ == Phase::authentication) return 0;
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string_view verb = line.substr(0, space);
+  const std::string_view arguments = trimmed(line.substr(space));
+  ++unanswered_;
+  std::string_view path;
+  if (is_hello(verb)) {
+    facts.text(Field::helo, arguments);
+  } else if (equals(verb, "mail") && read_path(arguments, "from", path)) {
+    if (senders_++ < kAddressesMax) facts.text(Field::from, path);
+  } else if (equals(verb, "rcpt") && read_path(arguments, "to", path)) {
+    if (recipients_++ < kAddressesMax) facts.text(Field::to, path);
+  } else if (equals(verb, "data")) {
+    phase_ = Phase::data;
+  } else if (equals(verb, "starttls")) {
+    phase_ = Phase::starttls;
+  } else if (equals(verb, "auth")) {
+    facts.text(Field::authentication, arguments.substr(0, arguments.find(' ')));
+    phase_ = Phase::authentication;
+  } else if (equals(verb, "bdat")) {
+    std::uint32_t bytes = 0;
+    const char* const end = arguments.data() + arguments.size();
+    const auto number = std::from_chars(arguments.data(), end, bytes);
+    if (number.ec != std::errc{}) return 0;
+    if (number.ptr != end) ++mails_;  // only LAST can follow
+    return bytes;
+  }
+  return 0;
+}
+
+// --- The server ---------------------------------------------------------------------------------
+
+Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    std::size_t taken;
+    const Bytes line = line_of(bytes.subspan(done), taken);
+    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
+      return Answer::malformed();
+    if (taken == 0) break;
+    ReplyLine reply;
+    if (!read_reply(text_of(line), reply)) return Answer::malformed();
+    done += taken;
+    if (reply.is_last && end_reply(reply, facts)) return Answer::hand_over(done);
+  }
+  return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
+}
+
+// True: what follows is TLS.
+bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
+  if (reply.code >= 400 && refusals_++ < kRefusalsMax) {
+    facts.number(Field::refusal_code, reply.code);
+    facts.text(Field::refusal_text, reply.text);
+  }
+  if (!has_banner_) {
+    has_banner_ = true;
+    if (reply.code == 220) {
+      facts.text(Field::banner, reply.text);
+      return false;
+    }
+  }
+  if (reply.code == 334) return false;  // goes on with AUTH (RFC 4954 §4)
+  if (unanswered_ != 0 && --unanswered_ != 0) return false;
+  switch (phase_) {
+    case Phase::starttls:
+      phase_ = Phase::commands;
+      if (reply.code != 220) return false;
+      facts.flag(Field::starttls);
+      return true;
+    case Phase::data:
+      phase_ = reply.code == 354 ? Phase::mail : Phase::commands;
+      is_line_start_ = true;
+      return false;
+    case Phase::authentication:
+      phase_ = Phase::commands;
+      return false;
+    case Phase::commands:
+    case Phase::mail:
+      break;
+  }
+  return false;
+}
+
+// ------------------------------------------------------------------------------------------------
+
+// Of what was missed nothing is known, so replies are not counted down for it.
+Answer Smtp::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
+  if (roles_[side] != Role::client || phase_ != Phase::mail) return Answer::done();
+  is_line_start_ = false;
+  unanswered_ = 0;
+  return Answer::took(1);
+}
+
+void Smtp::tell(Facts& facts) const noexcept {
+  if (mails_ != 0) facts.number(Field::mails, mails_);
+}
+
+namespace parser {
+constinit const Parser smtp =
+    make_parser<Smtp>({.name = "smtp", .has_rows = false, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

@@ -1,0 +1,247 @@
+#include "parsers/ssh.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = SshField;
+
+constexpr ProtocolField kFields[] = {LINGER_SSH_FIELDS(LINGER_FIELD_ROW)};
+
+enum MessageType : std::uint8_t {  // RFC 4250 §4.1.2; those of key exchanges by their numbers
+  kKexInit = 20,
+  kNewKeys = 21,
+  kFirstOfExchange = 30,
+};
+
+constexpr std::size_t kHeadBytes = 6;  // length, padding, type
+constexpr std::size_t kCookieBytes = 16;
+constexpr std::size_t kPacketBytesMax = 256 * 1024;  // more than any implementation takes
+
+std::string_view text_of(Bytes bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// --- Where the record is encoded ----------------------------------------------------------------
+
+enum List : std::size_t {
+  kex,
+  host_key,
+  cipher_client,
+  cipher_server,
+  mac_client,
+  mac_server,
+  compression_client,
+  compression_server,
+  kListCount
+};
+
+// What a side offers: the lists of its KEXINIT, in the order of the message.
+struct Offer {
+  std::array<std::string_view, kListCount> lists;
+  bool is_whole = false;
+};
+Offer offer_of(Bytes payload) noexcept {
+  Offer offer;
+  Reader reader(payload);
+  reader.skip(kCookieBytes);
+  for (std::string_view& list : offer.lists) list = text_of(reader.bytes(reader.be32()));
+  offer.is_whole = reader.ok();
+  return offer;
+}
+
+// The first of the client's algorithms that the server has, too (RFC 4253 §7.1).
+std::string_view agreed(std::string_view client, std::string_view server) noexcept {
+  const auto next = [](std::string_view& list) {
+    const std::string_view name = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    return name;
+  };
+  while (!client.empty()) {
+    const std::string_view wanted = next(client);
+    for (std::string_view rest = server; !rest.empty();)
+      if (next(rest) == wanted) return wanted;
+  }
+  return {};
+}
+
+class Deriver {
+ public:
+  Deriver(std::uint8_t protocol, ItemWriter& more) noexcept : protocol_(protocol), more_(more) {}
+
+  void text(Field field, std::string_view value) noexcept {
+    if (value.empty()) return;
+    const bool is_cut = value.size() > kTextBytesMax;
+    more_.put({protocol_,
+               static_cast<std::uint8_t>(field),
+               0,
+               is_cut ? std::uint16_t{kItemIsCut} : std::uint16_t{0},
+               {reinterpret_cast<const std::uint8_t*>(value.data()),
+                std::min(value.size(), kTextBytesMax)}});
+  }
+
+  // SSH-version-software comments
+  void banner(Field whole, Field version, Field software, std::string_view line) noexcept {
+    text(whole, line);
+    if (!line.starts_with("SSH-")) return;
+    const std::size_t dash = line.find('-', 4);
+    text(version, line.substr(4, dash - 4));
+    if (dash == std::string_view::npos) return;
+    const std::string_view rest = line.substr(dash + 1);
+    text(software, rest.substr(0, rest.find(' ')));
+  }
+
+  void hassh(Field field, const Offer& offer, List cipher, List mac, List compression) noexcept {
+    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest;
+    std::string all;
+    for (const std::size_t list :
+         {std::size_t{kex}, std::size_t{cipher}, std::size_t{mac}, std::size_t{compression}}) {
+      if (list != kex) all += ';';
+      all += offer.lists[list];
+    }
+    unsigned bytes = 0;
+    if (EVP_Digest(all.data(), all.size(), digest.data(), &bytes, EVP_md5(), nullptr) != 1) return;
+    std::string digits;
+    for (unsigned i = 0; i < bytes; ++i) {
+      digits += "0123456789abcdef"[digest[i] >> 4];
+      digits += "0123456789abcdef"[digest[i] & 15];
+    }
+    text(field, digits);
+  }
+
+ private:
+  const std::uint8_t protocol_;
+  ItemWriter& more_;
+};
+
+void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
+  std::array<std::string_view, 2> banners;
+  std::array<Offer, 2> offers;
+  unsigned client = 0;
+  for (Item item; items.next(item);) {
+    if (item.protocol != protocol) continue;
+    if (item.field <= static_cast<std::uint8_t>(Field::banner_of_1)) {
+      banners[item.field] = text_of(item.value);
+    } else if (item.field <= static_cast<std::uint8_t>(Field::offer_of_1)) {
+      offers[item.field - static_cast<std::uint8_t>(Field::offer_of_0)] = offer_of(item.value);
+    } else if (item.field == static_cast<std::uint8_t>(Field::client_side)) {
+      client = number_of(item.value) & 1;
+    }
+  }
+  const unsigned server = client ^ 1;
+  Deriver derived(protocol, more);
+  derived.banner(Field::client_banner, Field::client_version, Field::client_software,
+                 banners[client]);
+  derived.banner(Field::server_banner, Field::server_version, Field::server_software,
+                 banners[server]);
+  if (offers[client].is_whole)
+    derived.hassh(Field::client_hassh, offers[client], cipher_client, mac_client,
+                  compression_client);
+  if (offers[server].is_whole)
+    derived.hassh(Field::server_hassh, offers[server], cipher_server, mac_server,
+                  compression_server);
+  if (!offers[0].is_whole || !offers[1].is_whole) return;
+  const auto agree = [&](Field field, List list) {
+    derived.text(field, agreed(offers[client].lists[list], offers[server].lists[list]));
+  };
+  agree(Field::kex_algorithm, kex);
+  agree(Field::host_key_algorithm, host_key);
+  agree(Field::client_cipher, cipher_client);
+  agree(Field::server_cipher, cipher_server);
+  agree(Field::client_mac, mac_client);
+  agree(Field::server_mac, mac_server);
+}
+
+}  // namespace
+
+// --- In the shard -------------------------------------------------------------------------------
+
+Detection Ssh::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::stream) return Detection::no;
+  const std::string_view text = text_of(bytes);
+  if (text.starts_with("SSH-2.0-") || text.starts_with("SSH-1.")) return Detection::yes;
+  return text.size() < 8 ? Detection::maybe : Detection::no;
+}
+
+Answer Ssh::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  switch (phases_[side]) {
+    case Phase::line:
+      return read_line(side, bytes, facts);
+    case Phase::packets:
+      return read_packet(side, bytes, facts);
+    case Phase::encrypted:
+      break;
+  }
+  return Answer::took_all();
+}
+
+// A server may send other lines before (RFC 4253 §4.2).
+Answer Ssh::read_line(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  const Bytes first = bytes.first(std::min(bytes.size(), kLineBytesMax));
+  const void* end = std::memchr(first.data(), '\n', first.size());
+  if (end == nullptr)
+    return first.size() == kLineBytesMax ? Answer::malformed() : Answer::need(bytes.size() + 1);
+  const auto length =
+      static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - first.data());
+  std::string_view line = text_of(first.first(length));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!line.starts_with("SSH-")) return Answer::took(length + 1);
+  facts.bytes(side == 0 ? Field::banner_of_0 : Field::banner_of_1,
+              {reinterpret_cast<const std::uint8_t*>(line.data()), line.size()});
+  // Version 1 has packets of another form; 1.99 is a 2.0 that speaks both (RFC 4253 §5.1).
+  if (!line.starts_with("SSH-2.") && !line.starts_with("SSH-1.99")) return end_side(side);
+  phases_[side] = Phase::packets;
+  return Answer::took(length + 1);
+}
+
+// Only a KEXINIT is wanted whole.
+Answer Ssh::read_packet(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes.size() < kHeadBytes) return Answer::need(kHeadBytes);
+  const std::uint32_t length = load_be32(bytes.data());
+  const std::uint8_t padding = bytes[4];
+  const std::uint8_t type = bytes[5];
+  if (length < 2u + padding || length > kPacketBytesMax) return Answer::malformed();
+  const std::size_t whole = std::size_t{4} + length;
+  if (type == kNewKeys) return end_side(side);
+  if (type == kKexInit) {
+    if (whole > kUnitBytesMax) return Answer::malformed();
+    if (bytes.size() < whole) return Answer::need(whole);
+    facts.bytes(side == 0 ? Field::offer_of_0 : Field::offer_of_1,
+                bytes.subspan(kHeadBytes, length - 2u - padding));
+  } else {
+    learn_sides(side, type);
+  }
+  return Answer::took(whole);
+}
+
+// Behind NEWKEYS all is encrypted (RFC 4253 §7.3), and not looked at.
+Answer Ssh::end_side(unsigned side) noexcept {
+  phases_[side] = Phase::encrypted;
+  return phases_[side ^ 1] == Phase::encrypted ? Answer::done() : Answer::took_all();
+}
+
+// In all key exchanges the client sends the messages of even numbers.
+void Ssh::learn_sides(unsigned side, std::uint8_t type) noexcept {
+  if (client_ != kUnknown || type < kFirstOfExchange || type > kFirstOfExchange + 4) return;
+  client_ = static_cast<std::uint8_t>(type % 2 == 0 ? side : side ^ 1);
+}
+
+void Ssh::tell(Facts& facts) const noexcept {
+  const std::uint8_t client =
+      client_ != kUnknown ? client_ : static_cast<std::uint8_t>(facts.opener());
+  facts.bytes(Field::client_side, {&client, 1});
+}
+
+namespace parser {
+constinit const Parser ssh =
+    make_parser<Ssh>({.name = "ssh", .has_rows = false, .fields = kFields, .derive = derive});
+}  // namespace parser
+
+}  // namespace linger

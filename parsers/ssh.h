@@ -1,0 +1,67 @@
+// SSH: who speaks which version and software, what each side offers, and what comes of it; up to
+// where the session is encrypted.
+//
+//     SSH-2.0-software comments CRLF        the first line of each side           RFC 4253 §4.2
+//     | length (4) | padding (1) | type (1) | …                                   RFC 4253 §6
+//     KEXINIT: cookie (16), ten lists of names, …                                 RFC 4253 §7.1
+//
+// The client is the side that begins the key exchange (RFC 4253 §8, RFC 4419 §3); if that is not
+// seen, the side that opened the session. HASSH is the MD5 digest of what a side offers, over the
+// lists of its own direction (github.com/salesforce/hassh). Limits: a first line has 255 bytes, a
+// KEXINIT kUnitBytesMax.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+
+namespace linger {
+
+#define LINGER_SSH_FIELDS(X)                                                                      \
+  X(banner_of_0, raw, "banner_of_0", "")                                                          \
+  X(banner_of_1, raw, "banner_of_1", "")                                                          \
+  X(offer_of_0, raw, "offer_of_0", "")                                                            \
+  X(offer_of_1, raw, "offer_of_1", "")                                                            \
+  X(client_side, raw, "client_side", "")                                                          \
+  X(client_banner, text, "client.banner", "First line of the client, as in SSH-2.0-OpenSSH_9.2.") \
+  X(client_version, text, "client.version", "The protocol's version in it.")                      \
+  X(client_software, text, "client.software", "The software in it.")                              \
+  X(client_hassh, text, "client.hassh", "HASSH of what the client offers.")                       \
+  X(server_banner, text, "server.banner", "First line of the server.")                            \
+  X(server_version, text, "server.version", "The protocol's version in it.")                      \
+  X(server_software, text, "server.software", "The software in it.")                              \
+  X(server_hassh, text, "server.hassh", "HASSH of what the server offers.")                       \
+  X(kex_algorithm, text, "kex_algorithm", "Key exchange that follows from both offers.")          \
+  X(host_key_algorithm, text, "host_key_algorithm", "The host key's algorithm, likewise.")        \
+  X(client_cipher, text, "cipher.client", "Cipher of what the client sends.")                     \
+  X(server_cipher, text, "cipher.server", "Cipher of what the server sends.")                     \
+  X(client_mac, text, "mac.client", "Message authentication of what the client sends.")           \
+  X(server_mac, text, "mac.server", "Message authentication of what the server sends.")
+
+enum class SshField : std::uint8_t { LINGER_SSH_FIELDS(LINGER_FIELD_NAME) };
+
+class Ssh {
+ public:
+  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^SSH-[12]\.)"}};
+  static constexpr std::size_t kLineBytesMax = 255;
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  void tell(Facts& facts) const noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { line, packets, encrypted };
+  static constexpr std::uint8_t kUnknown = 2;
+
+  Answer read_line(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer read_packet(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer end_side(unsigned side) noexcept;
+  void learn_sides(unsigned side, std::uint8_t type) noexcept;
+
+  std::array<Phase, 2> phases_{};
+  std::uint8_t client_ = kUnknown;
+};
+
+}  // namespace linger

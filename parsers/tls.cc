@@ -1,0 +1,201 @@
+#include "parsers/tls.h"
+
+#include <algorithm>
+
+#include "parsers/list.h"
+#include "parsers/tls_told.h"
+
+namespace linger {
+namespace {
+
+using Field = TlsField;
+
+constexpr ProtocolField kFields[] = {LINGER_TLS_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::size_t kRecordHeadBytes = 5;
+constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;  // RFC 5246 §6.2.3
+constexpr std::uint32_t kPieceBytes = 256;                     // of a record, read at once
+// The shortest hello: of TLS 1.3's early drafts, without session id, compression and extensions.
+constexpr std::uint32_t kHelloBytesMin = 36;
+// A protected alert (2 bytes, 1 of type, 16 of tag) is not longer; a protected Finished is.
+constexpr std::size_t kProtectedAlertBytesMax = 24;
+
+enum RecordType : std::uint8_t {
+  kChangeCipherSpec = 20,
+  kAlert = 21,
+  kHandshake = 22,
+  kApplicationData = 23,
+  kHeartbeat = 24,  // RFC 6520
+};
+
+std::uint32_t load_be24(const std::uint8_t* p) noexcept {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
+
+bool is_message_type(std::uint8_t type) noexcept {  // IANA: TLS HandshakeType
+  return type <= 6 || type == 8 || (type >= 11 && type <= 26) || type == 67 || type == 203;
+}
+
+// The begin of a hello, against protected bytes.
+bool is_hello(const std::uint8_t* message, std::size_t record_bytes) noexcept {
+  return (message[0] == 1 || message[0] == 2) && load_be24(message + 1) + 4 == record_bytes &&
+         message[4] == 3;
+}
+
+}  // namespace
+
+// --- Messages -----------------------------------------------------------------------------------
+
+bool TlsMessages::read(Bytes bytes, Facts& facts) noexcept {
+  while (!bytes.empty()) {
+    if (left_ != 0) {
+      const std::size_t count = std::min<std::size_t>(bytes.size(), left_);
+      const std::size_t told = std::min<std::size_t>(count, tell_left_);
+      if (told != 0) tell(bytes.first(told), facts);
+      tell_left_ -= static_cast<std::uint32_t>(told);
+      left_ -= static_cast<std::uint32_t>(count);
+      bytes = bytes.subspan(count);
+      continue;
+    }
+    head_[head_bytes_++] = bytes[0];
+    bytes = bytes.subspan(1);
+    if (!begin(facts)) return false;
+  }
+  return true;
+}
+
+// With one more byte of the head: perhaps it is whole.
+bool TlsMessages::begin(Facts& facts) noexcept {
+  if (!is_message_type(head_[0])) return false;
+  if (head_bytes_ < kHeadBytes) return true;
+  const auto type = static_cast<TlsMessage>(head_[0]);
+  const std::uint32_t length = load_be24(head_.data() + 1);
+  const bool has_certificate =
+      type == TlsMessage::certificate && length >= kCertificateHeadBytes - kHeadBytes;
+  if (has_certificate && head_bytes_ < kCertificateHeadBytes) return true;
+  left_ = length - static_cast<std::uint32_t>(head_bytes_ - kHeadBytes);
+  tell_left_ = 0;
+  if (type == TlsMessage::client_hello || type == TlsMessage::server_hello) {
+    const bool is_client = type == TlsMessage::client_hello;
+    (is_client ? is_client_ : is_server_) = true;
+    // Of a client the first one counts; of a server, whose first one may be a retry, both.
+    const unsigned count_max = is_client ? 1 : kHellosMax;
+    if (hellos_ < count_max && length <= Tls::kHelloBytesMax / count_max)
+      want(is_client ? Field::raw_client_hello : Field::raw_server_hello, length, facts);
+    hellos_ = std::min<std::uint8_t>(hellos_ + 1, kHellosMax);
+  } else if (has_certificate && told_[1] == 0) {
+    const std::uint32_t first = load_be24(head_.data() + kHeadBytes + 3);
+    if (first <= std::min(left_, Tls::kCertificateBytesMax))
+      want(is_client_ ? Field::raw_client_certificate : Field::raw_server_certificate, first,
+           facts);
+  } else if (type == TlsMessage::key_exchange && told_[2] == 0) {
+    want(Field::raw_key_exchange, std::min<std::uint32_t>(length, 3), facts);  // RFC 8422 §5.4
+  }
+  head_bytes_ = 0;
+  return true;
+}
+
+void TlsMessages::give_up() noexcept {
+  if (tell_left_ != 0) hellos_ = kHellosMax;  // what is told in part is not told again
+  left_ = tell_left_ = 0;
+  head_bytes_ = 0;
+}
+
+void TlsMessages::want(Field field, std::uint32_t bytes, Facts& facts) noexcept {
+  field_ = field;
+  tell_left_ = bytes;
+  tell({head_.data(), head_bytes_}, facts);
+}
+
+void TlsMessages::tell(Bytes bytes, Facts& facts) noexcept {
+  const bool is_certificate =
+      field_ == Field::raw_client_certificate || field_ == Field::raw_server_certificate;
+  std::uint16_t& told = told_[is_certificate ? 1 : field_ == Field::raw_key_exchange ? 2 : 0];
+  facts.bytes(field_, bytes, told);
+  told = static_cast<std::uint16_t>(told + bytes.size());
+}
+
+// --- Records ------------------------------------------------------------------------------------
+
+Detection Tls::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier == Carrier::datagrams) return detect_datagram(bytes);
+  if (bytes.size() < kRecordHeadBytes + 1) return Detection::maybe;
+  const std::size_t length = load_be16(bytes.data() + 3);
+  const std::uint8_t type = bytes[kRecordHeadBytes];
+  if (bytes[0] != kHandshake || bytes[1] != 3 || bytes[2] > 4 || length == 0 ||
+      length > kRecordBytesMax || (type != 1 && type != 2))
+    return Detection::no;
+  if (length < 6) return Detection::yes;  // who cuts it so has his reasons
+  if (bytes.size() < kRecordHeadBytes + 6) return Detection::maybe;
+  const std::uint8_t* const message = bytes.data() + kRecordHeadBytes;
+  const std::uint32_t message_bytes = load_be24(message + 1);
+  const bool is_good = message_bytes >= kHelloBytesMin && message_bytes <= UINT16_MAX &&
+                       (message[4] == 3 || (type == 2 && message[4] == 0x7f));
+  return is_good ? Detection::yes : Detection::no;
+}
+
+Answer Tls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  Side& s = sides_[side];
+  if (s.record_left == 0) return on_record(s, bytes, facts);
+  // Always the same pieces, however the bytes come.
+  const std::uint32_t count = std::min(s.record_left, kPieceBytes);
+  if (bytes.size() < count) return Answer::need(count);
+  if (!s.messages.read(bytes.first(count), facts)) return Answer::malformed();
+  s.record_left -= count;
+  return Answer::took(count);
+}
+
+Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes.size() < kRecordHeadBytes) return Answer::need(kRecordHeadBytes);
+  const std::size_t length = load_be16(bytes.data() + 3);
+  const std::size_t record_bytes = kRecordHeadBytes + length;
+  if (bytes[1] != 3 || length > kRecordBytesMax) return Answer::malformed();
+  switch (bytes[0]) {
+    case kChangeCipherSpec:
+      side.has_changed = true;
+      return Answer::took(record_bytes);
+    case kAlert:
+      if (length != 2) return Answer::took(record_bytes);  // protected
+      if (bytes.size() < record_bytes) return Answer::need(record_bytes);
+      tell_alert(side.messages.is_client(), bytes[5], bytes[6], facts);
+      return Answer::took(record_bytes);
+    case kHandshake:
+      // Behind ChangeCipherSpec it is protected; but TLS 1.3 sends that for show, and perhaps one
+      // more hello behind it (RFC 8446 §D.4).
+      if (side.has_changed) {
+        constexpr std::size_t kBegin = 6;
+        if (length < kBegin) return on_protected(side, facts);
+        if (bytes.size() < kRecordHeadBytes + kBegin)
+          return Answer::need(kRecordHeadBytes + kBegin);
+        if (!is_hello(bytes.data() + kRecordHeadBytes, length)) return on_protected(side, facts);
+      }
+      side.record_left = static_cast<std::uint32_t>(length);
+      return Answer::took(kRecordHeadBytes);
+    case kApplicationData: {
+      // What a client sends before the server's hello is early data, and a short record an alert.
+      const bool is_server_heard = sides_[0].messages.is_server() || sides_[1].messages.is_server();
+      const bool is_alert = side.messages.is_client() && length <= kProtectedAlertBytesMax;
+      if (!is_server_heard || is_alert) return Answer::took(record_bytes);
+      return on_protected(side, facts);
+    }
+    case kHeartbeat:
+      return Answer::took(record_bytes);
+    default:
+      return Answer::malformed();
+  }
+}
+
+// This side says nothing more that can be read.
+Answer Tls::on_protected(Side& side, Facts& facts) noexcept {
+  side.is_protected = true;
+  if (!sides_[0].is_protected || !sides_[1].is_protected) return Answer::took_all();
+  facts.flag(Field::established);
+  return Answer::done();
+}
+
+namespace parser {
+constinit const Parser tls =
+    make_parser<Tls>({.name = "tls", .has_rows = false, .fields = kFields, .derive = derive_tls});
+}  // namespace parser
+
+}  // namespace linger

@@ -1,0 +1,163 @@
+#include "parsers/tls_told.h"
+
+#include <algorithm>
+#include <string>
+
+#include "parsers/certificate.h"
+#include "parsers/digest.h"
+#include "parsers/facts.h"
+#include "parsers/tls.h"
+#include "parsers/tls_names.h"
+
+namespace linger {
+namespace {
+
+using Field = TlsField;
+
+constexpr std::size_t kHeadBytes = 4;
+constexpr std::size_t kListMax = 128;  // values of one list
+
+enum CertificateField : std::uint8_t { LINGER_CERTIFICATE_FIELDS(LINGER_FIELD_NAME, at) };
+
+bool is_datagram(std::uint16_t version) noexcept { return version >> 8 == 0xfe; }
+
+void tell_name(Field field, const TlsName& name, Derived& derived) {
+  derived.text(field, std::string(name.prefix()).append(name.text()));
+}
+
+template <class NameOf>
+void tell_names(Field field, const Numbers& numbers, const NameOf& name_of, Derived& derived) {
+  for (std::size_t i = 0; i < std::min(numbers.size(), kListMax); ++i)
+    if (!is_grease(numbers[i])) tell_name(field, name_of(numbers[i]), derived);
+}
+
+void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& derived) {
+  derived.text(Field::version, tls_version_of(hello.version));
+  derived.text(Field::version_protocol, tls_protocol_of(hello.version));
+  tell_name(Field::cipher, TlsName::of_cipher(hello.cipher), derived);
+  derived.text(Field::server_ja3s, Digest(DigestKind::md5, ja3s_of(hello)).text());
+  if (hello.group != 0) tell_name(Field::curve, TlsName::of_group(hello.group), derived);
+  if (!hello.protocol.empty()) derived.text(Field::next_protocol, hello.protocol);
+  // TLS 1.3 resumes by a key (RFC 8446 §2.2), and echoes the session for show.
+  const bool is_1_3 = tls_version_of(hello.version) == "1.3";
+  const bool is_echo =
+      !hello.session.empty() && std::equal(hello.session.begin(), hello.session.end(),
+                                           client_session.begin(), client_session.end());
+  if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
+}
+
+// `bytes`: the head of the message (4), the length of the list (3), of the first one (3), that one.
+void tell_certificate(Bytes bytes, Field first_field, Derived& derived) {
+  constexpr std::size_t kBefore = kHeadBytes + 6;
+  if (bytes.size() <= kBefore) return;
+  const std::size_t length = std::size_t{bytes[7]} << 16 | load_be16(bytes.data() + 8);
+  if (bytes.size() - kBefore != length) return;
+  Certificate certificate;
+  const bool is_read = certificate.read(bytes.subspan(kBefore));
+  const auto at = [&](CertificateField field) {
+    return static_cast<Field>(static_cast<unsigned>(first_field) + field);
+  };
+  const auto tell = [&](CertificateField field, const std::string& text) {
+    if (!text.empty()) derived.text(at(field), text);
+  };
+  tell(at_sha1, certificate.sha1);
+  tell(at_sha256, certificate.sha256);
+  if (!is_read) return;
+  tell(at_issuer, certificate.issuer);
+  tell(at_not_after, certificate.not_after);
+  tell(at_not_before, certificate.not_before);
+  tell(at_subject, certificate.subject);
+  for (const Certificate::Name& name : certificate.alternative_names) {
+    const Bytes text{reinterpret_cast<const std::uint8_t*>(name.text.data()), name.text.size()};
+    name.is_address ? derived.address(at(at_names), text) : derived.text(at(at_names), text);
+  }
+  tell(at_issuer_name, certificate.issuer_common_name);
+  tell(at_key, certificate.key_algorithm);
+  if (certificate.key_bits != 0) derived.number(at(at_key_bits), certificate.key_bits);
+  tell(at_serial, certificate.serial);
+  tell(at_signature, certificate.signature_algorithm);
+  tell(at_subject_name, certificate.subject_common_name);
+  tell(at_x509_version, std::to_string(certificate.version));
+}
+
+}  // namespace
+
+Bytes next_message(Bytes& messages) noexcept {
+  if (messages.size() < kHeadBytes) return {};
+  const std::size_t length = std::size_t{messages[1]} << 16 | load_be16(messages.data() + 2);
+  if (messages.size() - kHeadBytes < length) return {};
+  const Bytes body = messages.subspan(kHeadBytes, length);
+  messages = messages.subspan(kHeadBytes + length);
+  return body;
+}
+
+void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived) {
+  if (!hello.server_name.empty()) derived.text(Field::client_server_name, hello.server_name);
+  derived.text(Field::client_ja3, Digest(DigestKind::md5, ja3_of(hello)).text());
+  derived.text(Field::client_ja4, ja4_of(hello, carrier));
+  const auto tell_version = [&](std::uint16_t version) {
+    if (const auto text = tls_version_of(version); !text.empty())
+      derived.text(Field::client_versions, text);
+  };
+  for (std::size_t i = 0; i < std::min(hello.versions.size(), kListMax); ++i)
+    tell_version(hello.versions[i]);
+  if (hello.versions.size() == 0) tell_version(hello.version);
+  tell_names(Field::client_ciphers, hello.ciphers, TlsName::of_cipher, derived);
+  tell_names(Field::client_groups, hello.groups, TlsName::of_group, derived);
+  Reader protocols(hello.protocols);
+  for (std::size_t i = 0; i < kListMax && protocols.remaining() != 0; ++i) {
+    const Bytes protocol = protocols.bytes(protocols.u8());
+    if (!protocol.empty()) derived.text(Field::client_alpn, protocol);
+  }
+  if (hello.extensions.has(kEncryptedClientHello) || hello.extensions.has(kEncryptedServerName))
+    derived.flag(Field::client_ech);
+}
+
+std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
+                                                Derived& derived) {
+  for (Bytes body = next_message(messages); !body.empty(); body = next_message(messages)) {
+    ServerHello hello;
+    if (!hello.read(body)) continue;
+    if (!hello.is_retry) {
+      tell_server_hello(hello, client_session, derived);
+      return hello.cipher;
+    }
+    derived.flag(Field::retried);
+  }
+  return std::nullopt;
+}
+
+void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
+  Derived derived(protocol, more);
+  const auto raw = [&](Field field) { return pieces_of(protocol, field, items); };
+  const auto client = raw(Field::raw_client_hello);
+  const auto server = raw(Field::raw_server_hello);
+  ClientHello hello;
+  Bytes messages(client);
+  if (const Bytes body = next_message(messages); body.size() >= 2) {
+    const bool is_dtls = is_datagram(load_be16(body.data()));
+    if (hello.read(body, is_dtls))
+      tell_client_hello(hello, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, derived);
+    else
+      hello.session = {};
+  }
+  if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
+    // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4).
+    const auto exchange = raw(Field::raw_key_exchange);
+    const bool has_curve = TlsName::of_cipher(*cipher).text().starts_with("ECDH");
+    if (has_curve && exchange.size() == kHeadBytes + 3 && exchange[kHeadBytes] == 3)
+      tell_name(Field::curve, TlsName::of_group(load_be16(exchange.data() + kHeadBytes + 1)),
+                derived);
+  }
+  tell_certificate(raw(Field::raw_client_certificate), Field::client_sha1, derived);
+  tell_certificate(raw(Field::raw_server_certificate), Field::server_sha1, derived);
+}
+
+void tell_alert(bool is_client, std::uint8_t level, std::uint8_t description,
+                Facts& facts) noexcept {
+  facts.text(Field::alert_source, std::string_view(is_client ? "client" : "server"));
+  facts.text(Field::alert_level, std::string_view(level == 1 ? "warning" : "fatal"));
+  facts.text(Field::alert_description, TlsName::of_alert(description).text());
+}
+
+}  // namespace linger

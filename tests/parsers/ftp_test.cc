@@ -1,0 +1,117 @@
+#include "parsers/ftp.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+using testing::HasSubstr;
+
+const Dialogue kTransfer = {{1, "220-Welcome\r\n anything\r\n220 FTP server ready\r\n"},
+                            {0, "USER bob\r\n"},
+                            {1, "331 Password?\r\n"},
+                            {0, "PASS secret\r\n"},
+                            {1, "230 Logged in\r\n"},
+                            {0, "TYPE I\r\n"},
+                            {1, "200 Binary\r\n"},
+                            {0, "PASV\r\n"},
+                            {1, "227 Entering Passive Mode (192,0,2,1,156,64).\r\n"},
+                            {0, "RETR a file\r\n"},
+                            {1, "150 Here it comes\r\n226 Done\r\n"},
+                            {0, "QUIT\r\n"},
+                            {1, "221 Bye\r\n"}};
+
+const Dialogue kTls = {{1, "220 FTP\r\n"},
+                       {0, "AUTH TLS\r\n"},
+                       {1, "234 Go ahead\r\n"},
+                       {0, "GET / HTTP/1.1\r\nHost: inside\r\n\r\n"}};
+
+TEST(ftp, commands_are_told_with_their_replies_and_data_connections) {
+  const Heard heard = hear(kTransfer);
+  EXPECT_EQ(heard.protocol, "ftp");
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"ftp":[{"reply":{"code":220,"text":"FTP server ready"}},)"
+      R"({"command":"USER","argument":"bob","user":{"name":"bob"},)"
+      R"("reply":{"code":331,"text":"Password?"}},)"
+      R"({"command":"PASS","reply":{"code":230,"text":"Logged in"}},)"
+      R"({"command":"PASV",)"
+      R"("reply":{"code":227,"text":"Entering Passive Mode (192,0,2,1,156,64)."},)"
+      R"("data":{"mode":"passive","ip":"192.0.2.1","port":40000}},)"
+      R"({"command":"RETR","argument":"a file","reply":{"code":226,"text":"Done"}},)"
+      R"({"command":"QUIT","reply":{"code":221,"text":"Bye"}}])");
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(ftp, every_way_to_name_a_data_connection_is_read) {
+  const auto data_of = [](const std::string& command, const std::string& reply) {
+    const std::string objects =
+        hear({{1, "220 FTP\r\n"}, {0, command + "\r\n"}, {1, reply + "\r\n"}}).objects;
+    const std::size_t at = objects.find(R"("data":)");
+    return at == std::string::npos ? std::string() : objects.substr(at);
+  };
+  EXPECT_EQ(data_of("PORT 192,0,2,7,0,21", "200 Ok"),
+            R"("data":{"mode":"active","ip":"192.0.2.7","port":21}}])");
+  EXPECT_EQ(data_of("EPRT |2|2001:db8::7|5282|", "200 Ok"),
+            R"("data":{"mode":"active","ip":"2001:db8::7","port":5282}}])");
+  EXPECT_EQ(data_of("EPRT |1|192.0.2.7|5282|", "200 Ok"),
+            R"("data":{"mode":"active","ip":"192.0.2.7","port":5282}}])");
+  EXPECT_EQ(data_of("EPSV", "229 Entering Extended Passive Mode (|||6446|)"),
+            R"("data":{"mode":"passive","port":6446}}])");
+  EXPECT_EQ(data_of("PASV", "227 =192,0,2,1,1,2"),
+            R"("data":{"mode":"passive","ip":"192.0.2.1","port":258}}])");
+  for (const char* reply : {"227 192,0,2,256,1,2", "227 1,2,3", "227 none", "229 (|||70000|)",
+                            "229 (|||", "229 none", "229 ("})
+    EXPECT_EQ(data_of("PASV", reply), "") << reply;
+}
+
+TEST(ftp, auth_tls_hands_over) {
+  const Heard heard = hear(kTls);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("command":"AUTH","argument":"TLS")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("domain":"inside")"));
+}
+
+TEST(ftp, a_refused_auth_goes_on) {
+  Dialogue refused = kTls;
+  refused[2].bytes = "500 Unknown\r\n";
+  refused[3].bytes = "USER bob\r\n";
+  EXPECT_THAT(hear(refused).objects, HasSubstr(R"("user":{"name":"bob"})"));
+}
+
+TEST(ftp, a_greeting_without_a_telling_word_waits_for_the_reply_to_the_login) {
+  const Dialogue plain = {{1, "220 hello\r\n"}, {0, "USER bob\r\n"}, {1, "331 Password?\r\n"}};
+  EXPECT_EQ(hear(plain).protocol, "ftp");
+  EXPECT_THAT(hear(plain).objects, HasSubstr(R"("reply":{"code":331,"text":"Password?"}})"));
+  expect_same_however_cut(plain);
+  EXPECT_EQ(hear({{1, "220 " + std::string(200, 'x') + "\r\n"}}).protocol, "ftp");
+}
+
+TEST(ftp, a_command_behind_telnet_s_interrupt_is_read) {
+  EXPECT_THAT(hear({{1, "220 FTP\r\n"},
+                    {0,
+                     "\xff\xf4\xff\xf2"
+                     "ABOR\r\n"}})
+                  .objects,
+              HasSubstr(R"("command":"ABOR")"));
+}
+
+TEST(ftp, the_record_does_not_depend_on_segmentation) {
+  expect_same_however_cut(kTransfer);
+  expect_same_however_cut(kTls);
+}
+
+TEST(ftp, truncation_gaps_and_hostile_bytes_are_survived) {
+  expect_nothing_garbled(kTransfer);
+  expect_hostile_is_survived(kTransfer);
+}
+
+TEST(ftp, pop_is_not_taken_for_it) {
+  EXPECT_EQ(hear({{1, "+OK POP3 ready\r\n"}, {0, "USER bob\r\n"}, {1, "+OK\r\n"}}).protocol, "");
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,109 @@
+#include "parsers/proxy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+const Said kOk = {1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
+
+std::string value(char type, const std::string& bytes) {
+  return type + "\x00"s + static_cast<char>(bytes.size()) + bytes;
+}
+// 192.0.2.7:40000 to 198.51.100.1:443, over TCP.
+std::string header(const std::string& values, char command = '\x21') {
+  const std::string addresses = "\xc0\x00\x02\x07\xc6\x33\x64\x01\x9c\x40\x01\xbb"s;
+  return "\r\n\r\n\0\r\nQUIT\n"s + command + "\x11\x00"s +
+         static_cast<char>(addresses.size() + values.size()) + addresses + values;
+}
+
+const Dialogue kFirst = {{0, "PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n" + kGet}, kOk};
+const Dialogue kSecond = {
+    {0, header(value(1, "h2") + value(2, "example.com") + value(5, "\x01\x02") +
+               value(0x20, "\x07\x00\x00\x00\x00"s + value(0x21, "TLSv1.3") + value(0x22, "bob") +
+                               value(0x23, "TLS_AES_128_GCM_SHA256")) +
+               value(0x30, "blue") + value(4, "xx") + value('\xea', "\x01vpce")) +
+            kGet},
+    kOk};
+
+TEST(proxy, version_1_names_the_client_and_hands_over) {
+  const Heard heard = hear(kFirst);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("client":{"ip":"192.0.2.7","port":40000,"proxy":{"version":1,)"
+                        R"("command":"proxy","transport":"tcp",)"
+                        R"("destination":{"ip":"198.51.100.1","port":443}}})"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("status_code":200)"));
+}
+
+TEST(proxy, version_1_over_ipv6_and_unknown) {
+  EXPECT_THAT(hear({{0, "PROXY TCP6 2001:db8::7 2001:db8::1 1 2\r\n"}}).objects,
+              HasSubstr(R"("client":{"ip":"2001:db8::7","port":1,)"));
+  EXPECT_EQ(hear({{0, "PROXY UNKNOWN ffff:f...f:ffff what ever 65535\r\n" + kGet}}).protocol,
+            "http");
+}
+
+TEST(proxy, version_2_tells_its_values) {
+  const Heard heard = hear(kSecond);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("client":{"ip":"192.0.2.7","port":40000,"proxy":{"version":2,)"
+                        R"("command":"proxy","transport":"tcp",)"
+                        R"("destination":{"ip":"198.51.100.1","port":443},"alpn":"h2",)"
+                        R"("authority":"example.com","unique_id":"0102","namespace":"blue",)"
+                        R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES_128_GCM_SHA256",)"
+                        R"("client_name":"bob","client_verified":true},"other_types":[234]}})"));
+}
+
+TEST(proxy, a_balancer_that_speaks_for_itself_names_no_client) {
+  EXPECT_EQ(hear({{0, header("", '\x20')}}).objects,
+            R"(,"client":{"proxy":{"version":2,"command":"local"}})");
+}
+
+TEST(proxy, a_right_checksum_is_believed_and_a_wrong_one_is_not) {
+  const std::string checksum = "\x39\x42\x6b\xbf"s;  // by another program
+  EXPECT_EQ(hear({{0, header(value(3, checksum))}}).objects,
+            R"(,"client":{"ip":"192.0.2.7","port":40000,"proxy":{"version":2,"command":"proxy",)"
+            R"("transport":"tcp","destination":{"ip":"198.51.100.1","port":443},)"
+            R"("checksum":"right"}})");
+  EXPECT_EQ(hear({{0, header(value(3, "\x00\x01\x02\x03"s))}}).objects,
+            R"(,"client":{"proxy":{"version":2,"command":"proxy","checksum":"wrong"}})");
+}
+
+TEST(proxy, what_breaks_its_rules_is_malformed) {
+  for (const char* line :
+       {"PROXY TCP4 192.0.2.7 198.51.100.1 40000 99999\r\n", "PROXY TCP4 192.0.2.7 nowhere 1 2\r\n",
+        "PROXY TCP6 192.0.2.7 198.51.100.1 1 2\r\n", "PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n"})
+    EXPECT_TRUE(hear({{0, line}}).is_malformed) << line;
+  EXPECT_TRUE(hear({{0, "PROXY UNKNOWN " + std::string(200, 'x')}}).is_malformed);
+  EXPECT_TRUE(hear({{0, header("\x01\x00\x09x"s)}}).is_malformed);
+  EXPECT_TRUE(hear({{0, header("", '\x31')}}).is_malformed);
+}
+
+TEST(proxy, only_the_side_that_opened_the_session_is_believed) {
+  const Heard heard = hear({{1, "PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n"}});
+  EXPECT_TRUE(heard.is_malformed);
+  EXPECT_EQ(heard.objects, "");
+}
+
+TEST(proxy, the_record_does_not_depend_on_segmentation) {
+  expect_same_however_cut(kFirst);
+  expect_same_however_cut(kSecond);
+}
+
+TEST(proxy, truncation_gaps_and_hostile_bytes_are_survived) {
+  for (const Dialogue& dialogue : {kFirst, kSecond}) {
+    expect_nothing_garbled(dialogue);
+    expect_hostile_is_survived(dialogue);
+  }
+}
+
+}  // namespace
+}  // namespace linger::test

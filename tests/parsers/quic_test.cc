@@ -1,0 +1,168 @@
+#include "parsers/quic.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+#include "tests/support/hex.h"
+#include "tests/support/quic_words.h"
+
+namespace linger::test {
+namespace {
+
+using namespace std::string_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr Carrier kDatagrams = Carrier::datagrams;
+
+Bytes bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+template <std::size_t N>
+std::string text_of(const std::array<std::uint8_t, N>& bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string client_packet(const std::string& frames, std::uint32_t version = 1,
+                          std::uint32_t number = 0) {
+  return quic_initial({.version = version,
+                       .is_client = true,
+                       .keys_id = rfc9001_id(),
+                       .to = rfc9001_id(),
+                       .from = "me",
+                       .token = {},
+                       .number = number,
+                       .frames = frames,
+                       .frames_bytes = 1'162});
+}
+Dialogue example() {
+  return {{0, client_packet(quic_crypto(0, rfc9001_hello()))}, {1, rfc9001_server_packet()}};
+}
+
+constexpr std::string_view kHello =
+    R"("client":{"server_name":"example.com","ja3":"41bc9ae914d6cb3bd0bd0a5453ab7d7f",)";
+
+TEST(quic_keys, they_are_those_of_the_standards) {
+  const std::string id = rfc9001_id();
+  const QuicKeys client = quic_initial_keys(kQuicV1, bytes_of(id), QuicRole::client);
+  EXPECT_EQ(text_of(client.key), from_hex("1f369613dd76d5467730efcbe3b1a22d"));
+  EXPECT_EQ(text_of(client.iv), from_hex("fa044b2f42a3fd3b46fb255c"));
+  EXPECT_EQ(text_of(client.header_key), from_hex("9f50449e04a0e810283a1e9933adedd2"));
+  const QuicKeys server = quic_initial_keys(kQuicV1, bytes_of(id), QuicRole::server);
+  EXPECT_EQ(text_of(server.key), from_hex("cf3a5331653c364c88f0f379b6067e37"));
+  const QuicKeys v2 = quic_initial_keys(kQuicV2, bytes_of(id), QuicRole::client);
+  EXPECT_EQ(text_of(v2.key), from_hex("8b1a0bc121284290a29e0971b5cd045d"));
+  EXPECT_EQ(text_of(v2.iv), from_hex("91f73e2351d8fa91660e909f"));
+  EXPECT_EQ(text_of(v2.header_key), from_hex("45b95e15235d6f45a6b19cbcb0294ba9"));
+}
+
+TEST(quic, both_hellos_are_told) {
+  const Heard heard = hear(example(), kDatagrams);
+  EXPECT_EQ(heard.protocol, "quic");
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"tls":{"version":"1.3","version_protocol":"tls","cipher":"TLS_AES_128_GCM_SHA256",)"
+      R"("curve":"x25519","client":{"server_name":"example.com",)"
+      R"("ja3":"41bc9ae914d6cb3bd0bd0a5453ab7d7f","ja4":"q13d0211an_62ed6f6ca7ad_4d634acda6c0",)"
+      R"("supported_versions":["1.3"],)"
+      R"("supported_ciphers":["TLS_AES_128_GCM_SHA256","TLS_AES_256_GCM_SHA384"],)"
+      R"("supported_groups":["x25519","secp256r1","secp384r1"],"alpn":["alpn"]},)"
+      R"("server":{"ja3s":"eb1d94daa7e0344597e756a1fb6e7054"}},)"
+      R"("quic":{"version":"1","client":{"connection_id":"6d65","max_idle_timeout_ms":30000,)"
+      R"("initial_max_data":4611686018427387903,"initial_max_streams_bidi":16,)"
+      R"("initial_max_streams_uni":16},"server":{"connection_id":"f067a5502a4262b5"},)"
+      R"("original_connection_id":"8394c8f03e515708"})");
+}
+
+TEST(quic, truncated_and_hostile_datagrams_are_survived) {
+  expect_nothing_garbled(example(), kDatagrams);
+  expect_hostile_is_survived(example(), kDatagrams);
+}
+
+TEST(quic, a_hello_may_come_in_pieces_and_packets_in_any_order) {
+  const std::string hello = rfc9001_hello();
+  const auto piece = [&](std::size_t from, std::size_t count) {
+    return quic_crypto(from, hello.substr(from, count));
+  };
+  const std::string first = client_packet(piece(100, 50) + "\x01" + piece(0, 40), 1, 1);
+  const std::string second = client_packet(piece(30, 75) + piece(140, 200), 1, 2);
+  const std::string whole = hear({{0, client_packet(quic_crypto(0, hello))}}, kDatagrams).objects;
+  EXPECT_THAT(whole, HasSubstr("example.com"));
+  EXPECT_EQ(hear({{0, first}, {0, second}}, kDatagrams).objects, whole);
+  EXPECT_EQ(hear({{0, second}, {0, first}, {0, second}}, kDatagrams).objects, whole);
+  EXPECT_THAT(hear({{0, second}}, kDatagrams).objects, Not(HasSubstr("example.com")));
+}
+
+TEST(quic, version_2_and_drafts_are_read) {
+  const std::string frames = quic_crypto(0, rfc9001_hello());
+  for (const auto& [version, name] :
+       std::vector<std::pair<std::uint32_t, std::string>>{{kQuicV2, "2"},
+                                                          {kQuicDrafts + 29, "draft-29"},
+                                                          {kQuicDrafts + 27, "draft-27"},
+                                                          {kQuicDrafts + 34, "draft-34"},
+                                                          {kQuicFacebook, "0xfaceb002"}}) {
+    const Heard heard = hear({{0, client_packet(frames, version)}}, kDatagrams);
+    EXPECT_THAT(heard.objects, HasSubstr("\"version\":\"" + name + "\""));
+    EXPECT_THAT(heard.objects, HasSubstr(kHello));
+  }
+}
+
+TEST(quic, keys_change_with_a_retry) {
+  const std::string retry = quic_retry("me", "retrying", "token");
+  const std::string again = quic_initial({.version = 1,
+                                          .is_client = true,
+                                          .keys_id = "retrying",
+                                          .to = "retrying",
+                                          .from = "me",
+                                          .token = "token",
+                                          .number = 1,
+                                          .frames = quic_crypto(0, rfc9001_hello()),
+                                          .frames_bytes = 1'100});
+  const Heard heard = hear(
+      {{0, client_packet(quic_crypto(0, rfc9001_hello().substr(0, 50)))}, {1, retry}, {0, again}},
+      kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("retried":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(kHello));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("original_connection_id":"8394c8f03e515708")"));
+}
+
+TEST(quic, behind_a_retry_the_server_is_read_even_if_the_first_hello_was_whole) {
+  const std::string frames = quic_crypto(0, rfc9001_hello());
+  // The server's first packet is protected by the id that the Retry chose: that of the example.
+  const std::string first = quic_initial({.keys_id = "first id",
+                                          .to = "first id",
+                                          .from = "me",
+                                          .frames = frames,
+                                          .frames_bytes = 1'162});
+  const Heard heard = hear({{0, first},
+                            {1, quic_retry("me", rfc9001_id(), "token")},
+                            {0, client_packet(frames)},
+                            {1, rfc9001_server_packet()}},
+                           kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+}
+
+TEST(quic, a_version_that_is_refused_is_told_with_those_offered) {
+  const std::string first = "\xca\x1a\x2a\x3a\x4a\x02to\x02me"s + std::string(1'200, '\0');
+  const std::string refusal =
+      quic_negotiation("me", "to", "\x00\x00\x00\x01\x6b\x33\x43\xcf\xff\x00\x00\x1d"s);
+  const Heard heard = hear({{0, first}, {1, refusal}}, kDatagrams);
+  EXPECT_EQ(heard.objects, R"(,"quic":{"client":{"version":"0x1a2a3a4a"},)"
+                           R"("server":{"supported_versions":["1","2","draft-29"]}})");
+}
+
+TEST(quic, who_gives_up_in_the_handshake_is_told) {
+  const std::string close = "\x1c\x41\x28\x00\x04nope"s;
+  const Heard heard = hear({{0, client_packet("\x02\x01\x00\x00\x01"s + close)}}, kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("close":{"source":"client","error_code":296,)"
+                                       R"("reason":)"));
+}
+
+TEST(quic, other_datagrams_are_not_taken_for_it) {
+  const std::string other = "\xc0\x00\x00\x00\x01\xffsomething"s;
+  EXPECT_EQ(hear({{0, other}, {1, other}}, kDatagrams).protocol, "");
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,115 @@
+#include "parsers/smtp.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+using testing::HasSubstr;
+
+const Dialogue kMails = {
+    {1, "220 mx.example.com ESMTP Postfix\r\n"},
+    {0, "EHLO client.example.org\r\n"},
+    {1, "250-mx.example.com\r\n250-PIPELINING\r\n250 8BITMIME\r\n"},
+    {0,
+     "MAIL FROM:<a@example.org> SIZE=100\r\nRCPT TO:<b@example.com>\r\nrcpt to: c@example.com\r\n"
+     "DATA\r\n"},
+    {1, "250 Ok\r\n250 Ok\r\n550 5.1.1 No such user\r\n354 Go on\r\n"},
+    {0, "Subject: x\r\n\r\nMAIL FROM:<not@a.command>\r\n..\r\n.\r\nMAIL FROM:<>\r\n"},
+    {1, "250 Queued\r\n250 Ok\r\n"},
+    {0, "BDAT 8\r\nRCPT TO:BDAT 2 LAST\r\n\r\nQUIT\r\n"},
+    {1, "250 Ok\r\n250 Ok\r\n221 Bye\r\n"}};
+
+const Dialogue kTls = {{1, "220 mx.example.com ESMTP\r\n"},
+                       {0, "EHLO a\r\n"},
+                       {1, "250-mx.example.com\r\n250 STARTTLS\r\n"},
+                       {0, "STARTTLS\r\n"},
+                       {1, "220 Go ahead\r\n"},
+                       {0, "GET / HTTP/1.1\r\nHost: inside\r\n\r\n"}};
+
+TEST(smtp, senders_recipients_and_refusals_are_told) {
+  const Heard heard = hear(kMails);
+  EXPECT_EQ(heard.protocol, "smtp");
+  EXPECT_EQ(heard.objects,
+            R"(,"smtp":{"banner":"mx.example.com ESMTP Postfix","helo":"client.example.org",)"
+            R"("from":["a@example.org",""],"to":["b@example.com","c@example.com"],"mails":2,)"
+            R"("refusals":[{"code":550,"text":"5.1.1 No such user"}]})");
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(smtp, starttls_hands_over) {
+  const Heard heard = hear(kTls);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("domain":"inside")"));
+}
+
+TEST(smtp, a_refused_starttls_goes_on) {
+  Dialogue refused(kTls.begin(), kTls.begin() + 4);
+  refused.push_back({1, "454 Not now\r\n"});
+  refused.push_back({0, "MAIL FROM:<a@example.org>\r\n"});
+  const Heard heard = hear(refused);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"])"));
+  EXPECT_THAT(heard.objects, testing::Not(HasSubstr("starttls")));
+}
+
+TEST(smtp, credentials_are_not_told) {
+  const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
+                            {0, "EHLO a\r\n"},
+                            {1, "250 AUTH LOGIN\r\n"},
+                            {0, "AUTH LOGIN\r\n"},
+                            {1, "334 VXNlcm5hbWU6\r\n"},
+                            {0, "Ym9i\r\n"},
+                            {1, "334 UGFzc3dvcmQ6\r\n"},
+                            {0, "MAIL FROM:<is@a.password>\r\n"},
+                            {1, "535 No\r\n"},
+                            {0, "MAIL FROM:<a@example.org>\r\n"}});
+  EXPECT_EQ(heard.objects,
+            R"(,"smtp":{"banner":"mx.example.com ESMTP","helo":"a","authentication":"LOGIN",)"
+            R"("from":["a@example.org"],"refusals":[{"code":535,"text":"No"}]})");
+}
+
+TEST(smtp, a_refused_mail_is_none) {
+  const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
+                            {0, "HELO a\r\n"},
+                            {1, "250 Ok\r\n"},
+                            {0, "DATA\r\n"},
+                            {1, "503 No\r\n"},
+                            {0, "MAIL FROM:<a@example.org>\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"])"));
+  EXPECT_THAT(heard.objects, testing::Not(HasSubstr("mails")));
+}
+
+TEST(smtp, it_goes_on_behind_a_gap_in_a_mail) {
+  Dialogue missed = kMails;
+  missed[5] = {0, "Subject: x\r\n"};
+  missed.insert(missed.begin() + 6, {{0, "", 1'000}, {0, "MAIL FROM:<no@command>\r\n.\r\n"}});
+  missed.push_back({0, "MAIL FROM:<z@example.org>\r\n"});
+  const Heard heard = hear(missed);
+  EXPECT_TRUE(heard.has_gap);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org","z@example.org"])"));
+}
+
+TEST(smtp, a_greeting_without_a_telling_word_waits_for_the_client) {
+  EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "EHLO a\r\n"}}).protocol, "smtp");
+  EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "HI\r\n"}, {1, "250 hello\r\n"}}).protocol, "smtp");
+  EXPECT_EQ(hear({{1, "220 mx.example.com " + std::string(200, 'x') + "\r\n"}}).protocol, "smtp");
+}
+
+TEST(smtp, the_record_does_not_depend_on_segmentation) {
+  expect_same_however_cut(kMails);
+  expect_same_however_cut(kTls);
+}
+
+TEST(smtp, truncation_gaps_and_hostile_bytes_are_survived) {
+  for (const Dialogue& dialogue : {kMails, kTls}) {
+    expect_nothing_garbled(dialogue);
+    expect_hostile_is_survived(dialogue);
+  }
+}
+
+}  // namespace
+}  // namespace linger::test

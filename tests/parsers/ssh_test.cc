@@ -1,0 +1,69 @@
+#include "parsers/ssh.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+
+namespace linger::test {
+namespace {
+
+std::string be32_text(std::size_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+std::string packet(char type, const std::string& payload) {
+  return be32_text(2 + payload.size() + 4) + '\x04' + type + payload + "pad!";
+}
+std::string kex_init(const std::string& kex, const std::string& cipher, const std::string& mac) {
+  std::string payload(16, '\x7f');
+  for (const std::string& list : {kex, std::string("ssh-ed25519"), cipher, "server-" + cipher, mac,
+                                  "server-" + mac, std::string("none"), std::string("zlib")})
+    payload += be32_text(list.size()) + list;
+  return packet(20, payload + be32_text(0) + be32_text(0) + '\0' + be32_text(0));
+}
+
+const Dialogue kSession = {
+    {1, "hello\r\nSSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"},
+    {0, "SSH-2.0-libssh2_1.10\r\n"},
+    {0, kex_init("curve25519-sha256,dh14", "aes128-ctr,aes256-ctr", "hmac-sha2-256")},
+    {1, kex_init("dh14,curve25519-sha256", "aes256-ctr", "hmac-sha1,hmac-sha2-256")},
+    {0, packet(30, "client's key")},
+    {1, packet(31, "server's key") + packet(21, "") + "encrypted from here on"},
+    {0, packet(21, "") + "encrypted, too"}};
+
+constexpr const char* kObjects =
+    R"(,"ssh":{"client":{"banner":"SSH-2.0-libssh2_1.10","version":"2.0",)"
+    R"("software":"libssh2_1.10","hassh":"6ac35763b065873529544a24c5c7b4db"},)"
+    R"("server":{"banner":"SSH-2.0-OpenSSH_9.2p1 Debian-2","version":"2.0",)"
+    R"("software":"OpenSSH_9.2p1","hassh":"467093eafd0e67d0652f169cecee8c45"},)"
+    R"("kex_algorithm":"curve25519-sha256","host_key_algorithm":"ssh-ed25519",)"
+    R"("cipher":{"client":"aes256-ctr"},"mac":{"client":"hmac-sha2-256"}})";
+
+TEST(ssh, both_sides_and_what_they_agree_on_are_told) {
+  const Heard heard = hear(kSession);
+  EXPECT_EQ(heard.protocol, "ssh");
+  EXPECT_FALSE(heard.is_malformed);
+  EXPECT_EQ(heard.objects, kObjects);
+}
+
+TEST(ssh, the_record_does_not_depend_on_segmentation) { expect_same_however_cut(kSession); }
+
+TEST(ssh, truncation_and_gaps_garble_nothing) { expect_nothing_garbled(kSession); }
+
+TEST(ssh, hostile_bytes_are_survived) { expect_hostile_is_survived(kSession); }
+
+TEST(ssh, the_client_is_who_begins_the_key_exchange) {
+  Dialogue turned = kSession;
+  for (Said& said : turned) said.side ^= 1;
+  EXPECT_EQ(hear(turned).objects, kObjects);
+}
+
+TEST(ssh, version_1_tells_its_banners) {
+  const Heard heard = hear({{1, "SSH-1.5-old\n"}, {0, "SSH-1.5-client\n"}, {0, "binary"}});
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("banner":"SSH-1.5-old","version":"1.5")"));
+}
+
+}  // namespace
+}  // namespace linger::test

@@ -1,0 +1,247 @@
+#include "parsers/tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "parsers/fingerprint.h"
+#include "tests/parsers/dialogue.h"
+#include "tests/support/tls_words.h"
+
+namespace linger::test {
+namespace {
+
+using namespace std::string_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+Dialogue in_turn(const std::vector<std::string>& words) {
+  Dialogue dialogue;
+  for (unsigned i = 0; i < words.size(); ++i) dialogue.push_back({i % 2, words[i], 0});
+  return dialogue;
+}
+
+std::string number16(std::size_t number) {
+  return {static_cast<char>(number >> 8), static_cast<char>(number)};
+}
+std::string vector8(const std::string& bytes) { return static_cast<char>(bytes.size()) + bytes; }
+std::string vector16(const std::string& bytes) { return number16(bytes.size()) + bytes; }
+std::string numbers(const std::vector<unsigned>& values) {
+  std::string bytes;
+  for (const unsigned value : values) bytes += number16(value);
+  return bytes;
+}
+std::string extension(unsigned type, const std::string& value) {
+  return number16(type) + vector16(value);
+}
+std::string hello_body(const std::string& ciphers, const std::string& extensions) {
+  return "\x03\x03"s + std::string(32, 'r') + vector8("") + vector16(ciphers) + vector8("\0"s) +
+         vector16(extensions);
+}
+std::string record(char type, const std::string& bytes) {
+  return type + "\x03\x01"s + vector16(bytes);
+}
+std::string message(char type, const std::string& body) { return type + "\0"s + vector16(body); }
+Bytes bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// The same messages in records of `size` bytes.
+std::string cut_anew(const std::string& records, std::size_t size) {
+  std::string cut;
+  for (std::size_t at = 0; at < records.size();) {
+    const std::size_t length = load_be16(bytes_of(records).data() + at + 3);
+    const std::string inside = records.substr(at + 5, length);
+    for (std::size_t i = 0; i < inside.size(); i += size)
+      cut += record(records[at], inside.substr(i, size));
+    at += 5 + length;
+  }
+  return cut;
+}
+
+TEST(tls, both_hellos_and_certificates_are_told) {
+  const Heard heard = hear(in_turn(tls_1_2()));
+  const std::string certificate =
+      R"("hash":{"sha1":"3AFD3D6B90225515E6B7CF1B081AB7E0F1ACCC50",)"
+      R"("sha256":"9BA789630D7BA985DD1AF376E2441B6F760D742629F7715B631B68700C30D607"},)"
+      R"("issuer":"CN=www.example.com,O=Example","not_after":"2036-11-17T18:13:02Z",)"
+      R"("not_before":"2026-11-20T18:13:02Z","subject":"CN=www.example.com,O=Example",)"
+      R"("x509":{"alternative_names":["www.example.com","*.example.com","192.0.2.1",)"
+      R"("2001:db8::1"],"issuer":{"common_name":"www.example.com"},)"
+      R"("public_key_algorithm":"id-ecPublicKey","public_key_size":256,)"
+      R"("serial_number":"1234ABCD","signature_algorithm":"ecdsa-with-SHA256",)"
+      R"("subject":{"common_name":"www.example.com"},"version_number":"3"}})";
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_EQ(
+      heard.objects,
+      R"(,"tls":{"version":"1.2","version_protocol":"tls",)"
+      R"("cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256","curve":"x25519",)"
+      R"("next_protocol":"h2","established":true,"client":{"server_name":"www.example.com",)"
+      R"("ja3":"549910697ed383e132fce27455c4921f","ja4":"t12d0208h2_6d4732649639_e7e480e5a997",)"
+      R"("supported_versions":["1.2"],"supported_ciphers":[)"
+      R"("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256","TLS_EMPTY_RENEGOTIATION_INFO_SCSV"],)"
+      R"("supported_groups":["x25519","secp256r1","x448","secp521r1","secp384r1"],)"
+      R"("alpn":["h2","http/1.1"],)" +
+          certificate + R"(,"server":{"ja3s":"afbc203706421f15554867b55caf16d6",)" + certificate +
+          "}");
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(tls, a_session_may_be_resumed) {
+  const Heard heard = hear(in_turn(tls_1_2_resumed()));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("resumed":true,"established":true)"));
+  EXPECT_THAT(heard.objects, Not(HasSubstr("sha1")));
+}
+
+TEST(tls, the_hello_behind_a_retry_counts) {
+  const Heard heard = hear(in_turn(tls_1_3_retried()));
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("version":"1.3","version_protocol":"tls","cipher":)"
+                        R"("TLS_AES_256_GCM_SHA384","curve":"secp384r1","retried":true,)"
+                        R"("established":true)"));
+}
+
+TEST(tls, it_is_the_same_however_it_is_cut) {
+  for (const auto& words : {tls_1_2(), tls_1_2_resumed(), tls_1_3_retried()})
+    expect_same_however_cut(in_turn(words));
+}
+
+TEST(tls, nothing_is_garbled_by_truncation_and_gaps) {
+  for (const auto& words : {tls_1_2(), tls_1_2_resumed(), tls_1_3_retried()})
+    expect_nothing_garbled(in_turn(words));
+}
+
+TEST(tls, hostile_bytes_are_survived) {
+  for (const auto& words : {tls_1_2(), tls_1_2_resumed(), tls_1_3_retried()})
+    expect_hostile_is_survived(in_turn(words));
+}
+
+TEST(tls, messages_may_be_cut_into_records_anywhere) {
+  auto words = tls_1_2();
+  words.resize(2);
+  const std::string whole = hear(in_turn(words)).objects;
+  for (const std::size_t size : {1, 3, 200})
+    EXPECT_EQ(hear(in_turn({cut_anew(words[0], size), cut_anew(words[1], size)})).objects, whole);
+}
+
+TEST(tls, an_alert_is_told_with_its_sender) {
+  const Heard heard = hear({{0, tls_1_2()[0]}, {1, record(21, "\x02\x28")}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("alerts":[{"source":"server","level":"fatal",)"
+                                       R"("description":"handshake_failure"}])"));
+  EXPECT_THAT(heard.objects, Not(HasSubstr("established")));
+}
+
+TEST(tls, a_hello_that_breaks_its_lengths_is_not_told) {
+  std::string hello = tls_1_2()[0];
+  hello[5 + 4 + 2 + 32 + 1 + 1] = 0x7f;  // bytes of cipher suites
+  EXPECT_THAT(hear({{0, hello}}).objects, Not(HasSubstr("ja3")));
+}
+
+TEST(tls, numbers_without_name_are_told_as_digits) {
+  const std::string hello =
+      record(22, message(1, hello_body(numbers({0x1a1a, 0xfafb}),
+                                       extension(10, vector16(numbers({0x2a2a, 0x7777}))) +
+                                           extension(0xfe0d, "x") + extension(0x3a3a, ""))));
+  EXPECT_THAT(hear({{0, hello}}).objects,
+              HasSubstr(R"("supported_versions":["1.2"],"supported_ciphers":["0xfafb"],)"
+                        R"("supported_groups":["0x7777"],"ech":true)"));
+}
+
+// --- DTLS ---------------------------------------------------------------------------------------
+
+std::string number24(std::size_t number) {
+  return static_cast<char>(number >> 16) + number16(number & 0xffff);
+}
+std::string datagram(const std::string& inside, char epoch = 0, char type = 22) {
+  return type + "\xfe\xfd\x00"s + epoch + std::string(6, '\0') + vector16(inside);
+}
+// `count` bytes of a message from `at` on.
+std::string fragment(char type, char sequence, const std::string& body, std::size_t at = 0,
+                     std::size_t count = 65'535) {
+  const std::string part = body.substr(at, count);
+  return type + number24(body.size()) + "\0"s + sequence + number24(at) + number24(part.size()) +
+         part;
+}
+std::string dtls_hello(const std::string& cookie) {
+  const std::string name = "www.example.com";
+  return "\xfe\xfd"s + std::string(32, 'r') + vector8("") + vector8(cookie) +
+         vector16(numbers({0xc02b})) + vector8("\0"s) +
+         vector16(extension(0, vector16("\0"s + vector16(name))) +
+                  extension(10, vector16(numbers({29}))));
+}
+const std::string kDtlsServerHello =
+    "\xfe\xfd"s + std::string(32, 's') + vector8("") + "\xc0\x2b\x00"s;
+Dialogue dtls() {
+  const std::string hello = dtls_hello("cookie");
+  return {{0, datagram(fragment(1, 0, dtls_hello("")))},
+          {1, datagram(fragment(3, 0, "\xfe\xfd"s + vector8("cookie")))},
+          {0, datagram(fragment(1, 1, hello, 0, 50))},
+          {0, datagram(fragment(1, 1, hello, 50))},
+          {1, datagram(fragment(2, 1, kDtlsServerHello, 0, 20)) +
+                  datagram(fragment(2, 1, kDtlsServerHello, 10) + fragment(14, 2, ""))},
+          {0, datagram("\x01"s, 0, 20) + datagram(std::string(40, 'p'), 1)},
+          {1, datagram("\x01"s, 0, 20) + datagram(std::string(40, 'p'), 1)}};
+}
+
+TEST(dtls, hellos_in_fragments_are_told) {
+  const Heard heard = hear(dtls(), Carrier::datagrams);
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("version":"1.2","version_protocol":"dtls",)"
+                        R"("cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",)"
+                        R"("established":true,"client":{"server_name":"www.example.com",)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("ja4":"dd2d010200_)"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(dtls, truncated_and_hostile_datagrams_are_survived) {
+  expect_nothing_garbled(dtls(), Carrier::datagrams);
+  expect_hostile_is_survived(dtls(), Carrier::datagrams);
+}
+
+TEST(dtls, what_is_behind_a_lost_fragment_is_read_but_not_joined_to_it) {
+  const std::string hello = dtls_hello("");
+  const Heard heard = hear({{0, datagram(fragment(1, 0, hello, 0, 50))},
+                            {0, datagram(fragment(1, 1, hello))},
+                            {1, datagram(fragment(2, 1, kDtlsServerHello))}},
+                           Carrier::datagrams);
+  EXPECT_THAT(heard.objects, Not(HasSubstr("client")));
+  EXPECT_THAT(heard.objects, HasSubstr("ja3s"));
+}
+
+TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
+  const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
+                            {0, "\x00\x01\x00\x08 a binding request"s},
+                            {1, datagram("\x02\x46", 0, 21)}},
+                           Carrier::datagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("description":"protocol_version")"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+// The example that JA4 is described with.
+TEST(fingerprint, ja4_is_as_described) {
+  std::string extensions = extension(0x1a1a, "");
+  for (const unsigned type : {0x0005, 0x000a, 0x000b, 0x0012, 0x0015, 0x0017, 0x001b, 0x0023,
+                              0x002d, 0x0033, 0x4469, 0xff01})
+    extensions += extension(type, "");
+  extensions += extension(0, "");
+  extensions += extension(43, vector8(numbers({0x5a5a, 0x0304, 0x0303})));
+  extensions += extension(16, vector16(vector8("h2") + vector8("http/1.1")));
+  extensions += extension(
+      13, vector16(numbers({0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601})));
+  const std::string body =
+      hello_body(numbers({0x2a2a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9,
+                          0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035}),
+                 extensions);
+  ClientHello hello;
+  ASSERT_TRUE(hello.read(bytes_of(body), false));
+  EXPECT_EQ(ja4_of(hello, HelloCarrier::tcp), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+  EXPECT_EQ(ja3_of(hello).substr(0, 22), "771,4865-4866-4867-491");
+}
+
+TEST(tls, other_streams_are_not_taken_for_it) {
+  const std::string other = "\x16\x03\x01\x00\x05\x07hello";
+  EXPECT_EQ(hear({{0, other}, {1, other}}).protocol, "");
+}
+
+}  // namespace
+}  // namespace linger::test
