@@ -127,23 +127,28 @@ void add_openings(Catalogue& catalogue) {
 void add_round_trips(Catalogue& catalogue) {
   catalogue.capture(
       "tcp_round_trips",
-      "payload measured to its acknowledgment, again every 17 s; of what was sent again only "
-      "where a timestamp names the first",
+      "payload measured to its acknowledgment from the 64th packet of a side on; of what was sent "
+      "again only where a timestamp names the first",
       over_both([](TcpPeers& tcp) {
         const auto stamps = [](std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
           return TcpKnobs{.sequence_offset = offset,
                           .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
         };
         tcp.handshake(at(0));
-        exchange(tcp, at(kSecond));
-        exchange(tcp, at(40 * kSecond));
-        tcp.data(Side::client, "twice", at(80 * kSecond), stamps(10, 1));
-        tcp.data(Side::client, "twice", at(81 * kSecond), stamps(20, 1, -5));
-        tcp.ack(Side::server, at(81 * kSecond + kMillisecond), stamps(2, 10));
-        tcp.data(Side::client, "again", at(120 * kSecond));
-        tcp.data(Side::client, "again", at(121 * kSecond), {.sequence_offset = -5});
-        tcp.ack(Side::server, at(121 * kSecond + kMillisecond));
-        tcp.close(Side::client, at(130 * kSecond));
+        std::int64_t now = at(kSecond);
+        const auto say = [&](const char* text, const TcpKnobs& knobs = {}) {
+          tcp.data(Side::client, text, now += 2 * kMillisecond, knobs);
+        };
+        const auto answer = [&](DurationNs delay, const TcpKnobs& knobs = {}) {
+          tcp.ack(Side::server, now += delay, knobs);
+        };
+        for (int i = 3; i < 64; ++i) say("more"), answer(kMillisecond);
+        say("first"), answer(40 * kMillisecond);
+        say("twice", stamps(10, 1));
+        say("twice", stamps(20, 1, -5)), answer(30 * kMillisecond, stamps(2, 10));
+        say("again");
+        say("again", {.sequence_offset = -5}), answer(kMillisecond);
+        tcp.close(Side::client, now + kSecond);
       }));
 }
 

@@ -88,19 +88,18 @@ SessionRare& SessionTable::rare_of(const Session& s) noexcept {
 // Damaged on the way: the checksum is wrong, and so many of its side were right that this one
 // tells. A side whose first packet shows an artefact of off-load is never judged.
 bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const noexcept {
-  if ((packet.flags & kPacketBadChecksum) == 0) return false;
+  if (packet.key.protocol == kProtocolTcp && is_nonsense(packet)) return true;
+  if (!is_doubtful(slot, packet)) return false;
   const unsigned side = packet.direction;
   const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
-  if (bad == kOffloaded) return false;
-  if (is_nonsense(packet)) return true;
   const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
   return is_rare || cold_[slot].packets_high[side] != 0;
 }
 
-// A wrong checksum, and what no TCP sends.
-bool SessionTable::is_nonsense(const Packet& packet) noexcept {
-  return (packet.flags & kPacketBadChecksum) != 0 && packet.key.protocol == kProtocolTcp &&
-         (packet.tcp.flags & kTcpSyn) != 0 && (packet.tcp.flags & (kTcpFin | kTcpRst)) != 0;
+// A wrong checksum, of a side that is not known to leave them to its network card.
+bool SessionTable::is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept {
+  return (packet.flags & kPacketBadChecksum) != 0 &&
+         (cold_[slot].has_rare == 0 || rare_[slot].bad_checksums[packet.direction] != kOffloaded);
 }
 
 void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
@@ -151,7 +150,8 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
   if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
       hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
       packet.clock - last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
-      SessionHot::tick_of(packet.clock) >= hot.save_tick || is_rtt_due(packet.clock, last_clock))
+      SessionHot::tick_of(packet.clock) >= hot.save_tick ||
+      is_rtt_due(hot.packets[packet.direction] + packet.frames))
     return false;
   const bool is_read = (hot.flags & kSessionRead) != 0;
   {
@@ -170,7 +170,7 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
   const Session s = session(guess);
   if (!tcp_is_in_order(s, packet) || s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
       packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick ||
-      is_rtt_due(packet.clock, s.hot.last_clock))
+      is_rtt_due(s.hot.packets[packet.direction] + packet.frames))
     return false;
   const Phase before = s.hot.phase;
   {
@@ -247,11 +247,15 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     prefetch_cold(slot);
     prefetch_timer_link(slot);
     if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
+    if ((hot_[slot].flags & kSessionWatched) != 0) prefetch_rare(slot);
     eventful[count++] = slot;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    extensions_.prefetch(cold_[eventful[i]]);
-    Wheel::prefetch_neighbours(*this, timer_links_[eventful[i]]);
+    const std::uint32_t slot = eventful[i];
+    extensions_.prefetch(cold_[slot]);
+    Wheel::prefetch_neighbours(*this, timer_links_[slot]);
+    if ((hot_[slot].flags & kSessionWatched) != 0 && cold_[slot].has_rare)
+      rtts_.prefetch(rare_[slot].rtt);
   }
 }
 
@@ -295,6 +299,9 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   if (membership == Membership::stranger) {
     // A newer incarnation may have been buried before these.
     if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet);
+    // Without a SYN its numbers alone say so, and they are not to be believed.
+    const bool has_syn = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
+    if (!has_syn && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet);
     link_to(slot, Link::reuse_of, old);
@@ -339,10 +346,11 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   if (s.hot.phase != before) relink_if_nearer(slot);
 }
 
-// Where the round trip times of the session are, from its first payload on.
+// Where the round trip times of the session are, once it is measured.
 TcpRtt* SessionTable::rtt_of(std::uint32_t slot, const Packet& packet) noexcept {
   const Session s = session(slot);
-  if (packet.payload_bytes != 0 && !lingers(s.hot.phase) && (packet.tcp.flags & kTcpRst) == 0)
+  if (is_rtt_due(s.hot.packets[packet.direction]) && !lingers(s.hot.phase) &&
+      (packet.tcp.flags & (kTcpSyn | kTcpRst)) == 0)
     return rtts_.get(rare_of(s).rtt);
   return s.cold.has_rare ? rtts_.find(rare_[slot].rtt) : nullptr;
 }

@@ -146,6 +146,9 @@ class SessionTable final : private LateSink, private FloodSink {
   void prefetch_cold(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&cold_.data()[slot], 1, 2);
   }
+  void prefetch_rare(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&rare_.data()[slot], 1, 2);
+  }
   void prefetch_opening(std::uint32_t slot) const noexcept {
     const char* bytes = reinterpret_cast<const char*>(&openings_.data()[slot]);
     __builtin_prefetch(bytes, 1, 2);
@@ -179,7 +182,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void count_only(Session session, const Packet& packet) noexcept;
   void count_damaged(Session session, const Packet& packet) noexcept;
   bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
-  static bool is_nonsense(const Packet& packet) noexcept;
+  bool is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept;
   void note_checksum(const Session& session, const Packet& packet) noexcept;
   SessionRare& rare_of(const Session& session) noexcept;
   SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,

@@ -443,8 +443,7 @@ void tcp_open(Session s, const Packet& packet) noexcept {
     s.cold.is_flipped = 1;
   }
   s.hot.set_originator(originator);
-  const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn &&
-                   ((tcp.flags & kTcpFin) == 0 || (packet.flags & kPacketBadChecksum) == 0);
+  const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn && !is_nonsense(packet);
   s.hot.phase = syn ? Phase::opening : Phase::established;
 }
 
@@ -468,8 +467,7 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
   if (context.rtt != nullptr && !was_lingering) {
-    if ((packet.tcp.flags & kTcpSyn) == 0)
-      measure_rtt(*context.rtt, s.hot, packet, context.last_clock);
+    if ((packet.tcp.flags & kTcpSyn) == 0) measure_rtt(*context.rtt, s.hot, packet);
     watch_rtt(s, context);
   }
   if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);

@@ -132,8 +132,7 @@ inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {
   const std::uint16_t flags = hot.flags;
   if (has_news || tcp.window == 0 || hot.sequence_low[side] != tcp.sequence ||
       (flags & (kOrdinary | kSessionHasOlder | kSessionWatched)) != kOrdinary ||
-      s.cold.extension != kNoSlot ||
-      (packet.payload_bytes != 0 && (flags & (kSessionData0 | kSessionData1)) == 0))  // measured
+      s.cold.extension != kNoSlot)
     return false;
   const std::uint32_t length = length_of(packet);
   const std::uint32_t unacknowledged = hot.sequence_low[side ^ 1] - tcp.acknowledgment;

@@ -29,11 +29,10 @@ void take_answer(RttSide& side, const Packet& packet) noexcept {
 
 }  // namespace
 
-void measure_rtt(TcpRtt& rtt, const SessionHot& hot, const Packet& packet,
-                 ClockNs last_clock) noexcept {
+void measure_rtt(TcpRtt& rtt, const SessionHot& hot, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
-  if (is_rtt_due(packet.clock, last_clock)) rtt.left = TcpRtt::kWatched;
+  if (is_rtt_due(hot.packets[side])) rtt.left = TcpRtt::kWatched;
   if (rtt.left == 0) return;
   take_answer(rtt.sides[side ^ 1], packet);
   RttSide& own = rtt.sides[side];

@@ -131,8 +131,7 @@ struct ModelSession : ModelIdentity {
   std::uint32_t urg = 0, ece = 0, cwr = 0;
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
-  bool is_measured = false;   // round trips: from the first payload on
-  unsigned measured_for = 0;  // packets from now on
+  unsigned measured_for = 0;  // packets from now on: their round trips
   std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
@@ -183,8 +182,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
 std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
 
-void measure_round_trip(ModelSession& s, const Packet& packet,
-                        ClockNs last_clock);  // oracle_rtt.cc
+void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
 
 // Records (oracle_record.cc).
 Record record_of(const ModelSession& s, const Id128& id, Action action, Reason reason,

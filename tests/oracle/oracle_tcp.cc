@@ -488,7 +488,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
   if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
   const std::uint32_t end_before = from.end();
   if (has(packet, kTcpSyn)) join_syn(s, packet);
-  if (!was_lingering) measure_round_trip(s, packet, last_clock);
+  if (!was_lingering) measure_round_trip(s, packet);
   from.duplicate_acks += repeats_acknowledgment(s, packet);
   join_numbers(s, packet, windows.reorder);
   join_acknowledgment(s, packet);

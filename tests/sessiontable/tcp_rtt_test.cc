@@ -23,10 +23,20 @@ TcpKnobs stamped(std::uint32_t value, std::uint32_t echo, std::int64_t offset = 
   return {.sequence_offset = offset, .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
 }
 
+// The client's next packet is its 64th: the first that is measured.
+TcpPeers long_session(Frames& frames, unsigned number = 0) {
+  TcpPeers tcp = peers(frames, number);
+  tcp.handshake(at(0));
+  for (int i = 3; i < 64; ++i) {
+    tcp.data(Side::client, "more", at(i * kMs));
+    tcp.ack(Side::server, at(i * kMs) + kMs / 2);
+  }
+  return tcp;
+}
+
 TEST(tcp_rtt, payload_is_measured_to_its_acknowledgment_on_both_sides_of_the_observer) {
   Frames frames;
-  TcpPeers tcp = peers(frames);
-  tcp.handshake(at(0));
+  TcpPeers tcp = long_session(frames);
   tcp.data(Side::client, "request", at(100 * kMs));
   tcp.data(Side::server, "answer", at(140 * kMs));
   tcp.ack(Side::client, at(143 * kMs));
@@ -42,29 +52,26 @@ TEST(tcp_rtt, a_long_session_is_measured_again_and_again_and_told_smoothed) {
   Frames frames;
   TcpPeers tcp = peers(frames);
   tcp.handshake(at(0));
-  for (const int delay : {80, 8, 160}) {
-    const std::int64_t begin = at(kSecond + 18 * kSecond * (delay == 80 ? 0 : delay == 8 ? 1 : 2));
-    tcp.data(Side::client, "request", begin);
-    tcp.ack(Side::server, begin + delay * kMs);
-    for (int i = 1; i < 20; ++i) {  // not measured
-      tcp.data(Side::client, "more", begin + i * kSecond / 20);
-      tcp.ack(Side::server, begin + i * kSecond / 20 + kMs);
-    }
+  std::int64_t now = at(kSecond);
+  for (int number = 3; number < 1'100; ++number) {
+    tcp.data(Side::client, "more", now += kMs);
+    const int delay = number == 64 ? 80 : number == 256 ? 8 : number == 1'024 ? 160 : 1;
+    tcp.ack(Side::server, now += delay * kMs);
   }
   const Record r = record_of(frames);
-  EXPECT_EQ(r.rtt_samples[1], 6);  // four packets each time: two of payload
   EXPECT_EQ(r.rtt_min_ns[1], 1'000'000u);
   EXPECT_EQ(r.rtt_max_ns[1], 160'000'000u);
+  // The server's 64th packet comes a little later, and begins a measurement too.
   std::uint32_t smoothed = 80'000'000;
-  for (const std::uint32_t sample : {1'000'000u, 8'000'000u, 1'000'000u, 160'000'000u, 1'000'000u})
-    smoothed = smoothed - smoothed / 8 + sample / 8;
+  for (const std::uint32_t ms : {1, 1, 1, 8, 1, 1, 1, 160, 1, 1, 1})
+    smoothed = smoothed - smoothed / 8 + ms * 1'000'000 / 8;
   EXPECT_EQ(r.rtt_smoothed_ns[1], smoothed);
+  EXPECT_EQ(r.rtt_samples[1], 12);
 }
 
 TEST(tcp_rtt, an_acknowledgment_of_what_was_sent_again_tells_nothing) {
   Frames frames;
-  TcpPeers tcp = peers(frames);
-  tcp.handshake(at(0));
+  TcpPeers tcp = long_session(frames);
   tcp.data(Side::client, "hello", at(100 * kMs));
   tcp.data(Side::client, "hello", at(300 * kMs), {.sequence_offset = -5});
   tcp.ack(Side::server, at(320 * kMs));
@@ -74,8 +81,7 @@ TEST(tcp_rtt, an_acknowledgment_of_what_was_sent_again_tells_nothing) {
 TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
   for (const bool names_first : {true, false}) {
     Frames frames;
-    TcpPeers tcp = peers(frames);
-    tcp.handshake(at(0));
+    TcpPeers tcp = long_session(frames);
     tcp.data(Side::client, "hello", at(100 * kMs), stamped(10, 1));
     tcp.data(Side::client, "hello", at(300 * kMs), stamped(30, 1, -5));
     tcp.ack(Side::server, at(320 * kMs), stamped(2, names_first ? 10 : 30));
@@ -87,9 +93,9 @@ TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
 
 TEST(tcp_rtt, what_is_never_acknowledged_is_not_waited_for_forever) {
   Frames frames;
-  TcpPeers tcp = peers(frames);
-  tcp.handshake(at(0));
-  for (int i = 0; i <= TcpRtt::kWatched; ++i) tcp.data(Side::client, "x", at(kSecond + i));
+  TcpPeers tcp = long_session(frames);
+  // It is watched anew with the 1,024th.
+  for (int i = 64; i < 1'024 + TcpRtt::kWatched; ++i) tcp.data(Side::client, "x", at(kSecond + i));
   tcp.ack(Side::server, at(2 * kSecond));
   EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
 }
@@ -99,8 +105,7 @@ TEST(tcp_rtt, a_dry_pool_is_counted_and_told) {
   settings.rttPool = 1;
   Frames frames;
   for (unsigned i = 0; i < 2; ++i) {
-    TcpPeers tcp = peers(frames, i);
-    tcp.handshake(at(0));
+    TcpPeers tcp = long_session(frames, i);
     tcp.data(Side::client, "hello", at(kSecond));
     tcp.ack(Side::server, at(2 * kSecond));
   }
