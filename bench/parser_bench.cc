@@ -1,10 +1,11 @@
 // What a parser costs a session: its conversation from the first byte to the items of its record,
-// with detection; beside it, as reference, a copy of the same bytes.
+// with detection; beside it, as reference, a copy of the same bytes. And what rules cost.
 #include <string>
 #include <string_view>
 
 #include "bench/measure.h"
 #include "parsers/conversations.h"
+#include "parsers/rules.h"
 
 namespace linger::bench {
 namespace {
@@ -215,6 +216,76 @@ void session(benchmark::State& state, const Talk& talk) {
   state.counters["detect_ns"] = bench.detection_ns();
   if (!bench.was_known()) state.SkipWithError("the parser did not know its own conversation");
 }
+
+// Eight rules, held against a page of 14 kB in segments, as streams or piece by piece.
+class RuleBench {
+ public:
+  static constexpr std::size_t kSegments = 10;
+
+  explicit RuleBench(std::size_t streams)
+      : rules_(std::move(*RuleSet::make({.rules = rules(), .streams = streams}))),
+        scans_(1, *rules_, 0, counters_) {
+    while (page_.size() < 1'400)
+      page_ += "<li><a href=\"/items/" + std::to_string(page_.size()) + "\">an item</a></li>\n";
+    copy_.resize(page_.size());
+  }
+
+  void piece(Timing& ours, Timing& reference) {
+    constexpr int kSessions = 100;
+    for (int part = 0; part < 10; ++part) {
+      ours.part(kSessions, [&] {
+        for (int i = 0; i < kSessions; ++i) session();
+      });
+      reference.part(kSessions, [&] {
+        for (std::size_t i = 0; i < kSessions * kSegments; ++i) {
+          std::memcpy(copy_.data(), page_.data(), page_.size());
+          benchmark::ClobberMemory();
+        }
+      });
+    }
+    ours.piece();
+    reference.piece();
+  }
+
+  std::size_t bytes() const { return kSegments * page_.size(); }
+
+ private:
+  static std::vector<Rule> rules() {
+    std::vector<Rule> rules;
+    for (const char* expression :
+         {"^PASS [^\\r\\n]", "\\nAuthorization: Basic [A-Za-z0-9+/]", "^[A-Z]+ [^ ]*\\.\\./",
+          "\\$\\{jndi:(ldap|rmi|dns)://", "MZ.{58}.{4,512}PE\\x00\\x00", "\\x7fELF[\\x01\\x02]{2}",
+          "-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", "SSH-2\\.0-"}) {
+      Rule& rule = rules.emplace_back();
+      rule.name = rule.expression = expression;
+    }
+    return rules;
+  }
+  void session() noexcept {
+    const Bytes bytes{reinterpret_cast<const std::uint8_t*>(page_.data()), page_.size()};
+    scans_.open(0, Carrier::stream, 0, 80);
+    for (std::size_t i = 0; i < kSegments; ++i) scans_.on_data(0, 1, bytes);
+    scans_.on_end(0, 1, true);
+    scans_.release(0);
+  }
+
+  ParserCounters counters_;
+  std::unique_ptr<RuleSet> rules_;
+  RuleScans scans_;
+  std::string page_;
+  std::vector<char> copy_;
+};
+
+void rules(benchmark::State& state, std::size_t streams) {
+  RuleBench bench(streams);
+  Timing ours, reference;
+  for (auto _ : state) bench.piece(ours, reference);
+  report(state, ours, reference);
+  state.counters["bytes_per_second"] = static_cast<double>(bench.bytes()) * 1e9 / ours.at(0);
+}
+
+BENCHMARK_CAPTURE(rules, streams, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(rules, pieces, 0)->Unit(benchmark::kMillisecond);
 
 BENCHMARK_CAPTURE(session, http, http())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dns, dns())->Unit(benchmark::kMillisecond);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/rule_files.h"
 #include "engine/signatures.h"
 #include "sessiontable/session_table.h"
 
@@ -23,7 +24,7 @@ T share(std::uint64_t whole, const Settings& settings) noexcept {
 
 bool is_anything_wanted(const Settings& settings) noexcept {
   const auto set = parsers_of(settings);
-  return (set && *set != 0) || !settings.signatures.empty();
+  return (set && *set != 0) || !settings.signatures.empty() || !settings.rules.empty();
 }
 
 // Empty: compiled patterns are not kept.
@@ -62,39 +63,58 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
   return set;
 }
 
-tl::expected<std::unique_ptr<Detector>, std::string> make_detector(const Settings& settings) {
+tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings& settings) {
   const auto enabled = parsers_of(settings);
   if (!enabled) return tl::unexpected(enabled.error());
   auto signatures = load_signatures(settings.signatures);
   if (!signatures) return tl::unexpected(signatures.error());
-  if (*enabled == 0 && signatures->empty()) return nullptr;
-  return Detector::make({.enabled = *enabled,
-                         .shards = settings.packetThreads,
-                         .signatures = *std::move(signatures),
-                         .cache_folder = cache_folder(settings)});
+  auto rules = load_rules(settings.rules, *signatures);
+  if (!rules) return tl::unexpected(rules.error());
+  if (*enabled == 0 && signatures->empty() && settings.rules.empty()) return nullptr;
+  auto reading = std::make_unique<Reading>();
+  auto detector = Detector::make({.enabled = *enabled,
+                                  .shards = settings.packetThreads,
+                                  .signatures = *std::move(signatures),
+                                  .cache_folder = cache_folder(settings)});
+  if (!detector) return tl::unexpected(detector.error());
+  reading->detector = *std::move(detector);
+  if (settings.rules.empty()) return reading;
+  auto set = RuleSet::make({.rules = *std::move(rules),
+                            .shards = settings.packetThreads,
+                            .streams = share<std::size_t>(settings.ruleStreams, settings),
+                            .cache_folder = cache_folder(settings)});
+  if (!set) return tl::unexpected(set.error());
+  reading->rules = *std::move(set);
+  return reading;
 }
 
-Applications::Applications(const Settings& settings, const Detector& detector, std::size_t shard,
+Applications::Applications(const Settings& settings, const Reading& reading, std::size_t shard,
                            TableCounters& table_counters, ParserCounters& counters)
     : reader_{.conversations = {{.conversations = table_share(settings).sessions,
                                  .memory = share<std::uint64_t>(settings.parserMemory, settings),
                                  .transactions =
                                      static_cast<std::uint16_t>(settings.maxTransactions)},
-                                detector,
+                                *reading.detector,
                                 shard,
                                 counters},
+              .rules = reading.rules == nullptr
+                           ? nullptr
+                           : std::make_unique<RuleScans>(table_share(settings).sessions,
+                                                         *reading.rules, shard, counters),
               .proxy_ports = settings.proxyPorts},
       streams_({.streams = share<std::uint32_t>(settings.read_sessions(), settings),
                 .blocks = blocks_of(settings),
                 .limit_bytes = settings.readLimit,
                 .reorder_window = settings.reorderWindow},
                table_counters, reader_),
-      wanted_(&detector),
-      used_(&detector) {}
+      shard_(shard),
+      wanted_(&reading),
+      used_(&reading) {}
 
 std::uint64_t Applications::memory_needed(const Settings& settings) noexcept {
   if (!is_anything_wanted(settings)) return 0;
-  return settings.maxStreams * (Conversations::kBytesEach + sizeof(std::uint32_t)) +
+  const std::uint64_t rule_bytes = settings.rules.empty() ? 0 : RuleScans::kBytesEach;
+  return settings.maxStreams * (Conversations::kBytesEach + rule_bytes + sizeof(std::uint32_t)) +
          settings.read_sessions() * sizeof(Stream) + settings.reorderMemory + settings.parserMemory;
 }
 
@@ -109,18 +129,24 @@ Bytes Applications::describe(std::uint32_t reader, Record& record) noexcept {
   record.transactions_dropped = told.transactions_dropped;
   record.values_dropped = told.values_dropped;
   record.items_bytes = static_cast<std::uint32_t>(told.items.size());
-  return told.items;
+  if (reader_.rules == nullptr) return told.items;
+  ItemWriter more(told.room);
+  if (!reader_.rules->tell(reader, told.protocol, more)) record.application_missing = true;
+  record.items_bytes += static_cast<std::uint32_t>(more.items().size());
+  return {told.items.data(), record.items_bytes};
 }
 
 std::uint32_t Applications::Reader::on_open(const Packet& packet,
                                             const StreamStart& start) noexcept {
   const bool is_tcp = packet.key.protocol == kProtocolTcp;
-  const bool is_proxied =
-      proxy_ports.empty() || std::find(proxy_ports.begin(), proxy_ports.end(),
-                                       packet.key.port[start.opener ^ 1]) != proxy_ports.end();
-  const std::uint32_t id = conversations.open(is_tcp ? Carrier::stream : Carrier::datagrams,
-                                              start.opener, is_proxied ? 0 : kProxyParser);
-  return id == Conversations::kNone ? kStreamDry : id;
+  const std::uint16_t server_port = packet.key.port[start.opener ^ 1];
+  const bool is_proxied = proxy_ports.empty() || std::find(proxy_ports.begin(), proxy_ports.end(),
+                                                           server_port) != proxy_ports.end();
+  const Carrier carrier = is_tcp ? Carrier::stream : Carrier::datagrams;
+  const std::uint32_t id = conversations.open(carrier, start.opener, is_proxied ? 0 : kProxyParser);
+  if (id == Conversations::kNone) return kStreamDry;
+  if (rules != nullptr) rules->open(id, carrier, start.opener, server_port);
+  return id;
 }
 
 }  // namespace linger

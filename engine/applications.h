@@ -3,7 +3,8 @@
 //
 //     SessionTable ─> Streams ─> Conversations ─> Record and items ─> outputs
 //
-// Owner: one shard. Limits: its share of readSessions, reorderMemory, parserMemory, maxStreams.
+// Owner: one shard. Limits: its share of readSessions, reorderMemory, parserMemory, maxStreams,
+// ruleStreams.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "engine/base/settings.h"
 #include "output/record.h"
 #include "parsers/conversations.h"
+#include "parsers/rules.h"
 #include "sessiontable/streams.h"
 
 namespace linger {
@@ -21,12 +23,19 @@ namespace linger {
 // The parsers that the setting names; an unknown name is an error.
 tl::expected<ParserSet, std::string> parsers_of(const Settings& settings);
 
-// What the settings want to be known; null: nothing. Control thread; reads the files of signatures.
-tl::expected<std::unique_ptr<Detector>, std::string> make_detector(const Settings& settings);
+// What sessions are held against. HUP makes another one of the same settings.
+struct Reading {
+  std::unique_ptr<Detector> detector;
+  std::unique_ptr<RuleSet> rules;  // null: the settings have none
+};
+
+// What the settings want to be known; null: nothing. Control thread; reads the files of signatures
+// and rules.
+tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings& settings);
 
 class Applications {
  public:
-  Applications(const Settings& settings, const Detector& detector, std::size_t shard,
+  Applications(const Settings& settings, const Reading& reading, std::size_t shard,
                TableCounters& table_counters, ParserCounters& counters);
 
   // For SessionTable::read_streams().
@@ -37,28 +46,37 @@ class Applications {
   Bytes describe(std::uint32_t reader, Record& record) noexcept;
   // After the session's last record.
   void release(std::uint32_t reader) noexcept {
-    if (reader < kStreamDry) reader_.conversations.release(reader);
+    if (reader >= kStreamDry) return;
+    reader_.conversations.release(reader);
+    if (reader_.rules != nullptr) reader_.rules->release(reader);
   }
 
-  // Control thread: another detector, in use from the shard's next poll on. The old one may go when
-  // uses() says so.
-  void replace(const Detector& detector) noexcept {
-    wanted_.store(&detector, std::memory_order_release);  // pairs with that in refresh()
+  // Control thread: another one, for the sessions that are opened from the shard's next poll on.
+  // The old one may go when it is not used any more.
+  void replace(const Reading& reading) noexcept {
+    wanted_.store(&reading, std::memory_order_release);  // pairs with that in refresh()
   }
-  bool uses(const Detector& detector) const noexcept {
-    return used_.load(std::memory_order_acquire) == &detector;
+  bool has_taken(const Reading& reading) const noexcept {
+    return used_.load(std::memory_order_acquire) == &reading;
+  }
+  bool uses(const Reading& reading) const noexcept {
+    return has_taken(reading) || (reading.rules != nullptr && reading.rules->is_used(shard_));
   }
   // The shard, once a poll.
   void refresh() noexcept {
-    const Detector* const wanted = wanted_.load(std::memory_order_acquire);
+    const Reading* const wanted = wanted_.load(std::memory_order_acquire);
     if (wanted == used_.load(std::memory_order_relaxed)) [[likely]]
       return;
-    reader_.conversations.set_detector(*wanted);
+    reader_.conversations.set_detector(*wanted->detector);
+    if (reader_.rules != nullptr) reader_.rules->set_rules(*wanted->rules);
     used_.store(wanted, std::memory_order_release);  // pairs with that in uses()
   }
 
   // What the table does not: its stage is the streams.
-  void populate() noexcept { reader_.conversations.populate(); }
+  void populate() noexcept {
+    reader_.conversations.populate();
+    if (reader_.rules != nullptr) reader_.rules->populate();
+  }
   static std::uint64_t memory_needed(const Settings& settings) noexcept;
 
  private:
@@ -68,36 +86,49 @@ class Applications {
     void on_packet(std::uint32_t reader, const Packet& packet) noexcept {
       conversations.at(reader, packet.timestamp);
     }
-    void prefetch(std::uint32_t reader) const noexcept { conversations.prefetch(reader); }
+    void prefetch(std::uint32_t reader) const noexcept {
+      conversations.prefetch(reader);
+      if (rules != nullptr) rules->prefetch(reader);
+    }
     StreamAnswer on_data(std::uint32_t reader, unsigned side, Bytes bytes, std::uint64_t) noexcept {
-      return answer(conversations.on_data(reader, side, bytes));
+      if (rules != nullptr) rules->on_data(reader, side, bytes);
+      return answer(reader, side, conversations.on_data(reader, side, bytes));
     }
     StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count,
                         std::uint64_t) noexcept {
-      return answer(conversations.on_gap(reader, side, count));
+      if (rules != nullptr) rules->on_gap(reader, side);
+      return answer(reader, side, conversations.on_gap(reader, side, count));
     }
     StreamAnswer on_datagram(std::uint32_t reader, unsigned side, Bytes bytes,
                              std::uint32_t sent_bytes) noexcept {
-      return answer(conversations.on_datagram(reader, side, bytes, sent_bytes));
+      if (rules != nullptr) rules->on_datagram(reader, side, bytes);
+      return answer(reader, side, conversations.on_datagram(reader, side, bytes, sent_bytes));
     }
     void on_conflict(std::uint32_t, unsigned) noexcept {}  // counted by the streams
-    void on_end(std::uint32_t reader, unsigned side, StreamEnd) noexcept {
+    void on_end(std::uint32_t reader, unsigned side, StreamEnd end) noexcept {
       conversations.on_end(reader, side);
+      if (rules != nullptr) rules->on_end(reader, side, end == StreamEnd::finished);
     }
 
     Conversations conversations;
+    const std::unique_ptr<RuleScans> rules;           // null: there are none
     const setting_kind::PortList::Value proxy_ports;  // empty: any
 
    private:
-    static StreamAnswer answer(bool goes_on) noexcept {
-      return goes_on ? StreamAnswer::more : StreamAnswer::done;
+    // `is_parsed`: a parser wants more, of one side or the other.
+    StreamAnswer answer(std::uint32_t reader, unsigned side, bool is_parsed) const noexcept {
+      if (is_parsed) return StreamAnswer::more;
+      if (rules == nullptr) return StreamAnswer::done;
+      if (rules->wants(reader, side)) return StreamAnswer::more;
+      return rules->wants(reader, side ^ 1) ? StreamAnswer::side_done : StreamAnswer::done;
     }
   };
 
   Reader reader_;
   Streams<Reader> streams_;
-  std::atomic<const Detector*> wanted_;  // control thread to shard
-  std::atomic<const Detector*> used_;    // shard to control thread
+  const std::size_t shard_;
+  std::atomic<const Reading*> wanted_;  // control thread to shard
+  std::atomic<const Reading*> used_;    // shard to control thread
 };
 
 }  // namespace linger

@@ -6,9 +6,8 @@
 #include <openssl/crypto.h>
 #include <pcap/pcap.h>
 
-#ifdef LINGER_HAS_HYPERSCAN
-#include <hs/hs.h>
-#endif
+#include "parsers/patterns.h"
+
 #ifdef LINGER_HAS_DPDK
 #include <rte_version.h>
 #endif
@@ -23,12 +22,8 @@ std::string build_info() {
 #else
   text += "DPDK: not in this build\n";
 #endif
-#ifdef LINGER_HAS_HYPERSCAN
-  text += fmt::format("Hyperscan {}\n", hs_version());
-#else
-  text += "Hyperscan: not in this build\n";
-#endif
-  return text;
+  const std::string patterns = pattern_library();
+  return text + (patterns.empty() ? "Hyperscan: not in this build" : patterns) + "\n";
 }
 
 }  // namespace linger

@@ -85,7 +85,9 @@ std::uint64_t memory_there() noexcept {
          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::string Engine::cost_of(const Settings& settings) {
+namespace {
+
+std::string cost_of(const Settings& settings) {
   const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
   const double linger_seconds =
       std::max(1.0, static_cast<double>(settings.tcpClosingTimeout) / kSecond);
@@ -100,6 +102,20 @@ std::string Engine::cost_of(const Settings& settings) {
       static_cast<double>(memory_there()) / (1 << 20),
       static_cast<double>(settings.graveyard_size()) / late_seconds, late_seconds,
       static_cast<double>(settings.maxStreams) / linger_seconds, linger_seconds);
+}
+
+}  // namespace
+
+tl::expected<std::string, StartError> Engine::cost() const {
+  const auto reading = make_reading(settings_);
+  if (!reading) return tl::unexpected(StartError{kExitUsage, reading.error()});
+  std::string text = cost_of(settings_);
+  if (*reading == nullptr || (*reading)->rules == nullptr) return text;
+  const RuleSet& rules = *(*reading)->rules;
+  return text +
+         fmt::format("rules     {}; ruleStreams: {} of {} bytes, {:.1f} MiB\n", rules.size(),
+                     settings_.ruleStreams, rules.stream_bytes(),
+                     static_cast<double>(settings_.ruleStreams * rules.stream_bytes()) / (1 << 20));
 }
 
 Engine::Engine(const Options& options, const Settings& settings)
@@ -124,10 +140,6 @@ tl::expected<void, StartError> Engine::check() const {
                                            cores->size(), settings_.packetThreads, cores->size())});
   if (const auto set = parsers_of(settings_); !set)
     return tl::unexpected(StartError{kExitUsage, set.error()});
-  if (options_.test) {  // a run makes it once, when it opens
-    if (const auto made = make_detector(settings_); !made)
-      return tl::unexpected(StartError{kExitUsage, made.error()});
-  }
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -141,34 +153,41 @@ tl::expected<void, StartError> Engine::open() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
   if (auto opened = open_sources(); !opened) return opened;
-  if (auto opened = open_detector(); !opened) return opened;
+  if (auto opened = open_reading(); !opened) return opened;
   return open_outputs();
 }
 
-tl::expected<void, StartError> Engine::open_detector() {
-  auto made = make_detector(settings_);
+tl::expected<void, StartError> Engine::open_reading() {
+  auto made = make_reading(settings_);
   if (!made) return tl::unexpected(StartError{kExitUsage, made.error()});
-  if (*made != nullptr) detectors_.push_back(std::move(*made));
+  if (*made != nullptr) readings_.push_back(std::move(*made));
   return {};
 }
 
-// The files of signatures are read again. What is wrong with them leaves all as it is.
-void Engine::reload_detector() {
-  if (detectors_.empty() || settings_.signatures.empty()) return;
-  auto made = make_detector(settings_);
+// The files of signatures and rules are read again. What is wrong with them leaves all as it is.
+void Engine::reload_reading() {
+  if (readings_.empty() || (settings_.signatures.empty() && settings_.rules.empty())) return;
+  auto made = make_reading(settings_);
   if (!made) {
-    fmt::print(stderr, "linger: {}; the signatures stay as they were\n", made.error());
+    fmt::print(stderr, "linger: {}; signatures and rules stay as they were\n", made.error());
     return;
   }
-  detectors_.push_back(std::move(*made));
-  for (auto& shard : shards_) shard->applications()->replace(*detectors_.back());
+  readings_.push_back(std::move(*made));
+  for (auto& shard : shards_) shard->applications()->replace(*readings_.back());
 }
 
-void Engine::drop_old_detectors() {
-  if (detectors_.size() < 2) return;
-  for (const auto& shard : shards_)
-    if (!shard->applications()->uses(*detectors_.back())) return;
-  detectors_.erase(detectors_.begin(), detectors_.end() - 1);
+// When every shard has taken the last one: those that no session was opened on any more.
+void Engine::drop_old_readings() {
+  if (readings_.size() < 2) return;
+  const auto is_used = [&](const std::unique_ptr<Reading>& reading) {
+    return std::ranges::any_of(
+        shards_, [&](const auto& shard) { return shard->applications()->uses(*reading); });
+  };
+  const Reading& last = *readings_.back();
+  if (!std::ranges::all_of(
+          shards_, [&](const auto& shard) { return shard->applications()->has_taken(last); }))
+    return;
+  std::erase_if(readings_, [&](const auto& r) { return r.get() != &last && !is_used(r); });
 }
 
 tl::expected<void, StartError> Engine::open_sources() {
@@ -210,7 +229,7 @@ void Engine::make_shards() {
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
     shards_.back()->attach(*collector_);
-    if (!detectors_.empty()) shards_.back()->read_applications(settings_, *detectors_.back());
+    if (!readings_.empty()) shards_.back()->read_applications(settings_, *readings_.back());
     shards_.back()->lose_for_test(options_.test_loss);
     if (is_live_) shards_.back()->populate();
   }
@@ -317,7 +336,7 @@ void Engine::control() {
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
-    drop_old_detectors();
+    drop_old_readings();
     if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
     if (is_live_) watch_ports(seconds_since(start));
@@ -357,7 +376,7 @@ void Engine::on_signal(int signal) {
       break;
     case SIGHUP:
       for (auto& output : outputs_) output->reopen();
-      reload_detector();
+      reload_reading();
       break;
     case SIGUSR1:
       fmt::print(stderr, "{}", summary_of(ledger(), {.is_over = false}));

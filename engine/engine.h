@@ -49,15 +49,15 @@ class Engine {
   // Until the input ends or a signal stops it; the exit code of the process.
   int run();
 
-  // What the settings cost, for -T: several lines.
-  static std::string cost_of(const Settings& settings);
+  // What the settings cost, for -T: several lines. Compiles signatures and rules.
+  tl::expected<std::string, StartError> cost() const;
 
  private:
   tl::expected<void, StartError> open_sources();
   tl::expected<void, StartError> open_outputs();
-  tl::expected<void, StartError> open_detector();
-  void reload_detector();
-  void drop_old_detectors();
+  tl::expected<void, StartError> open_reading();
+  void reload_reading();
+  void drop_old_readings();
   tl::expected<void, std::string> start();
   tl::expected<void, std::string> start_sources();
   void make_shards();
@@ -86,8 +86,8 @@ class Engine {
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;
-  // The last one is in use; the others are, until every shard has seen that. Empty: none is.
-  std::vector<std::unique_ptr<Detector>> detectors_;
+  // New sessions are opened on the last one; the others go with theirs. Empty: nothing is read.
+  std::vector<std::unique_ptr<Reading>> readings_;
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;

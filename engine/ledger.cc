@@ -71,6 +71,7 @@ void write_limits(Out out, const Ledger& l) {
   line(l.conversations_dry, "sessions were not read: raise maxStreams");
   line(l.stream_pool_dry, "holes in streams were given up early: raise reorderMemory");
   line(l.parser_memory_dry, "sessions were not read to their end: raise parserMemory");
+  line(l.rule_streams_dry, "directions were held against rules piece by piece: raise ruleStreams");
   line(l.transactions_dropped, "transactions are not told: raise maxTransactions");
 }
 

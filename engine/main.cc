@@ -61,7 +61,9 @@ int run(int argc, char** argv) {
   if (options->test) {
     if (const auto good = engine.check(); !good)
       return fail(good.error().exit_code, good.error().text);
-    fmt::print("{}", linger::Engine::cost_of(*settings));
+    const auto cost = engine.cost();
+    if (!cost) return fail(cost.error().exit_code, cost.error().text);
+    fmt::print("{}", *cost);
     if (options->interfaces.empty()) return linger::kExitWell;
     const auto findings = linger::check_machine(options->interfaces, *settings);
     fmt::print("{}", linger::text_of(findings));

@@ -29,9 +29,9 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       defrag_(settings, decode_settings_, counters_.defrag, *this),
       others_(handoff.shard_count()) {}
 
-void Shard::read_applications(const Settings& settings, const Detector& detector) {
-  applications_ = std::make_unique<Applications>(settings, detector, index_, counters_.table,
-                                                 counters_.parsers);
+void Shard::read_applications(const Settings& settings, const Reading& reading) {
+  applications_ =
+      std::make_unique<Applications>(settings, reading, index_, counters_.table, counters_.parsers);
   table_.read_streams(applications_->stage());
 }
 

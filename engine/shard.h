@@ -59,7 +59,7 @@ class Shard final : private SessionSink, private DefragSink {
   }
 
   // Before the first poll. Without it, nobody reads what the sessions say.
-  void read_applications(const Settings& settings, const Detector& detector);
+  void read_applications(const Settings& settings, const Reading& reading);
 
   // Control thread; null: nobody reads.
   Applications* applications() const noexcept { return applications_.get(); }

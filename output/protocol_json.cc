@@ -17,7 +17,7 @@ constexpr unsigned kPlaceShift = 32;
 
 ProtocolJson::ProtocolJson(Protocols protocols) : protocols_(protocols) {
   for (const Protocol* protocol : protocols) {
-    Table table{protocol->key(), protocol->has_rows, {}};
+    Table table{protocol->is_of_record ? "" : protocol->key(), protocol->has_rows, {}};
     for (const ProtocolField& from : protocol->fields) {
       Field field{from.kind, {}, from.path, {}, from.path, 0, false};
       field.place = static_cast<std::uint8_t>(table.fields.size());
@@ -51,11 +51,17 @@ std::string_view ProtocolJson::objects_of(Bytes items) {
   for (std::size_t begin = 0; begin < keys_.size();) {
     const std::size_t end = run_end(begin, keys_.size(), kProtocolShift);
     const Table& table = tables_[keys_[begin] >> kProtocolShift];
+    if (table.name.empty()) {
+      text_ += ',';
+      put_members(begin, end);
+      begin = end;
+      continue;
+    }
     text_.append(",\"").append(table.name).append("\":");
     if (table.has_rows) text_ += '[';
     while (begin < end) {
       const std::size_t row_end = run_end(begin, end, kRowShift);
-      put_row(table, begin, row_end);
+      put_row(begin, row_end);
       if (row_end != end) text_ += ',';
       begin = row_end;
     }
@@ -107,12 +113,17 @@ const ProtocolJson::Field& ProtocolJson::field_of(std::uint64_t key) const {
   return tables_[item.protocol].fields[item.field];
 }
 
-void ProtocolJson::put_row(const Table& table, std::size_t begin, std::size_t end) {
-  const std::vector<std::string_view>* open = &table.fields.front().objects;
+void ProtocolJson::put_row(std::size_t begin, std::size_t end) {
+  text_ += '{';
+  put_members(begin, end);
+  put_cuts(begin, end);
+  text_ += '}';
+}
+
+void ProtocolJson::put_members(std::size_t begin, std::size_t end) {
+  const std::vector<std::string_view>* open = nullptr;
   std::size_t depth = 0;  // of `open`, that are open in the text
   bool is_first = true;
-  text_ += '{';
-  const std::size_t first = begin;
   while (begin < end) {
     const std::size_t field_end = run_end(begin, end, kPlaceShift);
     const Field& field = field_of(keys_[begin]);
@@ -131,8 +142,6 @@ void ProtocolJson::put_row(const Table& table, std::size_t begin, std::size_t en
     begin = field_end;
   }
   text_.append(depth, '}');
-  put_cuts(first, end);
-  text_ += '}';
 }
 
 void ProtocolJson::put_field(std::size_t begin, std::size_t end) {

@@ -35,7 +35,7 @@ class ProtocolJson {
     bool is_list;
   };
   struct Table {
-    std::string_view name;
+    std::string_view name;  // empty: its fields are members of the record
     bool has_rows;
     std::vector<Field> fields;
   };
@@ -44,7 +44,8 @@ class ProtocolJson {
   void collect(ItemReader items);
   void derive(Bytes items);
   const Field& field_of(std::uint64_t key) const;
-  void put_row(const Table& table, std::size_t begin, std::size_t end);
+  void put_row(std::size_t begin, std::size_t end);
+  void put_members(std::size_t begin, std::size_t end);
   void put_field(std::size_t begin, std::size_t end);
   void put_objects(std::size_t begin, std::size_t end);
   void put_value(const Field& field, const Item& item);

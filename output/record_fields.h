@@ -105,7 +105,7 @@
   ONE(Flag, application_gap, "network.application_gap", nonzero,                                   \
       "Bytes of it are missing: it was not read on, or from where it could be picked up.")         \
   ONE(Flag, application_missing, "network.application_missing", nonzero,                           \
-      "readSessions or parserMemory was used up: what the session said is not told, or in part.")  \
+      "readSessions, parserMemory or ruleStreams was used up: what was said is told in part.")     \
   ONE(Uint32, transactions_dropped, "network.transactions_dropped", nonzero,                       \
       "Transactions beyond maxTransactions, which are not told.")                                  \
   ONE(Uint32, values_dropped, "network.values_dropped", nonzero,                                   \

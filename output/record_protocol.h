@@ -25,7 +25,9 @@
 namespace linger {
 
 inline constexpr std::size_t kItemsBytesMax = 32 * 1024;
-inline constexpr std::size_t kSessionItemsMax = 2 * kItemsBytesMax;  // with what is told at its end
+inline constexpr std::size_t kRuleItemsMax = 4 * 1024;
+// With what is told at its end, and of rules.
+inline constexpr std::size_t kSessionItemsMax = 2 * kItemsBytesMax + kRuleItemsMax;
 inline constexpr std::size_t kTextBytesMax = 2 * 1024;
 inline constexpr std::size_t kRawBytesMax = 16 * 1024 - 1;
 
@@ -131,6 +133,7 @@ struct Protocol {
   // session's items, writes more of this protocol. May be null. Thread: the output's.
   void (*derive)(std::uint8_t protocol, ItemReader items, ItemWriter& more) = nullptr;
   std::string_view object = {};  // the key, where ECS has one for what this protocol tells
+  bool is_of_record = false;     // there is no object: its fields are members of the record itself
 
   constexpr std::string_view key() const noexcept { return object.empty() ? name : object; }
 };

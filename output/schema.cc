@@ -139,7 +139,9 @@ KindTexts texts_of(ProtocolKind kind) {
 }
 
 void add_lines(std::vector<Line>& lines, const Protocol& protocol) {
-  const std::string object = fmt::format("{}{}.", protocol.key(), protocol.has_rows ? "[]" : "");
+  const std::string object =
+      protocol.is_of_record ? ""
+                            : fmt::format("{}{}.", protocol.key(), protocol.has_rows ? "[]" : "");
   const auto add = [&](std::string_view path, ProtocolKind kind, std::string_view help) {
     const KindTexts texts = texts_of(kind);
     std::string schema(texts.schema);
@@ -149,6 +151,7 @@ void add_lines(std::vector<Line>& lines, const Protocol& protocol) {
   };
   for (const ProtocolField& field : protocol.fields)
     if (field.kind != ProtocolKind::raw) add(field.path, field.kind, field.help);
+  if (protocol.is_of_record) return;
   add("cut[]", ProtocolKind::text, "Fields whose value was longer than what is kept of it.");
 }
 

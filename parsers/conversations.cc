@@ -329,7 +329,7 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
   copy_chain(pool_, c.facts, told_->data());
   std::size_t bytes = c.facts.bytes;
   if (c.phase == Phase::parsing && parser_of(c).tell != nullptr) {
-    ItemWriter direct({told_->data() + bytes, told_->size() - bytes});
+    ItemWriter direct({told_->data() + bytes, told_->size() - kRuleItemsMax - bytes});
     Facts facts = facts_of(c, &direct);
     parser_of(c).tell(state_of(c), facts);
     bytes += direct.items().size();
@@ -340,6 +340,7 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
   if (Item first; c.parser == kNoParser && c.is_named && ItemReader(items).next(first))
     protocol = {reinterpret_cast<const char*>(first.value.data()), first.value.size()};
   return {.items = items,
+          .room = std::span(*told_).subspan(bytes),
           .protocol = protocol,
           .transactions_dropped = c.facts.rows_dropped,
           .values_dropped = c.facts.dropped,

@@ -61,7 +61,8 @@ class Conversations {
   // What is known by now, for a record; valid until the next call of tell().
   struct Told {
     Bytes items;
-    std::string_view protocol;  // the innermost that was recognised; empty: none
+    std::span<std::uint8_t> room;  // behind them, of kRuleItemsMax bytes at least
+    std::string_view protocol;     // the innermost that was recognised; empty: none
     std::uint32_t transactions_dropped;
     std::uint32_t values_dropped;
     bool is_malformed;

@@ -6,9 +6,6 @@
 // first that does not refuse) is the same however the bytes come. Signatures name what no parser
 // takes. Built without Hyperscan, every parser is a candidate, and there are no signatures.
 //
-// Compiling takes a millisecond for each pattern, so the databases are kept in a file; whatever is
-// wrong with it, they are compiled anew.
-//
 // Owner: made by the control thread, then read by all shards, each with a scratch of its own.
 // Cost: a scan of at most kDetectBytesMax bytes, 40 to 200 ns.
 #pragma once

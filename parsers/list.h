@@ -34,9 +34,12 @@ inline constexpr std::array kParsers = {LINGER_PARSERS(LINGER_PARSER)};
 #undef LINGER_PARSER
 static_assert(kParsers.size() <= 64, "a set of parsers is a 64-bit word");
 
+extern const Protocol kRuleFields;  // rules.h
+
 #define LINGER_PARSER(name) &parser::name.protocol,
-inline constexpr std::array<const Protocol*, kParsers.size()> kProtocols = {
-    LINGER_PARSERS(LINGER_PARSER)};
+inline constexpr std::array<const Protocol*, kParsers.size() + 1> kProtocols = {
+    LINGER_PARSERS(LINGER_PARSER) & kRuleFields};
 #undef LINGER_PARSER
+inline constexpr std::uint8_t kRuleItems = kParsers.size();  // place of what rules tell
 
 }  // namespace linger

@@ -70,6 +70,7 @@ void add_tunnel_captures(Catalogue& catalogue);
 void add_checksum_captures(Catalogue& catalogue);
 void add_mptcp_captures(Catalogue& catalogue);
 void add_application_captures(Catalogue& catalogue);
+void add_rule_captures(Catalogue& catalogue);
 
 // What the groups build with: hosts of the documentation prefixes (RFC 5737, RFC 3849).
 struct Hosts {

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_checksum_captures(catalogue);
   add_mptcp_captures(catalogue);
   add_application_captures(catalogue);
+  add_rule_captures(catalogue);
   const std::string folder = argv[1];
   if (folder == "--list") {
     list(catalogue);

@@ -54,16 +54,18 @@ namespace linger {
   X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")
 
 // What is read of sessions, and by whom (parsers/conversations.h).
-#define LINGER_PARSER_COUNTERS(X)                                                           \
-  X(conversations, "sessions whose bytes were offered to parsers")                          \
-  X(recognised, "of them, those that a parser knew")                                        \
-  X(detections, "times that first bytes were looked at")                                    \
-  X(parser_malformed, "times that bytes broke the rules of their protocol")                 \
-  X(parser_gaps, "gaps in bytes that a parser wanted")                                      \
-  X(transactions_dropped, "transactions beyond maxTransactions, which records do not tell") \
-  X(values_dropped, "values that found no room in a record")                                \
-  X(conversations_dry, "sessions not read because as many as maxStreams were remembered")   \
-  X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up")
+#define LINGER_PARSER_COUNTERS(X)                                                               \
+  X(conversations, "sessions whose bytes were offered to parsers")                              \
+  X(recognised, "of them, those that a parser knew")                                            \
+  X(detections, "times that first bytes were looked at")                                        \
+  X(parser_malformed, "times that bytes broke the rules of their protocol")                     \
+  X(parser_gaps, "gaps in bytes that a parser wanted")                                          \
+  X(transactions_dropped, "transactions beyond maxTransactions, which records do not tell")     \
+  X(values_dropped, "values that found no room in a record")                                    \
+  X(conversations_dry, "sessions not read because as many as maxStreams were remembered")       \
+  X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up") \
+  X(rule_matches, "rules that matched, once a session")                                         \
+  X(rule_streams_dry, "directions held against rules piece by piece: ruleStreams is too small")
 
 // What decode counts of checksums, by layer.
 #define LINGER_CHECKSUM_COUNTERS(X)                                       \

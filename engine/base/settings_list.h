@@ -110,6 +110,12 @@
   X(TextList, signatures, {}, 0, 16,                                                               \
     "Files of patterns that name protocols without parser (conf/signatures.yaml); HUP reads them " \
     "again.")                                                                                      \
+  X(TextList, rules, {}, 0, 16,                                                                    \
+    "Files of patterns that are looked for in all that sessions say (conf/rules.yaml); HUP reads " \
+    "them again.")                                                                                 \
+  X(Count, ruleStreams, 65'536, 1, 16'777'216,                                                     \
+    "Directions of TCP sessions that are held against rules at the same time; -T tells what they " \
+    "cost.")                                                                                       \
   X(Text, patternCache, "auto", 1, 4'096,                                                          \
     "Directory where compiled patterns are kept; auto: linger in $XDG_CACHE_HOME or ~/.cache; "    \
     "none.")                                                                                       \

@@ -96,11 +96,13 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
     case EPERM:
       return tl::unexpected(
           std::string("DPDK: no permission for huge pages or devices; run as root"));
+    case 0:  // DPDK 22.11, when another process holds the lock on its files
     case EAGAIN:
     case EBUSY:
-      return tl::unexpected(
-          fmt::format("DPDK: another process runs with dpdkFilePrefix {}; give this one another",
-                      options.file_prefix));
+      return tl::unexpected(fmt::format(
+          "DPDK: the EAL does not start; if another process runs with dpdkFilePrefix {}, give this "
+          "one another",
+          options.file_prefix));
     case ENOMEM:
       return tl::unexpected(
           std::string("DPDK: not enough memory; reserve more huge pages, or set dpdkMemory lower"));

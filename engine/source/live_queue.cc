@@ -25,10 +25,10 @@ RxStatus LiveQueue::rx(Burst& burst) noexcept {
     has_held_ = false;
   }
   const std::uint32_t received =
-      has_failed_ ? 0 : receive(burst.packets.data() + burst.count, kBurstMax - burst.count);
+      is_closed() ? 0 : receive(burst.packets.data() + burst.count, kBurstMax - burst.count);
   burst.count += received;
   counters_.taken.add(received);
-  const bool is_end = received == 0 && (has_failed_ || (is_draining_ && is_drained()));
+  const bool is_end = received == 0 && (is_closed() || is_drained());
   if (received != 0 && is_draining_) last_packet_ = monotonic_ns();
   if (burst.count != 0) {
     stamp(burst, received == 0);
@@ -45,13 +45,16 @@ bool LiveQueue::drain() noexcept {
   refuse_more();
   is_draining_ = true;
   last_packet_ = monotonic_ns();
-  drain_until_ = last_packet_ + kDrainMax;
+  drain_until_ = last_packet_ + options_.drain_max;
   return true;
 }
 
-bool LiveQueue::is_drained() noexcept {
-  const std::int64_t now = monotonic_ns();
-  return now >= drain_until_ || now - last_packet_ >= options_.drain_pause;
+bool LiveQueue::is_closed() const noexcept {
+  return has_failed_ || (is_draining_ && monotonic_ns() >= drain_until_);
+}
+
+bool LiveQueue::is_drained() const noexcept {
+  return is_draining_ && monotonic_ns() - last_packet_ >= options_.drain_pause;
 }
 
 void LiveQueue::stamp(Burst& burst, bool is_end) noexcept {

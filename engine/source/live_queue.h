@@ -1,9 +1,10 @@
 // One receive queue of a live port, as a source: what all of them have in common.
 //
 // Stamps the source clock, on empty polls too, so that a quiet link expires on time. A step in time
-// waits for the packet after it, as in a replay. drain() ends with the first pause after it.
-// Recorded queues (net_pcap playing a file) tell the times of their packets only.
-// Owner: one shard; counters are read by anybody.
+// waits for the packet after it, as in a replay. drain() ends with the first pause after it, or
+// when a device that cannot be quietened has gone on for drain_max. Recorded queues (net_pcap
+// playing a file) tell the times of their packets only. Owner: one shard; counters are read by
+// anybody.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@ namespace linger {
 struct LiveQueueOptions {
   DurationNs clock_jump = kHour;
   DurationNs drain_pause = 0;  // a device may hold packets back for so long
+  DurationNs drain_max = 2 * kSecond;
   bool is_recorded = false;
 };
 
@@ -51,11 +53,10 @@ class LiveQueue : public Source {
   Counters counters_;
 
  private:
-  static constexpr DurationNs kDrainMax = 2 * kSecond;
-
   void stamp(Burst& burst, bool is_end) noexcept;
   void release_kept() noexcept;
-  bool is_drained() noexcept;
+  bool is_closed() const noexcept;
+  bool is_drained() const noexcept;
 
   const LiveQueueOptions options_;
   SourceClock clock_;

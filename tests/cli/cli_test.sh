@@ -7,6 +7,7 @@ capture=$(readlink -f "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+export XDG_CACHE_HOME=$work/cache # of compiled patterns
 
 count=0
 bad=0
@@ -56,6 +57,16 @@ expect "a_bad_filter_is_shown" 2 'tcp port port' -r "$capture" tcp port port
 expect "an_unknown_output_is_bad_usage" 2 'gopher' -r "$capture" -o gopher://x
 expect "checking_settings_ends_well" 0 '' -T
 expect "checking_a_wrong_setting_does_not" 2 'tcpTimeout' -T --set tcpTimeout=0
+
+if ! "$linger" -V | grep -q 'Hyperscan: not'; then
+  printf -- '- {name: good, pattern: ab}\n- name: bad\n  pattern: a(b\n' >rules.yaml
+  expect "a_wrong_rule_is_named_with_file_line_and_reason" 2 \
+    'rules.yaml:2: rule bad: pattern a.b: .*parenthesis' -r "$capture" --set rules=rules.yaml
+  expect "checking_settings_compiles_rules" 2 'rules.yaml:2: rule bad' -T --set rules=rules.yaml
+  echo '- {name: good, pattern: ab}' >rules.yaml
+  expect "checking_settings_tells_what_rules_cost" 0 '^rules +1; ruleStreams: 9 of [0-9]+ bytes' \
+    -T --set rules=rules.yaml --set ruleStreams=9
+fi
 
 expect "a_missing_capture_is_named" 1 'none.pcap' -r none.pcap
 echo "this is no capture" >foreign.pcap

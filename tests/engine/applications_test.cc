@@ -8,18 +8,18 @@ namespace linger::test {
 namespace {
 
 TEST(applications, take_another_detector_at_the_next_poll) {
-  const auto before = Detector::make({});
-  const auto after = Detector::make({});
+  const Reading before{*Detector::make({}), nullptr};
+  const Reading after{*Detector::make({}), nullptr};
   Settings settings;
   settings.maxStreams = 1'000;
   TableCounters table_counters;
   ParserCounters counters;
-  Applications applications(settings, **before, 0, table_counters, counters);
-  applications.replace(**after);
-  EXPECT_TRUE(applications.uses(**before));
+  Applications applications(settings, before, 0, table_counters, counters);
+  applications.replace(after);
+  EXPECT_TRUE(applications.uses(before));
   applications.refresh();
-  EXPECT_FALSE(applications.uses(**before));
-  EXPECT_TRUE(applications.uses(**after));
+  EXPECT_FALSE(applications.uses(before));
+  EXPECT_TRUE(applications.uses(after));
 }
 
 TEST(applications, parsers_are_switched_on_by_name) {

@@ -87,6 +87,17 @@ void add_applications(std::vector<MemoryPacket>& packets) {
     packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
 }
 
+// Some match across segments, in datagrams, or at a FIN.
+std::vector<Rule> rules() {
+  if (pattern_library().empty()) return {};
+  std::vector<Rule> rules(3);
+  rules[0].expression = "GET / HTTP";
+  rules[1].expression = "[^a].{1,9}[a-z]";
+  rules[2].expression = "body$";
+  for (Rule& rule : rules) rule.name = rule.expression;
+  return rules;
+}
+
 // Two shards, one source, an output whose rings have room and that nobody empties.
 class Run {
  public:
@@ -113,8 +124,9 @@ class Run {
     const Seeds seeds{make_hash_seed(1), make_hash_seed(2)};
     for (std::uint32_t i = 0; i < kShards; ++i)
       shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
-    detector_ = std::move(*Detector::make({.shards = kShards}));
-    for (auto& shard : shards_) shard->read_applications(settings_, *detector_);
+    reading_.detector = std::move(*Detector::make({.shards = kShards}));
+    reading_.rules = std::move(*RuleSet::make({.rules = rules(), .shards = kShards, .streams = 4}));
+    for (auto& shard : shards_) shard->read_applications(settings_, reading_);
     shards_.front()->attach(*source_);
   }
 
@@ -152,6 +164,13 @@ class Run {
     LINGER_WANT(reused);
     LINGER_WANT(continued);
     LINGER_WANT(extension_dry);
+    if (!pattern_library().empty()) {
+      want(
+          "rule_matches", [](const ShardCounters& c) -> auto& { return c.parsers.rule_matches; });
+      want(
+          "rule_streams_dry",
+          [](const ShardCounters& c) -> auto& { return c.parsers.rule_streams_dry; });
+    }
     want(
         "recognised", [](const ShardCounters& c) -> auto& { return c.parsers.recognised; });
 #undef LINGER_WANT
@@ -171,7 +190,7 @@ class Run {
   Settings settings_;
   std::unique_ptr<MemorySource> source_;
   std::unique_ptr<Handoff> handoff_;
-  std::unique_ptr<Detector> detector_;
+  Reading reading_;
   std::vector<std::unique_ptr<Output>> outputs_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };

@@ -7,7 +7,7 @@ import shutil
 import struct
 import subprocess
 
-from stage import HERE, Linger, Skipped, expect
+from stage import HERE, OWN_DPDK, Linger, Skipped, expect
 
 PCAPS = HERE.parent.parent / "pcaps"
 MICROSECONDS = b"\xd4\xc3\xb2\xa1"
@@ -35,7 +35,7 @@ def is_told_alike(path):
 
 def records_of(linger, *arguments):
     run = subprocess.run([linger, *arguments, "-o", "-", "--set", "idSeed=test", "--set",
-                          "maxStreams=10000", "--set", "dpdkHugePages=false"],
+                          "maxStreams=10000", *OWN_DPDK],
                          capture_output=True, text=True, check=False)
     expect(run.returncode == 0, f"exit code {run.returncode}:", run.stderr)
     expect("ledger    balanced" in run.stderr, run.stderr)
@@ -113,17 +113,20 @@ def run(tests, linger, blast, folder):
         copy = shutil.copy(linger, folder / "linger")  # the build may lie where others cannot go
         expect("setcap" in error_of("-i", "lo", program=copy, user="nobody"), "permission")
         need_dpdk(linger)
-        no_huge = ["--set", "dpdkHugePages=false"]
         for device, mend in {"0000:3b:00.7": "dpdk-devbind.py", "net_nothing0": "no such driver",
                              f"net_pcap0,rx_pcap={folder}/none": "no such driver or file"}.items():
-            expect(mend in error_of("-i", f"dpdk:{device}", *no_huge), device)
+            expect(mend in error_of("-i", f"dpdk:{device}", *OWN_DPDK), device)
         capture = PCAPS / "late_rst.pcap"
         expect("set packetThreads to 1" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}",
-                                                    "--set", "packetThreads=2", *no_huge), "queues")
+                                                    "--set", "packetThreads=2", *OWN_DPDK), "queues")
         expect("dpdkMbufs" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}", "--set",
-                                       "dpdkMbufs=10", *no_huge), "mbufs")
+                                       "dpdkMbufs=10", *OWN_DPDK), "mbufs")
         if "HugePages_Free:        0" in open("/proc/meminfo", encoding="ascii").read():
             expect("vm.nr_hugepages" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}"), "huge")
+        running = Linger(linger, ["-i", "dpdk:net_null0"], folder)
+        running.wait_for("capturing on")
+        expect("dpdkFilePrefix" in error_of("-i", "dpdk:net_null0", *OWN_DPDK), "two of one name")
+        running.stop()
 
     def the_machine_is_checked_a_line_for_each_finding():
         run = subprocess.run([linger, "-T", "-i", "lo", "-i", "nowhere0"], capture_output=True,
@@ -143,7 +146,7 @@ def run(tests, linger, blast, folder):
         socket.unlink(missing_ok=True)
         device = f"socket={socket},socket-abstract=no"
         live = Linger(linger, ["-i", f"dpdk:net_memif0,role=server,{device}", "--set",
-                               "dpdkHugePages=false", "--set", "packetThreads=2", "--set",
+                               "packetThreads=2", "--set",
                                "idleSleep=50us", "--set", "recordQueue=100000",
                                *(word for s in settings for word in ("--set", s))], folder)
         live.wait_for("capturing on")

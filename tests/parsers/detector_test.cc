@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "parsers/conversations.h"
+#include "parsers/patterns.h"
 #include "tests/output/temporary_folder.h"
 
 namespace linger::test {
@@ -93,6 +94,26 @@ TEST_F(Signatures, are_kept_compiled_and_anything_wrong_with_that_is_mended) {
   DetectorOptions nowhere = options;
   nowhere.cache_folder = "/proc/nothing";
   EXPECT_TRUE(Detector::make(nowhere));
+}
+
+TEST_F(Signatures, that_nobody_used_for_long_are_removed_when_others_are_kept) {
+  const TemporaryFolder folder;
+  const auto file_of = [&](const char* name, std::chrono::hours age) {
+    const std::filesystem::path path = folder.file(name);
+    std::ofstream(path) << "something";
+    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - age);
+    return path;
+  };
+  constexpr std::chrono::hours kHour{1};
+  const auto unused = file_of("patterns-0123456789abcdef.hs", PatternDatabase::kKeptFor + kHour);
+  const auto torn = file_of("patterns-0123456789abcdef.hs.12", PatternDatabase::kKeptFor + kHour);
+  const auto recent = file_of("patterns-fedcba9876543210.hs", PatternDatabase::kKeptFor - kHour);
+  const auto foreign = file_of("notes.txt", PatternDatabase::kKeptFor + kHour);
+  ASSERT_TRUE(Detector::make({.signatures = kSignatures, .cache_folder = folder.file("")}));
+  EXPECT_FALSE(std::filesystem::exists(unused));
+  EXPECT_FALSE(std::filesystem::exists(torn));
+  EXPECT_TRUE(std::filesystem::exists(recent));
+  EXPECT_TRUE(std::filesystem::exists(foreign));
 }
 
 TEST(candidates, are_ordered_by_the_end_of_their_match_and_their_place) {

@@ -9,6 +9,8 @@
 namespace linger {
 namespace {
 
+constexpr std::int64_t kStart = 1'704'067'200 * kSecond;
+
 class TestQueue final : public LiveQueue {
  public:
   using LiveQueue::fail;
@@ -17,9 +19,11 @@ class TestQueue final : public LiveQueue {
   std::deque<std::vector<std::int64_t>> arrivals;  // timestamps, a burst each
   PacketBuffer buffer;
   bool refuses = false;
+  bool is_endless = false;
 
  private:
   std::uint32_t receive(Packet* packets, std::uint32_t) noexcept override {
+    if (is_endless) arrivals.push_back({kStart});
     if (arrivals.empty()) return 0;
     std::uint32_t count = 0;
     for (const std::int64_t time : arrivals.front()) {
@@ -31,8 +35,6 @@ class TestQueue final : public LiveQueue {
   }
   void refuse_more() noexcept override { refuses = true; }
 };
-
-constexpr std::int64_t kStart = 1'704'067'200 * kSecond;
 
 struct LiveQueueTest : testing::Test {
   std::unique_ptr<Burst> burst = std::make_unique<Burst>();
@@ -87,6 +89,15 @@ TEST_F(LiveQueueTest, draining_takes_what_had_arrived_and_ends) {
   EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
   EXPECT_EQ(queue.rx(*burst), RxStatus::end);
   EXPECT_EQ(queue.counters().taken.value(), 2u);
+}
+
+TEST_F(LiveQueueTest, draining_a_device_that_never_pauses_ends_all_the_same) {
+  TestQueue queue({.drain_pause = kMillisecond, .drain_max = kMillisecond});
+  queue.is_endless = true;
+  EXPECT_TRUE(queue.drain());
+  while (queue.rx(*burst) == RxStatus::packets) {
+  }
+  EXPECT_EQ(queue.rx(*burst), RxStatus::end);
 }
 
 TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it) {

@@ -30,9 +30,9 @@ LAYERS = {
 # Headers of libraries that have one home, besides tests, benchmarks and the list of versions.
 HOMES = {
     r"rte_": r"engine/(source/)?dpdk",
-    r"hs(_\w+)?\.h": r"parsers/detect",
+    r"(hs/)?hs(_\w+)?\.h": r"parsers/patterns\.cc",
     r"pcap": r"engine/source/",
-    r"yaml-cpp/": r"engine/(base/settings|signatures)\.cc",
+    r"yaml-cpp/": r"engine/(base/settings|yaml_list)\.cc",
     r"CLI/": r"engine/options\.cc",
 }
 EVERYWHERE = r"(bench/|tests/|pcaps/|engine/build_info\.cc)"

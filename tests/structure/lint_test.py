@@ -37,7 +37,7 @@ CASES = {
     "parsers_know_no_packets": ("parsers/tls.cc", include("engine/packet/p.h"), "layer packet"),
     "the_engine_includes_no_test": ("engine/x.cc", include("tests/packet/p_test.cc"), "layer top"),
     "dpdk_stays_at_home": ("engine/shard2.cc", "#include <rte_mbuf.h>\n", "<rte_mbuf.h> belongs"),
-    "hyperscan_stays_at_home": ("parsers/http.cc", "#include <hs.h>\n", "<hs.h> belongs"),
+    "hyperscan_stays_at_home": ("parsers/http.cc", "#include <hs/hs.h>\n", "<hs/hs.h> belongs"),
     "an_unknown_folder_is_named": ("misc/x.cc", "int x;\n", "no layer claims"),
     "a_long_file_is_named": ("engine/long.cc", "int x;\n" * 601, "601 lines"),
     "a_long_line_is_named": ("engine/wide.cc", "int " + "x" * 97 + ";\n", "columns"),

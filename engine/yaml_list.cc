@@ -1,0 +1,75 @@
+#include "engine/yaml_list.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace linger {
+namespace {
+
+std::string place_of(const std::string& place, const YAML::Mark& mark) {
+  return fmt::format("{}:{}", place, mark.line + 1);
+}
+
+ReadYaml<YamlMember> read_member(const YAML::Node& key, const YAML::Node& value,
+                                 const std::string& place) {
+  YamlMember member{key.as<std::string>(), {}, place_of(place, key.Mark())};
+  if (value.IsScalar()) {
+    member.values.push_back(value.as<std::string>());
+    return member;
+  }
+  if (!value.IsSequence()) return member.wrong("not a text");
+  for (const YAML::Node& item : value) {
+    if (!item.IsScalar()) return member.wrong("not a list of texts");
+    member.values.push_back(item.as<std::string>());
+  }
+  return member;
+}
+
+}  // namespace
+
+tl::unexpected<std::string> YamlMember::wrong(std::string_view what) const {
+  return tl::unexpected(fmt::format("{}: {}: {}", place, key, what));
+}
+
+tl::unexpected<std::string> YamlEntry::wrong(std::string_view what) const {
+  return tl::unexpected(fmt::format("{}: {}", place, what));
+}
+
+ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const std::string& place,
+                                                std::string_view entries, std::string_view form) {
+  std::vector<YamlEntry> list;
+  try {
+    const YAML::Node root = YAML::Load(yaml);
+    if (root.IsNull()) return list;
+    if (!root.IsSequence())
+      return YamlEntry{{}, place_of(place, root.Mark())}.wrong(
+          fmt::format("not a list of {}", entries));
+    for (const YAML::Node& node : root) {
+      YamlEntry entry{{}, place_of(place, node.Mark())};
+      if (!node.IsMap()) return entry.wrong(fmt::format("not a {}", form));
+      for (const auto& pair : node) {
+        auto member = read_member(pair.first, pair.second, place);
+        if (!member) return tl::unexpected(member.error());
+        entry.members.push_back(*std::move(member));
+      }
+      list.push_back(std::move(entry));
+    }
+  } catch (const YAML::Exception& error) {
+    return YamlEntry{{}, place_of(place, error.mark)}.wrong(fmt::format("not YAML: {}", error.msg));
+  }
+  return list;
+}
+
+ReadYaml<std::string> read_text(std::string_view setting, const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream)
+    return tl::unexpected(fmt::format("{}: {}: {}", setting, file, std::strerror(errno)));
+  return std::string{std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace linger
