@@ -174,7 +174,7 @@ def dtls(stage):
 
 
 def quic(stage):
-    """ngtcp2's client and server: QUIC v1, v2, version negotiation, a Retry"""
+    """ngtcp2's client and server: QUIC v1, the draft of v2, version negotiation, a Retry"""
     key, certificate = stage.certificate("server")
     (stage.folder / "www").mkdir(exist_ok=True)
     (stage.folder / "www" / "index.html").write_text("<p>It works.</p>\n" * 40)
