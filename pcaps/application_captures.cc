@@ -156,6 +156,13 @@ void add_tls(Catalogue& catalogue) {
                     frames);
 }
 
+void add_starttls(Catalogue& catalogue) {
+  std::vector<std::pair<std::string, std::string>> words = {
+      {"", "+OK ready\r\n"}, {"CAPA\r\n", "+OK\r\nSTLS\r\n.\r\n"}, {"STLS\r\n", "+OK go\r\n"}};
+  for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
+  catalogue.capture("starttls", "POP3 asks for TLS, which is read then", dialogue(words, 100));
+}
+
 void add_quic(Catalogue& catalogue) {
   const auto client = [](const std::string& frames, std::uint32_t number, const std::string& to,
                          const std::string& token) {
@@ -283,6 +290,7 @@ void add_application_captures(Catalogue& catalogue) {
   add_dns(catalogue);
   add_ssh(catalogue);
   add_tls(catalogue);
+  add_starttls(catalogue);
   add_quic(catalogue);
   add_socks(catalogue);
   add_proxy(catalogue);

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Holds what linger tells of application protocols against tshark, field by field.
 
-usage: agreement.py LINGER DIRECTORY [--protocol NAME] [--keep FOLDER] [--show FIELD] [--worst N]
+usage: agreement.py LINGER DIRECTORY [--protocol NAME] [--without TEXT]… [--keep FOLDER]
+                    [--show FIELD] [--worst N]
 
 Both read every capture below DIRECTORY (or one file). A session is its pair of addresses and ports
 within one file; a field of it is the set of values that were told in all its transactions. The
 table says, for each protocol and field: sessions where either has a value, where both have the same
 set, the share, and what the others are: only linger has it, only tshark has it, or they differ;
 then, of the last two, those where linger's record says that it did not read on (a gap, a broken
-protocol, no room), and those whose beginning the capture lacks. --show lists the sessions that
-differ in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
+protocol, no room), and those whose beginning the capture lacks. --without leaves out captures with
+TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
+in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
 
 tshark takes half a second for each file; --keep keeps what it says in FOLDER for the next time.
 To compare one more field, add a row to FIELDS. tshark (package tshark) is needed.
@@ -246,7 +248,7 @@ def linger_values(linger, capture, fields):
         if record["event"]["action"] != "session-end":
             continue
         source, destination = record["source"], record["destination"]
-        key = session_of([(s["ip"], str(s.get("port", ""))) for s in (source, destination)])
+        key = session_of([(as_address(s["ip"]), str(s.get("port", ""))) for s in (source, destination)])
         if reason := why_not_read(record):
             unread[key] = reason
         for field in fields:
@@ -318,7 +320,7 @@ def tshark_session(values, layers):
     is_ipv6 = max((layers.index(n) for n in ("ip", "ipv6") if n in layers), default=0) == (layers.index("ipv6") if "ipv6" in layers else -1)
     ips = (last["ipv6.src"], last["ipv6.dst"]) if is_ipv6 else (last["ip.src"], last["ip.dst"])
     ports = (last["tcp.srcport"] or last["udp.srcport"], last["tcp.dstport"] or last["udp.dstport"])
-    return session_of((str(ipaddress.ip_address(ip)) if ip else "", port) for ip, port in zip(ips, ports))
+    return session_of((as_address(ip) if ip else "", port) for ip, port in zip(ips, ports))
 
 
 def tshark_values(capture, fields, folder):
@@ -382,6 +384,7 @@ def main():
     parser.add_argument("linger")
     parser.add_argument("directory")
     parser.add_argument("--protocol")
+    parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--keep")
     parser.add_argument("--show")
     parser.add_argument("--worst", type=int, default=0)
@@ -390,6 +393,7 @@ def main():
     either, equal, kinds = collections.Counter(), collections.Counter(), collections.Counter()
     differences = collections.Counter()
     unreadable = 0
+    captures = [c for c in captures_below(options.directory) if not any(text in c for text in options.without)]
     if options.keep:
         pathlib.Path(options.keep).mkdir(parents=True, exist_ok=True)
 
@@ -397,7 +401,7 @@ def main():
         return capture, linger_values(options.linger, capture, fields), tshark_values(capture, fields, options.keep)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for capture, (mine, unread), theirs in pool.map(compare, captures_below(options.directory)):
+        for capture, (mine, unread), theirs in pool.map(compare, captures):
             if theirs is None:
                 unreadable += 1
                 continue
@@ -414,6 +418,7 @@ def main():
                 if options.show in ("all", f"{field.protocol}.{field.linger}"):
                     print(field.protocol, field.linger, kind, capture, session, "linger", sorted(left), "tshark", sorted(right))
     print_table(fields, either, equal, kinds)
+    print(f"{len(captures)} captures")
     if unreadable:
         print(f"{unreadable} captures that tshark does not read")
     for capture, count in differences.most_common(options.worst):
