@@ -1,4 +1,4 @@
-// QUIC v1, v2 and the drafts from the 23rd on: what its Initial packets show, which is both hellos,
+// QUIC v1, v2 and the drafts from the 22nd on: what its Initial packets show, which is both hellos,
 // and what long headers say in the clear.
 //
 //     1 1 type(2) ????  version(4)  dcid(1+)  scid(1+)  token(n, Initial)  length(n)  number …
@@ -102,7 +102,7 @@ class Quic {
   static constexpr Pattern kPatterns[] = {
       {Carrier::datagrams,
        R"(^[\xc0-\xff](\x00\x00\x00\x01|\x6b\x33\x43\xcf|\x70\x9a\x50\xc4)"
-       R"(|\xff\x00\x00[\x17-\x22]|\xfa\xce\xb0\x02)"
+       R"(|\xff\x00\x00[\x16-\x22]|\xfa\xce\xb0[\x02\x0e])"
        R"(|([\x0a\x1a\x2a\x3a\x4a\x5a\x6a\x7a\x8a\x9a\xaa\xba\xca\xda\xea\xfa]){4})[\x00-\x14])"},
       {Carrier::datagrams, R"(^[\x80-\xff]\x00\x00\x00\x00[\x00-\x14])"}};
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;

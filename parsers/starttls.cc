@@ -46,8 +46,8 @@ Detection find_ldap(Bytes bytes, Request& request) noexcept {
 
 // What may come before: a question of capabilities, an introduction, nothing.
 bool is_harmless(std::string_view command) noexcept {
-  return equals(command, "capa") || equals(command, "capability") || equals(command, "id") ||
-         equals(command, "noop");
+  return equals(command, "auth") || equals(command, "capa") || equals(command, "capability") ||
+         equals(command, "id") || equals(command, "noop");
 }
 
 Detection find_line(Bytes bytes, Request& request) noexcept {

@@ -28,8 +28,8 @@ class Starttls {
       {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
       {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
       {Carrier::stream, R"(^\x30.\x02\x01.\x77.\x80\x161\.3\.6\.1\.4\.1\.1466\.20037)"},
-      {Carrier::stream, R"((?i)^(capa|stls|starttls)\r?\n)"},
-      {Carrier::stream, R"((?i)^[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};
+      {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
+      {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;

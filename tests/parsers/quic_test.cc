@@ -142,7 +142,9 @@ TEST(quic, version_2_and_drafts_are_read) {
                                                           {kQuicDrafts + 29, "draft-29"},
                                                           {kQuicDrafts + 27, "draft-27"},
                                                           {kQuicDrafts + 34, "draft-34"},
-                                                          {kQuicFacebook, "0xfaceb002"}}) {
+                                                          {kQuicDrafts + 22, "draft-22"},
+                                                          {0xfaceb00e, "0xfaceb00e"},
+                                                          {0xfaceb002, "0xfaceb002"}}) {
     const Heard heard = hear({{0, client_packet(frames, version)}}, kDatagrams);
     EXPECT_THAT(heard.objects, HasSubstr("\"version\":\"" + name + "\""));
     EXPECT_THAT(heard.objects, HasSubstr(kHello));

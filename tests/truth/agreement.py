@@ -7,8 +7,8 @@ usage: agreement.py LINGER DIRECTORY [--protocol NAME] [--without TEXT]… [--ke
 Both read every capture below DIRECTORY (or one file). A session is its pair of addresses and ports
 within one file; a field of it is the set of values that were told in all its transactions. The
 table says, for each protocol and field: sessions where either has a value, where both have the same
-set, the share, and what the others are: only linger has it, only tshark has it, or they differ;
-then, of the last two, those where linger's record says that it did not read on (a gap, a broken
+set, the share, the share of those where tshark has one, and what the others are: only linger has
+it, only tshark has it, or they differ; then, of the last two, those where linger's record says that it did not read on (a gap, a broken
 protocol, no room), and those whose beginning the capture lacks. --without leaves out captures with
 TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
 in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
@@ -371,12 +371,17 @@ def captures_below(place):
     return [str(p) for p in sorted(place.rglob("*")) if p.name.endswith(CAPTURE_NAMES) and p.is_file()]
 
 
+def share_of(part, whole):
+    return f"{100 * part / whole:.2f} %" if whole else "-"
+
+
 def print_table(fields, either, equal, kinds):
-    print(f"{'field':<40} {'sessions':>9} {'equal':>9} {'share':>9} " + " ".join(f"{kind:>12}" for kind in KINDS))
+    print(f"{'field':<40} {'sessions':>9} {'equal':>9} {'share':>9} {'of tshark':>10} " + " ".join(f"{kind:>12}" for kind in KINDS))
     for field in fields:
-        share = f"{100 * equal[field] / either[field]:.2f} %" if either[field] else "-"
+        shares = f"{share_of(equal[field], either[field]):>9} {share_of(equal[field], either[field] - kinds[field, 'only linger']):>10}"
         counts = " ".join(f"{kinds[field, kind] or '':>12}" for kind in KINDS)
-        print(f"{field.protocol + ': ' + field.linger:<40} {either[field]:>9} {equal[field]:>9} {share:>9} {counts}")
+        name = f"{field.protocol}: {field.linger.partition(' ')[0]}"
+        print(f"{name:<40} {either[field]:>9} {equal[field]:>9} {shares} {counts}")
 
 
 def main():
