@@ -325,6 +325,8 @@ bool Shard::take_over() noexcept {
 }
 
 void Shard::finish() noexcept {
+  for (auto& output : outputs_) output->wait_from_now(index_);
+  if (collector_ != nullptr) collector_->wait_from_now(index_);
   while (!table_.expire(clock_, kSweepSteps)) {
   }
   table_.finish(ending_.load(std::memory_order_relaxed));
