@@ -22,7 +22,7 @@ enum class Type : std::uint8_t { initial, early_data, handshake, retry };
 
 Type type_of(std::uint8_t first, std::uint32_t version) noexcept {
   const unsigned bits = first >> 4 & 3;
-  return static_cast<Type>(version == kQuicV2 ? (bits + 3) & 3 : bits);
+  return static_cast<Type>(is_quic_v2(version) ? (bits + 3) & 3 : bits);
 }
 
 Bytes read_bytes(Reader& reader, std::uint64_t count) noexcept {

@@ -20,12 +20,17 @@ namespace linger {
 
 inline constexpr std::uint32_t kQuicV1 = 1;
 inline constexpr std::uint32_t kQuicV2 = 0x6b3343cf;
+inline constexpr std::uint32_t kQuicV2Draft = 0x709a50c4;   // of its drafts 01 to 09
 inline constexpr std::uint32_t kQuicDrafts = 0xff000000;    // and their number
 inline constexpr std::uint32_t kQuicFacebook = 0xfaceb002;  // of draft 27
 
+constexpr bool is_quic_v2(std::uint32_t version) noexcept {
+  return version == kQuicV2 || version == kQuicV2Draft;
+}
+
 // Has Initial packets that can be read here.
 constexpr bool is_quic_version(std::uint32_t version) noexcept {
-  return version == kQuicV1 || version == kQuicV2 || version == kQuicFacebook ||
+  return version == kQuicV1 || is_quic_v2(version) || version == kQuicFacebook ||
          (version >= kQuicDrafts + 23 && version <= kQuicDrafts + 34);
 }
 

@@ -71,6 +71,7 @@ void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
 void tell_quic_version(QuicField field, std::uint32_t version, Facts& facts) noexcept {
   if (version == kQuicV1) return facts.text(field, std::string_view("1"));
   if (version == kQuicV2) return facts.text(field, std::string_view("2"));
+  if (version == kQuicV2Draft) return facts.text(field, std::string_view("2-draft"));
   const std::uint32_t draft = version - kQuicDrafts;
   if (draft < 100) {
     char text[] = "draft-00";

@@ -5,7 +5,7 @@ Usage: golden_test.py LINGER GENERATE_CAPTURES ROOT [--accept]
 
 TAP on standard output, a case each:
   * every file in pcaps/ is what the generator makes;
-  * every run of the manifest gives the records in tests/golden/NAME.ndjson (sorted), byte for byte,
+  * every run of the manifest, and every capture in pcaps/real/, gives the records in tests/golden/NAME.ndjson (sorted), byte for byte,
     with 1, 2, 3 and 8 threads and another secret of the hash each time, with the exit code of the
     manifest and a balanced ledger;
   * every record follows the JSON schema that linger prints;
@@ -137,7 +137,10 @@ class Golden:
         version = subprocess.run([linger, "-V"], capture_output=True, check=True, text=True).stdout
         self.has_patterns = "Hyperscan: not in this build" not in version
         text = subprocess.run([generate, "--list"], capture_output=True, check=True, text=True)
-        self.runs = []
+        self.runs = [
+            Run(f"real_{path.stem}", 0, False, [f"real/{path.name}"], [])
+            for path in sorted((self.pcaps / "real").glob("*.pcap"))
+        ]
         for line in text.stdout.splitlines():
             name, exit_code, limit, files, settings = line.split("\t")
             self.runs.append(
