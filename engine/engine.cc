@@ -75,6 +75,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
                sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
          Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
+         bytes(settings.rtt_pool(), RttPool::kBytesPerBlock) +
          bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
          Applications::memory_needed(settings);
 }

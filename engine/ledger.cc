@@ -64,6 +64,7 @@ void write_limits(Out out, const Ledger& l) {
   line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
+  line(l.rtt_missing, "sessions are told without their round trip times: raise rttPool");
   line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
        "MPTCP subflows or connections are told incompletely: raise mptcpPool");
   line(l.streams_dry, "sessions were not read: raise readSessions");

@@ -95,8 +95,10 @@ void fill_course(Record& record, const Session& session, unsigned source) noexce
   const SessionCold& cold = session.cold;
   const SessionOpening& opening = session.opening;
   fill_sides(record.initial_window, opening.initial_window, source);
-  for (unsigned side = 0; side < 2; ++side)
+  for (unsigned side = 0; side < 2; ++side) {
     record.options[side ^ source] = opening.features[side] & kOptionBits;
+    record.overlaps[side ^ source] = (opening.features[side] & kTcpOverlaps) != 0;
+  }
   record.ecn = (opening.features[0] & opening.features[1] & kTcpEcn) != 0;
   record.simultaneous_close = ((opening.features[0] | opening.features[1]) & kTcpFinCrossed) != 0;
   // A SYN that was answered, of both sides: by both, or by the source alone.
@@ -129,6 +131,19 @@ void fill_mptcp(Record& record, const SessionView& view) noexcept {
   record.mptcp_reset = subflow.reset;
 }
 
+// What a side's segments wait for is the way to the other one and back.
+void fill_rtt(Record& record, const SessionView& view, unsigned source) noexcept {
+  record.rtt_missing = view.rare != nullptr && view.rare->rtt == RttPool::kMissing;
+  if (view.rtt == nullptr) return;
+  for (unsigned side = 0; side < 2; ++side) {
+    const RttSide& rtt = view.rtt->sides[side ^ 1];
+    record.rtt_min_ns[side ^ source] = rtt.min_ns;
+    record.rtt_smoothed_ns[side ^ source] = rtt.smoothed_ns;
+    record.rtt_max_ns[side ^ source] = rtt.max_ns;
+    record.rtt_samples[side ^ source] = rtt.samples;
+  }
+}
+
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
   const SessionCold& cold = view.session.cold;
   const SessionOpening& opening = view.session.opening;
@@ -150,6 +165,7 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   fill_sides(record.mss, opening.mss, source);
   fill_sides(record.rst_sent, cold.rst, source);
   fill_course(record, view.session, source);
+  fill_rtt(record, view, source);
   if (view.detail != nullptr) fill_detail(record, *view.detail, source);
   for (unsigned side = 0; side < 2; ++side) {
     const std::uint8_t scale = opening.window_scale[side];

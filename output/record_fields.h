@@ -147,6 +147,16 @@
       "From the SYN to its SYN-ACK: observer to destination and back.")                            \
   ONE(Duration, rtt_ack_ns, "tcp.rtt.ack_ns", nonzero,                                             \
       "From the SYN-ACK to its ACK: observer to source and back.")                                 \
+  PAIR(Uint32, rtt_min_ns, "tcp.rtt.min_ns", nonzero,                                              \
+       "Shortest time from payload to its acknowledgment: observer to this side and back.")        \
+  PAIR(Uint32, rtt_smoothed_ns, "tcp.rtt.smoothed_ns", nonzero,                                    \
+       "The same, smoothed as in RFC 6298; at most 4.3 s, as the others.")                         \
+  PAIR(Uint32, rtt_max_ns, "tcp.rtt.max_ns", nonzero, "The longest.")                              \
+  PAIR(Uint16, rtt_samples, "tcp.rtt.samples", nonzero,                                            \
+       "How often it was measured: some packets at the 64th, 256th, 1024th and each 4096th of a "  \
+       "side, by acknowledgments and timestamps.")                                                 \
+  ONE(Flag, rtt_missing, "tcp.rtt.missing", nonzero,                                               \
+      "rttPool was dry: round trip times of payload were not measured.")                           \
   PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \
   PAIR(Uint8, window_scale, "tcp.window_scale", nonzero, "Window scale announced (shift count).")  \
   PAIR(Uint16, initial_window, "tcp.initial_window", nonzero, "Window in the SYN or SYN-ACK.")     \
@@ -159,6 +169,10 @@
       "The destination answered the SYN with one of its own, which the source answered.")          \
   ONE(Flag, simultaneous_close, "tcp.simultaneous_close", nonzero,                                 \
       "Both sides sent a FIN before they had seen that of the other.")                             \
+  PAIR(                                                                                            \
+      Flag, overlaps, "tcp.overlap_conflict", nonzero,                                             \
+      "Segments of this side held different bytes for the same numbers, as far as the first were " \
+      "still held for a reader.")                                                                  \
   PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
   PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.")  \
   PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                          \
@@ -170,6 +184,8 @@
   PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.")  \
   ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                         \
       "RSTs after the close whose sequence number did not fit.")                                   \
+  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
+      "SYNs with another ISN that never became a session.")                                        \
   PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \
        "Segments whose payload was seen before.")                                                  \
   PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
@@ -193,8 +209,6 @@
        "RSTs that fitted, but whose receiver carried on.")                                         \
   PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                      \
        "RSTs outside the receiver's window; they changed nothing.")                                \
-  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
-      "SYNs with another ISN that never became a session.")                                        \
   ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \
       "event.id of the finished session that had the same addresses and ports.")                   \
   ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                     \

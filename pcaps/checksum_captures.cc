@@ -35,6 +35,39 @@ Frames talk(unsigned number) {
   return frames;
 }
 
+// Says that it is longer than its frame.
+Frame too_long(Frame frame) {
+  frame.bytes[14 + 3] += 12;
+  return frame;
+}
+
+// A connection whose SYN arrives with one more bit set.
+Frames nonsense(unsigned number, Frame damage(Frame)) {
+  const Hosts ends = hosts(number);
+  Frames frames;
+  TcpPeers tcp(frames, ends.client, ends.server);
+  Frame& first = tcp.segment(Side::client, kTcpSyn | kTcpFin, "", at(0));
+  first = damage(first);
+  exchange(tcp, at(kMillisecond));
+  tcp.close(Side::client, at(kSecond));
+  return frames;
+}
+
+// A connection after whose close a segment of the old arrives with other numbers, and one of a new.
+Frames other_numbers() {
+  Frames frames;
+  for (const unsigned number : {4U, 5U}) {
+    const Hosts ends = hosts(number);
+    TcpPeers tcp(frames, ends.client, ends.server);
+    tcp.handshake(at(0));
+    exchange(tcp, at(10 * kMillisecond));
+    tcp.close(Side::client, at(20 * kMillisecond));
+    Frame& data = tcp.data(Side::client, "garbled", at(kSecond), {.sequence_offset = 1 << 30});
+    if (number == 4) data = damaged(data);
+  }
+  return frames;
+}
+
 }  // namespace
 
 void add_checksum_captures(Catalogue& catalogue) {
@@ -44,6 +77,17 @@ void add_checksum_captures(Catalogue& catalogue) {
       "a RST and a segment with wrong checksums after many right ones count, and change "
       "nothing",
       frames);
+  Frames senseless = nonsense(2, damaged);
+  for (const Frame& frame : nonsense(3, too_long)) senseless.push_back(frame);
+  catalogue.capture("checksum_nonsense",
+                    "the first packet has flags that no TCP sends, and a wrong checksum or more "
+                    "bytes than its frame: it counts, and the session is told as if it began "
+                    "behind it",
+                    senseless);
+  catalogue.capture("checksum_other_numbers",
+                    "after the close a segment whose numbers are no longer the session's: with a "
+                    "wrong checksum it is late, with a right one it opens another",
+                    other_numbers());
   catalogue.run("checksum_ignored", "-k none: the same RST resets, the segment leaves a gap",
                 {"checksum_damaged.pcap"}, {.settings = "checksums=false"});
   Frames sent;

@@ -110,6 +110,46 @@ void add_openings(Catalogue& catalogue) {
                       exchange(tcp, at(10 * kMillisecond));
                       tcp.close(Side::client, at(20 * kMillisecond));
                     }));
+  catalogue.capture("tcp_split_handshake_five",
+                    "a bare ACK of any number comes before the server's SYN: one session",
+                    over_both([](TcpPeers& tcp) {
+                      tcp.syn(at(0));
+                      tcp.ack(Side::server, at(kMillisecond), {.sequence_offset = -1'000});
+                      tcp.segment(Side::server, kTcpSyn, "", at(2 * kMillisecond));
+                      tcp.segment(Side::client, kTcpSyn | kTcpAck, "", at(3 * kMillisecond),
+                                  {.sequence_offset = -1});
+                      tcp.ack(Side::server, at(4 * kMillisecond));
+                      exchange(tcp, at(10 * kMillisecond));
+                      tcp.close(Side::client, at(20 * kMillisecond));
+                    }));
+}
+
+void add_round_trips(Catalogue& catalogue) {
+  catalogue.capture(
+      "tcp_round_trips",
+      "payload measured to its acknowledgment from the 64th packet of a side on; of what was sent "
+      "again only where a timestamp names the first",
+      over_both([](TcpPeers& tcp) {
+        const auto stamps = [](std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
+          return TcpKnobs{.sequence_offset = offset,
+                          .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
+        };
+        tcp.handshake(at(0));
+        std::int64_t now = at(kSecond);
+        const auto say = [&](const char* text, const TcpKnobs& knobs = {}) {
+          tcp.data(Side::client, text, now += 2 * kMillisecond, knobs);
+        };
+        const auto answer = [&](DurationNs delay, const TcpKnobs& knobs = {}) {
+          tcp.ack(Side::server, now += delay, knobs);
+        };
+        for (int i = 3; i < 64; ++i) say("more"), answer(kMillisecond);
+        say("first"), answer(40 * kMillisecond);
+        say("twice", stamps(10, 1));
+        say("twice", stamps(20, 1, -5)), answer(30 * kMillisecond, stamps(2, 10));
+        say("again");
+        say("again", {.sequence_offset = -5}), answer(kMillisecond);
+        tcp.close(Side::client, now + kSecond);
+      }));
 }
 
 }  // namespace
@@ -118,6 +158,7 @@ void add_tcp_anomaly_captures(Catalogue& catalogue) {
   add_duplicates(catalogue);
   add_losses(catalogue);
   add_openings(catalogue);
+  add_round_trips(catalogue);
 }
 
 }  // namespace linger::test

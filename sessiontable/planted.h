@@ -9,7 +9,7 @@
 
 namespace linger {
 inline int planted_bug = 0;  // 0: none
-inline constexpr int kPlantedBugs = 19;
+inline constexpr int kPlantedBugs = 20;
 }  // namespace linger
 #define PLANTED(number, good, bad) (::linger::planted_bug == (number) ? (bad) : (good))
 

@@ -243,8 +243,8 @@ inline constexpr std::uint8_t kNoWindowScale = 0xff;
 // This many wrong checksums from one side are no accident either.
 inline constexpr std::uint16_t kOffloaded = 0xffff;
 
-// What a side announced in its SYN (RFC 2018, 7323, 7413, 8684, 2385, 5925, 3168), and how it
-// closed.
+// What a side announced in its SYN (RFC 2018, 7323, 7413, 8684, 2385, 5925, 3168), and what it did
+// later.
 enum TcpFeature : std::uint8_t {
   kTcpSackPermitted = 0x01,
   kTcpTimestamps = 0x02,
@@ -253,6 +253,7 @@ enum TcpFeature : std::uint8_t {
   kTcpMd5OrAo = 0x10,
   kTcpEcn = 0x20,         // SYN: asks for it; SYN-ACK: agrees
   kTcpFinCrossed = 0x40,  // the other side had not seen its FIN when it sent its own
+  kTcpOverlaps = 0x80,    // of its segments one had other bytes for numbers that another had
 };
 
 // A range of sequence numbers that was skipped and has not come yet.
@@ -266,6 +267,7 @@ inline constexpr std::size_t kGapsMax = 5;
 struct SessionRare {
   std::uint32_t tunnels;                       // place in the TunnelTable, or kNoSlot
   std::uint32_t mptcp;                         // place in the MptcpPool, or kNoSlot
+  std::uint32_t rtt;                           // place in the RttPool, or kNoSlot
   std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
 };
 

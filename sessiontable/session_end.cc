@@ -55,6 +55,7 @@ SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_int
   view.rare = &rare_[slot];
   view.tunnels = tunnels_.find(rare_[slot].tunnels);
   view.mptcp = mptcp_.find(rare_[slot].mptcp);
+  view.rtt = rtts_.find(rare_[slot].rtt);
   return view;
 }
 
@@ -152,6 +153,7 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   if (s.cold.has_rare) {
     tunnels_.release(rare_[slot].tunnels);
     mptcp_.release(rare_[slot].mptcp);
+    rtts_.release(rare_[slot].rtt);
   }
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return timer_links_[i].next; });
 }

@@ -125,7 +125,10 @@ void SessionTable::miss(Packet& packet) noexcept {
   if (old.verdict == GraveVerdict::stranger) {
     if (packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0)
       counters_.lone_rst.add();
-    return update(open(packet), packet);
+    const std::uint32_t slot = open(packet);
+    if (packet.key.protocol == kProtocolTcp && is_nonsense(packet))
+      return count_damaged(session(slot), packet);
+    return update(slot, packet);
   }
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet);

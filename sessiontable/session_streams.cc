@@ -51,6 +51,8 @@ void SessionTable::work_streams() noexcept {
   stage_->work(work);
   for (const StreamWork& done : work) {
     SessionHot& hot = hot_[done.session];
+    for (unsigned side = 0; side < 2; ++side)
+      if ((done.conflicts >> side & 1) != 0) openings_[done.session].features[side] |= kTcpOverlaps;
     if (!done.is_let_go || (hot.flags & kSessionRead) == 0) continue;
     const Writing writing(hot.version);
     hot.clear(kSessionRead);

@@ -30,6 +30,7 @@ TableShare table_share(const Settings& settings) noexcept {
   share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
   share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
   share.subflows = static_cast<std::uint32_t>(part(settings.mptcpPool));
+  share.measured = static_cast<std::uint32_t>(part(settings.rtt_pool()));
   if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
   return share;
 }
@@ -55,6 +56,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       extensions_(table_share(settings).extensions, counters.extension_dry),
       tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
       mptcp_(table_share(settings).subflows, counters.mptcp_missing),
+      rtts_(table_share(settings).measured, counters.rtt_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,
                   .late_timeout = settings.lateTimeout,
@@ -76,7 +78,7 @@ void SessionTable::start(ClockNs now) noexcept {
 
 SessionRare& SessionTable::rare_of(const Session& s) noexcept {
   SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
-  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, {}};
+  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, kNoSlot, {}};
   s.cold.has_rare = 1;
   return rare;
 }
@@ -86,12 +88,18 @@ SessionRare& SessionTable::rare_of(const Session& s) noexcept {
 // Damaged on the way: the checksum is wrong, and so many of its side were right that this one
 // tells. A side whose first packet shows an artefact of off-load is never judged.
 bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const noexcept {
-  if ((packet.flags & kPacketBadChecksum) == 0) return false;
+  if (packet.key.protocol == kProtocolTcp && is_nonsense(packet)) return true;
+  if (!is_doubtful(slot, packet)) return false;
   const unsigned side = packet.direction;
   const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
-  if (bad == kOffloaded) return false;
   const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
   return is_rare || cold_[slot].packets_high[side] != 0;
+}
+
+// A wrong checksum, of a side that is not known to leave them to its network card.
+bool SessionTable::is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept {
+  return (packet.flags & kPacketBadChecksum) != 0 &&
+         (cold_[slot].has_rare == 0 || rare_[slot].bad_checksums[packet.direction] != kOffloaded);
 }
 
 void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
@@ -142,7 +150,8 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
   if (!tcp_is_quiet(hot, ahead.quiet_flags[i]) || !tcp_is_next(hot, packet) ||
       hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
       packet.clock - last_clock >= timeout_[static_cast<std::size_t>(Phase::established)] ||
-      SessionHot::tick_of(packet.clock) >= hot.save_tick)
+      SessionHot::tick_of(packet.clock) >= hot.save_tick ||
+      is_rtt_due(hot.packets[packet.direction] + packet.frames))
     return false;
   const bool is_read = (hot.flags & kSessionRead) != 0;
   {
@@ -160,7 +169,8 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
   if (guess == kNoSlot) return false;
   const Session s = session(guess);
   if (!tcp_is_in_order(s, packet) || s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
-      packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick)
+      packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick ||
+      is_rtt_due(s.hot.packets[packet.direction] + packet.frames))
     return false;
   const Phase before = s.hot.phase;
   {
@@ -237,11 +247,15 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     prefetch_cold(slot);
     prefetch_timer_link(slot);
     if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
+    if ((hot_[slot].flags & kSessionWatched) != 0) prefetch_rare(slot);
     eventful[count++] = slot;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    extensions_.prefetch(cold_[eventful[i]]);
-    Wheel::prefetch_neighbours(*this, timer_links_[eventful[i]]);
+    const std::uint32_t slot = eventful[i];
+    extensions_.prefetch(cold_[slot]);
+    Wheel::prefetch_neighbours(*this, timer_links_[slot]);
+    if ((hot_[slot].flags & kSessionWatched) != 0 && cold_[slot].has_rare)
+      rtts_.prefetch(rare_[slot].rtt);
   }
 }
 
@@ -285,6 +299,9 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   if (membership == Membership::stranger) {
     // A newer incarnation may have been buried before these.
     if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet);
+    // Without a SYN its numbers alone say so, and they are not to be believed.
+    const bool has_syn = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
+    if (!has_syn && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet);
     link_to(slot, Link::reuse_of, old);
@@ -312,9 +329,9 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
     const Writing writing(s.hot.version);
     count(s, packet);
     if (packet.key.protocol == kProtocolTcp) {
-      tcp_update(
-          s, packet,
-          {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow, last_clock});
+      tcp_update(s, packet,
+                 {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow,
+                  last_clock, rtt_of(slot, packet)});
     } else {
       s.hot.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
@@ -327,6 +344,15 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   if (packet.key.protocol == kProtocolTcp && packet.tcp.mptcp_bytes != 0) note_mptcp(slot, packet);
   read(slot, packet);
   if (s.hot.phase != before) relink_if_nearer(slot);
+}
+
+// Where the round trip times of the session are, once it is measured.
+TcpRtt* SessionTable::rtt_of(std::uint32_t slot, const Packet& packet) noexcept {
+  const Session s = session(slot);
+  if (is_rtt_due(s.hot.packets[packet.direction]) && !lingers(s.hot.phase) &&
+      (packet.tcp.flags & (kTcpSyn | kTcpRst)) == 0)
+    return rtts_.get(rare_of(s).rtt);
+  return s.cold.has_rare ? rtts_.find(rare_[slot].rtt) : nullptr;
 }
 
 // The segment has more to tell of its MPTCP connection than the place of its data.
@@ -443,6 +469,7 @@ void SessionTable::populate() noexcept {
   extensions_.populate();
   tunnels_.populate();
   mptcp_.populate();
+  rtts_.populate();
   graveyard_.populate();
   stream_of_.populate();
   if (stage_ != nullptr) stage_->populate();
@@ -450,8 +477,8 @@ void SessionTable::populate() noexcept {
 
 std::uint64_t SessionTable::bytes() const noexcept {
   return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + timer_links_.bytes() +
-         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + graveyard_.bytes() +
-         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
+         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() +
+         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -51,6 +51,7 @@ struct SessionView {
   const TunnelLayers* tunnels = nullptr;  // addresses of the session's sides; null: none known
   const MptcpSubflow* mptcp = nullptr;    // null: none known
   const TcpDetail* detail = nullptr;      // null: none
+  const TcpRtt* rtt = nullptr;            // null: none
 };
 
 class SessionSink {
@@ -72,6 +73,7 @@ struct TableShare {  // one shard's part of the run's limits
   std::uint32_t extensions = 0;
   std::uint32_t tunnels = 0;
   std::uint32_t subflows = 0;
+  std::uint32_t measured = 0;    // round trip times
   std::uint64_t flood_rate = 0;  // 0: no summaries
 };
 TableShare table_share(const Settings& settings) noexcept;
@@ -144,6 +146,9 @@ class SessionTable final : private LateSink, private FloodSink {
   void prefetch_cold(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&cold_.data()[slot], 1, 2);
   }
+  void prefetch_rare(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&rare_.data()[slot], 1, 2);
+  }
   void prefetch_opening(std::uint32_t slot) const noexcept {
     const char* bytes = reinterpret_cast<const char*>(&openings_.data()[slot]);
     __builtin_prefetch(bytes, 1, 2);
@@ -177,6 +182,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void count_only(Session session, const Packet& packet) noexcept;
   void count_damaged(Session session, const Packet& packet) noexcept;
   bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
+  bool is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept;
   void note_checksum(const Session& session, const Packet& packet) noexcept;
   SessionRare& rare_of(const Session& session) noexcept;
   SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,
@@ -184,6 +190,7 @@ class SessionTable final : private LateSink, private FloodSink {
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
   void note_mptcp(std::uint32_t slot, const Packet& packet) noexcept;
+  TcpRtt* rtt_of(std::uint32_t slot, const Packet& packet) noexcept;
 
   void read(std::uint32_t slot, const Packet& packet) noexcept {
     if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
@@ -251,6 +258,7 @@ class SessionTable final : private LateSink, private FloodSink {
   ExtensionPool extensions_;
   TunnelTable tunnels_;
   MptcpPool mptcp_;
+  RttPool rtts_;
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;

@@ -34,6 +34,7 @@ struct StreamWork {
   // Answers: the stream was let go by this packet or before, and is no more; the reader's number.
   bool is_let_go = false;
   std::uint32_t reader = kNoStream;
+  std::uint8_t conflicts = 0;  // bit per side: it sent other bytes for numbers that were held
 };
 
 class StreamStage {

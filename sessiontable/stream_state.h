@@ -40,6 +40,7 @@ struct StreamSide {
 struct alignas(64) Stream {
   std::uint32_t reader;  // the sink's own number for this session
   bool is_open;
+  std::uint8_t conflicts;  // bit per side: it sent other bytes for numbers that were held
   std::array<StreamSide, 2> sides;
 };
 static_assert(sizeof(Stream) == 128);

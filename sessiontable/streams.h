@@ -223,6 +223,7 @@ void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
     const bool is_tcp = work.packet->key.protocol == kProtocolTcp;
     work.is_let_go =
         is_tcp ? !segment(work.stream, *work.packet) : !datagram(work.stream, *work.packet);
+    work.conflicts = stream.conflicts;
   }
 }
 
@@ -308,6 +309,7 @@ void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload p
   StreamSide& own = stream.sides[side];
   if (held_.differs(own, payload)) {
     counters_.stream_conflicts.add();
+    stream.conflicts |= static_cast<std::uint8_t>(1u << side);
     sink_.on_conflict(stream.reader, side);
   }
   while (!own.is_done && payload.bytes != 0) {

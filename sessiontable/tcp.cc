@@ -32,6 +32,11 @@ Membership syn_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned peer = side ^ 1;
   const std::uint32_t after_syn = packet.tcp.sequence + 1;
   const Membership other = lingers(s.hot.phase) ? Membership::stranger : Membership::candidate;
+  // In SYN-SENT a SYN is the other side's answer, whatever bare ACK that sent before (RFC 9293
+  // §3.10.7.3; a split handshake in five steps).
+  if (s.hot.phase == Phase::opening && s.cold.knows_isn(peer) && !s.cold.knows_isn(side) &&
+      !s.hot.has(kSessionAck0, peer))
+    return Membership::member;
   // The same ISN: a retransmission, or a SYN that came after the data it announces.
   if (s.hot.has(kSessionSeen0, side))
     return s.cold.first_sequence[side] == after_syn ? Membership::member : other;
@@ -167,6 +172,7 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
     saturating_increment(detail->rst_ignored[side]);
   context.counters.rst_ignored.add();
   s.cold.rst_seen = 0;
+  s.hot.flags |= kSessionWatched;  // round trip times were not measured meanwhile
   enter(s, open_phase(s.hot), packet.clock);
 }
 
@@ -263,8 +269,8 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
 // A side's first segment, or a SYN that tells where it began.
 void note_first(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  s.opening.features[side] = static_cast<std::uint8_t>((s.opening.features[side] & kTcpFinCrossed) |
-                                                       features_of(packet.tcp));
+  s.opening.features[side] = static_cast<std::uint8_t>(
+      (s.opening.features[side] & (kTcpFinCrossed | kTcpOverlaps)) | features_of(packet.tcp));
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
@@ -272,9 +278,10 @@ void note_first(Session s, const Packet& packet) noexcept {
     s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
   }
   if (!syn) return;
-  // A SYN cookie server may answer again with another ISN while nothing has been sent.
+  // A SYN cookie server may answer again with another ISN while nothing has been sent; and no
+  // number that was sent before the SYN counts (RFC 9293 §3.10.7.3).
   if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
-      is_syn_ack(packet.tcp)) {
+      (is_syn_ack(packet.tcp) || !s.cold.knows_isn(side))) {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
     s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
@@ -436,7 +443,7 @@ void tcp_open(Session s, const Packet& packet) noexcept {
     s.cold.is_flipped = 1;
   }
   s.hot.set_originator(originator);
-  const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn;
+  const bool syn = (tcp.flags & (kTcpSyn | kTcpRst)) == kTcpSyn && !is_nonsense(packet);
   s.hot.phase = syn ? Phase::opening : Phase::established;
 }
 
@@ -459,6 +466,10 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) note_first(s, packet);
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
+  if (context.rtt != nullptr && !was_lingering) {
+    if ((packet.tcp.flags & kTcpSyn) == 0) measure_rtt(*context.rtt, s.hot, packet);
+    watch_rtt(s, context);
+  }
   if (is_duplicate_ack(s, packet)) count_duplicate_ack(s, side, context);
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);

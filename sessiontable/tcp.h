@@ -15,6 +15,7 @@
 #include "sessiontable/graveyard.h"
 #include "sessiontable/planted.h"
 #include "sessiontable/session.h"
+#include "sessiontable/tcp_rtt.h"
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
@@ -25,6 +26,7 @@ struct TcpContext {
   DurationNs reorder_window;
   DurationNs dedup_window;  // 0: nothing is a duplicate
   ClockNs last_clock;       // the session's, before this packet
+  TcpRtt* rtt = nullptr;    // null: not measured
 };
 
 // A segment against a session of its key.

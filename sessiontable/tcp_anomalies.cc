@@ -67,6 +67,14 @@ bool repeats_last(const Session& s, const Packet& packet) noexcept {
          (tcp.acknowledgment == s.hot.acknowledged[side] && tcp.window == s.hot.window[side]);
 }
 
+// Unless there is something left to watch for.
+void stop_watching(Session s, const TcpContext& context) noexcept {
+  if (context.rtt != nullptr && context.rtt->is_watching()) return;
+  const TcpDetail* detail = context.extensions.find_detail(s.cold);
+  if (detail == nullptr || (detail->closed_windows == 0 && detail->recent_count == 0))
+    s.hot.clear(kSessionWatched);
+}
+
 }  // namespace
 
 bool take_duplicate(Session s, const Packet& packet, const TcpContext& context) noexcept {
@@ -123,6 +131,14 @@ void count_marks(Session s, const Packet& packet, const TcpContext& context) noe
   if ((marks & kTcpCwr) != 0) saturating_increment(detail->cwr);
 }
 
+void watch_rtt(Session s, const TcpContext& context) noexcept {
+  if (context.rtt->is_watching()) {
+    s.hot.flags |= kSessionWatched;
+  } else if ((s.hot.flags & kSessionWatched) != 0) {
+    stop_watching(s, context);
+  }
+}
+
 void watch_window(Session s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const auto bit = static_cast<std::uint8_t>(1u << side);
@@ -140,7 +156,7 @@ void watch_window(Session s, const Packet& packet, const TcpContext& context) no
   if (detail == nullptr || (detail->closed_windows & bit) == 0) return;
   detail->window_closed_ns[side] = window_closed_ns(*detail, side, packet.timestamp);
   detail->closed_windows &= static_cast<std::uint8_t>(~bit);
-  if (detail->closed_windows == 0 && detail->recent_count == 0) s.hot.clear(kSessionWatched);
+  stop_watching(s, context);
 }
 
 // --- The handshake ----------------------------------------------------------------------------

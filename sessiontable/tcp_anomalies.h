@@ -5,8 +5,8 @@
 //                  by the numbers that their side sent last; from then on the session is watched:
 //                  the last kRecentMax segments are kept and compared whole, with IPv4's
 //                  identification.
-//     watched      kSessionWatched: its packets take the slow path. While duplicates are known, or
-//                  a window is closed.
+//     watched      kSessionWatched: its packets take the slow path. While duplicates are known, a
+//                  window is closed, or round trip times are measured (tcp_rtt.h).
 //
 // Owner: one shard. Cost: all of it on the slow path; what is counted takes a TcpDetail.
 #pragma once
@@ -28,6 +28,9 @@ void count_duplicate_ack(Session session, unsigned side, const TcpContext& conte
 
 // ECE and CWR outside the handshake, URG.
 void count_marks(Session session, const Packet& packet, const TcpContext& context) noexcept;
+
+// As long as its round trip times are measured.
+void watch_rtt(Session session, const TcpContext& context) noexcept;
 
 // A segment whose acknowledgment is its side's newest closes or opens that side's window.
 void watch_window(Session session, const Packet& packet, const TcpContext& context) noexcept;

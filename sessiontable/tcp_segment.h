@@ -23,6 +23,13 @@ inline bool is_syn_ack(const TcpHeader& tcp) noexcept {
 }
 inline bool has_ack(const TcpHeader& tcp) noexcept { return (tcp.flags & kTcpAck) != 0; }
 
+// What no TCP sends, and no checksum that holds: it is wrong, or of more bytes than there are.
+inline bool is_nonsense(const Packet& packet) noexcept {
+  constexpr std::uint8_t kNeverWithSyn = kTcpFin | kTcpRst;
+  return (packet.tcp.flags & kTcpSyn) != 0 && (packet.tcp.flags & kNeverWithSyn) != 0 &&
+         (packet.flags & (kPacketBadChecksum | kPacketCut)) != 0;
+}
+
 // Sequence numbers that the segment takes, and the one after its last.
 inline std::uint32_t length_of(const Packet& packet) noexcept {
   const std::uint8_t flags = packet.tcp.flags;

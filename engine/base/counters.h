@@ -50,6 +50,7 @@ namespace linger {
   X(streams_dry, "sessions not read because there was no stream left")                           \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")                   \
+  X(rtt_missing, "sessions whose round trip times are not measured: rttPool is too small")       \
   X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")
 
 // What is read of sessions, and by whom (parsers/conversations.h).

@@ -258,6 +258,7 @@ class Loader {
                           {"latePool", settings_.latePool, 1},
                           {"tunnelPool", settings_.tunnelPool, 1},
                           {"mptcpPool", settings_.mptcpPool, 1},
+                          {"rttPool", settings_.rtt_pool(), 1},
                           {"extensionPool", settings_.extension_pool(), 1}};
     for (const auto& [name, count, share_min] : all) {
       const auto least = share_min * settings_.packetThreads;

@@ -42,6 +42,7 @@ struct Settings {
   std::uint64_t extension_pool() const noexcept {
     return extensionPool != 0 ? extensionPool : maxStreams / 4;
   }
+  std::uint64_t rtt_pool() const noexcept { return rttPool != 0 ? rttPool : maxStreams / 4; }
 
   std::uint64_t read_sessions() const noexcept {
     return readSessions != 0 ? readSessions : maxStreams / 2;

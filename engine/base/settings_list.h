@@ -69,6 +69,9 @@
   X(Count, extensionPool, 0, 0, 100'000'000,                                                       \
     "Blocks for sessions with losses, gaps, late packets or links, two at most each; 0: "          \
     "maxStreams / 4.")                                                                             \
+  X(Count, rttPool, 0, 0, 100'000'000,                                                             \
+    "TCP sessions of 64 packets and more, at the same time, whose round trip times are measured; " \
+    "0: maxStreams / 4.")                                                                          \
   X(Count, halfOpenShare, 50, 1, 100,                                                              \
     "Percent of maxStreams that unanswered TCP sessions may fill.")                                \
   X(Duration, halfOpenMinimum, 3 * kSecond, 0, kMinute,                                            \

@@ -19,6 +19,14 @@
 
 namespace linger::test {
 
+// A segment with payload whose acknowledgment is waited for.
+struct ModelProbe {
+  Timestamp sent;
+  std::uint32_t end;
+  std::optional<std::uint32_t> timestamp;
+  bool is_repeated = false;
+};
+
 struct ModelSide {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -49,6 +57,8 @@ struct ModelSide {
   bool has_ecn = false;
   std::optional<Timestamp> window_closed;  // since when
   DurationNs window_closed_ns = 0;         // before that
+  std::optional<ModelProbe> probe;
+  std::vector<std::uint32_t> round_trips_ns;
 
   std::uint32_t end() const { return first + static_cast<std::uint32_t>(length); }
 };
@@ -121,6 +131,7 @@ struct ModelSession : ModelIdentity {
   std::uint32_t urg = 0, ece = 0, cwr = 0;
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
+  unsigned measured_for = 0;  // packets from now on: their round trips
   std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
@@ -170,6 +181,8 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
                      ClockNs last_clock);
 std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
+
+void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
 
 // Records (oracle_record.cc).
 Record record_of(const ModelSession& s, const Id128& id, Action action, Reason reason,

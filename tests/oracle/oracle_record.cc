@@ -85,6 +85,15 @@ void fill_late(Record& r, const ModelLate& late, unsigned originator) {
   r.late_rst_off_sequence = late.rst_off_sequence;
 }
 
+void fill_round_trips(Record& r, const std::vector<std::uint32_t>& all, unsigned to) {
+  if (all.empty()) return;
+  r.rtt_min_ns[to] = *std::min_element(all.begin(), all.end());
+  r.rtt_max_ns[to] = *std::max_element(all.begin(), all.end());
+  r.rtt_samples[to] = static_cast<std::uint16_t>(std::min<std::size_t>(all.size(), UINT16_MAX));
+  std::uint32_t& smoothed = r.rtt_smoothed_ns[to] = all.front();  // RFC 6298 §2
+  for (std::size_t i = 1; i < all.size(); ++i) smoothed = smoothed - smoothed / 8 + all[i] / 8;
+}
+
 void fill_side(Record& r, const ModelSide& side, unsigned to) {
   r.packets[to] = side.packets;
   r.bytes[to] = side.bytes;
@@ -171,6 +180,8 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
   const ModelSide& destination = s.side[s.originator ^ 1];
   if (source.syn != 0 && destination.syn != 0 && source.syn_ack != 0)
     (destination.syn_ack != 0 ? r.simultaneous_open : r.split_handshake) = true;
+  for (unsigned side = 0; side < 2; ++side)
+    fill_round_trips(r, s.side[side ^ 1].round_trips_ns, side ^ s.originator);
   r.rtt_syn_ack_ns = s.rtt_syn_ack_ns;
   r.rtt_ack_ns = s.rtt_ack_ns;
   return r;

@@ -63,6 +63,8 @@ Fit syn_fit(const ModelSession& s, const Packet& packet) {
   const auto member_if = [&](bool fits) {
     return fits ? Fit::member : lingers(s.phase) ? Fit::stranger : Fit::candidate;
   };
+  const bool is_answer = s.phase == Phase::opening && peer.has_isn && !peer.has_acknowledged;
+  if (is_answer && !from.has_isn) return Fit::member;
   if (from.is_known) return member_if(from.first == first);
   if (!peer.is_known) return member_if(false);
   if (peer.has_acknowledged)
@@ -261,8 +263,8 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
 void join_first(ModelSession& s, const Packet& packet) {
   ModelSide& from = s.side[packet.direction];
   const bool syn = has(packet, kTcpSyn);
-  const bool is_other_cookie =
-      is_syn_ack(packet) && s.phase == Phase::opening && from.first != packet.tcp.sequence + 1;
+  const bool is_other_cookie = (is_syn_ack(packet) || (syn && !from.has_isn)) &&
+                               s.phase == Phase::opening && from.first != packet.tcp.sequence + 1;
   if (!from.is_known || is_other_cookie) {
     from.is_known = true;
     from.first = packet.tcp.sequence + syn;
@@ -486,6 +488,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
   if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
   const std::uint32_t end_before = from.end();
   if (has(packet, kTcpSyn)) join_syn(s, packet);
+  if (!was_lingering) measure_round_trip(s, packet);
   from.duplicate_acks += repeats_acknowledgment(s, packet);
   join_numbers(s, packet, windows.reorder);
   join_acknowledgment(s, packet);

@@ -47,6 +47,7 @@ struct Told {
   std::uint32_t reader;
   bool is_interim;
   std::array<string, 2> text;  // of the client, of the server
+  std::array<bool, 2> overlaps;
 };
 
 class ReadRun final : private SessionSink {
@@ -90,7 +91,7 @@ class ReadRun final : private SessionSink {
 
  private:
   void on_session(const SessionView& view) noexcept override {
-    Told record{view.reader, view.is_interim, {}};
+    Told record{view.reader, view.is_interim, {}, make_record(view).overlaps};
     const unsigned client = view.session.hot.originator();
     if (view.reader != kNoStream) {
       const auto& text = reader.texts[view.reader];
@@ -145,6 +146,22 @@ TEST_P(session_streams, bytes_out_of_order_are_read_in_order) {
   string all;
   for (int i = 0; i < 30; ++i) all += "part" + std::to_string(i) + " ";
   EXPECT_EQ(run.told.at(0).text[0], all);
+}
+
+TEST_P(session_streams, other_bytes_for_held_numbers_mark_the_record) {
+  for (const string second : {"held", "evil"}) {
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    tcp.handshake(0);
+    tcp.data(Side::client, "lost", kSecond, {.captured = false});
+    tcp.data(Side::client, "held", kSecond);
+    tcp.data(Side::client, second, 2 * kSecond, {.sequence_offset = -4});
+    ReadRun run(GetParam());
+    run.see(frames);
+    run.finish();
+    EXPECT_EQ(run.told.at(0).overlaps, (std::array{second == "evil", false}));
+    EXPECT_EQ(run.told.at(0).text[0], "....held");
+  }
 }
 
 TEST_P(session_streams, a_session_that_ends_within_a_burst_has_read_its_packets_of_it) {

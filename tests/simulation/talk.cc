@@ -197,7 +197,7 @@ bool Talk::open_rarely() {
 // --- Course -----------------------------------------------------------------------------------
 
 void Talk::speak() {
-  for (std::int64_t rounds = random_.between(0, 8); rounds > 0; --rounds) {
+  for (std::int64_t rounds = random_.between(0, profile_.rounds); rounds > 0; --rounds) {
     speak_once();
     if (random_.chance(profile_.idle)) pause();
   }

@@ -34,6 +34,7 @@ const std::vector<Profile> kProfiles = {
      .timestamp_noise = 2 * kMillisecond},
     {.name = "mirror port", .doubled = 95, .reordered = 50, .delay_max = 200 * kMicrosecond},
     {.name = "long", .tuples = 40, .span = 30 * kMinute, .reuse = 50, .idle = 50},
+    {.name = "talkative", .tuples = 8, .doubled = 2, .reordered = 5, .rounds = 150, .idle = 0},
 };
 
 namespace {

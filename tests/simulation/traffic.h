@@ -29,6 +29,7 @@ struct Profile {
   int reordered = 0;          // percent delayed by up to `delay_max`
   DurationNs delay_max = 900 * kMicrosecond;
   int retransmitted = 5;  // percent of segments sent again, in part or with others
+  int rounds = 8;         // of data and acknowledgments, at most
   int wild = 0;           // percent of connections with segments that make no sense
   int rare = 20;          // percent of connections with a rare opening, course or end
   int idle = 10;          // percent of connections that pause for long

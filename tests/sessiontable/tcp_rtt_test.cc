@@ -1,0 +1,124 @@
+#include "sessiontable/tcp_rtt.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+using Pair = std::array<std::uint32_t, 2>;
+using Samples = std::array<std::uint16_t, 2>;
+
+constexpr std::int64_t kMs = kMillisecond;
+
+Record record_of(const Frames& frames, const Settings& settings = small_settings()) {
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  return run.only(Action::session_end);
+}
+
+TcpKnobs stamped(std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
+  return {.sequence_offset = offset, .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
+}
+
+// The client's next packet is its 64th: the first that is measured.
+TcpPeers long_session(Frames& frames, unsigned number = 0) {
+  TcpPeers tcp = peers(frames, number);
+  tcp.handshake(at(0));
+  for (int i = 3; i < 64; ++i) {
+    tcp.data(Side::client, "more", at(i * kMs));
+    tcp.ack(Side::server, at(i * kMs) + kMs / 2);
+  }
+  return tcp;
+}
+
+TEST(tcp_rtt, payload_is_measured_to_its_acknowledgment_on_both_sides_of_the_observer) {
+  Frames frames;
+  TcpPeers tcp = long_session(frames);
+  tcp.data(Side::client, "request", at(100 * kMs));
+  tcp.data(Side::server, "answer", at(140 * kMs));
+  tcp.ack(Side::client, at(143 * kMs));
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.rtt_min_ns, (Pair{3'000'000, 40'000'000}));
+  EXPECT_EQ(r.rtt_max_ns, r.rtt_min_ns);
+  EXPECT_EQ(r.rtt_smoothed_ns, r.rtt_min_ns);
+  EXPECT_EQ(r.rtt_samples, (Samples{1, 1}));
+  EXPECT_FALSE(r.rtt_missing);
+}
+
+TEST(tcp_rtt, a_long_session_is_measured_again_and_again_and_told_smoothed) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  std::int64_t now = at(kSecond);
+  for (int number = 3; number < 1'100; ++number) {
+    tcp.data(Side::client, "more", now += kMs);
+    const int delay = number == 64 ? 80 : number == 256 ? 8 : number == 1'024 ? 160 : 1;
+    tcp.ack(Side::server, now += delay * kMs);
+  }
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.rtt_min_ns[1], 1'000'000u);
+  EXPECT_EQ(r.rtt_max_ns[1], 160'000'000u);
+  // The server's 64th packet comes a little later, and begins a measurement too.
+  std::uint32_t smoothed = 80'000'000;
+  for (const std::uint32_t ms : {1, 1, 1, 8, 1, 1, 1, 160, 1, 1, 1})
+    smoothed = smoothed - smoothed / 8 + ms * 1'000'000 / 8;
+  EXPECT_EQ(r.rtt_smoothed_ns[1], smoothed);
+  EXPECT_EQ(r.rtt_samples[1], 12);
+}
+
+TEST(tcp_rtt, an_acknowledgment_of_what_was_sent_again_tells_nothing) {
+  Frames frames;
+  TcpPeers tcp = long_session(frames);
+  tcp.data(Side::client, "hello", at(100 * kMs));
+  tcp.data(Side::client, "hello", at(300 * kMs), {.sequence_offset = -5});
+  tcp.ack(Side::server, at(320 * kMs));
+  EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+}
+
+TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
+  for (const bool names_first : {true, false}) {
+    Frames frames;
+    TcpPeers tcp = long_session(frames);
+    tcp.data(Side::client, "hello", at(100 * kMs), stamped(10, 1));
+    tcp.data(Side::client, "hello", at(300 * kMs), stamped(30, 1, -5));
+    tcp.ack(Side::server, at(320 * kMs), stamped(2, names_first ? 10 : 30));
+    const Record r = record_of(frames);
+    EXPECT_EQ(r.rtt_samples[1], names_first ? 1 : 0);
+    EXPECT_EQ(r.rtt_min_ns[1], names_first ? 220'000'000u : 0u);
+  }
+}
+
+TEST(tcp_rtt, what_is_never_acknowledged_is_not_waited_for_forever) {
+  Frames frames;
+  TcpPeers tcp = long_session(frames);
+  // It is watched anew with the 1,024th.
+  for (int i = 64; i < 1'024 + TcpRtt::kWatched; ++i) tcp.data(Side::client, "x", at(kSecond + i));
+  tcp.ack(Side::server, at(2 * kSecond));
+  EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+}
+
+TEST(tcp_rtt, a_dry_pool_is_counted_and_told) {
+  Settings settings = small_settings();
+  settings.rttPool = 1;
+  Frames frames;
+  for (unsigned i = 0; i < 2; ++i) {
+    TcpPeers tcp = long_session(frames, i);
+    tcp.data(Side::client, "hello", at(kSecond));
+    tcp.ack(Side::server, at(2 * kSecond));
+  }
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.counters().rtt_missing.value(), 1u);
+  int missing = 0, samples = 0;
+  for (const Record& r : run.all(Action::session_end))
+    missing += r.rtt_missing, samples += r.rtt_samples[1];
+  EXPECT_EQ(missing, 1);
+  EXPECT_EQ(samples, 1);
+}
+
+}  // namespace
+}  // namespace linger::test
