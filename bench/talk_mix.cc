@@ -199,7 +199,8 @@ void TalkMix::write(const Word& word, std::uint64_t session) {
   replace(client + 2, static_cast<std::uint16_t>(scattered >> 48), {ip_sum, sum});
   replace(server + 2, static_cast<std::uint16_t>(scattered >> 32 & 0x3ff), {ip_sum, sum});
   replace(client, static_cast<std::uint16_t>(10 << 8 | session >> 15), {ip_sum, sum});
-  replace(transport + (word.is_from_client ? 0 : 2), static_cast<std::uint16_t>(0x8000 | session), {sum});
+  replace(transport + (word.is_from_client ? 0 : 2), static_cast<std::uint16_t>(0x8000 | session),
+          {sum});
 }
 
 std::int64_t TalkMix::arrival_of(std::uint64_t session) const noexcept {
