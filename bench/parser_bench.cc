@@ -4,8 +4,11 @@
 #include <string_view>
 
 #include "bench/measure.h"
+#include "output/protocol_json.h"
 #include "parsers/conversations.h"
 #include "parsers/rules.h"
+#include "tests/support/quic_words.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::bench {
 namespace {
@@ -126,6 +129,29 @@ Talk modbus() {
            {1, "\x00\x01\x00\x00\x00\x05\x11\x03\x02\x02\x2b"s}}};
 }
 
+Talk tls() {
+  Talk talk{"tls", Carrier::stream, {}};
+  unsigned side = 0;
+  for (const std::string& word : test::tls_1_2()) talk.words.push_back({side++ % 2, word});
+  return talk;
+}
+
+Talk dtls() {
+  Talk talk{"dtls", Carrier::datagrams, {}};
+  for (const auto& [side, bytes] : test::dtls_1_2()) talk.words.push_back({side, bytes});
+  return talk;
+}
+
+Talk quic() {
+  const std::string id = test::rfc9001_id();
+  const std::string hello =
+      test::quic_initial({.keys_id = id,
+                          .to = id,
+                          .frames = test::quic_crypto(0, test::rfc9001_hello()),
+                          .frames_bytes = 1'162});
+  return {"quic", Carrier::datagrams, {{0, hello}, {1, test::rfc9001_server_packet()}}};
+}
+
 class ParserBench {
  public:
   explicit ParserBench(const Talk& talk)
@@ -150,6 +176,30 @@ class ParserBench {
             std::memcpy(to, word.bytes.data(), word.bytes.size());
             to += word.bytes.size();
           }
+          benchmark::ClobberMemory();
+        }
+      });
+    }
+    ours.piece();
+    reference.piece();
+  }
+
+  // What the encoder makes of the items of one session, against a copy of them.
+  void piece_of_telling(Timing& ours, Timing& reference) {
+    constexpr int kSessions = 100;
+    const std::uint32_t id = open();
+    const Bytes told = conversations_.tell(id).items;
+    const std::vector<std::uint8_t> items(told.begin(), told.end());
+    conversations_.release(id);
+    ProtocolJson json{Protocols{kProtocols}};
+    copy_.resize(std::max(copy_.size(), items.size()));
+    for (int part = 0; part < 10; ++part) {
+      ours.part(kSessions, [&] {
+        for (int i = 0; i < kSessions; ++i) benchmark::DoNotOptimize(json.objects_of(items));
+      });
+      reference.part(kSessions, [&] {
+        for (int i = 0; i < kSessions; ++i) {
+          std::memcpy(copy_.data(), items.data(), items.size());
           benchmark::ClobberMemory();
         }
       });
@@ -184,7 +234,7 @@ class ParserBench {
   static Bytes bytes_of(const std::string& text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
   }
-  void session() {
+  std::uint32_t open() {
     const std::uint32_t id = conversations_.open(talk_.carrier, 0);
     for (const Word& word : talk_.words) {
       const Bytes bytes = bytes_of(word.bytes);
@@ -195,6 +245,10 @@ class ParserBench {
         conversations_.on_data(id, word.side, bytes);
     }
     for (unsigned side = 0; side < 2; ++side) conversations_.on_end(id, side);
+    return id;
+  }
+  void session() {
+    const std::uint32_t id = open();
     benchmark::DoNotOptimize(conversations_.tell(id));
     conversations_.release(id);
   }
@@ -296,6 +350,21 @@ BENCHMARK_CAPTURE(session, smtp, smtp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, ftp, ftp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, mqtt, mqtt())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, modbus, modbus())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, tls, tls())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, dtls, dtls())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, quic, quic())->Unit(benchmark::kMillisecond);
+
+// As JSON, in the output's thread: both hellos, their fingerprints, a certificate of each side.
+void told(benchmark::State& state, const Talk& talk) {
+  ParserBench bench(talk);
+  Timing ours, reference;
+  for (auto _ : state) bench.piece_of_telling(ours, reference);
+  report(state, ours, reference);
+}
+
+BENCHMARK_CAPTURE(told, http, http())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(told, tls, tls())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(told, quic, quic())->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace linger::bench

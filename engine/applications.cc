@@ -93,7 +93,9 @@ Applications::Applications(const Settings& settings, const Reading& reading, std
     : reader_{.conversations = {{.conversations = table_share(settings).sessions,
                                  .memory = share<std::uint64_t>(settings.parserMemory, settings),
                                  .transactions =
-                                     static_cast<std::uint16_t>(settings.maxTransactions)},
+                                     static_cast<std::uint16_t>(settings.maxTransactions),
+                                 .certificates =
+                                     static_cast<std::uint8_t>(settings.maxCertificates)},
                                 *reading.detector,
                                 shard,
                                 counters},

@@ -226,8 +226,8 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.parsers.name.value();
     LINGER_PARSER_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.checksums.name.value();
-    LINGER_CHECKSUM_COUNTERS(LINGER_LEDGER_ADD)
+#define LINGER_LEDGER_ADD(name, help) ledger.name += c.decode.name.value();
+    LINGER_DECODE_COUNTERS(LINGER_LEDGER_ADD)
 #undef LINGER_LEDGER_ADD
 #define LINGER_LEDGER_ADD(name, help) ledger.name += c.defrag.name.value();
     LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
@@ -282,7 +282,7 @@ std::string counters_of(const Ledger& l) {
 #define LINGER_COUNTER_LINE(name, help) {#name, l.name, help},
   const Line lines[] = {
       LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_PARSER_COUNTERS(LINGER_COUNTER_LINE)
-          LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
+          LINGER_DECODE_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
               LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(
                   LINGER_COUNTER_LINE){"handed_over", l.handed_over,
                                        "packets given to the shard that owns their session"}};

@@ -1,6 +1,9 @@
 #include "engine/mptcp_connections.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
+#include <utility>
 
 namespace linger {
 namespace {
@@ -43,9 +46,19 @@ void add_to_record(Record& record, const MptcpPath& path, const MptcpSubflow& su
     record.mptcp_data_fin[side] |= subflow.data_fin[own];
     record.mptcp_fastclose[side] |= subflow.fastclose[own];
     record.mptcp_reset[side] |= subflow.reset[own];
+    record.mptcp_fail[side] |= subflow.fail[own];
   }
-  ++record.mptcp_subflows;
-  if (path.payload() == 0) ++record.mptcp_idle_subflows;
+}
+
+// What was cut goes on.
+void extend(MptcpPath& path, const MptcpPath& more) noexcept {
+  path.end = std::max(path.end, more.end);
+  for (std::size_t side = 0; side < 2; ++side) {
+    path.packets[side] += more.packets[side];
+    path.bytes[side] += more.bytes[side];
+    path.payload_bytes[side] += more.payload_bytes[side];
+    path.backup[side] |= more.backup[side];
+  }
 }
 
 Record make_record(const MptcpPath& first, const MptcpSubflow& subflow) noexcept {
@@ -72,13 +85,17 @@ MptcpConnections::MptcpConnections(DurationNs timeout, std::size_t subflows_max,
 void MptcpConnections::add(const MptcpNotice& notice) {
   const std::array<std::uint32_t, 2> token = {tokens_.of(notice.subflow.host[0]),
                                               tokens_.of(notice.subflow.host[1])};
-  Group& group = group_of(token);
+  Group* const found = group_of(notice, token);
+  if (found == nullptr) return;
+  Group& group = *found;
   const auto [place, is_new] = group.members.try_emplace(notice.path.id);
   Member& member = place->second;
   if (is_new) {
     ++subflows_;
     ++group.open;
     member.begun = notice.clock;
+    member.continues = notice.continues;
+    by_session_[notice.path.id] = group.number;
   }
   if (notice.has_ended && !member.has_ended) {
     --group.open;
@@ -98,8 +115,14 @@ void MptcpConnections::add(const MptcpNotice& notice) {
 }
 
 // The group of these tokens, 0 being none: two that prove to be one are merged.
-MptcpConnections::Group& MptcpConnections::group_of(const std::array<std::uint32_t, 2>& tokens) {
+MptcpConnections::Group* MptcpConnections::group_of(const MptcpNotice& notice,
+                                                    const std::array<std::uint32_t, 2>& tokens) {
   Group* group = nullptr;
+  if (notice.subflow.known_hosts() == 0) {
+    auto known = by_session_.find(notice.path.id);
+    if (known == by_session_.end()) known = by_session_.find(notice.continues);
+    return known != by_session_.end() ? &groups_.at(known->second) : nullptr;
+  }
   for (const std::uint32_t token : tokens) {
     const auto found = by_token_.find(token);
     if (token == 0 || found == by_token_.end()) continue;
@@ -116,12 +139,13 @@ MptcpConnections::Group& MptcpConnections::group_of(const std::array<std::uint32
     group->tokens.insert(token);
     by_token_[token] = group->number;
   }
-  return *group;
+  return group;
 }
 
 void MptcpConnections::merge(Group& to, Group& from) {
   unschedule(to);
   unschedule(from);
+  for (const auto& [id, member] : from.members) by_session_[id] = to.number;
   to.members.merge(from.members);
   subflows_ -= from.members.size();  // known to both
   to.open += from.open;
@@ -149,6 +173,7 @@ void MptcpConnections::remove(std::uint64_t number) {
   unschedule(group);
   subflows_ -= group.members.size();
   for (const std::uint32_t token : group.tokens) by_token_.erase(token);
+  for (const auto& [id, member] : group.members) by_session_.erase(id);
   groups_.erase(number);
 }
 
@@ -167,7 +192,8 @@ void MptcpConnections::finish() {
   }
 }
 
-// In the order of their beginning, cut where nothing was heard of for longer than the timeout.
+// In the order of their beginning, cut where nothing was heard of for longer than the timeout. What
+// goes on only after that is told by its session alone, whether this group was still known or not.
 void MptcpConnections::tell_group(const Group& group) {
   Run all;
   for (const auto& [id, member] : group.members)
@@ -177,33 +203,115 @@ void MptcpConnections::tell_group(const Group& group) {
   Run run;
   ClockNs last = 0;
   for (const Member* member : all) {
-    if (!run.empty() && member->begun > last + timeout_) {
-      tell_connection(run);
+    const bool is_over = run.empty() || member->begun > last + timeout_;
+    const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
+    const bool is_named = member->token != std::array<std::uint32_t, 2>{};
+    if (!is_named && (is_over || std::none_of(run.begin(), run.end(), is_cut))) continue;
+    if (is_over) {
+      if (!run.empty()) tell_run(run);
       run.clear();
       last = 0;
     }
     run.push_back(member);
     last = std::max(last, member->last);
   }
-  if (!run.empty()) tell_connection(run);
+  if (!run.empty()) tell_run(run);
+}
+
+namespace {
+
+// Which host of `subflow` has a token of `initial`, and which one there; or nothing.
+template <class Member>
+std::optional<std::pair<std::size_t, std::size_t>> shared_host(const Member& subflow,
+                                                               const Member& initial) {
+  for (std::size_t own = 0; own < 2; ++own)
+    for (std::size_t side = 0; side < 2; ++side)
+      if (subflow.token[own] != 0 && subflow.token[own] == initial.token[side])
+        return std::pair{own, side};
+  return {};
+}
+
+// Whether the host that both name is known to have the address that the subflow goes to.
+template <class Member>
+bool is_at_address(const Member& subflow, const Member& initial) {
+  const auto shared = shared_host(subflow, initial);
+  if (!shared) return false;
+  const auto [own, side] = *shared;
+  const auto& bytes = subflow.path.address[own].bytes;
+  if (initial.path.address[side].bytes == bytes) return true;
+  const auto* end = initial.subflow.addresses.begin() + initial.subflow.address_count;
+  return std::any_of(initial.subflow.addresses.begin(), end, [&](const MptcpAddress& known) {
+    return known.side == side && known.address.bytes == bytes;
+  });
+}
+
+}  // namespace
+
+// One connection, or as many as there are initial subflows of other keys.
+void MptcpConnections::tell_run(const Run& run) {
+  Run initials;
+  for (const Member* member : run) {
+    const auto has_its_tokens = [&](const Member* other) {
+      return std::is_permutation(member->token.begin(), member->token.end(), other->token.begin());
+    };
+    if (member->is_initial() && std::none_of(initials.begin(), initials.end(), has_its_tokens))
+      initials.push_back(member);
+  }
+  if (initials.size() < 2) return tell_connection(run);
+  counters_.mptcp_clashes.add(initials.size() - 1);
+  std::vector<Run> parts(initials.size());
+  std::map<Id128, std::size_t> part_of;
+  for (const Member* member : run) {
+    const auto place_where = [&](auto&& fits) {
+      const auto found = std::find_if(initials.begin(), initials.end(),
+                                      [&](const Member* initial) { return fits(*initial); });
+      return static_cast<std::size_t>(found - initials.begin());
+    };
+    const auto cut = part_of.find(member->continues);
+    std::size_t part = cut != part_of.end() ? cut->second : place_where([&](const Member& initial) {
+      return initial.token == member->token;
+    });
+    if (part == parts.size())
+      part = place_where([&](const Member& initial) { return is_at_address(*member, initial); });
+    if (part == parts.size())
+      part = place_where([&](const Member& i) { return shared_host(*member, i).has_value(); });
+    if (part == parts.size()) part = 0;
+    part_of[member->path.id] = part;
+    parts[part].push_back(member);
+  }
+  for (const Run& part : parts) tell_connection(part);
 }
 
 // The initial subflow says who is the source; without it, who opened the first one seen.
 void MptcpConnections::tell_connection(const Run& run) {
-  const auto initial = std::find_if(run.begin(), run.end(), [](const Member* member) {
-    return member->subflow.role == MptcpRole::initial;
-  });
+  const auto initial = std::find_if(run.begin(), run.end(),
+                                    [](const Member* member) { return member->is_initial(); });
   const Member& first = initial != run.end() ? **initial : *run.front();
   MptcpConnection& connection = *connection_;
-  connection.record = make_record(first.path, first.subflow);
+  Record& record = connection.record;
+  record = make_record(first.path, first.subflow);
   connection.path_count = connection.unused_count = 0;
   std::vector<MptcpPath> paths;
+  std::map<Id128, std::size_t> path_of;
   std::vector<MptcpAddress> announced;
+  std::array<std::uint64_t, 2> removed{};
   for (const Member* member : run) {
-    const bool is_reversed = (member->token[0] != 0 && member->token[0] == first.token[1]) ||
-                             (member->token[1] != 0 && member->token[1] == first.token[0]);
-    paths.push_back(is_reversed ? reversed(member->path) : member->path);
-    add_to_record(connection.record, paths.back(), member->subflow);
+    const auto cut = path_of.find(member->continues);
+    const bool goes_on = cut != path_of.end();
+    const bool is_reversed =
+        goes_on ? paths[cut->second].is_by_destination
+                : (member->token[0] != 0 && member->token[0] == first.token[1]) ||
+                      (member->token[1] != 0 && member->token[1] == first.token[0]);
+    const MptcpPath path = is_reversed ? reversed(member->path) : member->path;
+    if (goes_on) {
+      extend(paths[cut->second], path);
+    } else {
+      paths.push_back(path);
+    }
+    path_of[member->path.id] = goes_on ? cut->second : paths.size() - 1;
+    add_to_record(record, path, member->subflow);
+    for (std::size_t side = 0; side < 2; ++side)
+      removed[side] |= member->subflow.removed[is_reversed ? side ^ 1 : side];
     for (std::size_t i = 0; i < member->subflow.address_count; ++i) {
       MptcpAddress address = member->subflow.addresses[i];
       if (is_reversed) address.side ^= 1;
@@ -211,9 +319,12 @@ void MptcpConnections::tell_connection(const Run& run) {
       if (std::none_of(announced.begin(), announced.end(), is_same)) announced.push_back(address);
     }
   }
-  const std::uint64_t payload =
-      connection.record.payload_bytes[0] + connection.record.payload_bytes[1];
+  for (std::size_t side = 0; side < 2; ++side)
+    record.mptcp_removed[side] = static_cast<std::uint8_t>(std::popcount(removed[side]));
+  const std::uint64_t payload = record.payload_bytes[0] + record.payload_bytes[1];
   for (MptcpPath& path : paths) {
+    ++record.mptcp_subflows;
+    if (path.payload() == 0) ++record.mptcp_idle_subflows;
     const double share =
         payload == 0 ? 0 : static_cast<double>(path.payload()) / static_cast<double>(payload);
     path.share = static_cast<std::uint16_t>(share * 1'000 + 0.5);
@@ -221,14 +332,23 @@ void MptcpConnections::tell_connection(const Run& run) {
     connection.paths[connection.path_count++] = path;
   }
   counters_.mptcp_unlisted.add(paths.size() - connection.path_count);
-  for (const MptcpAddress& address : announced) {
-    const auto is_user = [&](const MptcpPath& path) { return uses(path, address); };
-    if (connection.unused_count == kMptcpUnusedMax) break;
-    if (std::none_of(paths.begin(), paths.end(), is_user))
-      connection.unused[connection.unused_count++] = address;
-  }
+  tell_addresses(paths, announced);
   counters_.mptcp_connections.add();
   tell_(connection);
+}
+
+// Those that were announced in vain.
+void MptcpConnections::tell_addresses(const std::vector<MptcpPath>& paths,
+                                      const std::vector<MptcpAddress>& announced) {
+  for (const MptcpAddress& address : announced) {
+    const auto is_user = [&](const MptcpPath& path) { return uses(path, address); };
+    if (std::any_of(paths.begin(), paths.end(), is_user)) continue;
+    if (connection_->unused_count == kMptcpUnusedMax) {
+      counters_.mptcp_unused_unlisted.add();
+    } else {
+      connection_->unused[connection_->unused_count++] = address;
+    }
+  }
 }
 
 }  // namespace linger

@@ -6,9 +6,12 @@
 //
 // Subflows that share a token are one connection, as long as each begins at most mptcpTimeout after
 // the last packet of those before it: tokens are 32 bits, and another connection may draw the same.
-// A connection is told when its subflows have ended and all shards have come so far that no other
-// can belong to it. So what is told depends on packets alone, not on shards nor on the order in
-// which news of them come.
+// A subflow that was cut goes on as the session that `continues` it, within the same time: one
+// path. Two connections whose tokens clash have initial subflows of other keys; tokens are unique
+// in a host (RFC 8684 §3.2), so a join belongs to the one whose host has its receiver's address. A
+// connection is told when its subflows have ended and all shards have come so far that no other can
+// belong to it. So what is told depends on packets alone, not on shards nor on the order in which
+// news of them come.
 //
 // Owner: one thread. Limit: mptcpPool subflows; beyond, the connection known longest is told early
 // (counted). Allocates: it works behind the data path.
@@ -34,6 +37,11 @@ struct MptcpNotice {
   ClockNs clock = 0;     // of the packet that says so; at the end, of its last packet
   MptcpPath path;        // at the beginning only its id; sides are the session's own
   MptcpSubflow subflow;  // likewise; at the beginning the order of sides is not told
+  Id128 continues;       // the session that was cut; 0: none
+
+  bool names_connection() const noexcept {
+    return subflow.known_hosts() != 0 || continues != Id128{};
+  }
 };
 
 class MptcpConnections {
@@ -57,6 +65,9 @@ class MptcpConnections {
     MptcpPath path;
     MptcpSubflow subflow;
     std::array<std::uint32_t, 2> token{};  // of subflow.host
+    Id128 continues;
+
+    bool is_initial() const noexcept { return subflow.role == MptcpRole::initial; }
   };
   using Members = std::map<Id128, Member>;
   struct Group {  // subflows that share tokens: mostly one connection
@@ -70,13 +81,17 @@ class MptcpConnections {
   };
   using Run = std::vector<const Member*>;
 
-  Group& group_of(const std::array<std::uint32_t, 2>& tokens);
+  // Null: it continues what is not known, or not any more.
+  Group* group_of(const MptcpNotice& notice, const std::array<std::uint32_t, 2>& tokens);
   void merge(Group& to, Group& from);
   void schedule(Group& group);
   void unschedule(Group& group);
   void remove(std::uint64_t number);
   void tell_group(const Group& group);
+  void tell_run(const Run& run);
   void tell_connection(const Run& run);
+  void tell_addresses(const std::vector<MptcpPath>& paths,
+                      const std::vector<MptcpAddress>& announced);
 
   const DurationNs timeout_;
   const std::size_t subflows_max_;
@@ -85,6 +100,7 @@ class MptcpConnections {
   MptcpTokens tokens_;
   std::map<std::uint64_t, Group> groups_;  // by number: in the order in which they came
   std::unordered_map<std::uint32_t, std::uint64_t> by_token_;
+  std::map<Id128, std::uint64_t> by_session_;
   std::set<std::pair<ClockNs, std::uint64_t>> due_;  // groups without an open subflow
   std::size_t subflows_ = 0;
   std::uint64_t next_number_ = 0;

@@ -31,7 +31,8 @@ std::string counters_markdown() {
          table("Packets, by what they were", {LINGER_VERDICTS(LINGER_ROW)}) +
          table("Session table", {LINGER_TABLE_COUNTERS(LINGER_ROW)}) +
          table("Parsers", {LINGER_PARSER_COUNTERS(LINGER_ROW)}) +
-         table("Checksums, by layer", {LINGER_CHECKSUM_COUNTERS(LINGER_ROW)}) +
+         table("Decoding: checksums by layer, and what is not told",
+               {LINGER_DECODE_COUNTERS(LINGER_ROW)}) +
          table("Fragments", {LINGER_DEFRAG_COUNTERS(LINGER_ROW)}) +
          table("MPTCP connections", {LINGER_MPTCP_COUNTERS(LINGER_ROW)}) +
          table("Records an output dropped, by reason", {LINGER_DROP_REASONS(LINGER_ROW)});

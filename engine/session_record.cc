@@ -1,6 +1,7 @@
 #include "engine/session_record.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace linger {
 namespace {
@@ -129,6 +130,9 @@ void fill_mptcp(Record& record, const SessionView& view) noexcept {
   record.mptcp_data_fin = subflow.data_fin;
   record.mptcp_fastclose = subflow.fastclose;
   record.mptcp_reset = subflow.reset;
+  record.mptcp_fail = subflow.fail;
+  for (unsigned side = 0; side < 2; ++side)
+    record.mptcp_removed[side] = static_cast<std::uint8_t>(std::popcount(subflow.removed[side]));
 }
 
 // What a side's segments wait for is the way to the other one and back.
@@ -249,6 +253,8 @@ MptcpNotice make_notice(const SessionView& view) noexcept {
   notice.clock = view.session.hot.last_clock;
   notice.path.id = view.id;
   notice.subflow = *view.mptcp;
+  if (view.extension != nullptr && view.extension->link == Link::continues)
+    notice.continues = view.extension->linked;
   return notice;
 }
 

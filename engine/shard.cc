@@ -13,8 +13,8 @@ namespace {
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
-constexpr std::uint8_t kChecksumFlags =
-    kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded;
+constexpr std::uint8_t kCountedFlags =
+    kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded | kPacketUntold;
 
 }  // namespace
 
@@ -216,7 +216,7 @@ void Shard::count(const Burst& burst) noexcept {
     const auto verdict = static_cast<std::size_t>(burst.packets[i].verdict);
     packets[verdict] += burst.packets[i].frames;
     bytes[verdict] += burst.packets[i].wire_bytes;
-    if (burst.packets[i].flags & kChecksumFlags) count_checksums(burst.packets[i]);
+    if (burst.packets[i].flags & kCountedFlags) count_flags(burst.packets[i]);
   }
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     if (packets[i] == 0) continue;
@@ -225,10 +225,11 @@ void Shard::count(const Burst& burst) noexcept {
   }
 }
 
-void Shard::count_checksums(const Packet& packet) noexcept {
-  ChecksumCounters& c = counters_.checksums;
+void Shard::count_flags(const Packet& packet) noexcept {
+  DecodeCounters& c = counters_.decode;
   if (packet.flags & kPacketBadIpChecksum) c.bad_ip_checksums.add();
   if (packet.flags & kPacketOffloaded) c.offloaded_checksums.add();
+  if (packet.flags & kPacketUntold) c.untold_frames.add();
   if ((packet.flags & kPacketBadChecksum) == 0) return;
   if (packet.flags & kPacketIcmpError) return c.bad_icmp_checksums.add();
   switch (packet.key.protocol) {
@@ -329,10 +330,9 @@ void Shard::on_session(const SessionView& view) noexcept {
   } else {
     hand(record);
   }
-  const bool has_subflow_ended =
-      view.mptcp != nullptr && !view.is_interim && view.mptcp->known_hosts() != 0;
-  if (has_subflow_ended && collector_ != nullptr)
-    collector_->hand(index_, make_last_notice(view, record));
+  if (view.mptcp == nullptr || view.is_interim || collector_ == nullptr) return;
+  const MptcpNotice notice = make_last_notice(view, record);
+  if (notice.names_connection()) collector_->hand(index_, notice);
 }
 
 void Shard::on_subflow(const SessionView& view) noexcept {

@@ -39,7 +39,7 @@ struct ShardCounters {
   Counter handed_over;   // packets given to the shard that owns their session
   Counter handoff_full;  // packets dropped because that shard did not keep up (live only)
   Counter handoff_full_bytes;
-  ChecksumCounters checksums;
+  DecodeCounters decode;
   TableCounters table;
   ParserCounters parsers;
   DefragCounters defrag;
@@ -109,7 +109,7 @@ class Shard final : private SessionSink, private DefragSink {
   void join_fragments(const Burst& burst) noexcept;
   void pass_on(Burst& burst) noexcept;
   void count(const Burst& burst) noexcept;
-  void count_checksums(const Packet& packet) noexcept;
+  void count_flags(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
   bool take_over() noexcept;
   bool track_all() noexcept;

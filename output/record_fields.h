@@ -230,6 +230,10 @@
   ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                             \
       "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is "  \
       "not known), or offered: no MPTCP came of it.")                                              \
+  PAIR(Flag, mptcp_fail, "mptcp.fail", nonzero,                                                    \
+       "This side said that a checksum failed (MP_FAIL).")                                         \
+  PAIR(Uint8, mptcp_removed, "mptcp.removed_address_count", nonzero,                               \
+       "Addresses that this side withdrew (REMOVE_ADDR).")                                         \
   PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                             \
        "Token of this side's host, eight hexadecimal digits: what names the connection. A join "   \
        "knows that of its receiver, the initial subflow both.")                                    \

@@ -110,8 +110,18 @@ void Conversations::on_end(std::uint32_t id, unsigned side) noexcept {
 
 // --- A side's bytes -----------------------------------------------------------------------------
 
-// Offers what is kept of this side and what is new, until it is used up or more is needed.
+// A side that is being offered further up goes on there: what it has left came later than what the
+// other side has kept.
 void Conversations::pump(Conversation& c, unsigned side, Bytes fresh) noexcept {
+  Side& s = c.sides[side];
+  if (s.is_offered) return;
+  s.is_offered = true;
+  offer(c, side, fresh);
+  s.is_offered = false;
+}
+
+// Offers what is kept of this side and what is new, until it is used up or more is needed.
+void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept {
   Side& s = c.sides[side];
   while (c.phase != Phase::over) {
     if (s.kept_bytes == 0) fresh = fresh.subspan(skipped(s.skip, fresh.size()));
@@ -315,6 +325,7 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .chain = c.facts,
                 .direct = direct,
                 .rows_max = limits_.transactions,
+                .certificates_max = limits_.certificates,
                 .protocol = c.parser,
                 .opener = c.opener,
                 .now = c.now,

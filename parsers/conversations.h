@@ -9,9 +9,9 @@
 // one block per side, where the next bytes are put behind it. What it skips is never looked at.
 //
 // Owner: one shard. Limits: conversations (each until its record is written), parserMemory,
-// maxTransactions, kStagesMax protocols in one session. A dry pool ends the reading of that
-// session, is counted and told on its record. Memory: 128 bytes each, taken at start. Cost:
-// bench/parser_bench.cc.
+// maxTransactions, maxCertificates, kStagesMax protocols in one session. A dry pool ends the
+// reading of that session, is counted and told on its record. Memory: 128 bytes each, taken at
+// start. Cost: bench/parser_bench.cc.
 #pragma once
 
 #include <array>
@@ -31,6 +31,7 @@ struct ConversationLimits {
   std::uint32_t conversations = 0;
   std::uint64_t memory = 0;
   std::uint16_t transactions = 64;
+  std::uint8_t certificates = 4;
 };
 
 class Conversations {
@@ -88,7 +89,8 @@ class Conversations {
  private:
   static constexpr std::uint8_t kNoParser = 0xff;
   static constexpr std::uint8_t kStagesMax = 8;
-  static constexpr std::uint8_t kTriesMax = 6;  // datagrams before a session is unknown
+  // Datagrams before a session is unknown; before DTLS there are several of STUN.
+  static constexpr std::uint8_t kTriesMax = 16;
 
   enum class Phase : std::uint8_t { detecting, parsing, over };
 
@@ -99,6 +101,7 @@ class Conversations {
     std::uint32_t kept_bytes = 0;
     std::uint32_t need = 0;  // not to ask again before there are so many
     bool has_ended = false;
+    bool is_offered = false;  // to detection or a parser, now
   };
   struct Conversation {
     std::array<Side, 2> sides;
@@ -121,6 +124,7 @@ class Conversations {
   static_assert(sizeof(Conversation) <= kBytesEach);
 
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
+  void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
   bool detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
   void name(Conversation& c, std::uint16_t signature) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;

@@ -41,6 +41,7 @@ class Facts {
     FactChain& chain;
     ItemWriter* direct;  // not null: into it instead of the chain
     std::uint16_t rows_max;
+    std::uint8_t certificates_max;
     std::uint8_t protocol;
     std::uint8_t opener;
     Timestamp now;
@@ -54,6 +55,8 @@ class Facts {
   unsigned opener() const noexcept { return context_.opener; }  // the side that opened the session
   // What this side is still to skip of the bytes the parser took.
   std::uint64_t unseen(unsigned side) const noexcept { return context_.unseen[side]; }
+  // So many of a chain are wanted.
+  unsigned certificates_max() const noexcept { return context_.certificates_max; }
   // What the parser has for all sessions of its shard (parser.h).
   template <class Tools>
   Tools& tools() const noexcept {

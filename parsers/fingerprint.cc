@@ -14,13 +14,11 @@
 namespace linger {
 namespace {
 
-constexpr std::size_t kNumbersMax = 256;  // of one list
-
 template <class List>
 std::vector<std::uint16_t> without_grease(const List& list, std::size_t size) {
   std::vector<std::uint16_t> numbers;
   numbers.reserve(size);
-  for (std::size_t i = 0; i < std::min(size, kNumbersMax); ++i)
+  for (std::size_t i = 0; i < size; ++i)
     if (!is_grease(list[i])) numbers.push_back(list[i]);
   return numbers;
 }

@@ -13,7 +13,7 @@ using Field = HttpField;
 constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
 
 bool is_version(std::string_view text) noexcept {
-  return text.size() == 8 && text.starts_with("HTTP/1.") && (text[7] == '0' || text[7] == '1');
+  return text.size() == 8 && text.starts_with("HTTP/1.") && is_digits(text.substr(7));
 }
 
 bool is_method(std::string_view text) noexcept {  // of all that are in use

@@ -43,7 +43,7 @@ enum class HttpField : std::uint8_t { LINGER_HTTP_FIELDS(LINGER_FIELD_NAME) };
 class Http {
  public:
   static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^[A-Z][A-Z_-]{1,19} [!-~])"},
-                                          {Carrier::stream, R"(^HTTP/1\.[01] [1-9])"}};
+                                          {Carrier::stream, R"(^HTTP/1\.[0-9] [1-9])"}};
   static constexpr std::size_t kLineBytesMax = 16 * 1024;
   static constexpr std::size_t kPendingMax = 32;
 

@@ -17,6 +17,7 @@
   X(proxy)                \
   X(smtp)                 \
   X(ftp)                  \
+  X(starttls)             \
   X(mqtt)                 \
   X(modbus)
 

@@ -114,6 +114,36 @@ bool ByteRanges::join(std::uint16_t begin, std::uint16_t end) noexcept {
   return true;
 }
 
+// --- Round trips ------------------------------------------------------------------------------
+
+void SpinBit::see(bool is_client, bool bit, Timestamp now) noexcept {
+  const bool is_turn = has_bit_[is_client] && bits_[is_client] != bit;
+  has_bit_[is_client] = true;
+  bits_[is_client] = bit;
+  if (!is_turn) return;
+  if (!is_client) {
+    if (turned_ == 0) return;
+    const bool is_answer = !is_answered_ && bit == bits_[1];
+    if (!is_answer) breaks_ += breaks_ != UINT16_MAX;
+    is_answered_ |= is_answer;
+    return;
+  }
+  if (turned_ != 0 && !is_answered_) breaks_ += breaks_ != UINT16_MAX;
+  if (turned_ != 0 && is_answered_ && now.value > turned_) {
+    turns_ += turns_ != UINT16_MAX;
+    least_ = static_cast<std::uint32_t>(std::min<std::int64_t>(least_, now.value - turned_));
+  }
+  turned_ = now.value;
+  is_answered_ = false;
+}
+
+std::optional<std::uint32_t> SpinBit::least() const noexcept {
+  constexpr unsigned kTurnsMin = 2, kTurnsForBreak = 4;
+  if (turns_ < kTurnsMin || turns_ < kTurnsForBreak * breaks_ || least_ == UINT32_MAX)
+    return std::nullopt;
+  return least_;
+}
+
 // --- The parser -------------------------------------------------------------------------------
 
 Detection Quic::detect(Carrier carrier, Bytes bytes) noexcept {
@@ -136,8 +166,10 @@ Detection Quic::detect(Carrier carrier, Bytes bytes) noexcept {
 Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
   if (bytes.empty()) return Answer::took_all();
   if (!is_long(bytes[0])) {
-    ++short_count_;
-    return short_count_ < kShortMax ? Answer::took_all() : Answer::done();
+    constexpr std::uint8_t kSpin = 0x20;
+    const unsigned client = client_ != 2 ? client_ : facts.opener();
+    spin_.see(side == client, (bytes[0] & kSpin) != 0, facts.now());
+    return ++short_count_ < kShortMax ? Answer::took_all() : Answer::done();
   }
   for (int count = 0; count < kPacketsMax && !bytes.empty() && is_long(bytes[0]); ++count) {
     Packet packet;
@@ -157,7 +189,11 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
       facts.flag(Field::early_data);
     }
   }
-  return sides_[0].has_hello() && sides_[1].has_hello() ? Answer::done() : Answer::took_all();
+  return Answer::took_all();
+}
+
+void Quic::tell(Facts& facts) const noexcept {
+  if (const auto least = spin_.least()) facts.number(Field::spin_rtt, *least);
 }
 
 // RFC 9000 §17.2.1.
@@ -177,6 +213,8 @@ void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
     if (!opened) return;
     frames = *opened;
   } else if (!open_as_client(side, packet, frames, facts)) {
+    if (!has_version_) tell_quic_version(Field::version, packet.version, facts);
+    has_version_ = true;  // that much is in the clear
     return;
   }
   if (!s.has_id) {
@@ -205,6 +243,7 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
   keys_[0] = keys;
   keys_[1] = quic_initial_keys(packet.version, packet.to, QuicRole::server);
   tell_quic_version(Field::version, packet.version, facts);
+  has_version_ = true;
   frames = *opened;
   return true;
 }
@@ -256,7 +295,8 @@ void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& fa
   if (offset + bytes.size() > kCryptoBytesMax) return;
   const auto begin = static_cast<std::uint32_t>(offset);
   if (begin == 0 && bytes.size() >= 4)  // type, length (RFC 8446 §4)
-    s.hello_bytes = 4 + (load_be32(bytes.data()) & 0xffffff);
+    s.hello_bytes = static_cast<std::uint16_t>(
+        std::min<std::uint32_t>(4 + (load_be32(bytes.data()) & 0xffffff), UINT16_MAX));
   const Field field = side == client_ ? Field::raw_client : Field::raw_server;
   s.crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),
                [&](std::uint32_t from, std::uint32_t to) {

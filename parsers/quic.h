@@ -1,4 +1,4 @@
-// QUIC v1, v2 and the drafts from the 23rd on: what its Initial packets show, which is both hellos,
+// QUIC v1, v2 and the drafts from the 22nd on: what its Initial packets show, which is both hellos,
 // and what long headers say in the clear.
 //
 //     1 1 type(2) ????  version(4)  dcid(1+)  scid(1+)  token(n, Initial)  length(n)  number …
@@ -7,12 +7,14 @@
 // The shard takes the protection off and copies what CRYPTO frames carry, each byte once, in
 // whatever order they come; the hellos are put together where the record is encoded, and told as
 // fields of `tls`. Keys follow from the connection id of the client's first packet, or of the first
-// one behind a Retry. Limits: kCryptoBytesMax of each side, in at most kRangesMax parts at a time;
-// it is over with both hellos, or kShortMax packets with short headers later.
+// one behind a Retry. The spin bit of packets with short headers tells the round trip, of which the
+// least is told. Limits: kCryptoBytesMax of each side, in at most ByteRanges::kMax parts at a time;
+// it is over after kShortMax packets with short headers. Memory: one small block.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "parsers/facts.h"
 #include "parsers/parser.h"
@@ -36,6 +38,7 @@ namespace linger {
   X(original_id, hex, "original_connection_id", "Where the client's first packet went to.")      \
   X(retried, flag, "retried", "The server had the client prove its address (Retry).")            \
   X(early_data, flag, "early_data", "The client sent 0-RTT packets.")                            \
+  X(spin_rtt, duration, "spin_rtt_ns", "Least round trip that the spin bit shows.")              \
   X(close_source, text, "close.source", "Who gave up in the handshake: client or server.")       \
   X(close_code, number, "close.error_code", "Its error code.")                                   \
   X(close_reason, text, "close.reason", "Its reason.")                                           \
@@ -55,7 +58,7 @@ inline std::uint64_t read_quic_number(Reader& reader) noexcept {
 // Which bytes of a stream have come: sorted parts, apart from each other.
 class ByteRanges {
  public:
-  static constexpr std::size_t kMax = 24;
+  static constexpr std::size_t kMax = 14;
 
   // Calls `take(begin, end)` for each part of [begin, end) that was not there. What would need one
   // part too many is left out.
@@ -73,7 +76,24 @@ class ByteRanges {
   bool join(std::uint16_t begin, std::uint16_t end) noexcept;
 
   std::array<Part, kMax> parts_;
-  std::size_t count_ = 0;
+  std::uint8_t count_ = 0;
+};
+
+// The latency spin bit (RFC 9000 §17.4): a server repeats the bit it saw last, a client turns it
+// over. So it changes once in a round trip, first in what the client sends, then in the answers.
+// Who does not take part may send anything: only turns in that order count.
+class SpinBit {
+ public:
+  void see(bool is_client, bool bit, Timestamp now) noexcept;
+  // Nanoseconds; none: too few turns, or too many out of order.
+  std::optional<std::uint32_t> least() const noexcept;
+
+ private:
+  std::int64_t turned_ = 0;           // when the client's bit did; 0: not yet
+  std::uint32_t least_ = UINT32_MAX;  // at most 4 s
+  std::uint16_t turns_ = 0, breaks_ = 0;
+  std::array<bool, 2> bits_{}, has_bit_{};  // server, client
+  bool is_answered_ = false;
 };
 
 class Quic {
@@ -82,21 +102,22 @@ class Quic {
   static constexpr Pattern kPatterns[] = {
       {Carrier::datagrams,
        R"(^[\xc0-\xff](\x00\x00\x00\x01|\x6b\x33\x43\xcf|\x70\x9a\x50\xc4)"
-       R"(|\xff\x00\x00[\x17-\x22]|\xfa\xce\xb0\x02)"
+       R"(|\xff\x00\x00[\x16-\x22]|\xfa\xce\xb0[\x02\x0e])"
        R"(|([\x0a\x1a\x2a\x3a\x4a\x5a\x6a\x7a\x8a\x9a\xaa\xba\xca\xda\xea\xfa]){4})[\x00-\x14])"},
       {Carrier::datagrams, R"(^[\x80-\xff]\x00\x00\x00\x00[\x00-\x14])"}};
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
-  static constexpr std::uint8_t kShortMax = 8;
+  static constexpr std::uint16_t kShortMax = 1'024;
   using Tools = QuicCrypto;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+  void tell(Facts& facts) const noexcept;
 
  private:
   struct Packet;  // its long header
   struct Side {
     ByteRanges crypto;
-    std::uint32_t hello_bytes = 0;  // with its head; 0: not known yet
+    std::uint16_t hello_bytes = 0;  // with its head; 0: not known yet
     bool has_id = false;
     bool has_hello() const noexcept { return hello_bytes != 0 && crypto.whole() >= hello_bytes; }
   };
@@ -109,10 +130,13 @@ class Quic {
 
   QuicKeys keys_[2];  // by QuicRole
   std::array<Side, 2> sides_;
+  SpinBit spin_;
+  std::uint16_t short_count_ = 0;
   std::uint8_t client_ = 2;  // its side; 2: not known yet
-  std::uint8_t short_count_ = 0;
+  bool has_version_ = false;
   bool has_early_data_ = false;
   bool awaits_keys_ = false;  // behind a Retry
 };
+static_assert(sizeof(Quic) <= ParserMemory::kBytes[0], "as long as the session lasts");
 
 }  // namespace linger

@@ -70,13 +70,15 @@ constexpr Salt kSaltDraft29 = {0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0
                                0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99};
 constexpr Salt kSaltDraft23 = {0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7,
                                0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02};
+constexpr Salt kSaltDraft22 = {0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a,
+                               0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd, 0x7a, 0x02, 0x64, 0x4a};
 
 const Salt& salt_of(std::uint32_t version) noexcept {
   if (is_quic_v2(version)) return version == kQuicV2 ? kSaltV2 : kSaltV2Draft;
-  if (version == kQuicV1 || version - kQuicDrafts == 33 || version - kQuicDrafts == 34)
-    return kSaltV1;
-  const bool is_29 = version != kQuicFacebook && version - kQuicDrafts >= 29;
-  return is_29 ? kSaltDraft29 : kSaltDraft23;
+  const std::uint32_t draft = quic_draft_of(version);
+  if (version == kQuicV1 || draft >= 33) return kSaltV1;
+  if (draft >= 29) return kSaltDraft29;
+  return draft >= 23 ? kSaltDraft23 : kSaltDraft22;
 }
 
 }  // namespace

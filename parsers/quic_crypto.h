@@ -1,5 +1,5 @@
 // The protection of QUIC's Initial packets, which everybody can take off who saw the client's first
-// connection id (RFC 9001 §5, RFC 9369, and the drafts from the 23rd on).
+// connection id (RFC 9001 §5, RFC 9369, and the drafts from the 22nd on).
 //
 // QuicKeys is what a session keeps. QuicCrypto holds the contexts of OpenSSL, made at start; one a
 // shard. HMAC is made of OpenSSL's SHA-256 on the stack, since EVP allocates for it. Cost: 4 µs for
@@ -20,18 +20,22 @@ namespace linger {
 
 inline constexpr std::uint32_t kQuicV1 = 1;
 inline constexpr std::uint32_t kQuicV2 = 0x6b3343cf;
-inline constexpr std::uint32_t kQuicV2Draft = 0x709a50c4;   // of its drafts 01 to 09
-inline constexpr std::uint32_t kQuicDrafts = 0xff000000;    // and their number
-inline constexpr std::uint32_t kQuicFacebook = 0xfaceb002;  // of draft 27
+inline constexpr std::uint32_t kQuicV2Draft = 0x709a50c4;  // of its drafts 01 to 09
+inline constexpr std::uint32_t kQuicDrafts = 0xff000000;   // and their number
 
 constexpr bool is_quic_v2(std::uint32_t version) noexcept {
   return version == kQuicV2 || version == kQuicV2Draft;
 }
 
+// Which draft of v1 a version is; two of Facebook's are the 27th.
+constexpr std::uint32_t quic_draft_of(std::uint32_t version) noexcept {
+  return version == 0xfaceb002 || version == 0xfaceb00e ? 27 : version - kQuicDrafts;
+}
+
 // Has Initial packets that can be read here.
 constexpr bool is_quic_version(std::uint32_t version) noexcept {
-  return version == kQuicV1 || is_quic_v2(version) || version == kQuicFacebook ||
-         (version >= kQuicDrafts + 23 && version <= kQuicDrafts + 34);
+  const std::uint32_t draft = quic_draft_of(version);
+  return version == kQuicV1 || is_quic_v2(version) || (draft >= 22 && draft <= 34);
 }
 
 enum class QuicRole : std::uint8_t { client, server };

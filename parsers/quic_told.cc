@@ -27,6 +27,11 @@ std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemRead
   return bytes;
 }
 
+// Up to draft 26 they are a list of two-byte numbers, with its length before it (draft-26, §18).
+bool is_old_list(Bytes parameters) noexcept {
+  return parameters.size() >= 2 && load_be16(parameters.data()) == parameters.size() - 2;
+}
+
 void tell_transport_parameters(Bytes parameters, Derived& derived) {
   struct Parameter {
     std::uint64_t id;
@@ -37,10 +42,12 @@ void tell_transport_parameters(Bytes parameters, Derived& derived) {
                                  {4, Field::max_data},
                                  {8, Field::max_streams_bidi},
                                  {9, Field::max_streams_uni}};
-  Reader reader(parameters);
+  const bool is_old = is_old_list(parameters);
+  Reader reader(is_old ? parameters.subspan(2) : parameters);
+  const auto read = [&] { return is_old ? reader.be16() : read_quic_number(reader); };
   while (reader.remaining() != 0) {
-    const std::uint64_t id = read_quic_number(reader);
-    const Bytes value = reader.bytes(static_cast<std::size_t>(read_quic_number(reader)));
+    const std::uint64_t id = read();
+    const Bytes value = reader.bytes(static_cast<std::size_t>(read()));
     Reader number(value);
     for (const Parameter& told : kTold)
       if (reader.ok() && told.id == id) derived.number(told.field, read_quic_number(number));

@@ -13,6 +13,7 @@ using Field = TlsField;
 constexpr ProtocolField kFields[] = {LINGER_TLS_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr std::size_t kRecordHeadBytes = 5;
+constexpr std::uint32_t kLengthBytes = 3;                      // of a certificate's length
 constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;  // RFC 5246 §6.2.3
 constexpr std::uint32_t kPieceBytes = 256;                     // of a record, read at once
 // The shortest hello: of TLS 1.3's early drafts, without session id, compression and extensions.
@@ -32,8 +33,18 @@ std::uint32_t load_be24(const std::uint8_t* p) noexcept {
   return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
 }
 
+bool is_certificate(Field field) noexcept {
+  return field == Field::raw_client_certificate || field == Field::raw_server_certificate;
+}
+
 bool is_message_type(std::uint8_t type) noexcept {  // IANA: TLS HandshakeType
   return type <= 6 || type == 8 || (type >= 11 && type <= 26) || type == 67 || type == 203;
+}
+
+// A client that would speak SSL 2.0, too, says its hello in that format (RFC 5246 §E.2). It is not
+// told, but the server's answer is.
+bool is_old_hello(Bytes record) noexcept {
+  return (record[0] & 0x80) != 0 && record[2] == 1 && record[3] == 3;
 }
 
 // The begin of a hello, against protected bytes.
@@ -48,20 +59,46 @@ bool is_hello(const std::uint8_t* message, std::size_t record_bytes) noexcept {
 
 bool TlsMessages::read(Bytes bytes, Facts& facts) noexcept {
   while (!bytes.empty()) {
-    if (left_ != 0) {
-      const std::size_t count = std::min<std::size_t>(bytes.size(), left_);
-      const std::size_t told = std::min<std::size_t>(count, tell_left_);
-      if (told != 0) tell(bytes.first(told), facts);
-      tell_left_ -= static_cast<std::uint32_t>(told);
-      left_ -= static_cast<std::uint32_t>(count);
-      bytes = bytes.subspan(count);
+    const bool is_head = left_ == 0 || is_between_;
+    const std::size_t wanted = is_head ? 1 : tell_left_ != 0 ? tell_left_ : left_;
+    const Bytes part = bytes.first(std::min(bytes.size(), wanted));
+    bytes = bytes.subspan(part.size());
+    if (!is_head) {
+      go_on(part, facts);
       continue;
     }
-    head_[head_bytes_++] = bytes[0];
-    bytes = bytes.subspan(1);
-    if (!begin(facts)) return false;
+    head_[head_bytes_++] = part[0];
+    if (is_between_) {
+      next_certificate(facts);
+    } else if (!begin(facts)) {
+      return false;
+    }
   }
   return true;
+}
+
+// Of a message: what is told, or else what is not.
+void TlsMessages::go_on(Bytes bytes, Facts& facts) noexcept {
+  left_ -= static_cast<std::uint32_t>(bytes.size());
+  if (tell_left_ == 0) return;
+  tell(bytes, facts);
+  tell_left_ -= static_cast<std::uint32_t>(bytes.size());
+  is_between_ = tell_left_ == 0 && is_certificate(field_) && left_ > kLengthBytes &&
+                certificates_ < facts.certificates_max();
+}
+
+// With one more byte of its length.
+void TlsMessages::next_certificate(Facts& facts) noexcept {
+  --left_;
+  if (head_bytes_ < kLengthBytes) return;
+  is_between_ = false;
+  const std::uint32_t length = load_be24(head_.data());
+  const std::uint32_t with_length = told_[1] + kLengthBytes + length;
+  if (length <= std::min(left_, Tls::kCertificateBytesMax) && with_length <= Tls::kChainBytesMax) {
+    want(field_, length, facts);
+    ++certificates_;
+  }
+  head_bytes_ = 0;
 }
 
 // With one more byte of the head: perhaps it is whole.
@@ -88,6 +125,7 @@ bool TlsMessages::begin(Facts& facts) noexcept {
     if (first <= std::min(left_, Tls::kCertificateBytesMax))
       want(is_client_ ? Field::raw_client_certificate : Field::raw_server_certificate, first,
            facts);
+    certificates_ = 1;
   } else if (type == TlsMessage::key_exchange && told_[2] == 0) {
     want(Field::raw_key_exchange, std::min<std::uint32_t>(length, 3), facts);  // RFC 8422 §5.4
   }
@@ -99,6 +137,7 @@ void TlsMessages::give_up() noexcept {
   if (tell_left_ != 0) hellos_ = kHellosMax;  // what is told in part is not told again
   left_ = tell_left_ = 0;
   head_bytes_ = 0;
+  is_between_ = false;
 }
 
 void TlsMessages::want(Field field, std::uint32_t bytes, Facts& facts) noexcept {
@@ -108,9 +147,8 @@ void TlsMessages::want(Field field, std::uint32_t bytes, Facts& facts) noexcept 
 }
 
 void TlsMessages::tell(Bytes bytes, Facts& facts) noexcept {
-  const bool is_certificate =
-      field_ == Field::raw_client_certificate || field_ == Field::raw_server_certificate;
-  std::uint16_t& told = told_[is_certificate ? 1 : field_ == Field::raw_key_exchange ? 2 : 0];
+  const unsigned other = field_ == Field::raw_key_exchange ? 2 : 0;
+  std::uint16_t& told = told_[is_certificate(field_) ? 1 : other];
   facts.bytes(field_, bytes, told);
   told = static_cast<std::uint16_t>(told + bytes.size());
 }
@@ -147,6 +185,10 @@ Answer Tls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
 
 Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
   if (bytes.size() < kRecordHeadBytes) return Answer::need(kRecordHeadBytes);
+  if (is_old_hello(bytes) && !side.messages.is_client() && !side.messages.is_server()) {
+    side.messages.note_client();
+    return Answer::took(2 + (load_be16(bytes.data()) & 0x7fff));
+  }
   const std::size_t length = load_be16(bytes.data() + 3);
   const std::size_t record_bytes = kRecordHeadBytes + length;
   if (bytes[1] != 3 || length > kRecordBytesMax) return Answer::malformed();

@@ -2,13 +2,14 @@
 // both hellos, the certificates of 1.2 and before, alerts, and whether both sides went on to
 // protected records.
 //
-//     record    type(1) version(2) length(2) …       RFC 8446 §5.1     messages are cut into
-//     records message   type(1) length(3) …                  RFC 8446 §4       as the sender likes
+//     record    type(1) version(2) length(2) …   RFC 8446 §5.1
+//     message   type(1) length(3) …              RFC 8446 §4; cut into records as the sender likes
 //
 // The shard cuts messages out of records and copies those that are wanted, as they come; what they
-// say is read where the record is encoded (tls_told.h). Of a certificate chain the first one is
-// copied, of a key exchange its curve. It is over when both sides are protected. Limits:
-// kHelloBytesMax for a hello, kCertificateBytesMax for a certificate; longer ones are not told.
+// say is read where the record is encoded (tls_told.h). Of a chain of certificates the first
+// maxCertificates are copied, of a key exchange its curve. It is over when both sides are
+// protected. Limits: kHelloBytesMax for a hello, kCertificateBytesMax for a certificate,
+// kChainBytesMax for a chain; what is longer is not told.
 #pragma once
 
 #include <array>
@@ -33,7 +34,14 @@ namespace linger {
   X(side##_serial, text, #side ".x509.serial_number", "Serial number, in hexadecimal digits.")   \
   X(side##_signature, text, #side ".x509.signature_algorithm", "Algorithm of its signature.")    \
   X(side##_subject_name, text, #side ".x509.subject.common_name", "Common name of its subject.") \
-  X(side##_x509_version, text, #side ".x509.version_number", "Version of its format.")
+  X(side##_x509_version, text, #side ".x509.version_number", "Version of its format.")           \
+  X(side##_chain_sha1, text, #side ".chain[].sha1", "SHA-1 of a certificate behind the first.")  \
+  X(side##_chain_sha256, text, #side ".chain[].sha256", "Its SHA-256.")                          \
+  X(side##_chain_issuer, text, #side ".chain[].issuer", "Its issuer.")                           \
+  X(side##_chain_not_after, text, #side ".chain[].not_after", "When it ends to be valid.")       \
+  X(side##_chain_not_before, text, #side ".chain[].not_before", "When it begins to be valid.")   \
+  X(side##_chain_serial, text, #side ".chain[].serial_number", "Its serial number.")             \
+  X(side##_chain_subject, text, #side ".chain[].subject", "Its subject.")
 
 #define LINGER_TLS_FIELDS(X)                                                                      \
   X(version, text, "version", "Version chosen by the server, as in 1.2.")                         \
@@ -61,8 +69,8 @@ namespace linger {
   X(raw_client_hello, raw, "client_hello", "The client's hello.")                                 \
   X(raw_server_hello, raw, "server_hello", "The server's hellos.")                                \
   X(raw_key_exchange, raw, "key_exchange", "The server's key exchange, its begin.")               \
-  X(raw_client_certificate, raw, "client_certificate", "The client's certificate.")               \
-  X(raw_server_certificate, raw, "server_certificate", "The server's certificate.")
+  X(raw_client_certificate, raw, "client_certificate", "The client's certificates.")              \
+  X(raw_server_certificate, raw, "server_certificate", "The server's certificates.")
 
 enum class TlsField : std::uint8_t { LINGER_TLS_FIELDS(LINGER_FIELD_NAME) };
 
@@ -83,6 +91,8 @@ class TlsMessages {
   // The rest of a message that was begun never comes.
   void give_up() noexcept;
 
+  // Of another protocol's hello: this side is the client.
+  void note_client() noexcept { is_client_ = true; }
   bool is_client() const noexcept { return is_client_; }
   bool is_server() const noexcept { return is_server_; }
 
@@ -93,6 +103,8 @@ class TlsMessages {
   static constexpr std::size_t kCertificateHeadBytes = 10;
 
   bool begin(Facts& facts) noexcept;
+  void go_on(Bytes bytes, Facts& facts) noexcept;
+  void next_certificate(Facts& facts) noexcept;
   void want(TlsField field, std::uint32_t bytes, Facts& facts) noexcept;
   void tell(Bytes bytes, Facts& facts) noexcept;
 
@@ -102,7 +114,9 @@ class TlsMessages {
   std::array<std::uint8_t, kCertificateHeadBytes> head_;
   std::uint8_t head_bytes_ = 0;
   std::uint8_t hellos_ = 0;
+  std::uint8_t certificates_ = 0;  // that are told
   TlsField field_{};
+  bool is_between_ = false;  // behind a certificate: what comes is the next one's length
   bool is_client_ = false;
   bool is_server_ = false;
 };
@@ -115,6 +129,7 @@ class Tls {
       {Carrier::datagrams, R"(^\x16\xfe[\xfc-\xff]\x00\x00.{8}[\x01-\x03])"}};
   static constexpr std::uint32_t kHelloBytesMax = 12 * 1024;
   static constexpr std::uint32_t kCertificateBytesMax = 8 * 1024;
+  static constexpr std::uint32_t kChainBytesMax = 16 * 1024;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;

@@ -53,7 +53,7 @@ enum TlsExtension : std::uint16_t {
   kEncryptedServerName = 0xffce,  // what it was before
 };
 
-inline constexpr std::size_t kExtensionsMax = 128;
+inline constexpr std::size_t kExtensionsMax = 256;
 
 struct TlsExtensions {
   std::array<std::uint16_t, kExtensionsMax> types;

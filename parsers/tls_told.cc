@@ -46,14 +46,21 @@ void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& 
   if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
 }
 
-// `bytes`: the head of the message (4), the length of the list (3), of the first one (3), that one.
+// Takes a certificate with its length (3) off the front; empty: it is not whole.
+Bytes next_certificate(Bytes& chain) {
+  constexpr std::size_t kLengthBytes = 3;
+  if (chain.size() <= kLengthBytes) return {};
+  const std::size_t length = std::size_t{chain[0]} << 16 | load_be16(chain.data() + 1);
+  if (chain.size() - kLengthBytes < length) return {};
+  const Bytes certificate = chain.subspan(kLengthBytes, length);
+  chain = chain.subspan(kLengthBytes + length);
+  return certificate;
+}
+
+// The one that the sender shows of itself.
 void tell_certificate(Bytes bytes, Field first_field, Derived& derived) {
-  constexpr std::size_t kBefore = kHeadBytes + 6;
-  if (bytes.size() <= kBefore) return;
-  const std::size_t length = std::size_t{bytes[7]} << 16 | load_be16(bytes.data() + 8);
-  if (bytes.size() - kBefore != length) return;
   Certificate certificate;
-  const bool is_read = certificate.read(bytes.subspan(kBefore));
+  const bool is_read = certificate.read(bytes);
   const auto at = [&](CertificateField field) {
     return static_cast<Field>(static_cast<unsigned>(first_field) + field);
   };
@@ -78,6 +85,37 @@ void tell_certificate(Bytes bytes, Field first_field, Derived& derived) {
   tell(at_signature, certificate.signature_algorithm);
   tell(at_subject_name, certificate.subject_common_name);
   tell(at_x509_version, std::to_string(certificate.version));
+}
+
+// Those that vouch for it.
+void tell_chain(Bytes chain, Field first_field, Derived& derived) {
+  for (Bytes bytes = next_certificate(chain); !bytes.empty(); bytes = next_certificate(chain)) {
+    Certificate certificate;
+    const bool is_read = certificate.read(bytes);
+    const auto tell = [&](CertificateField field, const std::string& text) {
+      if (!text.empty())
+        derived.text(static_cast<Field>(static_cast<unsigned>(first_field) + field), text);
+    };
+    tell(at_chain_sha1, certificate.sha1);
+    tell(at_chain_sha256, certificate.sha256);
+    if (!is_read) continue;
+    tell(at_chain_issuer, certificate.issuer);
+    tell(at_chain_not_after, certificate.not_after);
+    tell(at_chain_not_before, certificate.not_before);
+    tell(at_chain_serial, certificate.serial);
+    tell(at_chain_subject, certificate.subject);
+  }
+}
+
+// `message`: its head (4), the length of the list (3), then each with its length.
+void tell_certificates(Bytes message, Field first_field, Derived& derived) {
+  constexpr std::size_t kBefore = kHeadBytes + 3;
+  if (message.size() <= kBefore) return;
+  Bytes chain = message.subspan(kBefore);
+  const Bytes first = next_certificate(chain);
+  if (first.empty()) return;
+  tell_certificate(first, first_field, derived);
+  tell_chain(chain, first_field, derived);
 }
 
 }  // namespace
@@ -149,8 +187,8 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
       tell_name(Field::curve, TlsName::of_group(load_be16(exchange.data() + kHeadBytes + 1)),
                 derived);
   }
-  tell_certificate(raw(Field::raw_client_certificate), Field::client_sha1, derived);
-  tell_certificate(raw(Field::raw_server_certificate), Field::server_sha1, derived);
+  tell_certificates(raw(Field::raw_client_certificate), Field::client_sha1, derived);
+  tell_certificates(raw(Field::raw_server_certificate), Field::server_sha1, derived);
 }
 
 void tell_alert(bool is_client, std::uint8_t level, std::uint8_t description,

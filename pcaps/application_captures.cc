@@ -131,6 +131,15 @@ std::vector<std::pair<std::string, std::string>> in_turn(const std::vector<std::
   return pairs;
 }
 
+Frame udp_datagram(Side side, const std::string& bytes, std::int64_t time) {
+  const bool is_client = side == Side::client;
+  const Address client = "192.0.2.7", server = "198.51.100.53";
+  PacketBuilder builder;
+  builder.ethernet().ip(is_client ? client : server, is_client ? server : client);
+  builder.udp(is_client ? 40'000 : 443, is_client ? 443 : 40'000);
+  return builder.payload(bytes).frame(time);
+}
+
 void add_tls(Catalogue& catalogue) {
   catalogue.capture("tls_1_2", "both sides show a certificate",
                     dialogue(in_turn(tls_1_2()), 1'400));
@@ -138,15 +147,20 @@ void add_tls(Catalogue& catalogue) {
                     dialogue(in_turn(tls_1_2_resumed()), 100));
   catalogue.capture("tls_1_3_retried", "two hellos of each side",
                     dialogue(in_turn(tls_1_3_retried()), 1'400));
+  Frames frames;
+  for (const auto& [side, bytes] : dtls_1_2())
+    frames.push_back(
+        udp_datagram(static_cast<Side>(side), bytes,
+                     at(static_cast<std::int64_t>(frames.size()) * 10 * kMillisecond)));
+  catalogue.capture("tls_datagrams", "DTLS: a cookie is asked for, a certificate in fragments",
+                    frames);
 }
 
-Frame quic_datagram(Side side, const std::string& bytes, std::int64_t time) {
-  const bool is_client = side == Side::client;
-  const Address client = "192.0.2.7", server = "198.51.100.53";
-  PacketBuilder builder;
-  builder.ethernet().ip(is_client ? client : server, is_client ? server : client);
-  builder.udp(is_client ? 40'000 : 443, is_client ? 443 : 40'000);
-  return builder.payload(bytes).frame(time);
+void add_starttls(Catalogue& catalogue) {
+  std::vector<std::pair<std::string, std::string>> words = {
+      {"", "+OK ready\r\n"}, {"CAPA\r\n", "+OK\r\nSTLS\r\n.\r\n"}, {"STLS\r\n", "+OK go\r\n"}};
+  for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
+  catalogue.capture("starttls", "POP3 asks for TLS, which is read then", dialogue(words, 100));
 }
 
 void add_quic(Catalogue& catalogue) {
@@ -167,15 +181,23 @@ void add_quic(Catalogue& catalogue) {
                     second = quic_crypto(0, hello.substr(0, 120));
   catalogue.capture(
       "quic", "the hello comes in two packets, its end first; then the server's",
-      {quic_datagram(Side::client, client(first, 0, rfc9001_id(), ""), at(0)),
-       quic_datagram(Side::client, client(second, 1, rfc9001_id(), ""), at(kMillisecond)),
-       quic_datagram(Side::server, rfc9001_server_packet(), at(20 * kMillisecond))});
+      {udp_datagram(Side::client, client(first, 0, rfc9001_id(), ""), at(0)),
+       udp_datagram(Side::client, client(second, 1, rfc9001_id(), ""), at(kMillisecond)),
+       udp_datagram(Side::server, rfc9001_server_packet(), at(20 * kMillisecond))});
   catalogue.capture(
       "quic_retry", "the client shows a token; its keys are others then",
-      {quic_datagram(Side::client, client(first + second, 0, rfc9001_id(), ""), at(0)),
-       quic_datagram(Side::server, quic_retry("", "retrying", "token"), at(20 * kMillisecond)),
-       quic_datagram(Side::client, client(first + second, 1, "retrying", "token"),
-                     at(21 * kMillisecond))});
+      {udp_datagram(Side::client, client(first + second, 0, rfc9001_id(), ""), at(0)),
+       udp_datagram(Side::server, quic_retry("", "retrying", "token"), at(20 * kMillisecond)),
+       udp_datagram(Side::client, client(first + second, 1, "retrying", "token"),
+                    at(21 * kMillisecond))});
+  Frames frames = {udp_datagram(Side::client, client(first + second, 0, rfc9001_id(), ""), at(0)),
+                   udp_datagram(Side::server, rfc9001_server_packet(), at(20 * kMillisecond))};
+  for (int trip = 2; trip < 8; ++trip) {
+    const std::string packet = (trip % 2 != 0 ? "\x60"s : "\x40"s) + "protected";
+    frames.push_back(udp_datagram(Side::client, packet, at(trip * 20 * kMillisecond)));
+    frames.push_back(udp_datagram(Side::server, packet, at((trip * 20 + 10) * kMillisecond)));
+  }
+  catalogue.capture("quic_spin_bit", "the bit turns over every 20 ms, and is answered", frames);
 }
 
 void add_socks(Catalogue& catalogue) {
@@ -268,6 +290,7 @@ void add_application_captures(Catalogue& catalogue) {
   add_dns(catalogue);
   add_ssh(catalogue);
   add_tls(catalogue);
+  add_starttls(catalogue);
   add_quic(catalogue);
   add_socks(catalogue);
   add_proxy(catalogue);

@@ -9,6 +9,7 @@ namespace linger::test {
 void Catalogue::capture(std::string_view name, std::string_view proves, const Frames& frames,
                         const Expected& expected) {
   file(std::string(name) + ".pcap", proves, pcap_of(frames), expected);
+  files_.back().frames = frames;
 }
 
 void Catalogue::file(std::string_view file_name, std::string_view proves, const ByteList& bytes,

@@ -20,6 +20,7 @@ namespace linger::test {
 struct CaptureFile {
   std::string name;  // with .pcap or .pcapng
   ByteList bytes;
+  Frames frames = {};  // of a capture, the same once more
 };
 
 struct GoldenRun {

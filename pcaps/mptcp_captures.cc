@@ -5,7 +5,8 @@ namespace linger::test {
 namespace {
 
 constexpr std::uint8_t kCapable = 0x00, kJoin = 0x10, kDss = 0x20, kAddAddress = 0x30,
-                       kPriority = 0x50, kFastclose = 0x70, kReset = 0x80;
+                       kRemoveAddress = 0x40, kPriority = 0x50, kFail = 0x60, kFastclose = 0x70,
+                       kReset = 0x80;
 
 // The keys of the two hosts, and the tokens that follow from them in each version.
 constexpr std::uint64_t kClientKey = 0x0102'0304'0506'0708, kServerKey = 0x1112'1314'1516'1718;
@@ -120,6 +121,27 @@ void add_version_0(Catalogue& catalogue) {
                     frames);
 }
 
+// The join is silent for longer than tcpTimeout, while the initial subflow carries on.
+void add_cut(Catalogue& catalogue) {
+  Frames frames;
+  TcpPeers first(frames, {"192.0.2.1", 40'000}, {"198.51.100.2", 443});
+  TcpPeers second(frames, {"192.0.2.2", 40'001}, {"198.51.100.2", 443});
+  handshake_initial(first, at(0), 1);
+  handshake_join(second, at(10 * kMillisecond), kTokens[1].server, 1);
+  second.data(Side::client, "before", at(20 * kMillisecond), mapping());
+  for (int minute = 1; minute < 12; ++minute)
+    first.data(Side::server, "x", at(minute * kMinute), mapping());
+  second.data(Side::client, "behind it", at(12 * kMinute), mapping());
+  second.ack(Side::server, at(12 * kMinute + kMillisecond), Option(kFail, 0).add(1, 8).knobs());
+  first.ack(Side::client, at(12 * kMinute + kSecond), Option(kRemoveAddress, 1).knobs());
+  second.close(Side::client, at(12 * kMinute + 2 * kSecond));
+  first.close(Side::client, at(12 * kMinute + 3 * kSecond));
+  catalogue.capture("mptcp_cut",
+                    "a subflow that was cut and the session that continues it are one path; "
+                    "REMOVE_ADDR and MP_FAIL",
+                    frames);
+}
+
 void add_endings(Catalogue& catalogue) {
   Frames frames;
   TcpPeers first(frames, {"192.0.2.1", 40'000}, {"198.51.100.2", 443});
@@ -168,6 +190,7 @@ void add_endings(Catalogue& catalogue) {
 void add_mptcp_captures(Catalogue& catalogue) {
   add_uplinks(catalogue);
   add_version_0(catalogue);
+  add_cut(catalogue);
   add_endings(catalogue);
 }
 

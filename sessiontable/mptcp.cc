@@ -29,7 +29,8 @@ void apply_join(MptcpSubflow& subflow, const MptcpSignals& signals, unsigned sid
   subflow.backup[side] = signals.backup;
 }
 
-void add_address(MptcpSubflow& subflow, MptcpAddress announced, unsigned side) noexcept {
+// False: there is no room for it.
+bool add_address(MptcpSubflow& subflow, MptcpAddress announced, unsigned side) noexcept {
   announced.side = side & 1;
   const auto* end = subflow.addresses.begin() + subflow.address_count;
   const bool is_known =
@@ -37,13 +38,15 @@ void add_address(MptcpSubflow& subflow, MptcpAddress announced, unsigned side) n
         return known.id == announced.id && known.side == announced.side &&
                known.port == announced.port && known.address.bytes == announced.address.bytes;
       });
-  if (is_known || subflow.address_count == kMptcpAddressesMax) return;
+  if (is_known) return true;
+  if (subflow.address_count == kMptcpAddressesMax) return false;
   subflow.addresses[subflow.address_count++] = announced;
+  return true;
 }
 
 }  // namespace
 
-void apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept {
+std::uint32_t apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept {
   const TcpHeader& tcp = packet.tcp;
   const unsigned side = packet.direction;
   const bool is_handshake = (tcp.flags & kTcpSyn) != 0;
@@ -56,8 +59,12 @@ void apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept {
   if (signals.has(kMptcpDss)) subflow.data_fin[side] = true;
   if (signals.has(kMptcpFastclose)) subflow.fastclose[side] = true;
   if (signals.has(kMptcpReset)) subflow.reset[side] = true;
+  if (signals.has(kMptcpFail)) subflow.fail[side] = true;
+  subflow.removed[side] |= signals.removed;
+  std::uint32_t dropped = 0;
   for (std::size_t i = 0; i < signals.address_count; ++i)
-    add_address(subflow, signals.addresses[i], side);
+    dropped += add_address(subflow, signals.addresses[i], side) ? 0 : 1;
+  return dropped;
 }
 
 MptcpSubflow* MptcpPool::get(std::uint32_t& place) noexcept {

@@ -1,7 +1,7 @@
 // What sessions know of their MPTCP connections, in blocks that only such sessions take.
 //
 // A session's place lies in its SessionRare. Owner: one shard. Limit: its share of mptcpPool, taken
-// at start; when it is dry, a session goes without (counted, and marked on its record). Memory: 224
+// at start; when it is dry, a session goes without (counted, and marked on its record). Memory: 240
 // bytes a block, touched as used. Cost: nothing for other sessions; a subflow's block is touched by
 // its handshake and by the few segments that signal something.
 #pragma once
@@ -21,8 +21,8 @@ inline bool has_mptcp(const Packet& packet) noexcept {
   return packet.key.protocol == kProtocolTcp && (packet.tcp.options & kTcpOptionMptcp) != 0;
 }
 
-// Notes what the segment's options say.
-void apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept;
+// Notes what the segment's options say; how many announced addresses found no room.
+std::uint32_t apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept;
 
 class MptcpPool {
  public:

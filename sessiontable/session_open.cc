@@ -141,6 +141,9 @@ void SessionTable::miss(Packet& packet) noexcept {
     if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }
   update(slot, packet);
+  // Its connection is known by the session that was cut.
+  if (continues && has_mptcp(packet) && mptcp_.find(rare_of(s).mptcp) != nullptr)
+    sink_.on_subflow(view_of(slot, Ending::idle, true, s.cold.interim_count, kNoStream));
 }
 
 void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {

@@ -361,7 +361,7 @@ void SessionTable::note_mptcp(std::uint32_t slot, const Packet& packet) noexcept
   MptcpSubflow* subflow = mptcp_.get(rare.mptcp);
   if (subflow == nullptr) return;
   const int known_hosts = subflow->known_hosts();
-  apply_mptcp(*subflow, packet);
+  counters_.mptcp_addresses_missing.add(apply_mptcp(*subflow, packet));
   if (subflow->known_hosts() > known_hosts)
     sink_.on_subflow(view_of(slot, Ending::idle, true, cold_[slot].interim_count, kNoStream));
 }

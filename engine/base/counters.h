@@ -51,7 +51,9 @@ namespace linger {
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")                   \
   X(rtt_missing, "sessions whose round trip times are not measured: rttPool is too small")       \
-  X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")
+  X(mptcp_missing, "MPTCP subflows that do not name their connection: mptcpPool is too small")   \
+  X(mptcp_addresses_missing,                                                                     \
+    "addresses announced on an MPTCP subflow beyond the eight that are kept")
 
 // What is read of sessions, and by whom (parsers/conversations.h).
 #define LINGER_PARSER_COUNTERS(X)                                                               \
@@ -67,14 +69,17 @@ namespace linger {
   X(rule_matches, "rules that matched, once a session")                                         \
   X(rule_streams_dry, "directions held against rules piece by piece: ruleStreams is too small")
 
-// What decode counts of checksums, by layer.
-#define LINGER_CHECKSUM_COUNTERS(X)                                       \
-  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")  \
-  X(bad_tcp_checksums, "TCP segments with a wrong checksum")              \
-  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")             \
-  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum") \
-  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")             \
-  X(offloaded_checksums, "packets whose transport checksum was left to the network card")
+// What decode counts beside verdicts: checksums by layer, and what it did not look into.
+#define LINGER_DECODE_COUNTERS(X)                                                          \
+  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")                   \
+  X(bad_tcp_checksums, "TCP segments with a wrong checksum")                               \
+  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")                              \
+  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum")                  \
+  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")                              \
+  X(offloaded_checksums, "packets whose transport checksum was left to the network card")  \
+  X(untold_frames,                                                                         \
+    "packets that carry more 802.11 frames, or pieces of them, than the one that is told " \
+    "(A-MSDU, CAPWAP)")
 
 #define LINGER_DEFRAG_COUNTERS(X)                                                            \
   X(fragments, "frames that carried a fragment of an IP datagram")                           \
@@ -99,15 +104,17 @@ namespace linger {
   X(directions_apart, "of them, directions that arrive at different shards")
 
 // Where the subflows of all shards meet (engine/mptcp_connections.h).
-#define LINGER_MPTCP_COUNTERS(X)                                                     \
-  X(mptcp_connections, "mptcp-end records")                                          \
-  X(mptcp_early, "MPTCP connections told before their end: mptcpPool is too small")  \
-  X(mptcp_unlisted, "MPTCP subflows that are counted, but not listed: more than 32") \
+#define LINGER_MPTCP_COUNTERS(X)                                                            \
+  X(mptcp_connections, "mptcp-end records")                                                 \
+  X(mptcp_early, "MPTCP connections told before their end: mptcpPool is too small")         \
+  X(mptcp_unlisted, "MPTCP subflows that are counted, but not listed: more than 32")        \
+  X(mptcp_unused_unlisted, "addresses announced in vain that are not listed: more than 16") \
+  X(mptcp_clashes, "MPTCP connections that drew a token of another one at the same time")   \
   X(mptcp_lost, "beginnings and ends of subflows that were lost on the way (live only)")
 
-struct ChecksumCounters {
+struct DecodeCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
-  LINGER_CHECKSUM_COUNTERS(LINGER_COUNTER_MEMBER)
+  LINGER_DECODE_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

@@ -67,8 +67,10 @@ struct MptcpSubflow {
   std::array<bool, 2> data_fin{};   // this side closed the connection here
   std::array<bool, 2> fastclose{};  // this side aborted the connection here
   std::array<bool, 2> reset{};      // this side gave a reason for its RST (MP_TCPRST)
+  std::array<bool, 2> fail{};       // this side said that a checksum failed (MP_FAIL)
   std::uint8_t address_count = 0;
   std::array<MptcpAddress, kMptcpAddressesMax> addresses;
+  std::array<std::uint64_t, 2> removed{};  // REMOVE_ADDR: a bit for each address ID, modulo 64
 
   // Hosts by which the subflow names its connection.
   int known_hosts() const noexcept {
@@ -78,10 +80,12 @@ struct MptcpSubflow {
   void reverse() noexcept {
     std::swap(host[0], host[1]);
     std::swap(address_id[0], address_id[1]);
-    for (auto* pair : {&backup, &data_fin, &fastclose, &reset}) std::swap((*pair)[0], (*pair)[1]);
+    std::swap(removed[0], removed[1]);
+    for (auto* pair : {&backup, &data_fin, &fastclose, &reset, &fail})
+      std::swap((*pair)[0], (*pair)[1]);
     for (MptcpAddress& announced : addresses) announced.side ^= 1;
   }
 };
-static_assert(sizeof(MptcpSubflow) == 224);
+static_assert(sizeof(MptcpSubflow) == 240);
 
 }  // namespace linger

@@ -131,6 +131,8 @@
     "Memory for what parsers hold of open sessions, and have found until the record is written.")  \
   X(Count, maxTransactions, 64, 1, 4'096,                                                          \
     "Transactions (HTTP, DNS, ...) that a record tells; more are counted.")                        \
+  X(Count, maxCertificates, 4, 1, 16,                                                              \
+    "Certificates of a chain (TLS) that a record tells, the first of them the server's own.")      \
   X(Text, node, "linger", 1, 255, "Name of this observer, in every record (observer.name).")       \
   X(Text, bpf, "", 0, 65'536,                                                                      \
     "Capture filter (pcap-filter syntax); packets that do not match are not seen.")                \

@@ -68,6 +68,7 @@ void follow_headers(Walk& walk) noexcept {
 
 void conclude(const Walk& walk) noexcept {
   Packet& packet = walk.packet;
+  if (walk.leaves_untold) packet.flags |= kPacketUntold;
   if (packet.verdict != Verdict::session && packet.verdict != Verdict::fragment)
     return clear_session(packet);
   if (packet.verdict == Verdict::session && walk.settings.verify_checksums) verify_transport(walk);

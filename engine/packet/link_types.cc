@@ -108,8 +108,18 @@ void read_linux_cooked_v2(Walk& walk) noexcept {
 
 struct WifiVariant {
   bool is_padded = false;       // the header, to a multiple of 4
-  bool may_be_swapped = false;  // its two control bytes
+  bool may_be_swapped = false;  // the bytes of its fields of two
 };
+
+// A-MSDU (§9.3.2.2.2): destination 6, source 6, length 2 before each LLC, from the second on padded
+// to a multiple of 4. A packet is of one session: the first one's.
+void read_first_subframe(Walk& walk) noexcept {
+  constexpr std::uint32_t kHeader = 14;
+  if (!walk.has(kHeader)) return;
+  const std::uint32_t bytes = be16<12>(walk.take<kHeader>());
+  const std::uint32_t padding = (4 - (kHeader + bytes) % 4) % 4;
+  walk.leaves_untold = walk.claimed() >= bytes + padding + kHeader;
+}
 
 // IEEE 802.11-2020 §9.3.2. Only data frames that carry data and are not encrypted hold IP.
 //
@@ -130,13 +140,15 @@ void read_ieee80211(Walk& walk, const WifiVariant& variant) noexcept {
   const std::uint32_t qos_offset = bytes;
   if (has_qos) bytes += (flags & 0x80) != 0 ? 6 : 2;
   if (!walk.has(bytes)) return;
-  const bool is_later_fragment = (walk.position()[22] & 0x0f) != 0;
+  const auto first_byte = [&](std::uint32_t field) {  // of two: the lower half
+    return walk.position()[field + (is_swapped ? 1 : 0)];
+  };
+  const bool is_later_fragment = (first_byte(22) & 0x0f) != 0;
   if (is_later_fragment) return walk.stop(Verdict::not_ip);
-  const bool is_aggregate = has_qos && (walk.position()[qos_offset] & 0x80) != 0;
+  const bool is_aggregate = has_qos && (first_byte(qos_offset) & 0x80) != 0;
   if (!walk.skip(variant.is_padded ? (bytes + 3) / 4 * 4 : bytes)) return;
-  // A-MSDU (§9.3.2.2.2): destination, source, length before each LLC; the first one stands for all.
-  if (is_aggregate && !walk.skip(14)) return;
   walk.next = Header::llc;
+  if (is_aggregate) read_first_subframe(walk);
 }
 
 // https://www.radiotap.org: version, pad, length (LE), one or more words of present bits (LE), then
@@ -290,8 +302,8 @@ void read_frame_relay(Walk& walk) noexcept {  // RFC 2427 §3: Q.922 address, co
 
 }  // namespace
 
-// In a tunnel. Cisco's access points swap the control bytes in CAPWAP: every frame there goes to or
-// from the distribution system, and these flags stand where the version is, always 0.
+// In a tunnel. Cisco's access points swap the bytes of such fields in CAPWAP: every frame there
+// goes to or from the distribution system, and these flags stand where the version is, always 0.
 void read_wifi(Walk& walk) noexcept {
   read_ieee80211(walk, {.may_be_swapped = walk.tunnel == TunnelKind::capwap});
 }

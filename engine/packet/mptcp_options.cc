@@ -50,6 +50,14 @@ void read_add_address(MptcpSignals& signals, const std::uint8_t* option,
   signals.subtypes |= 1 << kMptcpAddAddress;
 }
 
+// RFC 8684 §3.4.2: one or more address IDs. IDs 64 apart are told as one.
+void read_remove_address(MptcpSignals& signals, const std::uint8_t* option,
+                         std::uint8_t length) noexcept {
+  if (length < 4) return;
+  signals.subtypes |= 1 << kMptcpRemoveAddress;
+  for (std::uint8_t i = 3; i < length; ++i) signals.removed |= 1ULL << (option[i] & 63);
+}
+
 // RFC 8684 §3.3.8. Version 0 may name another address, of another subflow: not for this one.
 void read_priority(MptcpSignals& signals, const std::uint8_t* option,
                    std::uint8_t length) noexcept {
@@ -67,8 +75,13 @@ void read_option(MptcpSignals& signals, const std::uint8_t* option, std::uint8_t
       return read_join(signals, option, length);
     case kMptcpAddAddress:
       return read_add_address(signals, option, length);
+    case kMptcpRemoveAddress:
+      return read_remove_address(signals, option, length);
     case kMptcpPriority:
       return read_priority(signals, option, length);
+    case kMptcpFail:  // RFC 8684 §3.7
+      if (length == 12) signals.subtypes |= 1 << kMptcpFail;
+      return;
     case kMptcpFastclose:  // RFC 8684 §3.5
       if (length == 12) signals.subtypes |= 1 << kMptcpFastclose;
       return;

@@ -20,7 +20,9 @@ enum MptcpSubtype : std::uint8_t {  // RFC 8684 §8.2
   kMptcpJoin = 1,
   kMptcpDss = 2,
   kMptcpAddAddress = 3,
+  kMptcpRemoveAddress = 4,
   kMptcpPriority = 5,
+  kMptcpFail = 6,
   kMptcpFastclose = 7,
   kMptcpReset = 8,
 };
@@ -34,8 +36,9 @@ struct MptcpSignals {
   std::uint8_t address_id = 0;       // of MP_JOIN in a SYN or SYN-ACK
   bool backup = false;               // of MP_JOIN in a SYN or SYN-ACK, of MP_PRIO
   std::uint8_t address_count = 0;
-  std::array<MptcpAddress, 4>
-      addresses;  // of ADD_ADDR, without echoes; as many as options can hold
+  std::array<MptcpAddress, 5>
+      addresses;              // of ADD_ADDR, without echoes; as many as options can hold
+  std::uint64_t removed = 0;  // of REMOVE_ADDR: a bit for each address ID, modulo 64
 
   bool has(MptcpSubtype subtype) const noexcept { return (subtypes >> subtype & 1) != 0; }
 };

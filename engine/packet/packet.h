@@ -106,11 +106,13 @@ struct FragmentHeader {
 enum PacketFlag : std::uint8_t {
   kPacketIcmpError =
       0x01,  // the key is that of the quoted packet; direction: the side that the error came from
-  kPacketFragment = 0x02,      // the beginning of a datagram that never became whole
-  kPacketBadChecksum = 0x04,   // transport checksum computed and wrong
-  kPacketCut = 0x08,           // the capture does not hold all of the payload
-  kPacketOffloaded = 0x10,     // the transport checksum was left to the network card
-  kPacketBadIpChecksum = 0x20  // of an IPv4 header around it; tells nothing about the transport's
+  kPacketFragment = 0x02,       // the beginning of a datagram that never became whole
+  kPacketBadChecksum = 0x04,    // transport checksum computed and wrong
+  kPacketCut = 0x08,            // the capture does not hold all of the payload
+  kPacketOffloaded = 0x10,      // the transport checksum was left to the network card
+  kPacketBadIpChecksum = 0x20,  // of an IPv4 header around it; tells nothing about the transport's
+  kPacketUntold = 0x40  // it carries more, that is not told: of an A-MSDU all but the first frame,
+                        // a later piece of a frame in CAPWAP
 };
 
 inline constexpr std::size_t kVlanDepthMax = 2;

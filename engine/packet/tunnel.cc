@@ -153,6 +153,7 @@ void read_capwap(Walk& walk) noexcept {
   const bool is_native = (word & kNative) != 0;
   const bool is_known_radio = (word >> 9 & 0x1f) == kIeee80211;
   const bool is_later_fragment = (word & kFragment) != 0 && be16<6>(header) >> 3 != 0;
+  walk.leaves_untold = is_plain && is_later_fragment;
   if (!is_plain || (word & kKeepAlive) != 0 || is_later_fragment || (is_native && !is_known_radio))
     return walk.stop(Verdict::not_ip);
   const std::uint32_t bytes = (word >> 19 & 0x1f) * 4;

@@ -80,6 +80,7 @@ struct Walk {
   };
   Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
   Extent outer_transport;
+  bool leaves_untold = false;  // kPacketUntold
   bool is_rerouted =
       false;  // to another destination than its header says, which the checksum holds
   // The tunnels so far; packet.tunnel_depth says how many.

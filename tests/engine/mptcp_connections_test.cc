@@ -134,6 +134,106 @@ TEST(mptcp_connections, an_announced_address_is_unused_until_a_subflow_uses_it_o
   EXPECT_EQ(run.told[0].unused[0].side, 1);
 }
 
+TEST(mptcp_connections, addresses_in_vain_beyond_the_list_are_counted) {
+  Meeting run;
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    MptcpNotice notice = end(begin(10 + i, MptcpRole::join, {0, kServer}, 1), 5);
+    for (std::uint8_t j = 0; j < kMptcpAddressesMax; ++j) {
+      MptcpAddress& address = notice.subflow.addresses[notice.subflow.address_count++];
+      address.address.bytes = {10, 0, i, j};
+      address.ip_version = 4;
+      address.id = static_cast<std::uint8_t>(100 + 8 * i + j);
+    }
+    run.connections.add(notice);
+  }
+  run.connections.finish();
+  EXPECT_EQ(run.told.at(0).unused_count, kMptcpUnusedMax);
+  EXPECT_EQ(run.counters.mptcp_unused_unlisted.value(), 3 * kMptcpAddressesMax - kMptcpUnusedMax);
+}
+
+TEST(mptcp_connections, withdrawn_addresses_and_failed_checksums_are_told_by_host) {
+  Meeting run;
+  MptcpNotice back = end(kBack, 5);  // its source is the connection's destination
+  back.subflow.removed = {0b110, 0};
+  back.subflow.fail = {true, false};
+  MptcpNotice initial = end(kInitial, 5);
+  initial.subflow.removed = {0, 0b100};
+  run.connections.add(initial);
+  run.connections.add(back);
+  run.connections.finish();
+  EXPECT_EQ(run.told.at(0).record.mptcp_removed, (std::array<std::uint8_t, 2>{0, 2}));
+  EXPECT_EQ(run.told.at(0).record.mptcp_fail, (std::array<bool, 2>{false, true}));
+}
+
+// The session that goes on with this one.
+MptcpNotice rest_of(const MptcpNotice& cut, std::uint64_t id, std::int64_t seconds) {
+  MptcpNotice rest = begin(id, MptcpRole::mid_stream, {0, 0}, seconds);
+  rest.continues = cut.path.id;
+  return rest;
+}
+
+TEST(mptcp_connections, a_cut_subflow_and_what_continues_it_are_one_path) {
+  const MptcpNotice second = rest_of(kBack, 7, 20), third = rest_of(second, 8, 30);
+  Meeting run;
+  run.connections.add(kInitial);
+  run.connections.add(end(kBack, 10, 5));
+  run.connections.add(second);
+  run.connections.add(end(second, 25, 6));
+  run.connections.add(third);
+  run.connections.add(end(kInitial, 12, 1));
+  run.connections.advance(80 * kSecond);
+  EXPECT_TRUE(run.told.empty()) << "the third part is open";
+  run.connections.add(end(third, 31, 8));
+  run.connections.advance(100 * kSecond);
+  ASSERT_EQ(run.told.size(), 1u);
+  const MptcpConnection& told = run.told[0];
+  EXPECT_EQ(told.record.mptcp_subflows, 2u);
+  EXPECT_EQ(told.record.payload_bytes, (std::array<std::uint64_t, 2>{1, 19}));
+  EXPECT_EQ(told.paths[1].id, kBack.path.id);
+  EXPECT_EQ(told.paths[1].payload_bytes, (std::array<std::uint64_t, 2>{0, 19}));
+  EXPECT_EQ(told.paths[1].end.value, 31 * kSecond);
+  EXPECT_EQ(told.paths[1].share, 950);
+}
+
+TEST(mptcp_connections, what_continues_a_subflow_later_is_not_told_whenever_news_of_it_come) {
+  const MptcpNotice late = rest_of(kJoin, 7, 66);
+  for (const bool is_told_before : {false, true}) {
+    Meeting run;
+    run.connections.add(end(kJoin, 5, 3));
+    if (is_told_before) run.connections.advance(66 * kSecond);
+    run.connections.add(late);
+    run.connections.add(end(late, 70, 4));
+    run.connections.finish();
+    ASSERT_EQ(run.told.size(), 1u);
+    EXPECT_EQ(run.told[0].record.payload_bytes[0], 3u);
+  }
+}
+
+TEST(mptcp_connections, connections_whose_tokens_clash_are_told_apart_by_the_address_of_the_host) {
+  const auto at = [](MptcpNotice notice, std::uint8_t server) {
+    notice.path.address[1].bytes = {10, 0, 0, server};
+    return notice;
+  };
+  const MptcpNotice other = begin(6, MptcpRole::initial, {33, kServer}, 1);
+  MptcpNotice announcing = at(end(other, 9, 10), 2);
+  announcing.subflow.address_count = 1;
+  announcing.subflow.addresses[0].address.bytes = {10, 0, 0, 3};
+  announcing.subflow.addresses[0].side = 1;
+  Meeting run;
+  run.connections.add(at(end(kInitial, 9, 1), 1));
+  run.connections.add(announcing);
+  for (std::uint8_t server = 1; server <= 3; ++server)
+    run.connections.add(
+        at(end(begin(20U + server, MptcpRole::join, {0, kServer}, 2), 8, 100), server));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 2u);
+  EXPECT_EQ(run.told[0].record.mptcp_host[0].token, kClient);
+  EXPECT_EQ(run.told[0].record.payload_bytes[0], 101u);
+  EXPECT_EQ(run.told[1].record.mptcp_host[0].token, 33u);
+  EXPECT_EQ(run.told[1].record.payload_bytes[0], 210u);
+  EXPECT_EQ(run.counters.mptcp_clashes.value(), 1u);
+}
+
 TEST(mptcp_connections, beyond_the_limit_the_oldest_connection_is_told_early) {
   Meeting run(2);
   for (std::uint32_t i = 1; i <= 3; ++i)

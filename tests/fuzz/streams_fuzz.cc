@@ -73,6 +73,7 @@ struct Run {
   std::uint32_t stream;
   bool is_datagrams;
   linger::ClockNs clock = 0;
+  std::size_t payload_bytes = 0;  // so far
 
   Run(std::uint8_t shape, std::uint32_t begin)
       : streams({.streams = 1,
@@ -97,6 +98,7 @@ struct Run {
     const std::size_t captured = (record[6] & 15) == 0 ? payload.size() / 2 : payload.size();
     payload.resize(captured);
     payload.shrink_to_fit();
+    payload_bytes += captured;
     clock += record[7] * linger::kMicrosecond * 8;
 
     linger::Packet packet;
@@ -129,12 +131,14 @@ struct Run {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr std::size_t kHead = 5, kRecord = 8, kPacketsMax = 512;
+  // What a run may cost: each byte of payload is made, remembered and compared.
+  constexpr std::size_t kHead = 5, kRecord = 8, kPacketsMax = 512, kPayloadMax = 48 << 10;
   if (size < kHead) return 0;
   const auto run = std::make_unique<Run>(data[0], linger::load_be32(data + 1));
   bool is_open = true;
-  for (std::size_t at = kHead;
-       is_open && at + kRecord <= std::min(size, kHead + kRecord * kPacketsMax); at += kRecord) {
+  for (std::size_t at = kHead; is_open && run->payload_bytes < kPayloadMax &&
+                               at + kRecord <= std::min(size, kHead + kRecord * kPacketsMax);
+       at += kRecord) {
     is_open = run->packet(data + at);
     CHECK(run->streams.blocks_used() <= 2u * linger::HeldPool::kBlocksMax);
   }

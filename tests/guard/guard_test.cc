@@ -7,11 +7,10 @@
 
 #include "engine/shard.h"
 #include "engine/source/memory_source.h"
+#include "pcaps/catalogue.h"
 #include "tests/guard/hooks.h"
 #include "tests/simulation/traffic.h"
 #include "tests/support/fragments.h"
-#include "tests/support/quic_words.h"
-#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -41,34 +40,10 @@ std::vector<MemoryPacket> partly_in_fragments(const std::vector<MemoryPacket>& p
   return cut;
 }
 
-void add_tls(Frames& frames, int i, std::int64_t time) {
-  TcpPeers tcp(frames, {"192.0.2.9", static_cast<std::uint16_t>(40'000 + i)},
-               {"198.51.100.80", 443});
-  tcp.handshake(time);
-  Side side = Side::client;
-  for (const std::string& word : tls_1_2()) {
-    tcp.data(side, word, time += kMillisecond);
-    side = side == Side::client ? Side::server : Side::client;
-  }
-  tcp.close(Side::client, time + kMillisecond);
-}
-
-void add_quic(Frames& frames, int i, std::int64_t time) {
-  const Address client = "192.0.2.9", server = "198.51.100.80";
-  const auto port = static_cast<std::uint16_t>(40'000 + i);
-  const std::string hello = quic_initial({.keys_id = rfc9001_id(),
-                                          .to = rfc9001_id(),
-                                          .frames = quic_crypto(0, rfc9001_hello()),
-                                          .frames_bytes = 1'162});
-  PacketBuilder first, second;
-  first.ethernet().ip(client, server).udp(port, 443);
-  frames.push_back(first.payload(hello).frame(time));
-  second.ethernet().ip(server, client).udp(443, port);
-  frames.push_back(second.payload(rfc9001_server_packet()).frame(time + kMillisecond));
-}
-
-// Sessions that parsers know, behind the others.
+// Sessions that parsers know, behind the others: many of one kind, then what the project's captures
+// hold of each protocol, so far apart that equal tuples are other sessions.
 void add_applications(std::vector<MemoryPacket>& packets) {
+  constexpr DurationNs kApart = 10 * 60 * kSecond;
   const std::int64_t begin = packets.back().timestamp.value + kSecond;
   Frames frames;
   for (int i = 0; i < 50; ++i) {
@@ -80,8 +55,16 @@ void add_applications(std::vector<MemoryPacket>& packets) {
     tcp.data(Side::client, "TP/1.1\r\nHost: example.com\r\n\r\n", time + kMillisecond);
     tcp.data(Side::server, "HTTP/1.1 200 OK\r\n\r\nbody", time + 2 * kMillisecond);
     tcp.close(Side::client, time + 3 * kMillisecond);
-    add_tls(frames, i, time);
-    add_quic(frames, i, time);
+  }
+  Catalogue catalogue;
+  add_application_captures(catalogue);
+  for (const CaptureFile& file : catalogue.files()) {
+    const std::int64_t move =
+        frames.back().timestamp_ns + kApart - file.frames.front().timestamp_ns;
+    for (Frame frame : file.frames) {
+      frame.timestamp_ns += move;
+      frames.push_back(std::move(frame));
+    }
   }
   for (const Frame& frame : frames)
     packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});

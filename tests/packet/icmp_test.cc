@@ -73,6 +73,43 @@ TEST(icmp, error_about_a_first_fragment_joins_its_session) {
             "udp 198.51.100.2:2 > 192.0.2.1:1");
 }
 
+// However much a router quotes, the error is of the quoted session or of its own; once there is
+// enough for the former, more does not change it.
+TEST(icmp, every_prefix_of_a_quote_is_of_the_quoted_session_or_of_the_errors_own) {
+  const TcpFields options{.flags = kTcpSyn, .options = {.mss = 1460, .window_scale = 7}};
+  const Frame quotes[] = {
+      ethernet().ip(kA, kB).tcp(1, 2, options).payload("data").frame(),
+      ethernet().ip(kA, kB, {.options = ByteList(12)}).udp(1, 2).payload("data").frame(),
+      ethernet().ip(kA, kB).icmp(8, 0, 0x12340001).payload("data").frame(),
+      ethernet().ip(kA, kB).udp(50'000, 4789).vxlan(7).ethernet().ip(kA, kB).tcp(1, 2).frame(),
+      ethernet().ip(kA6, kB6).extension(0).extension(60).tcp(1, 2, options).frame(),
+      ethernet().ip(kA6, kB6).esp(7, 1).payload("data").frame(),
+  };
+  for (const Frame& quoted : quotes) {
+    const bool is_v4 = quoted.bytes[12] == 8;
+    const auto error = [&](std::size_t bytes) {
+      return is_v4 ? ethernet().ip(kRouter, kA).icmp_error(3, 1, quoted, bytes).frame()
+                   : ethernet().ip(kRouter6, kA6).icmp_error(1, 0, quoted, bytes).frame();
+    };
+    const std::string own = session_of(error(0));
+    bool is_joined = false;
+    for (std::size_t bytes = 0; bytes <= quoted.bytes.size() - 14; ++bytes) {
+      const std::string session = session_of(error(bytes));
+      EXPECT_TRUE(!is_joined || session != own) << bytes;
+      is_joined = session != own;
+      EXPECT_TRUE(!is_joined || session == session_of(error(quoted.bytes.size() - 14))) << bytes;
+      Frame cut = error(bytes);  // and by the snap length
+      for (std::size_t left = cut.bytes.size(); left > 0; --left) {
+        cut.bytes.resize(left);
+        cut.bytes.shrink_to_fit();
+        const std::string text = session_of(cut);
+        EXPECT_TRUE(text == own || text == session || text == "truncated") << text;
+      }
+    }
+    EXPECT_TRUE(is_joined);
+  }
+}
+
 TEST(icmp, error_without_a_usable_quote_is_a_session_of_its_hosts) {
   const std::string own = "icmp 203.0.113.9:0 > 192.0.2.1:0";
   const Frame quoted = ethernet().ip(kA, kB).tcp(40000, 80).frame();

@@ -135,6 +135,25 @@ TEST(link, wifi_data_frames_lead_to_their_packet) {
   EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(kIeee80211, aggregate))), kSession);
 }
 
+TEST(link, frames_behind_the_first_of_an_aggregate_are_marked) {
+  const std::uint8_t bytes = 8 + 20 + 20 + 1;  // LLC, IPv4, TCP, payload; then 3 of padding
+  const auto flags_of = [&](std::size_t more) {
+    ByteList header = wifi(0x88, 0x02, 2 + 14);
+    header[24] = 0x80;
+    header[26 + 13] = bytes;
+    PacketBuilder builder = PacketBuilder().link(kIeee80211, header);
+    Frame frame = builder.ip(kA, kB).tcp(1, 2).payload("x").frame();
+    frame.bytes.resize(frame.bytes.size() + more);
+    frame.wire_bytes += static_cast<std::uint32_t>(more);
+    const Packet packet = decoded(frame);
+    EXPECT_EQ(session_text(packet), kSession);
+    return packet.flags;
+  };
+  EXPECT_EQ(flags_of(3), 0);
+  EXPECT_EQ(flags_of(4 + 3), 0) << "a frame check sequence";
+  EXPECT_EQ(flags_of(3 + 14), kPacketUntold);
+}
+
 TEST(link, wifi_frames_without_readable_data_are_not_ip) {
   for (const ByteList& header : {
            wifi(0x80, 0x00, 0),     // beacon

@@ -77,6 +77,29 @@ TEST(mptcp_options, a_cut_option_is_not_there) {
   }
 }
 
+TEST(mptcp_options, every_prefix_of_several_tells_those_that_are_whole) {
+  const ByteList all[] = {option(4, {0x40, 3}), option(12, {0x60}), kAddV1, option(3, {0x51})};
+  ByteList options;
+  for (const ByteList& one : all) {
+    const std::uint16_t before = read(options).subtypes;
+    ByteList part = options;
+    for (const std::uint8_t byte : one) {
+      EXPECT_EQ(read(part).subtypes, before) << part.size();
+      part.push_back(byte);
+    }
+    options = part;
+    EXPECT_NE(read(options).subtypes, before);
+  }
+}
+
+TEST(mptcp_options, withdrawn_addresses_are_told_by_their_ids) {
+  const MptcpSignals signals = read(option(6, {0x40, 1, 2, 65}));
+  EXPECT_TRUE(signals.has(kMptcpRemoveAddress));
+  EXPECT_EQ(signals.removed, 0b110U);
+  EXPECT_FALSE(read(option(3, {0x40})).has(kMptcpRemoveAddress)) << "none";
+  EXPECT_TRUE(read(option(12, {0x60})).has(kMptcpFail));
+}
+
 TEST(mptcp_options, decode_points_at_the_first_that_is_more_than_a_mapping) {
   const auto mptcp_bytes = [](const std::vector<ByteList>& all) {
     TcpOptions options;

@@ -108,6 +108,8 @@ TEST(tunnel, capwap_carries_ethernet_or_wifi) {
   EXPECT_EQ(inner_of(capwap(informed, kWifi)), kInner);
   ByteList swapped = kWifi;
   std::swap(swapped[0], swapped[1]);
+  swapped[22] = 0x76;  // of the sequence number, of which 0x7630 is the 1,891st, not a fragment
+  swapped[23] = 0x30;
   EXPECT_EQ(inner_of(capwap(wifi, swapped)), kInner);
   const ByteList first_fragment{0, 0x10, 0x03, 0x80, 0, 1, 0, 0};
   EXPECT_EQ(inner_of(capwap(first_fragment, kWifi)), kInner);
@@ -128,6 +130,7 @@ TEST(tunnel, capwap_that_holds_no_readable_frame_is_its_own_session) {
   for (const ByteList& header : headers) {
     const Frame frame = capwap(header).ethernet().ip(kA, kB).tcp(1, 2).frame();
     EXPECT_EQ(session_of(frame), "udp 192.0.2.1:9 > 198.51.100.2:5247");
+    EXPECT_EQ((decoded(frame).flags & kPacketUntold) != 0, header[3] == 0x80);
   }
 }
 

@@ -75,6 +75,47 @@ TEST(quic, both_hellos_are_told) {
       R"("original_connection_id":"8394c8f03e515708"})");
 }
 
+std::string short_header(bool spin) { return (spin ? "\x60"s : "\x40"s) + "protected"; }
+
+TEST(quic, the_spin_bit_tells_the_least_round_trip) {
+  Dialogue dialogue = example();
+  bool spin = false;
+  for (int trip = 0; trip < 6; ++trip, spin = !spin) {
+    dialogue.push_back({0, short_header(spin)});
+    if (trip != 3) dialogue.push_back({0, short_header(spin)});  // so that this one is shorter
+    dialogue.push_back({1, short_header(spin)});
+  }
+  EXPECT_THAT(hear(dialogue, kDatagrams).objects, HasSubstr(R"("spin_rtt_ns":2000000)"));
+  expect_hostile_is_survived(dialogue, kDatagrams);
+}
+
+TEST(quic, bits_that_do_not_turn_in_order_tell_no_round_trip) {
+  Dialogue still = example(), wild = example();
+  for (unsigned i = 0; i < 40; ++i) {
+    still.push_back({i % 2, short_header(false)});
+    wild.push_back({i % 2, short_header((i * 7 / 3) % 2 == 0)});
+  }
+  EXPECT_THAT(hear(still, kDatagrams).objects, Not(HasSubstr("spin")));
+  EXPECT_THAT(hear(wild, kDatagrams).objects, Not(HasSubstr("spin")));
+}
+
+TEST(quic, the_version_is_told_of_packets_that_cannot_be_opened) {
+  std::string packet = client_packet(quic_crypto(0, rfc9001_hello()));
+  packet[1'000] ^= 1;
+  const Heard heard = hear({{0, packet}}, kDatagrams);
+  EXPECT_EQ(heard.objects, R"(,"quic":{"version":"1"})");
+}
+
+TEST(quic, transport_parameters_of_early_drafts_are_told) {
+  std::string hello = rfc9001_hello();
+  const std::size_t at = hello.find("\x00\x39\x00\x32"s) + 4;
+  const std::string list = "\x00\x08\x00\x02\x40\x64"s + "\x00\x09\x00\x01\x03"s +
+                           "\x77\x77\x00\x21"s + std::string(33, 'x');
+  hello.replace(at, 50, "\x00\x30"s + list);
+  EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, hello), 0xff000019)}}, kDatagrams).objects,
+              HasSubstr(R"("initial_max_streams_bidi":100,"initial_max_streams_uni":3})"));
+}
+
 TEST(quic, truncated_and_hostile_datagrams_are_survived) {
   expect_nothing_garbled(example(), kDatagrams);
   expect_hostile_is_survived(example(), kDatagrams);
@@ -101,7 +142,9 @@ TEST(quic, version_2_and_drafts_are_read) {
                                                           {kQuicDrafts + 29, "draft-29"},
                                                           {kQuicDrafts + 27, "draft-27"},
                                                           {kQuicDrafts + 34, "draft-34"},
-                                                          {kQuicFacebook, "0xfaceb002"}}) {
+                                                          {kQuicDrafts + 22, "draft-22"},
+                                                          {0xfaceb00e, "0xfaceb00e"},
+                                                          {0xfaceb002, "0xfaceb002"}}) {
     const Heard heard = hear({{0, client_packet(frames, version)}}, kDatagrams);
     EXPECT_THAT(heard.objects, HasSubstr("\"version\":\"" + name + "\""));
     EXPECT_THAT(heard.objects, HasSubstr(kHello));

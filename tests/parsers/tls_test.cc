@@ -86,6 +86,54 @@ TEST(tls, both_hellos_and_certificates_are_told) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+// What the server says first, with more certificates behind its own, each of which is that one with
+// another serial number.
+std::string with_chain(std::size_t more) {
+  const std::string words = tls_1_2()[1];
+  const std::size_t hello = 5 + load_be16(bytes_of(words).data() + 3);
+  const std::size_t certificate_at = hello + 5 + 4 + 3 + 3;
+  const std::string certificate =
+      words.substr(certificate_at, load_be16(bytes_of(words).data() + hello + 3) - 10);
+  std::string list;
+  for (std::size_t i = 0; i <= more; ++i) {
+    std::string one = certificate;
+    one[18] = static_cast<char>(one[18] + i);  // the last byte of its serial number
+    list += '\0' + vector16(one);
+  }
+  return words.substr(0, hello) + cut_anew(record(22, message(11, '\0' + vector16(list))), 4'000) +
+         words.substr(certificate_at + certificate.size());
+}
+
+TEST(tls, a_chain_of_certificates_is_told_up_to_a_number) {
+  auto words = tls_1_2();
+  words[1] = with_chain(2);
+  const std::string told = hear(in_turn(words)).objects;
+  const auto at = [&](std::string_view text) { return told.find(text); };
+  EXPECT_LT(at(R"("serial_number":"1234ABCD","signature)"), at(R"("chain":[{"sha1":")"));
+  EXPECT_LT(at(R"("chain":[{"sha1":")"), at(R"("serial_number":"1234ABCE","subject":"CN=)"));
+  EXPECT_LT(at(R"("serial_number":"1234ABCE","subject":"CN=)"),
+            at(R"("serial_number":"1234ABCF","subject":"CN=www.example.com,O=Example"}]})"));
+  expect_same_however_cut(in_turn(words));
+  expect_nothing_garbled(in_turn(words));
+  words[1] = with_chain(6);
+  const std::string four = hear(in_turn(words)).objects;
+  EXPECT_THAT(four, HasSubstr("1234ABD0"));
+  EXPECT_THAT(four, Not(HasSubstr("1234ABD1")));
+  EXPECT_THAT(hear(in_turn(words), Carrier::stream,
+                   {.conversations = 2, .memory = 4 << 20, .certificates = 1})
+                  .objects,
+              Not(HasSubstr("chain")));
+}
+
+TEST(tls, an_answer_to_a_hello_in_the_format_of_ssl_2_is_told) {
+  auto words = tls_1_2();
+  words[0] = "\x80\x2e\x01\x03\x01"s + "\x00\x15\x00\x00\x00\x10"s + std::string(37, 'c');
+  const Heard heard = hear(in_turn(words));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("established":true,"client":{"hash":)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":"afbc203706421f15554867b55caf16d6",)"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
 TEST(tls, a_session_may_be_resumed) {
   const Heard heard = hear(in_turn(tls_1_2_resumed()));
   EXPECT_THAT(heard.objects, HasSubstr(R"("resumed":true,"established":true)"));
@@ -191,6 +239,16 @@ TEST(dtls, hellos_in_fragments_are_told) {
                         R"("established":true,"client":{"server_name":"www.example.com",)"));
   EXPECT_THAT(heard.objects, HasSubstr(R"("ja4":"dd2d010200_)"));
   EXPECT_FALSE(heard.is_malformed);
+}
+
+TEST(dtls, a_certificate_in_fragments_is_told) {
+  Dialogue dialogue;
+  for (const auto& [side, bytes] : dtls_1_2()) dialogue.push_back({side, bytes});
+  const Heard heard = hear(dialogue, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("next_protocol":"webrtc","established":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("alternative_names":["www.example.com"])"));
+  expect_nothing_garbled(dialogue, Carrier::datagrams);
+  expect_hostile_is_survived(dialogue, Carrier::datagrams);
 }
 
 TEST(dtls, truncated_and_hostile_datagrams_are_survived) {

@@ -41,6 +41,33 @@ TEST(mptcp, a_session_that_begins_with_a_mapping_is_a_subflow_of_an_unknown_conn
   EXPECT_EQ(run.only(Action::session_end).mptcp_role, MptcpRole::mid_stream);
 }
 
+TEST(mptcp, withdrawn_addresses_and_failed_checksums_are_told) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0), join());
+  tcp.ack(Side::client, at(1), with({0x40, 2, 7}));
+  tcp.ack(Side::client, at(2), with({0x40, 7}));
+  tcp.ack(Side::server, at(3), with({0x60, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.mptcp_removed, (std::array<std::uint8_t, 2>{2, 0}));
+  EXPECT_EQ(record.mptcp_fail, (std::array<bool, 2>{false, true}));
+}
+
+TEST(mptcp, addresses_beyond_those_that_are_kept_are_counted) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0), join());
+  for (std::uint8_t i = 1; i <= kMptcpAddressesMax + 2; ++i)
+    tcp.ack(Side::client, at(i), with({0x34, i, 10, 0, 0, i}));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.counters().mptcp_addresses_missing.value(), 2u);
+}
+
 TEST(mptcp, a_dry_pool_is_marked_and_counted_and_a_block_is_used_again) {
   Settings settings = small_settings();
   settings.mptcpPool = 16;

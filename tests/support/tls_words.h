@@ -12,4 +12,10 @@ std::vector<std::string> tls_1_2();          // both sides have a certificate
 std::vector<std::string> tls_1_2_resumed();  // by a ticket
 std::vector<std::string> tls_1_3_retried();  // the server wants another group
 
+struct SaidDatagram {
+  unsigned side;  // 0: the client
+  std::string bytes;
+};
+std::vector<SaidDatagram> dtls_1_2();  // asked for a cookie; the certificate is in fragments
+
 }  // namespace linger::test

@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
 """Holds what linger tells of application protocols against tshark, field by field.
 
-usage: agreement.py LINGER DIRECTORY [--protocol NAME] [--show FIELD] [--worst N]
+usage: agreement.py LINGER DIRECTORY [--protocol NAME] [--without TEXT]… [--keep FOLDER]
+                    [--show FIELD] [--worst N]
 
 Both read every capture below DIRECTORY (or one file). A session is its pair of addresses and ports
 within one file; a field of it is the set of values that were told in all its transactions. The
 table says, for each protocol and field: sessions where either has a value, where both have the same
-set, and the share. --show lists the sessions that differ in a field, --worst N the N files with the
-most differences.
+set, the share, the share of those where tshark has one, and what the others are: only linger has
+it, only tshark has it, or they differ; then, of the last two, those where linger's record says that it did not read on (a gap, a broken
+protocol, no room), and those whose beginning the capture lacks. --without leaves out captures with
+TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
+in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
 
+tshark takes half a second for each file; --keep keeps what it says in FOLDER for the next time.
 To compare one more field, add a row to FIELDS. tshark (package tshark) is needed.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import hashlib
+import ipaddress
 import json
 import os
 import pathlib
@@ -22,22 +29,29 @@ import subprocess
 import sys
 
 CAPTURE_NAMES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz")
-TSHARK_SECONDS = 60
+TSHARK_SECONDS = 120
+
+
+# --- What makes a value of tshark's one of linger's; None: linger does not tell it -----------------
 
 
 def dns_name(value):
-    return "." if value == "<root>" else value.lower()
+    return "." if value.lower() == "<root>" else value.lower()
 
 
 def as_number(value):
     return str(int(value, 16) if value.startswith("0x") else int(value))
 
 
+def as_address(value):
+    return str(ipaddress.ip_address(value))
+
+
 def host(value):
     """A Host header as url.domain and url.port are told: without port and brackets."""
     name, colon, port = value.rpartition(":")
     value = name if colon and port.isdigit() else value
-    return value.strip("[]").strip()
+    return value.strip("[]").strip() or None
 
 
 def mail_path(word):
@@ -50,58 +64,92 @@ def mail_path(word):
     return change
 
 
+def refusal(value):
+    return value if int(value) >= 400 else None
+
+
 def told_command(value):
     """A command of FTP, if linger tells it."""
     return None if value.lower() in FTP_UNTOLD else value
 
 
+def sha1(value):
+    return hashlib.sha1(bytes.fromhex(value.replace(":", ""))).hexdigest().upper()
+
+
+def hexadecimal(value):
+    return value.replace(":", "")
+
+
+def quic_version(value):
+    number = int(value, 16)
+    if 0xFF000000 < number < 0xFF000064:
+        return f"draft-{number & 0xFF:02}"
+    return {0: None, 1: "1", 0x6B3343CF: "2"}.get(number, value)
+
+
+def smtp_name(value):
+    """Of the parameters in a segment that has a HELO."""
+    return None if value.upper().startswith(("FROM:", "TO:")) else value.strip()
+
+
 FTP_UNTOLD = "noop type mode stru pwd xpwd allo opts pbsz prot syst feat".split()
-OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
 
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
-# One row a field: the protocol's object, linger's path in it (or several, with blanks), tshark's
-# field or fields, and what makes a value of tshark's one of linger's; None: linger does not tell it.
+# One row a field: the protocol, linger's path in its object (or several, with blanks), tshark's
+# field or fields, and what makes a value of tshark's one of linger's.
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
     Field("http", "url.domain", "http.host", host),
-    Field("http", "user_agent.original", "http.user_agent", str),
-    Field("http", "request.referrer", "http.referer", str),
+    Field("http", "user_agent.original", "http.user_agent", str.strip),
+    Field("http", "request.referrer", "http.referer", str.strip),
     Field("http", "response.status_code", "http.response.code", str),
-    Field("http", "response.server", "http.server", str),
-    Field("http", "response.location", "http.location", str),
-    Field("ssh", "client.banner server.banner", "ssh.protocol", str),
-    Field("ssh", "client.hassh", "ssh.kex.hassh", str),
-    Field("ssh", "server.hassh", "ssh.kex.hasshserver", str),
-    Field("dns", "id", "dns.id", as_number),
-    Field("dns", "question.name question.more", "dns.qry.name", dns_name),
-    Field("dns", "response_code", "dns.flags.rcode", str),
-    Field("dns", "answers_count", "dns.count.answers", str),
+    Field("http", "response.server", "http.server", str.strip),
+    Field("http", "response.location", "http.location", str.strip),
     Field("tls", "client.server_name", "tls.handshake.extensions_server_name dtls.handshake.extensions_server_name", str),
     Field("tls", "client.alpn", "tls.handshake.extensions_alpn_str dtls.handshake.extensions_alpn_str", str),
     Field("tls", "client.ja3", "tls.handshake.ja3 dtls.handshake.ja3", str),
     Field("tls", "server.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
+    Field("tls", "server.hash.sha1 client.hash.sha1 server.chain.sha1 client.chain.sha1", "tls.handshake.certificate dtls.handshake.certificate", sha1),
+    Field("quic", "version client.version", "quic.version", quic_version),
+    Field("quic", "tls.client.server_name", "tls.handshake.extensions_server_name", str),
+    Field("quic", "tls.client.alpn", "tls.handshake.extensions_alpn_str", str),
+    Field("quic", "tls.client.ja3", "tls.handshake.ja3", str),
     Field("quic", "client.initial_max_streams_bidi", "tls.quic.parameter.initial_max_streams_bidi", str),
     Field("quic", "client.initial_max_streams_uni", "tls.quic.parameter.initial_max_streams_uni", str),
-    Field("socks", "version", "socks.version", as_number),
-    Field("socks", "command", "socks.command", str),
-    Field("socks", "destination.port", "socks.port", str),
-    Field("socks", "user.name", "socks.username", str),
-    Field("proxy", "ip", "proxy.src.ipv4", str),
-    Field("proxy", "port", "proxy.srcport", str),
-    Field("proxy", "proxy.destination.ip", "proxy.dst.ipv4", str),
-    Field("proxy", "proxy.destination.port", "proxy.dstport", str),
-    Field("smtp", "helo", "smtp.req.parameter", str),
+    Field("dns", "id", "dns.id", as_number),
+    Field("dns", "question.name question.more", "dns.qry.name", dns_name),
+    Field("dns", "response_code", "dns.flags.rcode", str),
+    Field("dns", "answers_count", "dns.count.answers dns.count.prerequisites", str),
+    Field("ssh", "client.banner server.banner", "ssh.protocol", str),
+    Field("ssh", "client.hassh", "ssh.kex.hassh", str),
+    Field("ssh", "server.hassh", "ssh.kex.hasshserver", str),
+    Field("smtp", "helo", "smtp.req.parameter", smtp_name),
     Field("smtp", "from", "smtp.req.parameter", mail_path("FROM:")),
     Field("smtp", "to", "smtp.req.parameter", mail_path("TO:")),
+    Field("smtp", "refusals.code", "smtp.response.code", refusal),
     Field("ftp", "command", "ftp.request.command", told_command),
-    Field("ftp", "user.name", "ftp.request.arg", str),
-    Field("ftp", "data.ip", "ftp.passive.ip", str),
+    Field("ftp", "user.name", "ftp.request.arg", str.strip),
+    Field("ftp", "data.ip", "ftp.passive.ip ftp.active.cip ftp.eprt.ip ftp.eprt.ipv6", as_address),
+    Field("ftp", "data.port", "ftp.passive.port ftp.active.port ftp.eprt.port ftp.epsv.port", str),
+    Field("socks", "version", "socks.version", as_number),
+    Field("socks", "command", "socks.command", str),
+    Field("socks", "user.name", "socks.username", str),
+    Field("socks", "destination.domain bound.domain", "socks.remote_name socks.v4a_dns_name", str),
+    Field("socks", "destination.ip bound.ip", "socks.dst socks.dstV6", as_address),
+    Field("socks", "destination.port bound.port", "socks.port socks.dstport", str),
+    Field("socks", "reply.code", "socks.results", as_number),
+    Field("proxy", "ip", "proxy.src.ipv4 proxy.src.ipv6", as_address),
+    Field("proxy", "port", "proxy.srcport", str),
+    Field("proxy", "proxy.destination.ip", "proxy.dst.ipv4 proxy.dst.ipv6", as_address),
+    Field("proxy", "proxy.destination.port", "proxy.dstport", str),
     Field("mqtt", "client_id", "mqtt.clientid", str),
     Field("mqtt", "version", "mqtt.ver", str),
     Field("mqtt", "user.name", "mqtt.username", str),
-    Field("mqtt", "connect.code", "mqtt.conack.val", str),
+    Field("mqtt", "connect.code", "mqtt.conack.val mqtt.connack.reason_code", str),
+    Field("mqtt", "published subscribed", "mqtt.topic", str),
     Field("modbus", "unit_ids", "mbtcp.unit_id", str),
     Field("modbus", "function_codes", "modbus.func_code", str),
     Field("modbus", "exception_codes", "modbus.exception_code", str),
@@ -121,22 +169,44 @@ ONLY_IF = {
     ("dns", "response_code"): ("dns.flags.response", ("1", "True")),
     ("dns", "answers_count"): ("dns.flags.response", ("1", "True")),
     ("tls", "client.alpn"): ("tls.handshake.type", ("1", "")),
+    ("quic", "tls.client.alpn"): ("tls.handshake.type", ("1",)),
+    ("quic", "client.initial_max_streams_bidi"): ("tls.handshake.type", ("1",)),
+    ("quic", "client.initial_max_streams_uni"): ("tls.handshake.type", ("1",)),
     ("smtp", "helo"): ("smtp.req.command", ("EHLO", "HELO", "LHLO", "ehlo", "helo")),
-    ("ftp", "user.name"): ("ftp.request.command", ("USER",)),
+    ("ftp", "user.name"): ("ftp.request.command", ("USER", "user")),
 }
 LOWERED = {("dns", "question.name question.more")}
 
-# What tshark has to be told: the names of a protocol in filters; heads of bodies that are not whole; ports of VXLAN.
-FILTERS = {"dns": "dns || mdns || llmnr", "tls": "tls || dtls"}
-PREFERENCES = ["http.desegment_body:FALSE", "tcp.reassemble_out_of_order:TRUE", "tcp.check_checksum:FALSE"]
+OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
+# tshark's names of a protocol, where it has several or another one.
+LAYERS = {"dns": ("dns", "mdns", "llmnr"), "tls": ("tls", "dtls"), "modbus": ("mbtcp",)}
+# What tshark has to be told: heads of bodies that are not whole; content before ports; ports of VXLAN.
+PREFERENCES = [
+    "http.desegment_body:FALSE", "tcp.reassemble_out_of_order:TRUE", "tcp.check_checksum:FALSE",
+    "tcp.try_heuristic_first:TRUE",
+]
 DECODE_AS = ["udp.port==8472,vxlan"]
 
-SEPARATOR = "\x1f"
+UNKNOWN = "\ufffd"
+SEPARATOR, AGGREGATOR = "\x1f", "\x1e"
 KEY_FIELDS = ["frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"]
+
+
+def layers_of(protocol):
+    return LAYERS.get(protocol, (protocol,))
+
+
+def same(value):
+    """As both can say it: up to the first NUL, and a byte that is no ASCII as one unknown character."""
+    value = value.partition("\0")[0].strip()
+    return "".join(c if c.isascii() or c == UNKNOWN else UNKNOWN * len(c.encode(errors="replace")) for c in value)
 
 
 def session_of(ends):
     return tuple(sorted(ends))
+
+
+# --- linger ---------------------------------------------------------------------------------------
 
 
 def values_at(node, names):
@@ -150,64 +220,148 @@ def values_at(node, names):
         yield from values_at(node[names[0]], names[1:])
 
 
+def object_and_path(field, place):
+    """The hellos of QUIC are told as those of TLS."""
+    names = place.split(".")
+    if field.protocol == "quic" and names[0] == "tls":
+        return "tls", names[1:]
+    return OBJECTS.get(field.protocol, field.protocol), names
+
+
+def why_not_read(record):
+    """What the record says of bytes that were not read; empty: nothing."""
+    network = record.get("network", {})
+    for name in ("application_gap", "application_malformed", "application_missing", "transactions_dropped", "values_dropped"):
+        if network.get(name):
+            return name
+    history = record.get("tcp", {}).get("history", "S").upper()
+    return "" if "S" in history or "H" in history else "no beginning"
+
+
 def linger_values(linger, capture, fields):
-    """{(session, field): set of values}"""
+    """{(session, field): set of values}, {session: why it was not read}"""
     command = [linger, "-q", "-r", capture, "--set", "maxTransactions=4096"]
     done = subprocess.run(command, capture_output=True, check=False)
-    found = collections.defaultdict(set)
+    found, unread = collections.defaultdict(set), {}
     for line in done.stdout.splitlines():
         record = json.loads(line)
+        if record["event"]["action"] != "session-end":
+            continue
         source, destination = record["source"], record["destination"]
-        key = session_of([(s["ip"], str(s.get("port", ""))) for s in (source, destination)])
+        key = session_of([(as_address(s["ip"]), str(s.get("port", ""))) for s in (source, destination)])
+        if reason := why_not_read(record):
+            unread[key] = reason
         for field in fields:
+            if field.protocol == "tls" and "quic" in record or field.protocol == "quic" and "quic" not in record:
+                continue
             what = (field.protocol, field.linger)
             for place in field.linger.split():
-                for value in values_at(record.get(OBJECTS.get(field.protocol, field.protocol)), place.split(".")):
-                    value = WORDS.get(what, {}).get(value, value)
-                    found[key, field].add(value.lower() if what in LOWERED else value)
-    return found
+                name, path = object_and_path(field, place)
+                for value in values_at(record.get(name), path):
+                    value = same(WORDS.get(what, {}).get(value, value))
+                    if value:  # tshark does not tell empty ones
+                        found[key, field].add(value.lower() if what in LOWERED else value)
+    return found, unread
 
 
-def tshark_values(capture, fields):
-    """The same by tshark; None when it cannot read the file."""
-    extra = sorted({condition for condition, _ in ONLY_IF.values()})
-    names = KEY_FIELDS + extra + [name for field in fields for name in field.tshark.split()]
-    wanted = " || ".join(sorted({FILTERS.get(f.protocol, f.protocol) for f in fields}))
+# --- tshark ---------------------------------------------------------------------------------------
+
+
+def tshark_names():
+    conditions = {condition for condition, _ in ONLY_IF.values()}
+    return KEY_FIELDS + sorted(conditions | {name for field in FIELDS for name in field.tshark.split()})
+
+
+def tshark_command(capture):
+    wanted = " || ".join(sorted({name for field in FIELDS for name in layers_of(field.protocol)}))
     command = ["tshark", "-n", "-r", capture, "-Y", wanted, "-T", "fields"]
     for preference in PREFERENCES:
         command += ["-o", preference]
     for decode in DECODE_AS:
         command += ["-d", decode]
-    command += ["-E", f"separator={SEPARATOR}", "-E", "occurrence=a", "-E", "aggregator=\x1e"]
-    for name in names:
+    command += ["-E", f"separator={SEPARATOR}", "-E", "occurrence=a", "-E", f"aggregator={AGGREGATOR}"]
+    for name in tshark_names():
         command += ["-e", name]
+    return command
+
+
+def tshark_says(capture, folder):
+    """Its output, or what was kept of it; None when it cannot read the file."""
+    command = tshark_command(capture)
+    status = os.stat(capture)
+    name = hashlib.sha1(repr((command, status.st_size, status.st_mtime)).encode()).hexdigest()
+    kept = pathlib.Path(folder, name) if folder else None
+    if kept and kept.exists():
+        return kept.read_text(errors="replace")
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=TSHARK_SECONDS)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode not in (0, 2):
         return None
+    if kept:
+        kept.write_bytes(done.stdout)
+    return done.stdout.decode(errors="replace")
+
+
+def place_of(layers, names):
+    """Where a protocol lies in the layers of a frame; not where it is quoted, or was decrypted."""
+    for name in names:
+        if name in layers:
+            at = layers.index(name)
+            if not {"icmp", "icmpv6"} & set(layers[:at]) and not (names != ("tls", "dtls") and "tls" in layers[:at]):
+                return at
+    return None
+
+
+def tshark_session(values, layers):
+    """Of a frame: the innermost addresses and ports."""
+    last = {name: values.get(name, "").split(AGGREGATOR)[-1] for name in KEY_FIELDS}
+    is_ipv6 = max((layers.index(n) for n in ("ip", "ipv6") if n in layers), default=0) == (layers.index("ipv6") if "ipv6" in layers else -1)
+    ips = (last["ipv6.src"], last["ipv6.dst"]) if is_ipv6 else (last["ip.src"], last["ip.dst"])
+    ports = (last["tcp.srcport"] or last["udp.srcport"], last["tcp.dstport"] or last["udp.dstport"])
+    return session_of((as_address(ip) if ip else "", port) for ip, port in zip(ips, ports))
+
+
+def tshark_values(capture, fields, folder):
+    """The same as linger's, by tshark; None when it cannot read the file."""
+    text = tshark_says(capture, folder)
+    if text is None:
+        return None
+    names = tshark_names()
     found = collections.defaultdict(set)
-    for line in done.stdout.decode(errors="replace").split("\n"):  # splitlines() takes \x1e for a line end
+    for line in text.split("\n"):  # splitlines() takes the aggregator for a line end
         columns = line.split(SEPARATOR)
         if len(columns) != len(names):
             continue  # a value with a line end in it
         values = dict(zip(names, columns))
-        last = {name: values.get(name, "").split("\x1e")[-1] for name in KEY_FIELDS}
         layers = values["frame.protocols"].split(":")
-        is_ipv6 = "ipv6" in layers and "ip" not in layers[layers.index("ipv6") :]
-        ips = (last["ipv6.src"], last["ipv6.dst"]) if is_ipv6 else (last["ip.src"], last["ip.dst"])
-        ports = (last["tcp.srcport"] or last["udp.srcport"], last["tcp.dstport"] or last["udp.dstport"])
-        key = session_of(zip(ips, ports))
+        key = tshark_session(values, layers)
+        is_quic = "quic" in layers
         for field in fields:
-            condition, wanted = ONLY_IF.get((field.protocol, field.linger), ("", ()))
-            if condition and not set(values.get(condition, "").split("\x1e")) & set(wanted):
+            if place_of(layers, layers_of(field.protocol)) is None or (field.protocol == "tls" and is_quic):
                 continue
-            told = [value for name in field.tshark.split() for value in values.get(name, "").split("\x1e")]
-            found_values = {field.change(value) for value in told if value} - {None}
+            condition, wanted = ONLY_IF.get((field.protocol, field.linger), ("", ()))
+            if condition and not set(values.get(condition, "").split(AGGREGATOR)) & set(wanted):
+                continue
+            told = [value for name in field.tshark.split() for value in values.get(name, "").split(AGGREGATOR)]
+            found_values = {same(field.change(value) or "") for value in told if value} - {""}
             if found_values:
                 found[key, field] |= found_values
     return found
+
+
+# --- The table ------------------------------------------------------------------------------------
+
+KINDS = ("only linger", "only tshark", "differ", "not read", "no beginning")
+
+
+def kind_of(mine, theirs, reason):
+    if reason and theirs:
+        return "no beginning" if reason == "no beginning" else "not read"
+    if not theirs:
+        return "only linger"
+    return "differ" if mine else "only tshark"
 
 
 def captures_below(place):
@@ -217,40 +371,59 @@ def captures_below(place):
     return [str(p) for p in sorted(place.rglob("*")) if p.name.endswith(CAPTURE_NAMES) and p.is_file()]
 
 
+def share_of(part, whole):
+    return f"{100 * part / whole:.2f} %" if whole else "-"
+
+
+def print_table(fields, either, equal, kinds):
+    print(f"{'field':<40} {'sessions':>9} {'equal':>9} {'share':>9} {'of tshark':>10} " + " ".join(f"{kind:>12}" for kind in KINDS))
+    for field in fields:
+        shares = f"{share_of(equal[field], either[field]):>9} {share_of(equal[field], either[field] - kinds[field, 'only linger']):>10}"
+        counts = " ".join(f"{kinds[field, kind] or '':>12}" for kind in KINDS)
+        name = f"{field.protocol}: {field.linger.partition(' ')[0]}"
+        print(f"{name:<40} {either[field]:>9} {equal[field]:>9} {shares} {counts}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("linger")
     parser.add_argument("directory")
     parser.add_argument("--protocol")
+    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--keep")
     parser.add_argument("--show")
     parser.add_argument("--worst", type=int, default=0)
     options = parser.parse_args()
     fields = [f for f in FIELDS if options.protocol in (None, f.protocol)]
-    either, equal = collections.Counter(), collections.Counter()
+    either, equal, kinds = collections.Counter(), collections.Counter(), collections.Counter()
     differences = collections.Counter()
     unreadable = 0
+    captures = [c for c in captures_below(options.directory) if not any(text in c for text in options.without)]
+    if options.keep:
+        pathlib.Path(options.keep).mkdir(parents=True, exist_ok=True)
 
     def compare(capture):
-        return capture, linger_values(options.linger, capture, fields), tshark_values(capture, fields)
+        return capture, linger_values(options.linger, capture, fields), tshark_values(capture, fields, options.keep)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for capture, mine, theirs in pool.map(compare, captures_below(options.directory)):
+        for capture, (mine, unread), theirs in pool.map(compare, captures):
             if theirs is None:
                 unreadable += 1
                 continue
             for key in sorted(set(mine) | set(theirs), key=str):
                 session, field = key
                 either[field] += 1
-                if mine.get(key) == theirs.get(key):
+                left, right = mine.get(key, set()), theirs.get(key, set())
+                if left == right:
                     equal[field] += 1
                     continue
                 differences[capture] += 1
-                if options.show == f"{field.protocol}.{field.linger}":
-                    print(capture, session, "linger", sorted(mine.get(key, ())), "tshark", sorted(theirs.get(key, ())))
-    print(f"{'field':<32} {'sessions':>9} {'equal':>9} {'share':>8}")
-    for field in fields:
-        share = f"{100 * equal[field] / either[field]:.2f} %" if either[field] else "-"
-        print(f"{field.protocol + '.' + field.linger:<32} {either[field]:>9} {equal[field]:>9} {share:>8}")
+                kind = kind_of(left, right, unread.get(session, ""))
+                kinds[field, kind] += 1
+                if options.show in ("all", f"{field.protocol}.{field.linger}"):
+                    print(field.protocol, field.linger, kind, capture, session, "linger", sorted(left), "tshark", sorted(right))
+    print_table(fields, either, equal, kinds)
+    print(f"{len(captures)} captures")
     if unreadable:
         print(f"{unreadable} captures that tshark does not read")
     for capture, count in differences.most_common(options.worst):

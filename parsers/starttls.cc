@@ -1,0 +1,116 @@
+#include "parsers/starttls.h"
+
+#include "parsers/lines.h"
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = StarttlsField;
+
+constexpr ProtocolField kFields[] = {LINGER_STARTTLS_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::uint8_t kTlsHandshake = 22;  // a record's first byte (RFC 8446 §5.1)
+
+struct Request {
+  std::string_view protocol;
+  std::size_t bytes = 0;  // up to its end
+};
+
+Detection whole(Bytes bytes, std::size_t count, std::string_view protocol, Request& request) {
+  request = {protocol, count};
+  return bytes.size() < count ? Detection::maybe : Detection::yes;
+}
+
+// Length (4), then 1234 and 5679 (PostgreSQL, Frontend/Backend Protocol, SSLRequest).
+Detection find_postgresql(Bytes bytes, Request& request) noexcept {
+  return whole(bytes, 8, "postgresql", request);
+}
+
+// Length (3), number (1), capabilities (4), most bytes of a packet (4), characters (1), zeros (19),
+// which MariaDB has four bytes behind (MySQL, Protocol::SSLRequest).
+Detection find_mysql(Bytes bytes, Request& request) noexcept {
+  constexpr std::size_t kBytes = 4 + 32, kZerosAt = 13, kZeros = 19;
+  constexpr std::uint8_t kClientSsl = 0x08;  // of the second byte of the capabilities
+  if (bytes.size() > 5 && (bytes[5] & kClientSsl) == 0) return Detection::no;
+  for (std::size_t i = kZerosAt; i < std::min(bytes.size(), kZerosAt + kZeros); ++i)
+    if (bytes[i] != 0) return Detection::no;
+  return whole(bytes, kBytes, "mysql", request);
+}
+
+// A sequence of one-byte length, in it the number of the message and the request (RFC 4511 §4.12).
+Detection find_ldap(Bytes bytes, Request& request) noexcept {
+  if (bytes.size() > 1 && bytes[1] > 0x7f) return Detection::no;
+  return bytes.size() < 2 ? Detection::maybe : whole(bytes, 2u + bytes[1], "ldap", request);
+}
+
+// What may come before: a question of capabilities, an introduction, nothing.
+bool is_harmless(std::string_view command) noexcept {
+  return equals(command, "auth") || equals(command, "capa") || equals(command, "capability") ||
+         equals(command, "id") || equals(command, "noop");
+}
+
+Detection find_line(Bytes bytes, Request& request) noexcept {
+  constexpr int kLinesMax = 8;
+  std::size_t done = 0;
+  for (int count = 0; count < kLinesMax; ++count) {
+    std::size_t taken;
+    const std::string_view line = text_of(line_of(bytes.subspan(done), taken));
+    if (taken == 0) return Detection::maybe;
+    done += taken;
+    const std::size_t space = std::min(line.find(' '), line.size());
+    const std::string_view first = line.substr(0, space);
+    const std::string_view rest = trimmed(line.substr(space));  // of IMAP, whose lines have a tag
+    const std::string_view command = rest.substr(0, rest.find(' '));
+    request.bytes = done;
+    request.protocol = rest.empty() ? equals(first, "stls") ? "pop3" : "text" : "imap";
+    if (rest.empty() && (equals(first, "stls") || equals(first, "starttls"))) return Detection::yes;
+    if (equals(command, "starttls")) return Detection::yes;
+    if (!is_harmless(rest.empty() ? first : command)) return Detection::no;
+  }
+  return Detection::no;
+}
+
+Detection find_request(Bytes bytes, Request& request) noexcept {
+  switch (bytes[0]) {
+    case 0x00:
+      return find_postgresql(bytes, request);
+    case 0x20:
+      return find_mysql(bytes, request);
+    case 0x30:
+      // A tag of IMAP may begin with a zero, too.
+      return bytes.size() > 2 && bytes[2] == 2 ? find_ldap(bytes, request)
+                                               : find_line(bytes, request);
+    default:
+      return find_line(bytes, request);
+  }
+}
+
+}  // namespace
+
+// The patterns have said how it begins.
+Detection Starttls::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier != Carrier::stream || bytes.empty()) return Detection::no;
+  Request request;
+  return find_request(bytes, request);
+}
+
+Answer Starttls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (has_asked_) {
+    if (side != client_) return Answer::took_all();
+    return bytes[0] == kTlsHandshake ? Answer::hand_over(0) : Answer::done();
+  }
+  Request request;
+  if (find_request(bytes, request) != Detection::yes) return Answer::took_all();  // the server
+  has_asked_ = true;
+  client_ = static_cast<std::uint8_t>(side);
+  facts.text(Field::protocol, request.protocol);
+  return Answer::took(request.bytes);
+}
+
+namespace parser {
+constinit const Parser starttls = make_parser<Starttls>(
+    {.name = "starttls", .has_rows = false, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

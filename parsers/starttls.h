@@ -1,0 +1,42 @@
+// How protocols that are not read otherwise ask for TLS, so that it is read behind that.
+//
+//     POP3 STLS (RFC 2595 §4), IMAP tag STARTTLS (RFC 9051 §6.2.1), STARTTLS of IRC, NNTP, …
+//     LDAP an extended request of 1.3.6.1.4.1.1466.20037                          RFC 4511 §4.14
+//     PostgreSQL SSLRequest, MySQL a login of 32 bytes with CLIENT_SSL: as their manuals have them
+//
+// Taken is who says so in his first bytes, with nothing before it but questions of what the server
+// can do. The server agrees before the client goes on, so what the server says is passed over, and
+// if the client goes on with a record of TLS, that begins. No other state, no limits.
+#pragma once
+
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+
+namespace linger {
+
+#define LINGER_STARTTLS_FIELDS(X) \
+  X(protocol, text, "protocol",   \
+    "Who asked for TLS: imap, ldap, mysql, pop3, postgresql; text: another one of lines.")
+
+enum class StarttlsField : std::uint8_t { LINGER_STARTTLS_FIELDS(LINGER_FIELD_NAME) };
+
+class Starttls {
+ public:
+  static constexpr Pattern kPatterns[] = {
+      {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
+      {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
+      {Carrier::stream, R"(^\x30.\x02\x01.\x77.\x80\x161\.3\.6\.1\.4\.1\.1466\.20037)"},
+      {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
+      {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+
+ private:
+  bool has_asked_ = false;
+  std::uint8_t client_ = 0;  // its side, once it has
+};
+
+}  // namespace linger

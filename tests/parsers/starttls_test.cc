@@ -1,0 +1,82 @@
+#include "parsers/starttls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/parsers/dialogue.h"
+#include "tests/support/tls_words.h"
+
+namespace linger::test {
+namespace {
+
+using namespace std::string_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kPostgresql = "\x00\x00\x00\x08\x04\xd2\x16\x2f"s;
+const std::string kMysqlGreeting = "\x4a\x00\x00\x00\x0a"s + "8.0.30" + std::string(68, '\x07');
+const std::string kMysql =
+    "\x20\x00\x00\x01\x85\xae\xff\x19\x00\x00\x00\x01\xff"s + std::string(23, '\0');
+const std::string kLdap = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"s + "1.3.6.1.4.1.1466.20037";
+
+// These words in turn, the client first, then TLS.
+Dialogue then_tls(const std::vector<std::string>& words) {
+  Dialogue dialogue;
+  for (unsigned i = 0; i < words.size(); ++i)
+    if (!words[i].empty()) dialogue.push_back({i % 2, words[i], 0});
+  const std::vector<std::string> tls = tls_1_2();
+  for (unsigned i = 0; i < tls.size(); ++i) dialogue.push_back({i % 2, tls[i], 0});
+  return dialogue;
+}
+
+struct Case {
+  std::string protocol;
+  std::vector<std::string> words;
+};
+const std::vector<Case> kCases = {
+    {"pop3", {"", "+OK ready\r\n", "CAPA\r\n", "+OK\r\nSTLS\r\n.\r\n", "STLS\r\n", "+OK go\r\n"}},
+    {"imap",
+     {"", "* OK ready\r\n", "a1 CAPABILITY\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n",
+      "a2 StartTLS\r\n", "a2 OK go\r\n"}},
+    {"text", {"STARTTLS\r\n", ":irc.example.com 670 bob :go\r\n"}},
+    {"postgresql", {kPostgresql, "S"}},
+    {"mysql", {"", kMysqlGreeting, kMysql}},
+    {"ldap", {kLdap, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"s}}};
+
+TEST(starttls, behind_a_request_tls_is_read) {
+  for (const Case& c : kCases) {
+    const Heard heard = hear(then_tls(c.words));
+    EXPECT_EQ(heard.protocol, "tls") << c.protocol;
+    EXPECT_FALSE(heard.is_malformed) << c.protocol;
+    EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")")) << c.protocol;
+    EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":)")) << c.protocol;
+    EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":{"protocol":")" + c.protocol + "\"}"));
+  }
+}
+
+TEST(starttls, it_is_the_same_however_it_is_cut) {
+  for (const Case& c : kCases) expect_same_however_cut(then_tls(c.words));
+}
+
+TEST(starttls, truncated_and_hostile_bytes_are_survived) {
+  for (const Case& c : kCases) {
+    expect_nothing_garbled(then_tls(c.words));
+    expect_hostile_is_survived(then_tls(c.words));
+  }
+}
+
+TEST(starttls, who_does_not_ask_is_left_to_others) {
+  for (const std::string& words :
+       {"CAPA\r\nUSER bob\r\nPASS secret\r\n"s, "a1 CAPABILITY\r\na2 LOGIN bob secret\r\n"s,
+        "\x20\x00\x00\x01\x85\xa6\xff\x19"s + std::string(28, 'x')})
+    EXPECT_EQ(hear({{0, words}}).protocol, "") << words;
+}
+
+TEST(starttls, a_client_that_goes_on_without_tls_is_not_read_on) {
+  const Heard heard = hear({{0, kPostgresql}, {1, "N"}, {0, "\x00\x00\x00\x09\x00\x03\x00\x00x"s}});
+  EXPECT_EQ(heard.objects, R"(,"starttls":{"protocol":"postgresql"})");
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+}  // namespace
+}  // namespace linger::test
