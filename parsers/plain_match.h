@@ -1,7 +1,7 @@
 // The patterns of parsers without Hyperscan: for a build that has none, and as the twin that the
 // other one is compared with.
 //
-//     ^  byte  .  \xNN  \r  \n  \. …  [a-z\x00]  [^…]  (…|…)  x{n}  x{n,m}  x?
+//     ^  byte  .  \xNN  \r  \n  \. …  [a-z\x00]  [^…]  (…|…)  x{n}  x{n,m}  x?  (?i)
 //
 // Matches from the first byte, and only the first kBytesMax. All places that could have been
 // reached are carried along, so that no pattern takes longer than its length times that of the
@@ -93,6 +93,12 @@ class PlainMatch {
   }
 
   Places atom(const Places& from) noexcept {
+    if (constexpr std::string_view kCaseless = "(?i)";
+        pattern_.substr(at_).starts_with(kCaseless)) {
+      at_ += kCaseless.size();
+      is_caseless_ = true;
+      return from;
+    }
     if (take('(')) {
       const Places to = alternatives(from);
       take(')');
@@ -101,8 +107,13 @@ class PlainMatch {
     const ByteSet set = byte_set();
     Places to;
     for (std::size_t i = from._Find_first(); i < bytes_.size(); i = from._Find_next(i))
-      if (set[bytes_[i]]) to.set(i + 1);
+      if (set[bytes_[i]] || (is_caseless_ && set[other_case(bytes_[i])])) to.set(i + 1);
     return to;
+  }
+
+  static constexpr std::uint8_t other_case(std::uint8_t c) noexcept {
+    const std::uint8_t lower = c | 0x20;
+    return lower >= 'a' && lower <= 'z' ? c ^ 0x20 : c;
   }
 
   ByteSet byte_set() noexcept {
@@ -138,7 +149,8 @@ class PlainMatch {
   const std::string_view pattern_;
   const Bytes bytes_;
   const bool is_one_ = pattern_.find('|') == std::string_view::npos;  // without alternatives
-  std::size_t at_ = 0;                                                // in the pattern
+  bool is_caseless_ = false;
+  std::size_t at_ = 0;  // in the pattern
 };
 
 }  // namespace linger

@@ -118,9 +118,17 @@ TEST_F(Signatures, that_nobody_used_for_long_are_removed_when_others_are_kept) {
   EXPECT_TRUE(std::filesystem::exists(foreign));
 }
 
-const char* const kBeginnings[] = {
-    "GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", "SSH-2.0-x\r\n",      "220 ftp\r\n",
-    "EHLO a\r\n",         "AUTH TLS\r\n",        "PROXY TCP4 1.2.3.4", "\r\n\r\n"};
+const char* const kBeginnings[] = {"capa\r\n",
+                                   "StartTLS\n",
+                                   "a1 CAPABILITY\r\n",
+                                   "GET / HTTP/1.1\r\n",
+                                   "HTTP/1.1 200 OK\r\n",
+                                   "SSH-2.0-x\r\n",
+                                   "220 ftp\r\n",
+                                   "EHLO a\r\n",
+                                   "AUTH TLS\r\n",
+                                   "PROXY TCP4 1.2.3.4",
+                                   "\r\n\r\n"};
 const std::string kBinary[] = {{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11},
                                {"\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x30\x01", 14},
                                {"\xc3\x00\x00\x00\x01\x08\x83\x94", 8},
@@ -132,6 +140,7 @@ const std::string kBinary[] = {{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 
                                {"\x04\x01\x00\x50\x00\x00\x00\x01x\x00", 10},
                                {"\x10\x14\x00\x04MQTT\x04\x02", 10},
                                {"\x00\x01\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x01", 12},
+                               {"\x00\x00\x00\x08\x04\xd2\x16\x2f", 8},
                                {"\r\n\r\n\x00\r\nQUIT\n\x21", 13}};
 
 // The beginnings of all protocols, cut, damaged and lengthened at random.
@@ -176,6 +185,8 @@ TEST(plain_match, knows_all_that_patterns_are_made_of) {
   EXPECT_EQ(end_of("^a{3}b?c", "aaac"), 4u);
   EXPECT_EQ(end_of("^(ab|(c|d){2})e", "cde"), 3u);
   EXPECT_EQ(end_of("^ab|cd", "cd"), 2u);
+  EXPECT_EQ(end_of("^(?i)Ab[c-d]", "aBC"), 3u);
+  EXPECT_EQ(end_of("^(?i)[`-{]?@", "@"), 1u);
   EXPECT_EQ(end_of("^a", ""), 99u);
 }
 
