@@ -4,17 +4,16 @@
 //
 // Packets lie in one buffer one after another, as a capture file has them, 64 bytes apart or with
 // their real size; all in cache after the first round but for `memory`, whose buffer is larger than
-// any cache and read in random order.
-#include <benchmark/benchmark.h>
-
+// any cache and read in random order. The reference is the least parser, in memory the touch.
 #include <algorithm>
 #include <memory>
 #include <random>
 
+#include "bench/measure.h"
 #include "engine/packet/decode.h"
 #include "tests/support/packet_builder.h"
 
-namespace linger {
+namespace linger::bench {
 namespace {
 
 using test::Frame;
@@ -95,29 +94,30 @@ struct Stock {
   }
 };
 
-// Fills bursts the way a source does and hands each to `work`.
-template <typename Work>
-void over_bursts(benchmark::State& state, const Stock& stock, Work work) {
-  auto burst = std::make_unique<Burst>();
-  std::size_t next = 0;
-  for (auto _ : state) {
+// Packets of the stock, burst after burst, the way a source fills them.
+class Filler {
+ public:
+  explicit Filler(const Stock& stock) : packets_(stock.packets) {}
+
+  Burst& next() {
     for (std::uint32_t i = 0; i < kBurstMax; ++i) {
-      const Packet& from = stock.packets[next];
-      next = next + 1 == stock.packets.size() ? 0 : next + 1;
-      Packet& packet = burst->packets[i];
+      const Packet& from = packets_[next_];
+      next_ = next_ + 1 == packets_.size() ? 0 : next_ + 1;
+      Packet& packet = burst_->packets[i];
       packet.data = from.data;
       packet.captured_bytes = from.captured_bytes;
       packet.wire_bytes = from.wire_bytes;
       packet.link_type = from.link_type;
     }
-    burst->count = kBurstMax;
-    work(*burst);
-    benchmark::ClobberMemory();
+    burst_->count = kBurstMax;
+    return *burst_;
   }
-  state.counters["ns/packet"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * kBurstMax / 1e9,
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
-}
+
+ private:
+  const std::vector<Packet>& packets_;
+  std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
+  std::size_t next_ = 0;
+};
 
 void touch(Burst& burst) {
   std::uint32_t sum = 0;
@@ -142,61 +142,65 @@ void parse_least(Burst& burst) {
   }
 }
 
-DecodeSettings bench_settings(bool verifies = true) {
+DecodeSettings bench_settings(bool verifies) {
   Settings settings;
   settings.checksums = verifies;
   return decode_settings_of(settings, make_hash_seed(1));
 }
 
-void decode_in_cache(benchmark::State& state, Mix mix) {
-  const Stock stock(mix, 4096, false);
-  over_bursts(state, stock,
-              [settings = bench_settings()](Burst& burst) { decode(burst, settings); });
+// Decoding the stock, and the reference on packets of TCP in 64 bytes, in turn.
+void decode_beside(benchmark::State& state, const Stock& stock, const Stock& plain, bool verifies,
+                   void (*reference)(Burst&)) {
+  constexpr int kPiece = 256;  // bursts
+  const DecodeSettings settings = bench_settings(verifies);
+  Filler ours_filler(stock), theirs_filler(plain);
+  Timing ours, theirs;
+  for (auto _ : state) {
+    for (int i = 0; i < kPiece; ++i) {
+      Burst& burst = ours_filler.next();
+      ours.part(kBurstMax, [&] { decode(burst, settings); });
+    }
+    state.SetIterationTime(ours.piece());
+    for (int i = 0; i < kPiece; ++i) {
+      Burst& burst = theirs_filler.next();
+      theirs.part(kBurstMax, [&] { reference(burst); });
+    }
+    theirs.piece();
+  }
+  report(state, ours, theirs);
 }
-BENCHMARK_CAPTURE(decode_in_cache, tcp64, Mix::tcp64);
-BENCHMARK_CAPTURE(decode_in_cache, tcp_timestamps, Mix::tcp_timestamps);
-BENCHMARK_CAPTURE(decode_in_cache, udp, Mix::udp);
-BENCHMARK_CAPTURE(decode_in_cache, ipv6_tcp, Mix::ipv6_tcp);
-BENCHMARK_CAPTURE(decode_in_cache, vlan_tcp, Mix::vlan_tcp);
-BENCHMARK_CAPTURE(decode_in_cache, syn_options, Mix::options);
-BENCHMARK_CAPTURE(decode_in_cache, icmp_error, Mix::icmp_error);
-BENCHMARK_CAPTURE(decode_in_cache, vxlan, Mix::vxlan);
 
+constexpr std::size_t kInCache = 4096;
+
+void decode_in_cache(benchmark::State& state, Mix mix, bool verifies) {
+  const Stock stock(mix, kInCache, false), plain(Mix::tcp64, kInCache, false);
+  decode_beside(state, stock, plain, verifies, parse_least);
+}
+void few(benchmark::internal::Benchmark* b) {
+  b->Iterations(100)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(decode_in_cache, tcp64, Mix::tcp64, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, tcp_timestamps, Mix::tcp_timestamps, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, udp, Mix::udp, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, ipv6_tcp, Mix::ipv6_tcp, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, vlan_tcp, Mix::vlan_tcp, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, syn_options, Mix::options, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, icmp_error, Mix::icmp_error, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, vxlan, Mix::vxlan, true)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, tcp1500, Mix::tcp1500, true)->Apply(few);
 // What the checksums cost: the same without them.
-void decode_unverified(benchmark::State& state, Mix mix) {
-  const Stock stock(mix, 4096, false);
-  over_bursts(state, stock,
-              [settings = bench_settings(false)](Burst& burst) { decode(burst, settings); });
-}
-BENCHMARK_CAPTURE(decode_in_cache, tcp1500, Mix::tcp1500);
-BENCHMARK_CAPTURE(decode_unverified, tcp64, Mix::tcp64);
-BENCHMARK_CAPTURE(decode_unverified, udp, Mix::udp);
-BENCHMARK_CAPTURE(decode_unverified, vxlan, Mix::vxlan);
-BENCHMARK_CAPTURE(decode_unverified, tcp1500, Mix::tcp1500);
-
-void reference_in_cache(benchmark::State& state, void (*work)(Burst&)) {
-  const Stock stock(Mix::tcp64, 4096, false);
-  over_bursts(state, stock, work);
-}
-BENCHMARK_CAPTURE(reference_in_cache, touch, touch);
-BENCHMARK_CAPTURE(reference_in_cache, least_parser, parse_least);
-
-constexpr std::size_t kInMemory = 2'000'000;  // 128 MB of packets
+BENCHMARK_CAPTURE(decode_in_cache, tcp64_unverified, Mix::tcp64, false)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, vxlan_unverified, Mix::vxlan, false)->Apply(few);
+BENCHMARK_CAPTURE(decode_in_cache, tcp1500_unverified, Mix::tcp1500, false)->Apply(few);
 
 void decode_in_memory(benchmark::State& state) {
-  static const Stock stock(Mix::tcp64, kInMemory, true);
-  over_bursts(state, stock,
-              [settings = bench_settings()](Burst& burst) { decode(burst, settings); });
+  constexpr std::size_t kInMemory = 2'000'000;  // 128 MB of packets
+  const Stock stock(Mix::tcp64, kInMemory, true);
+  decode_beside(state, stock, stock, true, touch);
 }
-BENCHMARK(decode_in_memory);
-
-void reference_in_memory(benchmark::State& state) {
-  static const Stock stock(Mix::tcp64, kInMemory, true);
-  over_bursts(state, stock, touch);
-}
-BENCHMARK(reference_in_memory);
+BENCHMARK(decode_in_memory)->Apply(few);
 
 }  // namespace
-}  // namespace linger
+}  // namespace linger::bench
 
 BENCHMARK_MAIN();

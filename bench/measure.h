@@ -4,7 +4,8 @@
 // A piece is made of parts, a burst each. A part during which the kernel gave the core to somebody
 // else is left out. What is printed is the best piece of each side, their ratio, the median of ours
 // and how far its slowest quarter lies above the best (spread, percent): on a shared machine the
-// best piece is the truth about the code, the rest is about the neighbours.
+// best piece is the truth about the code, the rest is about the neighbours. A benchmark with a
+// budget says it in its label, as in "ratio <= 0.85"; table.py reads that.
 #pragma once
 
 #include <benchmark/benchmark.h>

@@ -58,6 +58,12 @@ Seeds seeds_of(const Settings& settings, bool is_live) noexcept {
           make_hash_seed(id_secret_of(settings, is_live))};
 }
 
+DurationNs processor_time(clockid_t clock) noexcept {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -228,6 +234,7 @@ void Engine::make_shards() {
   collector_ = std::make_unique<MptcpCollector>(settings_, outputs_, !is_live_);
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
+    if (options_.profile) shards_.back()->measure();
     shards_.back()->attach(*collector_);
     if (!readings_.empty()) shards_.back()->read_applications(settings_, *readings_.back());
     shards_.back()->lose_for_test(options_.test_loss);
@@ -293,6 +300,7 @@ void Engine::run_shard(std::uint32_t index) noexcept {
     idle = progress == Shard::Progress::busy ? 0 : idle + 1;
     if (idle != 0 && !rest(idle)) idle = kPauses;
   }
+  finished_shards_.fetch_add(processor_time(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
   if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     pthread_kill(control_thread_, kShardFinished);
 }
@@ -319,12 +327,12 @@ int Engine::run() {
     fmt::print(stderr, "linger: {}\n", started.error());
     return kExitFailed;
   }
-  const auto start = std::chrono::steady_clock::now();
+  first_ = {std::chrono::steady_clock::now(), __rdtsc(), processor_time(CLOCK_PROCESS_CPUTIME_ID)};
   control();
   for (std::thread& thread : threads_) thread.join();
   collector_->finish();
   for (auto& output : outputs_) output->finish();
-  return report(seconds_since(start));
+  return report(seconds_since(first_.moment));
 }
 
 // Waits for signals until the last shard has finished.
@@ -353,6 +361,23 @@ Ledger Engine::ledger() const {
   return ledger;
 }
 
+// --profile; empty without it.
+std::string Engine::profile(const Ledger& ledger) const {
+  if (!options_.profile) return {};
+  ProfileSum sum;
+  for (const auto& shard : shards_) sum.add(shard->profile());
+  sum.packets = ledger.seen().packets;
+  sum.bytes = ledger.seen().bytes;
+  sum.ticks_per_second =
+      static_cast<double>(__rdtsc() - first_.ticks) / seconds_since(first_.moment);
+  if (running_.load(std::memory_order_acquire) != 0) return profile_of(sum);
+  const DurationNs others = processor_time(CLOCK_PROCESS_CPUTIME_ID) - first_.processor -
+                            finished_shards_.load(std::memory_order_relaxed);
+  sum.writing_seconds = static_cast<double>(others) / kSecond;
+  for (const auto& output : ledger.outputs) sum.records += output.totals.written;
+  return profile_of(sum);
+}
+
 // One line a minute while sessions leave the table early.
 void Engine::warn_if_full(double seconds) {
   if (seconds < next_warning_) return;
@@ -379,7 +404,7 @@ void Engine::on_signal(int signal) {
       reload_reading();
       break;
     case SIGUSR1:
-      fmt::print(stderr, "{}", summary_of(ledger(), {.is_over = false}));
+      fmt::print(stderr, "{}{}", summary_of(ledger(), {.is_over = false}), profile(ledger()));
       break;
     default:
       break;
@@ -449,6 +474,7 @@ int Engine::report(double seconds) {
   if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
   if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {.seconds = seconds}));
   if (options_.verbose) fmt::print(stderr, "{}", counters_of(ledger));
+  fmt::print(stderr, "{}", profile(ledger));
   for (const std::string& residue : ledger.residues()) {
     if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);
     code = kExitLost;

@@ -9,6 +9,7 @@
 // Everything that can fail is asked in open(), before the first packet.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -73,6 +74,7 @@ class Engine {
   void show_progress(double seconds);
   void warn_if_full(double seconds);
   Ledger ledger() const;
+  std::string profile(const Ledger& ledger) const;
   bool is_reader_gone() const noexcept;
   int report(double seconds);
 
@@ -100,6 +102,13 @@ class Engine {
   double next_warning_ = 0;        // seconds since the start
   std::uint64_t warned_of_ = 0;    // sessions that had left early by the last warning
   bool shows_progress_ = false;    // standard error is a terminal
+  struct Clocks {
+    std::chrono::steady_clock::time_point moment;
+    std::uint64_t ticks = 0;  // of the time stamp counter
+    DurationNs processor = 0;
+  };
+  Clocks first_;                                // when the first packet could come
+  std::atomic<DurationNs> finished_shards_{0};  // processor time of shard threads
 };
 
 // Memory of the session tables with these settings, in bytes; and of the machine.

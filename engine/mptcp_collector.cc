@@ -15,13 +15,14 @@ constexpr auto kSleep = std::chrono::milliseconds(1);
 
 MptcpCollector::MptcpCollector(const Settings& settings,
                                std::vector<std::unique_ptr<Output>>& outputs, bool waits)
-    : waits_(waits),
-      connections_(settings.mptcpTimeout, settings.mptcpPool, counters_,
+    : connections_(settings.mptcpTimeout, settings.mptcpPool, counters_,
                    [&outputs](const MptcpConnection& connection) {
                      for (auto& output : outputs) output->hand(connection);
                    }) {
-  for (std::size_t i = 0; i < settings.packetThreads; ++i)
+  for (std::size_t i = 0; i < settings.packetThreads; ++i) {
     inlets_.push_back(std::make_unique<Inlet>());
+    inlets_.back()->waits = waits;
+  }
 }
 
 MptcpCollector::~MptcpCollector() {
@@ -41,7 +42,7 @@ void MptcpCollector::finish() {
 void MptcpCollector::hand(std::size_t shard, const MptcpNotice& notice) noexcept {
   Inlet& inlet = *inlets_[shard];
   while (!inlet.ring.push(notice)) {
-    if (!waits_) return inlet.lost.add();
+    if (!inlet.waits) return inlet.lost.add();
     sched_yield();
   }
 }

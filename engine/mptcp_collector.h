@@ -32,6 +32,8 @@ class MptcpCollector {
 
   // Shard `shard`.
   void hand(std::size_t shard, const MptcpNotice& notice) noexcept;
+  // It receives no more, so that waiting for room costs no packet.
+  void wait_from_now(std::size_t shard) noexcept { inlets_[shard]->waits = true; }
   void publish_clock(std::size_t shard, ClockNs clock) noexcept {
     inlets_[shard]->clock.store(clock, std::memory_order_release);  // with drain()
   }
@@ -46,12 +48,12 @@ class MptcpCollector {
     boost::lockfree::spsc_queue<MptcpNotice> ring{kRingNotices};
     alignas(64) std::atomic<ClockNs> clock{0};
     Counter lost;
+    bool waits = false;  // the shard's
   };
 
   void run() noexcept;
   bool drain() noexcept;
 
-  const bool waits_;
   MptcpCounters counters_;
   MptcpConnections connections_;
   std::vector<std::unique_ptr<Inlet>> inlets_;  // one for each shard

@@ -146,6 +146,8 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
                "check settings, memory needs and devices, say the cost, leave");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");
+  app.add_flag("--profile", options.profile,
+               "where the time goes: cycles a packet by stage, and what rates that carries");
   app.add_flag("-V,--version", options.version, "version and build");
   app.add_flag("--dump-config", dump_config, "the settings in effect, as annotated YAML");
   add_choice(app, "--dump-schema", kReferences, reference, "print");

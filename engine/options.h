@@ -50,6 +50,7 @@ struct Options {
   bool version = false;            // -V: print and leave
   bool quiet = false;              // -q: no summary, no progress
   bool verbose = false;            // -v
+  bool profile = false;            // --profile: say where the time goes
   TestLoss test_loss = TestLoss::none;  // --test-lose (hidden)
 };
 

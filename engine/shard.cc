@@ -32,18 +32,23 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
 void Shard::read_applications(const Settings& settings, const Reading& reading) {
   applications_ =
       std::make_unique<Applications>(settings, reading, index_, counters_.table, counters_.parsers);
-  table_.read_streams(applications_->stage());
+  if (profile_.is_on())
+    profiled_stage_ = std::make_unique<ProfiledStage>(applications_->stage(), profile_);
+  table_.read_streams(profiled_stage_ != nullptr ? *profiled_stage_ : applications_->stage());
 }
 
 Shard::Progress Shard::poll() noexcept {
   if (finished_) return Progress::done;
+  profile_.leave(Stage::idle);
   if (applications_ != nullptr) applications_->refresh();
   bool busy = receive();
   busy |= take_over();
   busy |= track_all();
+  profile_.leave(Stage::steer);
   if (!waits_) {  // a quiet link expires on time too
     if (!plays_in_step_) time_ = std::max(time_, clock_);
     busy |= !table_.expire(time_, kSweepSteps);
+    profile_.leave(Stage::track);
   }
   if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
   if (sources_ended_ && handoff_.is_drained(index_)) {
@@ -51,6 +56,8 @@ Shard::Progress Shard::poll() noexcept {
     track_all();
     finish();
   }
+  profile_.leave(Stage::track);
+  profile_.end_poll(busy || finished_);
   return finished_ ? Progress::done : busy ? Progress::busy : Progress::idle;
 }
 
@@ -79,7 +86,9 @@ bool Shard::receive(Inlet& inlet) noexcept {
     return false;
   }
   clock_ = std::max(clock_, burst.clock);
+  profile_.leave(Stage::receive);
   const std::uint32_t fragments = decode(burst, decode_settings_);
+  profile_.leave(Stage::decode);
   if (fragments != 0 || defrag_.is_due(burst.clock)) {
     join_fragments(burst);
     burst.count = 0;
@@ -171,6 +180,7 @@ Shard::Inlet* Shard::earliest() noexcept {
 
 // In a replay the one source has stamped them so.
 void Shard::track(Burst& burst) noexcept {
+  const Profile::Within within(profile_, Stage::steer, Stage::track);
   if (!waits_) {
     for (std::uint32_t i = 0; i < burst.count; ++i)
       time_ = burst.packets[i].clock = std::max(burst.packets[i].clock, time_);
@@ -316,6 +326,8 @@ bool Shard::take_over() noexcept {
 }
 
 void Shard::finish() noexcept {
+  for (auto& output : outputs_) output->wait_from_now(index_);
+  if (collector_ != nullptr) collector_->wait_from_now(index_);
   while (!table_.expire(clock_, kSweepSteps)) {
   }
   table_.finish(ending_.load(std::memory_order_relaxed));
@@ -323,6 +335,7 @@ void Shard::finish() noexcept {
 }
 
 void Shard::on_session(const SessionView& view) noexcept {
+  const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_record(view);
   if (applications_ != nullptr) {
     hand(record, applications_->describe(view.reader, record));
@@ -336,15 +349,18 @@ void Shard::on_session(const SessionView& view) noexcept {
 }
 
 void Shard::on_subflow(const SessionView& view) noexcept {
+  const Profile::Within within(profile_, Stage::track, Stage::record);
   if (collector_ != nullptr) collector_->hand(index_, make_notice(view));
 }
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
+  const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_late_record(block, id);
   hand(record);
 }
 
 void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
+  const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_flood_record(flood, id);
   hand(record);
 }

@@ -20,6 +20,7 @@
 #include "engine/options.h"
 #include "engine/packet/decode.h"
 #include "engine/packet/defrag.h"
+#include "engine/profile.h"
 #include "engine/source/source.h"
 #include "output/output.h"
 #include "sessiontable/session_table.h"
@@ -57,6 +58,10 @@ class Shard final : private SessionSink, private DefragSink {
     own_.emplace_back().source = &source;
     plays_in_step_ = own_.size() > 1 && handoff_.shard_count() == 1 && source.is_recorded();
   }
+
+  // Before anything else, if at all.
+  void measure() noexcept { profile_.switch_on(); }
+  const Profile& profile() const noexcept { return profile_; }
 
   // Before the first poll. Without it, nobody reads what the sessions say.
   void read_applications(const Settings& settings, const Reading& reading);
@@ -147,6 +152,8 @@ class Shard final : private SessionSink, private DefragSink {
   ShardCounters counters_;
   SessionTable table_;
   std::unique_ptr<Applications> applications_;  // null: none
+  Profile profile_;
+  std::unique_ptr<ProfiledStage> profiled_stage_;  // null: not measured
   Defrag defrag_;
   // A session whose directions are compared: where the first one that was seen arrives.
   struct Sample {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace linger {
 
@@ -28,10 +29,11 @@ void wait_for_room(int spin) noexcept {
 
 // A shard's way in. The shard writes `handed` and `unencoded`; its own cache lines.
 struct alignas(64) Output::Inlet {
-  explicit Inlet(std::size_t capacity) : ring(capacity) {}
+  Inlet(std::size_t capacity, bool waits_for_room) : ring(capacity), waits(waits_for_room) {}
 
   RecordRing ring;
-  alignas(64) Counter handed;
+  alignas(64) bool waits;  // the shard's, for room
+  Counter handed;
   EncodedTally unencoded;
 };
 
@@ -52,7 +54,7 @@ Output::Output(const OutputUri& uri, const OutputOptions& options)
       encoder_(options.run),
       lines_(kLinesBytes) {
   for (std::size_t i = 0; i < options.shard_count; ++i) {
-    inlets_.push_back(std::make_unique<Inlet>(options.ring_capacity));
+    inlets_.push_back(std::make_unique<Inlet>(options.ring_capacity, !is_live_));
   }
 }
 
@@ -76,15 +78,22 @@ void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept
   inlet.handed.add(1);
   if (inlet.ring.push(record, items)) [[likely]]
     return;
-  if (is_live_) return inlet.unencoded.add(record);
+  if (!inlet.waits) return inlet.unencoded.add(record);
   for (int spin = 0; !inlet.ring.push(record, items); ++spin) wait_for_room(spin);
 }
 
 void Output::hand(const MptcpConnection& connection) noexcept {
   connections_->handed.add(1);
   if (connections_->ring.push(connection)) return;
-  if (is_live_) return connections_->unencoded.add(connection.record);
+  if (is_live_ && !has_drained_.load(std::memory_order_relaxed))
+    return connections_->unencoded.add(connection.record);
   for (int spin = 0; !connections_->ring.push(connection); ++spin) wait_for_room(spin);
+}
+
+void Output::wait_from_now(std::size_t shard) noexcept {
+  if (std::exchange(inlets_[shard]->waits, true)) return;
+  has_drained_.store(true, std::memory_order_relaxed);
+  writer_->finish_soon();
 }
 
 void Output::finish() {

@@ -6,8 +6,9 @@
 //     MPTCP   ─ring─┘   (whole connections, from the one thread that puts them together)
 //
 // Records of one shard are written in the order in which it handed them. A shard never waits on a
-// live source: what finds its ring full is dropped and counted; in a replay it waits. It never
-// makes a system call to wake the thread, which sleeps for at most a millisecond.
+// live source: what finds its ring full is dropped and counted; in a replay it waits, and in a live
+// run once it receives no more. It never makes a system call to wake the thread, which sleeps for
+// at most a millisecond.
 // The ledger of an output: handed = written + dropped.
 // Memory: rings of ring_capacity records, one buffer of lines.
 #pragma once
@@ -63,6 +64,10 @@ class Output {
   // Shard `shard`, between start() and finish().
   void hand(std::size_t shard, const Record& record, Bytes items = {}) noexcept;
 
+  // Shard `shard` receives no more, so that waiting for room costs no packet. A slow
+  // peer gets give_up_after from now on.
+  void wait_from_now(std::size_t shard) noexcept;
+
   // The thread that puts MPTCP connections together, between start() and finish().
   void hand(const MptcpConnection& connection) noexcept;
 
@@ -103,6 +108,7 @@ class Output {
   std::vector<char> lines_;
   std::size_t line_bytes_ = 0;
   std::thread thread_;
+  std::atomic<bool> has_drained_{false};   // a shard receives no more
   std::atomic<bool> is_finishing_{false};  // control thread to output's thread, release and acquire
   std::atomic<bool> wants_reopen_{false};  // control thread to output's thread
   std::atomic<bool> loses_one_{false};     // test to output's thread

@@ -120,6 +120,11 @@ if [[ -w /dev/full ]]; then
   result $? "a_full_disk_is_counted_and_said" "$(cat err)"
 fi
 
+run --profile -r "$capture"
+grep -qE '^profile +[1-9][0-9]* cycles a packet at [1-9.]+[0-9]* GHz: receive .* record ' err &&
+  grep -qE '^ +400( +[1-9][0-9]*){4}$' err
+result $? "a_profile_says_where_the_time_goes_and_what_rates_that_carries" "$(cat err)"
+
 for loss in record packet late-block; do
   run -q -r "$capture" --test-lose "$loss"
   [[ "$code" == 3 && -s err ]]

@@ -192,6 +192,25 @@ class Live:
             expect(len(linger.records()) >= 10, "records are not in the new file")
             (self.folder / "notify").unlink()
 
+    def a_peer_that_takes_nothing_costs_its_own_records_only(self):
+        with Veth() as veth, Server(veth), socket.socket(socket.AF_UNIX) as peer:
+            path = self.folder / "peer"
+            peer.bind(str(path))
+            peer.listen()
+            linger = self.capture(veth, "b", "-i", "b", "-o", f"unix:{path}", "--set",
+                                  "idleSleep=50us", "--set", "recordQueue=64")
+            before = veth.packets_at_rest("b")
+            truth = connect(veth, 600)
+            frames = veth.packets_at_rest("b") - before
+            code = linger.stop()
+            path.unlink()
+            expect(linger.number(r"seen ([\d,]+)") == frames, f"{frames} frames:", linger.errors())
+            expect(code == 3, f"exit code {code}:", linger.errors())
+            expect("its peer took nothing more at the end" in linger.errors(), linger.errors())
+            expect("ledger    balanced" in linger.errors(), linger.errors())
+            expect_undisturbed(veth)
+            check_against(truth, linger)
+
     def both_interfaces_are_ports_of_one_run(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "-i", "lo", "--set", "packetThreads=2",
@@ -266,6 +285,7 @@ def main():
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
                   "dpdk:net_af_packet0,iface=b,framecnt=16384")
         tests.run(live.rights_are_given_up_and_outputs_still_opened_again)
+        tests.run(live.a_peer_that_takes_nothing_costs_its_own_records_only)
         tests.run(live.both_interfaces_are_ports_of_one_run)
         tests.run(live.offloads_are_recognised)
         tests.run(live.a_filter_keeps_the_rest_out)

@@ -81,6 +81,20 @@ TEST(output, a_live_shard_does_not_wait_and_what_found_no_room_is_counted) {
             (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+TEST(output, a_live_shard_that_receives_no_more_waits_for_room) {
+  TemporaryFolder folder;
+  OutputOptions options;
+  options.ring_capacity = 8;
+  options.writer.is_live = true;
+  Output output(uri_of(folder.file("x")), options);
+  ASSERT_TRUE(output.open());
+  output.start();
+  output.wait_from_now(0);
+  for (int i = 0; i < 20'000; ++i) output.hand(0, numbered_record(0, i));
+  output.finish();
+  EXPECT_EQ(output.totals().written, 20'000u);
+}
+
 TEST(output, a_dead_destination_lets_the_run_go_on_and_the_ledger_hold) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "SKIPPED: there is no /dev/full here";
   Output output(uri_of("/dev/full"), {});

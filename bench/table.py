@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""All benchmarks as one table: table.py BUILD-DIRECTORY [NAME …] [--json FILE] [--svg FILE]
+
+Runs the programs BUILD-DIRECTORY/bench/NAME_bench, whole replays (NAME replay) and, only when named,
+late (ten minutes, 10 GB) and live (as root, two cores for itself). A row says what was measured, our
+figure, that of the reference in the same run, their ratio, how far the slowest quarter of our pieces
+lies above the best, and the budget, if there is one, with whether it is kept. With --against OTHER
+BUILD-DIRECTORY both builds run in turn, benchmark after benchmark, and the table holds their figures
+side by side: seconds of a shared machine drift, what runs in turn drifts together.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import picture
+
+HERE = pathlib.Path(__file__).parent
+ONLY_BY_NAME = ("late", "live")
+# A budget is a label of the benchmark: a counter, how it compares, a number.
+BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
+UNITS = {"track": "ns/packet", "decode": "ns/packet", "stream": "ns/segment", "life": "ns",
+         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/datagram"}
+
+
+def row_of(program, told):
+    """A row of the table from what Google Benchmark says of one benchmark."""
+    name = re.sub(r"/(iterations:\d+|manual_time|real_time)", "", told["name"])
+    budget = BUDGET.match(told.get("label", ""))
+    measured = told.get(budget.group(1)) if budget else None
+    is_kept = None
+    if budget:
+        limit = float(budget.group(3))
+        is_kept = measured <= limit if budget.group(2) == "<=" else measured >= limit
+    unit = UNITS.get(program, "ns")
+    ours = told.get("ns")
+    if ours is None and budget:  # not a time: memory
+        ours, unit = measured, budget.group(1)
+    return {"what": f"{program} {name}", "unit": unit, "ours": ours, "reference": told.get("ref_ns"),
+            "ratio": told.get("ratio"), "spread": told.get("spread_%"),
+            "budget": told.get("label") or None, "measured": measured, "kept": is_kept,
+            "error": told.get("error_message")}
+
+
+def run_program(build, program, only=""):
+    """The rows of one benchmark program, as they come."""
+    command = [build / "bench" / f"{program}_bench", "--benchmark_format=json"]
+    if only:
+        command.append(f"--benchmark_filter=^{re.escape(only)}$")
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise SystemExit(f"table.py: {program}_bench: exit code {run.returncode}: {run.stderr}")
+    return [row_of(program, told) for told in json.loads(run.stdout)["benchmarks"]]
+
+
+def benchmarks_of(build, program):
+    run = subprocess.run([build / "bench" / f"{program}_bench", "--benchmark_list_tests"],
+                         capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+def run_replays(build, words):
+    """Whole replays as rows: the reference is tcpdump's copy."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        subprocess.run([sys.executable, HERE / "replay.py", build, "--json", file.name, *words],
+                       check=True, stdout=sys.stderr)
+        told = json.loads(pathlib.Path(file.name).read_text(encoding="utf-8"))
+    best = {(r["capture"], r["program"]): r["best_s"] for r in told["rows"]}
+    rows = []
+    for r in told["rows"]:
+        budget = f"ratio <= {r['budget']:g}" if r["budget"] is not None else None
+        rows.append({"what": f"replay {r['capture']}: {r['program']}", "unit": "ms",
+                     "ours": r["best_s"] * 1e3,
+                     "reference": best.get((r["capture"], "tcpdump copy"), 0) * 1e3 or None,
+                     "ratio": r["ratio"], "spread": 100 * (r["median_s"] / r["best_s"] - 1),
+                     "budget": budget, "measured": r["ratio"],
+                     "kept": r["ratio"] <= r["budget"] if budget and r["ratio"] else None,
+                     "error": None})
+    start = told["start_to_exit_ms"]
+    rows.append({"what": "replay of eleven packets, start to exit", "unit": "ms", "ours": start,
+                 "reference": None, "ratio": None, "spread": None, "budget": "ms <= 30",
+                 "measured": start, "kept": start <= 30, "error": None})
+    return rows
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def line_of(row):
+    kept = {True: "kept", False: "MISSED", None: ""}[row["kept"]]
+    spread = f"{row['spread']:.0f} %" if row["spread"] is not None else "-"
+    return (f"{row['what']:<48.48} {number(row['ours']):>9} {row['unit']:<13} "
+            f"{number(row['reference']):>9} {number(row['ratio']):>7} {spread:>6}  "
+            f"{row['budget'] or '':<22} {kept}{row['error'] or ''}").rstrip()
+
+
+HEAD = (f"{'what':<48} {'ours':>9} {'unit':<13} {'reference':>9} {'ratio':>7} {'spread':>6}  "
+        f"{'budget':<22}")
+
+
+def compare(build, other, programs):
+    """Each benchmark with both builds in turn."""
+    print(f"{'what':<48} {'ours':>9} {'other':>9} {'ours/other':>10} {'ratio':>7} {'other':>7}")
+    rows = []
+    for program in programs:
+        if not (other / "bench" / f"{program}_bench").exists():
+            print(f"{program}: the other build has no such benchmark")
+            continue
+        theirs = set(benchmarks_of(other, program))
+        for name in benchmarks_of(build, program):
+            if name not in theirs:
+                continue
+            for one, two in zip(run_program(build, program, name), run_program(other, program, name)):
+                if one["ours"] is None or two["ours"] is None:
+                    continue
+                print(f"{one['what']:<48.48} {number(one['ours']):>9} {number(two['ours']):>9} "
+                      f"{one['ours'] / two['ours']:>10.2f} {number(one['ratio']):>7} "
+                      f"{number(two['ratio']):>7}", flush=True)
+                rows.append({**one, "other": two["ours"], "other_ratio": two["ratio"]})
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--against", type=lambda text: pathlib.Path(text).resolve(),
+                        help="another build directory")
+    parser.add_argument("--json", type=pathlib.Path, help="the same for machines")
+    parser.add_argument("--svg", type=pathlib.Path, help="the ratios and budgets as a picture")
+    arguments, rest = parser.parse_known_args()
+    programs = sorted(path.name.removesuffix("_bench")
+                      for path in (arguments.build / "bench").glob("*_bench"))
+    known = [*programs, "replay", "live"]
+    for name in arguments.names:
+        if name not in known:
+            parser.error(f"no benchmark {name}; there are: {', '.join(known)}")
+    wanted = arguments.names or [name for name in known if name not in ONLY_BY_NAME]
+    if arguments.against:
+        rows = compare(arguments.build, arguments.against, [n for n in wanted if n in programs])
+    else:
+        rows = []
+        print(HEAD, flush=True)
+        for name in wanted:
+            if name == "live":
+                subprocess.run([sys.executable, HERE / "live.py", arguments.build, *rest], check=True)
+                continue
+            new = run_replays(arguments.build, rest) if name == "replay" else run_program(
+                arguments.build, name)
+            for row in new:
+                print(line_of(row), flush=True)
+            rows += new
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    if arguments.svg:
+        arguments.svg.write_text(picture.draw(rows), encoding="utf-8")
+    return 1 if any(row["error"] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
