@@ -300,8 +300,8 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
     // A newer incarnation may have been buried before these.
     if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet);
     // Without a SYN its numbers alone say so, and they are not to be believed.
-    const bool has_syn = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
-    if (!has_syn && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
+    const bool is_by_numbers = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) == 0;
+    if (is_by_numbers && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet);
     link_to(slot, Link::reuse_of, old);

@@ -1,5 +1,6 @@
 // Any bytes as a capture file: nothing is read out of bounds, packets obey their invariants, and
-// the packets are the same for any size of blocks and reads.
+// the packets are the same for any size of blocks and reads, all at once or up to the time of the
+// next one, as files are merged.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -39,24 +40,32 @@ void add_packet(Digest& digest, const Packet& packet) {
   for (std::uint32_t i = 0; i < packet.captured_bytes; ++i) digest.add(packet.data[i]);
 }
 
-Digest read(Bytes input, std::size_t block_bytes, std::size_t piece_bytes, PacketFilter* filter) {
+struct Way {
+  std::size_t block_bytes;
+  std::size_t piece_bytes;
+  bool is_merged = false;
+};
+
+Digest read(Bytes input, const Way& way, PacketFilter* filter = nullptr) {
   Digest digest;
-  BlockPool pool(block_bytes);
-  auto stream = decompressed(open_memory_stream(input, piece_bytes));
+  BlockPool pool(way.block_bytes);
+  auto stream = decompressed(open_memory_stream(input, way.piece_bytes));
   CHECK(stream.has_value());
   digest.is_compressed = (*stream)->is_compressed();
   CaptureReader reader(std::move(*stream), pool);
   std::vector<Packet> packets(kBurstMax);
-  auto status = CaptureReader::Status::full;
-  while (status == CaptureReader::Status::full && digest.packets < kPacketsMax) {
+  using Status = CaptureReader::Status;
+  auto status = way.is_merged ? reader.read_head() : Status::full;
+  while ((status == Status::full || status == Status::limit) && digest.packets < kPacketsMax) {
     pool.begin_burst();
-    PacketRun run{packets.data(), kBurstMax, 0, INT64_MAX};
+    const std::int64_t limit = status == Status::limit ? reader.head().value : INT64_MIN;
+    PacketRun run{packets.data(), kBurstMax, 0, way.is_merged ? limit : INT64_MAX};
     status = reader.read(run);
     for (std::uint32_t i = 0; i < run.count; ++i) add_packet(digest, packets[i]);
     if (filter != nullptr) CHECK(filter->keep_matching(packets.data(), run.count) <= run.count);
   }
-  CHECK(status != CaptureReader::Status::limit && status != CaptureReader::Status::again);
-  digest.is_damaged = status == CaptureReader::Status::damaged;
+  CHECK(status != Status::again && (way.is_merged || status != Status::limit));
+  digest.is_damaged = status == Status::damaged;
   CHECK(digest.is_damaged == !reader.trouble().empty());
   return digest;
 }
@@ -67,9 +76,9 @@ Digest read(Bytes input, std::size_t block_bytes, std::size_t piece_bytes, Packe
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
   const linger::Bytes input{data, bytes};
   linger::PacketFilter filter("ip and (tcp or udp) and portrange 1-1024");
-  const linger::Digest whole = linger::read(input, 256 << 10, SIZE_MAX, &filter);
-  for (const auto& [block_bytes, piece_bytes] : {std::pair{100, 7}, std::pair{4096, 1 << 20}}) {
-    const linger::Digest again = linger::read(input, block_bytes, piece_bytes, nullptr);
+  const linger::Digest whole = linger::read(input, {256 << 10, SIZE_MAX}, &filter);
+  for (const linger::Way& way : {linger::Way{100, 7, true}, linger::Way{4096, 1 << 20}}) {
+    const linger::Digest again = linger::read(input, way);
     // How much of a damaged compressed block comes out is up to its library.
     CHECK(again == whole || (whole.is_compressed && whole.is_damaged && again.is_damaged));
   }

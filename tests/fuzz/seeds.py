@@ -13,7 +13,8 @@ import struct
 import sys
 
 NAMES = ('tunnel*', 'session_key_tunnel', 'tcp_source_route', 'checksum_*', 'link_*', 'sctp', 'icmp_*', 'other_protocols', 'fragments', 'mptcp_*')
-SMALL_FILES = ('snoop.snoop',)
+MPTCP = b'\x1e'  # the first TCP option
+SMALL_FILES = ('snoop.snoop', 'pcapng_interfaces.pcapng')
 
 
 def frames(path):
@@ -54,7 +55,8 @@ def main(pcaps, corpus):
     for name in NAMES:
         for path in sorted(pcaps.glob(name + '.pcap')):
             for link_type, frame in frames(path):
-                kind = (link_type, frame[12:14], frame[23:24], frame[36:38], len(frame))
+                option = frame[54:57] if frame[54:55] == MPTCP else b''
+                kind = (link_type, frame[12:14], frame[23:24], frame[36:38], option, len(frame))
                 if kind in kinds:
                     continue
                 kinds.add(kind)

@@ -5,7 +5,10 @@
 // Byte 0: limits; bytes 1 … 4: the first sequence number of both sides. Then eight for each packet:
 // what it is and its side, offset (2), payload bytes (2), what its bytes are made of, captured
 // share, time and acknowledged bytes.
+//
+// Bytes are copied and compared in ranges: the fuzzer records each comparison of a loop.
 #include <array>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -17,8 +20,52 @@ namespace {
 
 using linger::StreamAnswer;
 
+// What came first for each place.
+class FirstSeen {
+ public:
+  void see(std::size_t offset, const std::vector<std::uint8_t>& bytes) {
+    const std::size_t end = offset + bytes.size();
+    if (is_seen_.size() < end) bytes_.resize(end), is_seen_.resize(end, 0);
+    for (std::size_t at = offset, next = at; at < end; at = next) {
+      next = next_with(is_seen_[at] ^ 1, at, end);
+      if (is_seen_[at] != 0) continue;
+      std::memcpy(&bytes_[at], &bytes[at - offset], next - at);
+      std::memset(&is_seen_[at], 1, next - at);
+    }
+  }
+  bool holds(std::uint64_t offset, std::span<const std::uint8_t> bytes) const {
+    const std::uint64_t end = offset + bytes.size();
+    return end <= is_seen_.size() && next_with(0, offset, end) == end &&
+           std::memcmp(&bytes_[offset], bytes.data(), bytes.size()) == 0;
+  }
+
+ private:
+  std::size_t next_with(int value, std::size_t at, std::size_t end) const {
+    const void* found = std::memchr(&is_seen_[at], value, end - at);
+    return found == nullptr
+               ? end
+               : static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - &is_seen_[0]);
+  }
+
+  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint8_t> is_seen_;  // 0 or 1
+};
+
+// The bytes of a segment at any offset, of four kinds.
+std::vector<std::uint8_t> payload_of(std::size_t offset, std::size_t bytes, unsigned kind) {
+  static const auto patterns = [] {
+    std::array<std::vector<std::uint8_t>, 4> all;
+    for (std::size_t k = 0; k < all.size(); ++k)
+      for (std::size_t i = 0; i < 0x10000 + 0x4000; ++i)
+        all[k].push_back(static_cast<std::uint8_t>(i * 7 + k));
+    return all;
+  }();
+  const auto begin = patterns[kind].begin() + static_cast<std::ptrdiff_t>(offset);
+  return {begin, begin + static_cast<std::ptrdiff_t>(bytes)};
+}
+
 struct Side {
-  std::vector<int> first_seen;  // -1: nothing
+  FirstSeen first_seen;
   std::uint64_t told = 0;
   bool is_over = false;
 };
@@ -34,10 +81,8 @@ struct Reader {
                        std::uint64_t offset) noexcept {
     Side& s = sides[side];
     CHECK(!s.is_over && !bytes.empty() && offset == s.told);
-    for (const std::uint8_t byte : bytes) {
-      CHECK(s.told < s.first_seen.size() && s.first_seen[s.told] == byte);
-      ++s.told;
-    }
+    CHECK(s.first_seen.holds(s.told, bytes));
+    s.told += bytes.size();
     return answer(s);
   }
   StreamAnswer on_gap(std::uint32_t, unsigned side, std::uint32_t count,
@@ -92,19 +137,16 @@ struct Run {
     const std::uint8_t what = record[0];
     const unsigned side = what & 1;
     const std::uint32_t offset = linger::load_le16(record + 1);
-    std::vector<std::uint8_t> payload(linger::load_le16(record + 3) & 0x3fff);
-    for (std::size_t i = 0; i < payload.size(); ++i)
-      payload[i] = static_cast<std::uint8_t>((offset + i) * 7 + (record[5] & 3));
-    const std::size_t captured = (record[6] & 15) == 0 ? payload.size() / 2 : payload.size();
-    payload.resize(captured);
-    payload.shrink_to_fit();
+    const std::uint32_t claimed = linger::load_le16(record + 3) & 0x3fff;
+    const std::uint32_t captured = (record[6] & 15) == 0 ? claimed / 2 : claimed;
+    const std::vector<std::uint8_t> payload = payload_of(offset, captured, record[5] & 3U);
     payload_bytes += captured;
     clock += record[7] * linger::kMicrosecond * 8;
 
     linger::Packet packet;
     packet.data = payload.data();
-    packet.captured_bytes = static_cast<std::uint32_t>(captured);
-    packet.payload_bytes = linger::load_le16(record + 3) & 0x3fff;
+    packet.captured_bytes = captured;
+    packet.payload_bytes = claimed;
     packet.clock = clock;
     packet.direction = static_cast<std::uint8_t>(side);
     packet.key.protocol = linger::kProtocolTcp;
@@ -114,25 +156,21 @@ struct Run {
     if ((what & 0x1c) == 8) packet.tcp.flags |= linger::kTcpRst;
     if ((what & 0x1c) == 12) packet.tcp.flags |= linger::kTcpSyn;
     packet.tcp.acknowledgment = first_byte[side ^ 1] + record[7] * 64u;
-    if (is_datagrams) return streams.datagram(stream, packet);
-    if ((packet.tcp.flags & linger::kTcpRst) == 0)
-      see(side, offset + ((packet.tcp.flags & linger::kTcpSyn) != 0 ? 1 : 0), payload);
-    return streams.segment(stream, packet);
-  }
-
-  void see(unsigned side, std::size_t offset, const std::vector<std::uint8_t>& bytes) {
-    std::vector<int>& seen = reader.sides[side].first_seen;
-    if (seen.size() < offset + bytes.size()) seen.resize(offset + bytes.size(), -1);
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      if (seen[offset + i] < 0) seen[offset + i] = bytes[i];
+    if (is_datagrams) packet.key.protocol = linger::kProtocolUdp;
+    if (!is_datagrams && (packet.tcp.flags & linger::kTcpRst) == 0)
+      reader.sides[side].first_seen.see(
+          offset + ((packet.tcp.flags & linger::kTcpSyn) != 0 ? 1 : 0), payload);
+    linger::StreamWork work{&packet, stream, 0};
+    streams.work({&work, 1});
+    return !work.is_let_go;
   }
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // What a run may cost: each byte of payload is made, remembered and compared.
-  constexpr std::size_t kHead = 5, kRecord = 8, kPacketsMax = 512, kPayloadMax = 48 << 10;
+  // What a run may cost.
+  constexpr std::size_t kHead = 5, kRecord = 8, kPacketsMax = 512, kPayloadMax = 256 << 10;
   if (size < kHead) return 0;
   const auto run = std::make_unique<Run>(data[0], linger::load_be32(data + 1));
   bool is_open = true;
