@@ -32,17 +32,16 @@ const Dialogue kTls = {{1, "220 FTP\r\n"},
 TEST(ftp, commands_are_told_with_their_replies_and_data_connections) {
   const Heard heard = hear(kTransfer);
   EXPECT_EQ(heard.protocol, "ftp");
-  EXPECT_EQ(
-      heard.objects,
-      R"(,"ftp":[{"reply":{"code":220,"text":"FTP server ready"}},)"
-      R"({"command":"USER","argument":"bob","user":{"name":"bob"},)"
-      R"("reply":{"code":331,"text":"Password?"}},)"
-      R"({"command":"PASS","reply":{"code":230,"text":"Logged in"}},)"
-      R"({"command":"PASV",)"
-      R"("reply":{"code":227,"text":"Entering Passive Mode (192,0,2,1,156,64)."},)"
-      R"("data":{"mode":"passive","ip":"192.0.2.1","port":40000}},)"
-      R"({"command":"RETR","argument":"a file","reply":{"code":226,"text":"Done"}},)"
-      R"({"command":"QUIT","reply":{"code":221,"text":"Bye"}}])");
+  EXPECT_EQ(heard.objects,
+            R"(,"ftp":[{"reply":{"code":220,"text":"FTP server ready"}},)"
+            R"({"command":"USER","argument":"bob","user":{"name":"bob"},)"
+            R"("reply":{"code":331,"text":"Password?"}},)"
+            R"({"command":"PASS","reply":{"code":230,"text":"Logged in"}},)"
+            R"({"command":"PASV",)"
+            R"("reply":{"code":227,"text":"Entering Passive Mode (192,0,2,1,156,64)."},)"
+            R"("data":{"mode":"passive","ip":"192.0.2.1","port":40000}},)"
+            R"({"command":"RETR","argument":"a file","reply":{"code":226,"text":"Done"}},)"
+            R"({"command":"QUIT","reply":{"code":221,"text":"Bye"}}])");
   EXPECT_FALSE(heard.is_malformed);
 }
 
