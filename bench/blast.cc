@@ -2,6 +2,7 @@
 //
 //     linger-blast small -w small.pcap          1.2 M sessions of 9 small packets
 //     linger-blast late --sessions 1000         made and counted, not written
+//     linger-blast talk -w talk.pcap            40,000 sessions that say something (talk_mix.h)
 //     linger-blast mix --to net_memif0,role=client,socket=/run/x.sock
 //     linger-blast live --sessions 100000 --packets 50000000 --to …
 //     linger-blast receive --from net_memif0,role=server,socket=/run/x.sock
@@ -26,6 +27,7 @@
 #include <optional>
 #include <random>
 
+#include "bench/talk_mix.h"
 #include "bench/traffic.h"
 #ifdef LINGER_HAS_DPDK
 #include "bench/port_blast.h"
@@ -63,6 +65,9 @@ const std::map<std::string, TrafficOptions> kPresets = {
       .ipv6_share = 0.3}},
 };
 
+constexpr std::string_view kTalk = "talk";  // of another generator
+constexpr TrafficOptions kTalkOptions = {.sessions = 40'000, .sessions_per_second = 2'000};
+
 // A pcap file with nanoseconds (magic a1b23c4d), in the byte order of the machine.
 class CaptureFile {
  public:
@@ -96,8 +101,8 @@ class CaptureFile {
 };
 
 // Makes it all; false when `path` could not be written.
-bool blast(const TrafficOptions& options, const std::string& path) {
-  Traffic traffic(options);
+template <class Source>
+bool blast(Source&& traffic, std::uint64_t seed, const std::string& path) {
   CaptureFile file;
   const bool writes = !path.empty();
   bool good = !writes || file.open(path);
@@ -113,7 +118,7 @@ bool blast(const TrafficOptions& options, const std::string& path) {
       "sessions={} packets={} bytes={} late_packets={} repeated_packets={} reused={} "
       "flood_syns={} seconds={:.3f} seed={}\n",
       truth.sessions, truth.packets, truth.bytes, truth.late_packets, truth.repeated_packets,
-      truth.reused, truth.flood_syns, static_cast<double>(truth.duration) / kSecond, options.seed);
+      truth.reused, truth.flood_syns, static_cast<double>(truth.duration) / kSecond, seed);
   return true;
 }
 
@@ -181,11 +186,12 @@ std::optional<int> run_port(const std::string& preset, const TrafficOptions& opt
 #endif
 
 int run(int argc, char** argv) {
-  std::string names;
-  for (const auto& [name, options] : kPresets) names += (names.empty() ? "" : ", ") + name;
-  const auto found = kPresets.find(argc > 1 ? argv[1] : "");
-  const bool is_preset = found != kPresets.end();
-  TrafficOptions options = is_preset ? found->second : TrafficOptions{};
+  std::string names(kTalk);
+  for (const auto& [name, options] : kPresets) names += ", " + name;
+  const std::string first = argc > 1 ? argv[1] : "";
+  const auto found = kPresets.find(first);
+  const bool is_preset = found != kPresets.end() || first == kTalk;
+  TrafficOptions options = found != kPresets.end() ? found->second : kTalkOptions;
 
   CLI::App app("Makes session traffic out of a seed, as a capture file.", "linger-blast");
   app.option_defaults()->always_capture_default();
@@ -232,7 +238,11 @@ int run(int argc, char** argv) {
   options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
   if (wrapping == "vlan") options.wrapping = Wrapping::vlan;
   if (wrapping == "vxlan") options.wrapping = Wrapping::vxlan;
-  return blast(options, path) ? 0 : 1;
+  const bool is_made =
+      preset == kTalk ? blast(TalkMix(options.seed, options.sessions, options.sessions_per_second),
+                              options.seed, path)
+                      : blast(Traffic(options), options.seed, path);
+  return is_made ? 0 : 1;
 }
 
 }  // namespace

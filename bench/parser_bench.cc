@@ -261,13 +261,14 @@ class ParserBench {
   std::vector<std::uint8_t> copy_;
 };
 
-void session(benchmark::State& state, const Talk& talk) {
+void session(benchmark::State& state, const Talk& talk, const char* budget = "") {
   ParserBench bench(talk);
   Timing ours, reference;
   for (auto _ : state) bench.piece(ours, reference);
   report(state, ours, reference);
   state.counters["bytes_per_second"] = static_cast<double>(bench.bytes()) * 1e9 / ours.at(0);
   state.counters["detect_ns"] = bench.detection_ns();
+  state.SetLabel(budget);
   if (!bench.was_known()) state.SkipWithError("the parser did not know its own conversation");
 }
 
@@ -341,8 +342,8 @@ void rules(benchmark::State& state, std::size_t streams) {
 BENCHMARK_CAPTURE(rules, streams, 1)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(rules, pieces, 0)->Unit(benchmark::kMillisecond);
 
-BENCHMARK_CAPTURE(session, http, http())->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(session, dns, dns())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, http, http(), "ns <= 2000")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, dns, dns(), "ns <= 1000")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, ssh, ssh())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, socks, socks())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, proxy, proxy())->Unit(benchmark::kMillisecond);
@@ -350,9 +351,9 @@ BENCHMARK_CAPTURE(session, smtp, smtp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, ftp, ftp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, mqtt, mqtt())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, modbus, modbus())->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(session, tls, tls())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, tls, tls(), "ns <= 3000")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dtls, dtls())->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(session, quic, quic())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, quic, quic(), "ns <= 15000")->Unit(benchmark::kMillisecond);
 
 // As JSON, in the output's thread: both hellos, their fingerprints, a certificate of each side.
 void told(benchmark::State& state, const Talk& talk) {

@@ -5,9 +5,11 @@ Usage: replay.py BUILD-DIRECTORY [--captures small,bulk,…] [--runs 5] [--share
 
 Makes each capture with linger-blast in a temporary directory, runs every program in turn, round
 after round, and prints one table: best and median wall time, processor time, peak memory, sessions
-a second, the ratio of the best times to that of `tcpdump -r X -w /dev/null`, and the budget where
-there is one. Every run of linger is checked against what linger-blast made: the same packets, bytes
-and sessions, a balanced ledger, exit code 0. Exits 1 if one was not.
+a second, the ratio of the best times to that of `tcpdump -r X -w /dev/null` (of `talk`, where
+sessions say something, to a replay without parsers), and the budget where there is one. Every run
+of linger is checked against what linger-blast made: the same packets, bytes and sessions, a
+balanced ledger, exit code 0. Exits 1 if one was not. Compiled patterns are kept in the temporary
+directory.
 """
 
 import argparse
@@ -22,24 +24,39 @@ import sys
 import tempfile
 import time
 
-CAPTURES = ("small", "bulk", "late", "nat", "ipv6", "flood", "mix")
-REFERENCE = "tcpdump copy"
+CAPTURES = ("small", "bulk", "late", "nat", "ipv6", "flood", "mix", "talk")
+TCPDUMP, NO_PARSERS = "tcpdump copy", "linger, no parsers"
 # (capture, program): at most so many times the reference.
 BUDGETS = {
     ("small", "linger 2 threads"): 0.8,
     ("small", "linger 1 thread, null"): 1.0,
     ("bulk", "linger 2 threads"): 0.5,
+    ("talk", "linger, parsers"): 2.0,
 }
 TEN_PACKETS_MS = 30
+RULES = pathlib.Path(__file__).resolve().parent.parent / "conf" / "rules.yaml"
+
+
+def reference_of(preset):
+    return NO_PARSERS if preset == "talk" else TCPDUMP
 
 
 def programs(linger, capture, scratch):
     """name: command of everything that is installed here."""
     read = [str(linger), "-r", str(capture)]
+    if capture.stem == "talk":
+        on_one_core = ["taskset", "-c", "0"] + read + ["-o", "file:/dev/null"]
+        commands = {
+            NO_PARSERS: on_one_core + ["--set", "parsers=none"],
+            "linger, parsers": on_one_core,
+        }
+        if "Hyperscan: not" not in subprocess.run([linger, "-V"], capture_output=True, text=True, check=True).stdout:
+            commands["linger, parsers, rules"] = on_one_core + ["--set", f"rules={RULES}"]
+        return commands
     records = f"file:{scratch / 'records.ndjson'}"
     commands = {
         "cat": ["cat", str(capture)],
-        REFERENCE: ["tcpdump", "-r", str(capture), "-w", "/dev/null"],
+        TCPDUMP: ["tcpdump", "-r", str(capture), "-w", "/dev/null"],
         "linger 1 thread": read + ["-o", records, "--set", "packetThreads=1"],
         "linger 2 threads": read + ["-o", records, "--set", "packetThreads=2"],
         "linger 1 thread, null": ["taskset", "-c", "0"] + read + ["-o", "file:/dev/null"],
@@ -102,6 +119,7 @@ def measure(arguments, preset, scratch):
                 wrong.append((name, f"{preset}: {name}: {trouble}"))
     capture.unlink()
     best = {name: min(r["wall"] for r in runs) for name, runs in results.items()}
+    reference = best.get(reference_of(preset))
     rows = []
     for name, runs in results.items():
         rows.append(
@@ -114,7 +132,7 @@ def measure(arguments, preset, scratch):
                 "mib": min(r["mib"] for r in runs),
                 "sessions_per_s": truth["sessions"] / best[name],
                 "ns_per_packet": best[name] * 1e9 / truth["packets"],
-                "ratio": best[name] / best[REFERENCE] if REFERENCE in best else None,
+                "ratio": best[name] / reference if reference else None,
                 "budget": BUDGETS.get((preset, name)),
             }
         )
@@ -163,6 +181,7 @@ def main():
     rows, wrong = [], []
     with tempfile.TemporaryDirectory(prefix="linger-bench-") as name:
         scratch = pathlib.Path(name)
+        os.environ["XDG_CACHE_HOME"] = name
         for preset in captures:
             more, troubles = measure(arguments, preset, scratch)
             print_rows(more)

@@ -24,7 +24,7 @@ ONLY_BY_NAME = ("late", "live")
 # A budget is a label of the benchmark: a counter, how it compares, a number.
 BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
 UNITS = {"track": "ns/packet", "decode": "ns/packet", "stream": "ns/segment", "life": "ns",
-         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/datagram"}
+         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/fragment"}
 
 
 def row_of(program, told):
@@ -134,7 +134,7 @@ def main():
     parser.add_argument("--against", type=lambda text: pathlib.Path(text).resolve(),
                         help="another build directory")
     parser.add_argument("--json", type=pathlib.Path, help="the same for machines")
-    parser.add_argument("--svg", type=pathlib.Path, help="the ratios and budgets as a picture")
+    parser.add_argument("--svg", type=pathlib.Path, help="how much of the budgets is used, as a picture")
     arguments, rest = parser.parse_known_args()
     programs = sorted(path.name.removesuffix("_bench")
                       for path in (arguments.build / "bench").glob("*_bench"))

@@ -5,8 +5,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <array>
 #include <bit>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -150,11 +152,32 @@ std::vector<Certificate::Name> alternative_names_of(const Element& extensions) {
   return names;
 }
 
+// One that was read before.
+struct Kept {
+  std::string der;
+  Certificate certificate;
+  bool is_good = false;
+};
+
 }  // namespace
+
+bool Certificate::read(Bytes der) {
+  const std::string_view text(reinterpret_cast<const char*>(der.data()), der.size());
+  if (text.size() > kKeptBytesMax) return read_anew(der);
+  thread_local std::array<Kept, kKeptMax> all;
+  Kept& kept = all[std::hash<std::string_view>{}(text) % kKeptMax];
+  if (kept.der != text || kept.der.empty()) {
+    kept = {};
+    kept.is_good = kept.certificate.read_anew(der);
+    kept.der = text;
+  }
+  *this = kept.certificate;
+  return kept.is_good;
+}
 
 // The parts are decoded one by one: d2i_X509() makes a key of the public one, too, which takes
 // longer than all the rest.
-bool Certificate::read(Bytes der) {
+bool Certificate::read_anew(Bytes der) {
   sha1 = Digest(DigestKind::sha1, der, DigestCase::upper).text();
   sha256 = Digest(DigestKind::sha256, der, DigestCase::upper).text();
   const bool is_good = read_parts(der);

@@ -1,6 +1,8 @@
 // A certificate (X.509) as fields, read by OpenSSL where the record is encoded.
 //
-// Limits: kCertificateNamesMax alternative names. Cost: bench/parser_bench.cc.
+// Servers show the same ones again and again: each thread keeps the last that it read, so that most
+// are a look-up and a copy. Limits: kCertificateNamesMax alternative names; kKeptMax kept
+// certificates of at most kKeptBytesMax. Cost: bench/parser_bench.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,9 @@ namespace linger {
 inline constexpr std::size_t kCertificateNamesMax = 64;
 
 struct Certificate {
+  static constexpr std::size_t kKeptMax = 256;
+  static constexpr std::size_t kKeptBytesMax = 4 * 1024;
+
   struct Name {
     std::string text;  // or 4 or 16 bytes
     bool is_address = false;
@@ -28,10 +33,11 @@ struct Certificate {
   unsigned version = 1;
   std::vector<Name> alternative_names;
 
-  // False: OpenSSL cannot read it; the digests are there nevertheless.
+  // Into a new one. False: OpenSSL cannot read it; the digests are there nevertheless.
   bool read(Bytes der);
 
  private:
+  bool read_anew(Bytes der);
   bool read_parts(Bytes der);
 };
 

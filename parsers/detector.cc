@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "parsers/patterns.h"
+#include "parsers/plain_match.h"
 
 namespace linger {
 
@@ -98,15 +98,18 @@ class ByPatterns final : public Detector {
 };
 
 // In a build without Hyperscan.
-class EveryParser final : public Detector {
+class ByPlainMatch final : public Detector {
  public:
-  explicit EveryParser(ParserSet enabled) : enabled_(enabled) {}
+  explicit ByPlainMatch(ParserSet enabled) : enabled_(enabled) {}
 
   Candidates candidates(std::size_t, Carrier carrier, Bytes bytes) const noexcept override {
     Candidates found;
     for (std::uint8_t parser = 0; parser < kParsers.size(); ++parser) {
       if ((enabled_ >> parser & 1) == 0) continue;
-      if (kParsers[parser]->detect(carrier, bytes) != Detection::no) found.add(parser, 0);
+      for (const Pattern& pattern : kParsers[parser]->patterns) {
+        if (pattern.carrier != carrier) continue;
+        if (const auto end = PlainMatch(pattern.expression, bytes).end()) found.add(parser, *end);
+      }
     }
     return found;
   }
@@ -119,11 +122,9 @@ class EveryParser final : public Detector {
 
 tl::expected<std::unique_ptr<Detector>, std::string> Detector::make(
     const DetectorOptions& options) {
-  if (pattern_library().empty()) {
-    if (!options.signatures.empty())
-      return tl::unexpected(std::string("signatures: this build has no Hyperscan"));
-    return std::make_unique<EveryParser>(options.enabled);
-  }
+  if (!options.signatures.empty() && pattern_library().empty())
+    return tl::unexpected(std::string("signatures: this build has no Hyperscan"));
+  if (options.is_plain) return std::make_unique<ByPlainMatch>(options.enabled);
   auto detector = std::make_unique<ByPatterns>();
   for (const Carrier carrier : {Carrier::stream, Carrier::datagrams})
     if (auto made = detector->make_database(options, carrier); !made)

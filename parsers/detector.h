@@ -4,7 +4,8 @@
 // candidates() lists the parsers whose pattern matched, by where its first match ends, then by
 // their place in the list: more bytes append to it, but change nothing before. So the choice (the
 // first that does not refuse) is the same however the bytes come. Signatures name what no parser
-// takes. Built without Hyperscan, every parser is a candidate, and there are no signatures.
+// takes. A build without Hyperscan matches the patterns of parsers by itself (plain_match.h), and
+// has no signatures.
 //
 // Owner: made by the control thread, then read by all shards, each with a scratch of its own.
 // Cost: a scan of at most kDetectBytesMax bytes, 40 to 200 ns.
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "parsers/list.h"
+#include "parsers/patterns.h"
 
 namespace linger {
 
@@ -56,7 +58,8 @@ struct DetectorOptions {
   ParserSet enabled = kAllParsers;
   std::size_t shards = 1;
   std::vector<Signature> signatures{};
-  std::string cache_folder{};  // empty: databases are not kept
+  std::string cache_folder{};                 // empty: databases are not kept
+  bool is_plain = pattern_library().empty();  // without Hyperscan, and signatures
 };
 
 class Detector {

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "parsers/digest.h"
@@ -19,11 +23,22 @@ std::vector<std::uint16_t> without_grease(const List& list, std::size_t size) {
   return numbers;
 }
 
-void put_decimal(std::string& text, const std::vector<std::uint16_t>& numbers) {
-  fmt::format_to(std::back_inserter(text), "{}", fmt::join(numbers, "-"));
+// By hand: of a hello with its hundred numbers fmt made a third of what its record costs.
+template <class List>
+void put_decimal(std::string& text, const List& numbers) {
+  bool is_first = true;
+  for (const unsigned number : numbers) {
+    char digits[8];
+    if (!std::exchange(is_first, false)) text += '-';
+    text.append(digits, std::to_chars(digits, std::end(digits), number).ptr);
+  }
 }
 void put_hex(std::string& text, const std::vector<std::uint16_t>& numbers) {
-  fmt::format_to(std::back_inserter(text), "{:04x}", fmt::join(numbers, ","));
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (i != 0) text += ',';
+    for (int shift = 12; shift >= 0; shift -= 4) text += kDigits[numbers[i] >> shift & 15];
+  }
 }
 
 std::vector<std::uint16_t> types_of(const TlsExtensions& extensions) {
@@ -83,7 +98,7 @@ std::string ja3_of(const ClientHello& hello) {
   text += ',';
   put_decimal(text, without_grease(hello.groups, hello.groups.size()));
   text += ',';
-  fmt::format_to(std::back_inserter(text), "{}", fmt::join(hello.point_formats, "-"));
+  put_decimal(text, hello.point_formats);
   return text;
 }
 

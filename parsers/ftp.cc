@@ -82,22 +82,14 @@ Detection Ftp::detect(Carrier carrier, Bytes bytes) noexcept {
   if (!text_of(bytes).starts_with("220"))  // the pattern said the rest
     return bytes.size() >= 8 && equals(text_of(bytes).substr(0, 4), "auth") ? Detection::yes
                                                                             : Detection::no;
-  const Greeting greeting = greeting_of(bytes);
-  return greeting == Greeting::files     ? Detection::yes
-         : greeting == Greeting::unknown ? Detection::maybe
-                                         : Detection::no;
+  return detection_of(greeting_of(bytes), Greeting::files);
 }
 
 Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
-  Role& role = roles_[side];
-  if (role == Role::unknown) {
-    if (bytes.size() < 3) return Answer::need(3);
-    role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
-    if (roles_[side ^ 1] == role) return Answer::malformed();
-  }
+  if (const auto answer = roles_.learn(side, bytes)) return *answer;
   std::size_t done = 0;
   while (done < bytes.size()) {
-    if (role == Role::client && asks_tls_) break;  // whose it is, the reply says
+    if (roles_.is_client(side) && asks_tls_) break;  // whose it is, the reply says
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
@@ -105,7 +97,7 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     if (taken == 0) break;
     const std::string_view text = text_of(line);
     const bool is_good =
-        role == Role::client ? read_command(text, facts) : read_reply_line(text, facts);
+        roles_.is_client(side) ? read_command(text, facts) : read_reply_line(text, facts);
     if (!is_good) return Answer::malformed();
     done += taken;
     if (is_tls_) return Answer::hand_over(done);

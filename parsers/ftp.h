@@ -1,11 +1,10 @@
 // FTP's control connection: commands with their replies, who logs in, and where the data
 // connections are, so that their sessions can be found.
 //
-//     server   code SP text CRLF, or code-text CRLF lines code SP text CRLF             RFC 959
-//     §4.2 client   COMMAND [SP argument] CRLF                                               RFC
-//     959 §4.1 active   PORT h,h,h,h,p,p        EPRT |family|address|port|         RFC 959 §4.1.2,
-//     RFC 2428 §2 passive  227 … h,h,h,h,p,p …     229 … (|||port|)                   RFC 959
-//     §4.2.2, RFC 2428 §3
+//     server   code SP text CRLF, or code-text CRLF lines code SP text CRLF   RFC 959 §4.2
+//     client   COMMAND [SP argument] CRLF                                     RFC 959 §4.1
+//     active   PORT h,h,h,h,p,p        EPRT |family|address|port|             §4.1.2, RFC 2428 §2
+//     passive  227 … h,h,h,h,p,p …     229 … (|||port|)                       §4.2.2, RFC 2428 §3
 //
 // A transaction is a command and its last reply; the greeting is one without command. An address
 // that is not told (229) is the server's. Which side is which is told by what it says. Behind the
@@ -48,13 +47,11 @@ class Ftp {
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
  private:
-  enum class Role : std::uint8_t { unknown, client, server };
-
   bool read_command(std::string_view line, Facts& facts) noexcept;
   bool read_reply_line(std::string_view line, Facts& facts) noexcept;
   void end_reply(const ReplyLine& reply, Facts& facts) noexcept;
 
-  std::array<Role, 2> roles_{};
+  ReplyRoles roles_;
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;

@@ -1,8 +1,11 @@
-// What SMTP and FTP have in common: replies of three digits (RFC 959 §4.2, RFC 5321 §4.2), and the
-// greeting 220, of which only the words tell whose it is. No state, nothing is copied.
+// What SMTP and FTP have in common: replies of three digits (RFC 959 §4.2, RFC 5321 §4.2), by which
+// the server is known, and the greeting 220, of which only the words tell whose it is. Nothing is
+// copied.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "parsers/lines.h"
 #include "parsers/parser.h"
@@ -68,5 +71,33 @@ inline Greeting greeting_of(Bytes bytes) noexcept {
   return first.find('.') != std::string_view::npos && !first.ends_with('.') ? Greeting::mail
                                                                             : Greeting::files;
 }
+
+// What a greeting says to a parser that wants `wanted`.
+constexpr Detection detection_of(Greeting greeting, Greeting wanted) noexcept {
+  if (greeting == Greeting::unknown) return Detection::maybe;
+  return greeting == wanted ? Detection::yes : Detection::no;
+}
+
+// Which side is which: the server's first bytes are digits, the client's are not.
+class ReplyRoles {
+ public:
+  bool is_server(unsigned side) const noexcept { return roles_[side] == Role::server; }
+  bool is_client(unsigned side) const noexcept { return roles_[side] == Role::client; }
+
+  // By what a side says first. An answer of the parser, if it is not known: for want of bytes, or
+  // because both sides say the same.
+  std::optional<Answer> learn(unsigned side, Bytes bytes) noexcept {
+    Role& role = roles_[side];
+    if (role != Role::unknown) return {};
+    if (bytes.size() < 3) return Answer::need(3);
+    role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
+    if (roles_[side ^ 1] == role) return Answer::malformed();
+    return {};
+  }
+
+ private:
+  enum class Role : std::uint8_t { unknown, client, server };
+  std::array<Role, 2> roles_{};
+};
 
 }  // namespace linger

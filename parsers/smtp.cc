@@ -42,20 +42,12 @@ Detection Smtp::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::stream || bytes.size() < 5) return Detection::no;
   if (is_hello(text_of(bytes).substr(0, 4))) return Detection::yes;
   if (!text_of(bytes).starts_with("220")) return Detection::no;
-  const Greeting greeting = greeting_of(bytes);
-  return greeting == Greeting::mail      ? Detection::yes
-         : greeting == Greeting::unknown ? Detection::maybe
-                                         : Detection::no;
+  return detection_of(greeting_of(bytes), Greeting::mail);
 }
 
 Answer Smtp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
-  Role& role = roles_[side];
-  if (role == Role::unknown) {
-    if (bytes.size() < 3) return Answer::need(3);
-    role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
-    if (roles_[side ^ 1] == role) return Answer::malformed();
-  }
-  return role == Role::server ? read_server(bytes, facts) : read_client(bytes, facts);
+  if (const auto answer = roles_.learn(side, bytes)) return *answer;
+  return roles_.is_server(side) ? read_server(bytes, facts) : read_client(bytes, facts);
 }
 
 // --- The client ---------------------------------------------------------------------------------
@@ -197,7 +189,7 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
 
 // Of what was missed nothing is known, so replies are not counted down for it.
 Answer Smtp::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
-  if (roles_[side] != Role::client || phase_ != Phase::mail) return Answer::done();
+  if (!roles_.is_client(side) || phase_ != Phase::mail) return Answer::done();
   is_line_start_ = false;
   unanswered_ = 0;
   return Answer::took(1);

@@ -12,7 +12,6 @@
 // senders and of recipients, kRefusalsMax replies.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "parsers/facts.h"
@@ -49,7 +48,6 @@ class Smtp {
   void tell(Facts& facts) const noexcept;
 
  private:
-  enum class Role : std::uint8_t { unknown, client, server };
   // What the client does; the last three wait for the server.
   enum class Phase : std::uint8_t { commands, mail, authentication, data, starttls };
 
@@ -59,7 +57,7 @@ class Smtp {
   bool end_reply(const ReplyLine& reply, Facts& facts) noexcept;
   std::size_t mail_bytes(std::string_view text) noexcept;
 
-  std::array<Role, 2> roles_{};
+  ReplyRoles roles_;
   Phase phase_ = Phase::commands;
   bool is_line_start_ = true;  // of the mail
   bool has_banner_ = false;

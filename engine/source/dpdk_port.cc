@@ -165,7 +165,7 @@ class DpdkPort final : public LivePort {
     const bool is_there = rte_eth_dev_get_port_by_name(name_.c_str(), &there) == 0;
     if (!is_there && !is_pci_device(devargs_)) {
       if (const int status = rte_dev_probe(devargs_.c_str()); status != 0)
-        return fail("no such driver or file, or wrong options", status);
+        return fail("no such driver or file, wrong options, or another process has it", status);
     }
     rte_dev_iterator iterator;
     RTE_ETH_FOREACH_MATCHING_DEV(port_, (is_there ? name_ : devargs_).c_str(), &iterator) {
@@ -267,7 +267,11 @@ class DpdkPort final : public LivePort {
     for (std::uint16_t i = 0; i < options_.queue_count; ++i) {
       const int status = rte_eth_rx_queue_setup(port_, i, descriptors, rte_eth_dev_socket_id(port_),
                                                 nullptr, pool_.get());
-      if (status != 0) return fail(fmt::format("receive queue {} cannot be set up", i), status);
+      if (status != 0)
+        return fail(
+            fmt::format(
+                "receive queue {} cannot be set up; if another process has it, end that one", i),
+            status);
       if (driver_.needs_tx)
         rte_eth_tx_queue_setup(port_, i, tx_descriptors, rte_eth_dev_socket_id(port_), nullptr);
     }

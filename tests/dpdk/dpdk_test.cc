@@ -1,7 +1,10 @@
 // The DPDK port against cards that answer as drivers do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "engine/base/rss.h"
 #include "engine/ledger.h"
@@ -167,6 +170,60 @@ TEST_F(DpdkPort, what_the_card_missed_is_lost) {
   EXPECT_EQ(seen.ledger.packets_lost(), 5u);
   EXPECT_EQ(seen.ledger.ports[0].sum.received, frames.size() + 5);
   EXPECT_TRUE(seen.ledger.residues().empty());
+}
+
+// A card of 250 MHz, whose clock began at some time and gains a thousandth, for as long as the
+// shard takes to know it and a while longer; packets come kLate after their time. `skew` is between
+// the clock that stamps and the one that is read. How far each packet's time was off.
+constexpr DurationNs kLate = 50 * kMillisecond;
+
+std::vector<DurationNs> errors_of(FakeNic& nic, LivePort& port, std::uint64_t skew) {
+  const std::int64_t first = system_time().value;
+  const auto ticks_at = [first](std::int64_t time) {
+    return 77'000'000'000u + static_cast<std::uint64_t>(time - first) * 1'001 / 4'000;
+  };
+  nic.clock = [&] { return ticks_at(system_time().value); };
+  const Frame frame = conversations().front();
+  Source& queue = port.queue(nic.queue_of(frame));
+  auto burst = std::make_unique<Burst>();
+  std::vector<DurationNs> errors;
+  for (std::int64_t now = first; now < first + 600 * kMillisecond; now = system_time().value) {
+    nic.receive(frame, ticks_at(now - kLate) + skew);
+    queue.rx(*burst);
+    for (std::uint32_t i = 0; i < burst->count && now > first + 300 * kMillisecond; ++i)
+      errors.push_back(std::abs(burst->packets[i].timestamp.value - (now - kLate)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  nic.clock = {};
+  std::sort(errors.begin(), errors.end());
+  return errors;
+}
+
+TEST_F(DpdkPort, packets_have_the_time_of_the_cards_clock_whatever_its_rate_and_epoch) {
+  FakeNic nic(mlx5_like());
+  auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues, .descriptors = 512});
+  ASSERT_TRUE(port) << port.error();
+  ASSERT_TRUE((*port)->start());
+  const std::vector<DurationNs> errors = errors_of(nic, **port, 0);
+  ASSERT_FALSE(errors.empty());
+  EXPECT_LT(errors[errors.size() / 2], kLate / 5);
+  (*port)->totals();
+  EXPECT_TRUE((*port)->notes().empty()) << (*port)->notes().front();
+}
+
+TEST_F(DpdkPort, a_card_whose_times_are_seconds_off_is_not_believed_and_that_is_said) {
+  FakeNic nic(mlx5_like());
+  auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues, .descriptors = 512});
+  ASSERT_TRUE(port) << port.error();
+  ASSERT_TRUE((*port)->start());
+  const std::vector<DurationNs> errors = errors_of(nic, **port, 5 * 250'000'000);
+  ASSERT_FALSE(errors.empty());
+  EXPECT_GE(errors[errors.size() / 2], kLate);  // the time of the burst
+  EXPECT_LT(errors[errors.size() / 2], kSecond);
+  (*port)->totals();  // looks after such things
+  std::string all;
+  for (const std::string& note : (*port)->notes()) all += note + '\n';
+  EXPECT_NE(all.find("clock"), std::string::npos) << all;
 }
 
 TEST_F(DpdkPort, too_few_queues_are_an_error_with_the_mend) {

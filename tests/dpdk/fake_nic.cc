@@ -258,8 +258,9 @@ int __wrap_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats) {
 }
 
 int __wrap_rte_eth_read_clock(std::uint16_t, std::uint64_t* clock) {
-  *clock = the_card->ticks;
-  return the_card->card.has_ticks ? 0 : -ENOTSUP;
+  if (!the_card->card.has_ticks || !the_card->clock) return -ENOTSUP;
+  *clock = the_card->clock();
+  return 0;
 }
 
 int __wrap_rte_eth_promiscuous_enable(std::uint16_t) {

@@ -54,9 +54,8 @@ class FakeNic {
   // Which queue it would come through.
   std::uint32_t queue_of(const Frame& frame) const;
 
-  std::uint64_t ticks = 0;  // what rte_eth_read_clock() reads
-  bool is_clock_broken = false;
-  std::uint64_t missed = 0;  // imissed
+  std::function<std::uint64_t()> clock;  // what rte_eth_read_clock() reads
+  std::uint64_t missed = 0;              // imissed
 
   std::string name;  // as with -i dpdk:
 

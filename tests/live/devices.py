@@ -7,7 +7,7 @@ import shutil
 import struct
 import subprocess
 
-from stage import HERE, OWN_DPDK, Linger, Skipped, expect
+from stage import HERE, OWN, OWN_DPDK, Linger, Skipped, expect
 
 PCAPS = HERE.parent.parent / "pcaps"
 MICROSECONDS = b"\xd4\xc3\xb2\xa1"
@@ -123,9 +123,12 @@ def run(tests, linger, blast, folder):
                                        "dpdkMbufs=10", *OWN_DPDK), "mbufs")
         if "HugePages_Free:        0" in open("/proc/meminfo", encoding="ascii").read():
             expect("vm.nr_hugepages" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}"), "huge")
-        running = Linger(linger, ["-i", "dpdk:net_null0"], folder)
+        busy = f"dpdk:net_memif0,role=server,socket={folder}/busy,socket-abstract=no"
+        running = Linger(linger, ["-i", busy, "-i", "dpdk:net_null0"], folder)
         running.wait_for("capturing on")
-        expect("dpdkFilePrefix" in error_of("-i", "dpdk:net_null0", *OWN_DPDK), "two of one name")
+        expect("dpdkFilePrefix" in error_of("-i", "dpdk:net_null1", *OWN_DPDK), "two of one name")
+        expect("another process has it" in error_of("-i", busy, "--set", "dpdkHugePages=false", "--set",
+                                                    f"dpdkFilePrefix={OWN}-2"), "busy")
         running.stop()
 
     def the_machine_is_checked_a_line_for_each_finding():

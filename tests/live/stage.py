@@ -180,7 +180,8 @@ class Tests:
             print(f"ok {self.count} {name}", flush=True)
 
     def finish(self):
-        shutil.rmtree(f"/var/run/dpdk/{OWN}", ignore_errors=True)
+        for folder in pathlib.Path("/var/run/dpdk").glob(f"{OWN}*"):
+            shutil.rmtree(folder, ignore_errors=True)
         print(f"1..{self.count}")
         return 1 if self.failed else 0
 

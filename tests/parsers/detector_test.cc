@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "parsers/conversations.h"
 #include "parsers/patterns.h"
+#include "parsers/plain_match.h"
 #include "tests/output/temporary_folder.h"
 
 namespace linger::test {
@@ -114,6 +116,78 @@ TEST_F(Signatures, that_nobody_used_for_long_are_removed_when_others_are_kept) {
   EXPECT_FALSE(std::filesystem::exists(torn));
   EXPECT_TRUE(std::filesystem::exists(recent));
   EXPECT_TRUE(std::filesystem::exists(foreign));
+}
+
+const char* const kBeginnings[] = {"capa\r\n",
+                                   "StartTLS\n",
+                                   "a1 CAPABILITY\r\n",
+                                   "GET / HTTP/1.1\r\n",
+                                   "HTTP/1.1 200 OK\r\n",
+                                   "SSH-2.0-x\r\n",
+                                   "220 ftp\r\n",
+                                   "EHLO a\r\n",
+                                   "AUTH TLS\r\n",
+                                   "PROXY TCP4 1.2.3.4",
+                                   "\r\n\r\n"};
+const std::string kBinary[] = {{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11},
+                               {"\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x30\x01", 14},
+                               {"\xc3\x00\x00\x00\x01\x08\x83\x94", 8},
+                               {"\xc3\x6b\x33\x43\xcf\x08\x83\x94", 8},
+                               {"\x80\x00\x00\x00\x00\x08\x83\x94", 8},
+                               {"ab\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www", 16},
+                               {"\x00\x20zz\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www", 18},
+                               {"\x05\x01\x00", 3},
+                               {"\x04\x01\x00\x50\x00\x00\x00\x01x\x00", 10},
+                               {"\x10\x14\x00\x04MQTT\x04\x02", 10},
+                               {"\x00\x01\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x01", 12},
+                               {"\x00\x00\x00\x08\x04\xd2\x16\x2f", 8},
+                               {"\r\n\r\n\x00\r\nQUIT\n\x21", 13}};
+
+// The beginnings of all protocols, cut, damaged and lengthened at random.
+TEST_F(Signatures, by_hyperscan_and_by_plain_matches_the_candidates_are_the_same) {
+  const auto fast = Detector::make({.is_plain = false});
+  const auto plain = Detector::make({.is_plain = true});
+  std::vector<std::string> beginnings(std::begin(kBeginnings), std::end(kBeginnings));
+  beginnings.insert(beginnings.end(), std::begin(kBinary), std::end(kBinary));
+  std::size_t found_count = 0;
+  for (unsigned seed = 1; seed <= 5'000; ++seed) {
+    std::mt19937 random(seed);
+    std::string bytes = beginnings[random() % beginnings.size()];
+    for (unsigned i = random() % 3; i > 0; --i)
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+    if (random() % 4 == 0) bytes.insert(random() % (bytes.size() + 1), random() % 40, 'A');
+    for (const Carrier carrier : {Carrier::stream, Carrier::datagrams}) {
+      const auto list_of = [&](const Detector& detector) {
+        const Candidates found = detector.candidates(0, carrier, bytes_of(bytes));
+        return std::vector<unsigned>(found.parsers().begin(), found.parsers().end());
+      };
+      const auto expected = list_of(**plain);
+      ASSERT_EQ(list_of(**fast), expected) << "seed " << seed;
+      found_count += expected.size();
+    }
+  }
+  EXPECT_GT(found_count, 1'500u);
+}
+
+TEST(plain_match, knows_all_that_patterns_are_made_of) {
+  const auto end_of = [](std::string_view pattern, std::string_view bytes) {
+    return PlainMatch(pattern, bytes_of(bytes)).end().value_or(99);
+  };
+  EXPECT_EQ(end_of("^ab", "abc"), 2u);
+  EXPECT_EQ(end_of("^ab", "xab"), 99u);
+  EXPECT_EQ(end_of("^a.\\.", "a\n."), 3u);
+  EXPECT_EQ(end_of("^\\x0a\\r[\\n\\x41-C]", "\n\rB"), 3u);
+  EXPECT_EQ(end_of("^[^a-c]", "d"), 1u);
+  EXPECT_EQ(end_of("^[^a-c]", "b"), 99u);
+  EXPECT_EQ(end_of("^[A-Z_-]{2,3} ", "A-_ "), 4u);
+  EXPECT_EQ(end_of("^a{1,9}", "aaa"), 1u);
+  EXPECT_EQ(end_of("^a{3}b?c", "aaac"), 4u);
+  EXPECT_EQ(end_of("^(ab|(c|d){2})e", "cde"), 3u);
+  EXPECT_EQ(end_of("^ab|cd", "cd"), 2u);
+  EXPECT_EQ(end_of("^(?i)Ab[c-d]", "aBC"), 3u);
+  EXPECT_EQ(end_of("^(?i)[`-{]?@", "@"), 1u);
+  EXPECT_EQ(end_of("^a", ""), 99u);
 }
 
 TEST(candidates, are_ordered_by_the_end_of_their_match_and_their_place) {
