@@ -128,9 +128,11 @@ Record largest_record() {
   r.rtt_syn_ack_ns = r.rtt_ack_ns = INT64_MAX;
   r.zero_window_ns = {INT64_MAX, INT64_MAX};
   r.ecn = r.simultaneous_open = r.split_handshake = r.simultaneous_close = true;
-  r.mid_stream = r.extension_missing = r.tunnels_missing = true;
+  r.mid_stream = r.extension_missing = r.tunnels_missing = r.rtt_missing = true;
+  r.overlaps = {true, true};
   r.checksums_offloaded = {true, true};
   r.mptcp_backup = r.mptcp_data_fin = r.mptcp_fastclose = r.mptcp_reset = {true, true};
+  r.mptcp_fail = {true, true};
   r.mptcp_missing = true;
   r.application_malformed = r.application_gap = r.application_missing = r.capture_loss = true;
   for (TunnelLayer& layer : r.tunnels.layer) {
