@@ -74,7 +74,7 @@ class DpdkPort final : public LivePort {
       queues_.push_back(
           std::make_unique<DpdkQueue>(DpdkQueueOptions{.port = port_,
                                                        .queue = i,
-                                                       .interface_index = options_.interface_index,
+                                                       .port_bit = options_.port_bit,
                                                        .time = time_,
                                                        .held_max = options_.handoff_packets,
                                                        .bpf = options_.bpf,

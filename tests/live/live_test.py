@@ -121,6 +121,30 @@ class Live:
             expect(any(r["network"].get("capture_loss") for r in linger.records()),
                    "no record says that packets are missing")
 
+    def records_tell_the_losses_of_their_own_ports(self):
+        """What `b` loses is told by sessions seen on `b`, not by those on `lo` at the same time."""
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", "b", "-i", "lo", "--set", "pcapBufferSize=1MiB")
+            with subprocess.Popen(
+                    veth.command("b", sys.executable, HERE / "traffic.py", "datagrams", "127.0.0.1", PORT),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as other:
+                def send(line):
+                    print(line, file=other.stdin)
+                    other.stdout.readline()
+                send("before")
+                linger.process.send_signal(signal.SIGSTOP)
+                connect(veth, 400)
+                linger.process.send_signal(signal.SIGCONT)
+                connect(veth, 10)
+                send("after")
+                other.stdin.close()
+            expect(linger.stop() == 3, linger.errors())
+            expect(linger.number(r"port +b: .* \+ lost ([\d,]+)") > 0, linger.errors())
+            told = collections.Counter((r["source"]["ip"], r["network"].get("capture_loss", False))
+                                       for r in linger.records())
+            expect(told["127.0.0.1", False] == 1 and told["127.0.0.1", True] == 0, told, linger.errors())
+            expect(told[veth.ADDRESSES["a"], True] > 0, told)
+
     def a_monitor_port_is_captured_by_af_xdp(self):
         """Both directions of the link, mirrored to a veth pair whose end is read by net_af_xdp."""
         devices.need_dpdk(self.linger)
@@ -280,6 +304,7 @@ def main():
                       f"dpdk:net_af_packet0,iface=b,qpairs={shards},framecnt=16384", shards)
         tests.run(live.overload_is_counted_to_the_packet, "b", "--set", "pcapBufferSize=1MiB")
         tests.run(live.overload_is_counted_to_the_packet, "dpdk:net_af_packet0,iface=b")
+        tests.run(live.records_tell_the_losses_of_their_own_ports)
         tests.run(live.a_monitor_port_is_captured_by_af_xdp)
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
