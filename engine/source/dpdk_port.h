@@ -30,7 +30,7 @@ struct DpdkPortOptions {
   DurationNs clock_jump = kHour;
 };
 
-// mbufs that the pool of one port needs, and their bytes.
+// mbufs that the pool of one port needs, and their bytes without huge pages: none crosses a page.
 std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept;
 std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept;
 
