@@ -6,7 +6,6 @@ TAP on standard output. A test that this machine cannot run is skipped with the 
 
 import collections
 import json
-import os
 import pathlib
 import pwd
 import re
@@ -18,7 +17,8 @@ import tempfile
 import time
 
 import devices
-from stage import HERE, Disturbed, Linger, Skipped, Tests, Veth, expect
+import service
+from stage import HERE, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
 
 CONNECTIONS = 1500
 PORT = 8080
@@ -191,19 +191,9 @@ class Live:
             expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
 
     def rights_are_given_up_and_outputs_still_opened_again(self):
-        with Veth() as veth, Server(veth):
-            notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            notices.bind(str(self.folder / "notify"))
-            notices.settimeout(10)
-            for path in (self.folder, self.folder / "notify"):
-                os.chmod(path, 0o777)
-            os.environ["NOTIFY_SOCKET"] = str(self.folder / "notify")
-            try:
-                linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set",
-                                      "user=nobody")
-            finally:
-                del os.environ["NOTIFY_SOCKET"]
-            expect(notices.recv(100) == b"READY=1", "not ready")
+        with Veth() as veth, Server(veth), ServiceManager(self.folder) as manager:
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set", "user=nobody")
+            manager.expect(b"READY=1")
             status = pathlib.Path(f"/proc/{linger.process.pid}/status").read_text(encoding="utf-8")
             nobody = str(pwd.getpwnam("nobody").pw_uid)
             expect(re.search(r"Uid:\s+" + "\\s+".join([nobody] * 4), status), status)
@@ -212,9 +202,8 @@ class Live:
             linger.process.send_signal(signal.SIGHUP)
             connect(veth, 10)
             expect(linger.stop() == 0, linger.errors())
-            expect(notices.recv(100) == b"STOPPING=1", "not stopping")
+            manager.expect(b"STOPPING=1")
             expect(len(linger.records()) >= 10, "records are not in the new file")
-            (self.folder / "notify").unlink()
 
     def a_peer_that_takes_nothing_costs_its_own_records_only(self):
         with Veth() as veth, Server(veth), socket.socket(socket.AF_UNIX) as peer:
@@ -315,6 +304,7 @@ def main():
         tests.run(live.offloads_are_recognised)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
+        service.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
     return tests.finish()
 
