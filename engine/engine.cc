@@ -180,6 +180,7 @@ void Engine::reload_reading() {
   }
   readings_.push_back(std::move(*made));
   for (auto& shard : shards_) shard->applications()->replace(*readings_.back());
+  if (!options_.quiet) fmt::print(stderr, "linger: signatures and rules are read again\n");
 }
 
 // When every shard has taken the last one: those that no session was opened on any more.
