@@ -239,6 +239,7 @@ void Engine::make_shards() {
     shards_.back()->attach(*collector_);
     if (!readings_.empty()) shards_.back()->read_applications(settings_, *readings_.back());
     shards_.back()->lose_for_test(options_.test_loss);
+    if (options_.interfaces.size() > 1) shards_.back()->know_ports();
     if (is_live_) shards_.back()->populate();
   }
 }
