@@ -24,7 +24,8 @@ ONLY_BY_NAME = ("late", "live")
 # A budget is a label of the benchmark: a counter, how it compares, a number.
 BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
 UNITS = {"track": "ns/packet", "decode": "ns/packet", "stream": "ns/segment", "life": "ns",
-         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/fragment"}
+         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/fragment",
+         "scale": "ns/packet"}
 
 
 def row_of(program, told):
