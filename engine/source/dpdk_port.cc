@@ -83,7 +83,11 @@ class DpdkPort final : public LivePort {
     return {};
   }
 
-  LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
+  LiveQueue& queue(std::uint32_t index) noexcept override { return *queues_[index]; }
+
+  std::uint32_t files() const noexcept override {
+    return time_ == DriverTime::recorded_microseconds ? options_.queue_count : 0;
+  }
 
   std::string ability() const override {
     return fmt::format(
@@ -188,6 +192,7 @@ class DpdkPort final : public LivePort {
     driver_ = driver_of(info_.driver_name);
     time_ = driver_.time;
     if (time_ == DriverTime::ticks && !options_.hardware_time) time_ = DriverTime::none;
+    if (time_ == DriverTime::recorded_microseconds) options_.queue_count = info_.max_rx_queues;
     if (info_.max_rx_queues < options_.queue_count)
       return tl::unexpected(
           fmt::format("-i dpdk:{}: it has {} receive queues for {} shards; set packetThreads to {}",
@@ -235,7 +240,7 @@ class DpdkPort final : public LivePort {
       conf.rxmode.offloads |= stamped;
       if (stamped == 0) time_ = DriverTime::none;
     }
-    steering_.emplace(port_, options_.queue_count);
+    steering_.emplace(port_, files() != 0 ? 1 : options_.queue_count);
     steering_->ask(info_, conf);
     const auto queues = static_cast<std::uint16_t>(options_.queue_count);
     const std::uint16_t tx_queues = driver_.needs_tx ? queues : 0;
@@ -281,7 +286,7 @@ class DpdkPort final : public LivePort {
 
   const std::string devargs_;
   const std::string name_;
-  const DpdkPortOptions options_;
+  DpdkPortOptions options_;
   std::uint16_t port_ = RTE_MAX_ETHPORTS;
   rte_eth_dev_info info_{};
   DpdkDriver driver_ = kAnyDpdkDriver;
