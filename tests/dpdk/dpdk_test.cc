@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -170,6 +171,39 @@ TEST_F(DpdkPort, what_the_card_missed_is_lost) {
   EXPECT_EQ(seen.ledger.packets_lost(), 5u);
   EXPECT_EQ(seen.ledger.ports[0].sum.received, frames.size() + 5);
   EXPECT_TRUE(seen.ledger.residues().empty());
+}
+
+TEST_F(DpdkPort, its_ledger_is_exact_to_a_burst_for_each_queue_while_packets_come) {
+  FakeNic nic(ice_like());
+  nic.missed = 3;
+  auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues, .descriptors = 512});
+  ASSERT_TRUE(port) << port.error();
+  ASSERT_TRUE((*port)->start());
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> shards;
+  for (std::uint32_t i = 0; i < FakeNic::kQueues; ++i)
+    shards.emplace_back([&, i] {
+      const auto burst = std::make_unique<Burst>();
+      while (!is_over.load(std::memory_order_relaxed))
+        if ((*port)->queue(i).rx(*burst) == RxStatus::idle) std::this_thread::yield();
+    });
+  const Frames frames = conversations();
+  constexpr std::int64_t kWithin = FakeNic::kQueues * kBurstMax;
+  std::uint64_t sent = 0;
+  std::uint64_t moving = 0;  // looks at which packets were on their way
+  PortCounts counts;
+  for (int look = 0; look < 200; ++look) {
+    for (; sent < counts.taken + 300; ++sent) nic.receive(frames[sent % frames.size()]);
+    counts = (*port)->totals().sum;
+    const auto accounted = static_cast<std::int64_t>(counts.taken + *counts.lost);
+    ASSERT_LE(std::abs(static_cast<std::int64_t>(*counts.received) - accounted), kWithin);
+    moving += counts.taken < sent ? 1 : 0;
+  }
+  while (counts.taken < sent) counts = (*port)->totals().sum;
+  is_over = true;
+  for (std::thread& shard : shards) shard.join();
+  EXPECT_EQ(*(*port)->totals().sum.received, sent + 3);
+  EXPECT_GT(moving, 0u);
 }
 
 // A card of 250 MHz, whose clock began at some time and gains a thousandth, for as long as the
