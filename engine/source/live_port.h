@@ -6,9 +6,9 @@
 //     totals()        what the device counted against what the shards took
 //
 // The ledger of a port: received = taken + filtered + early + unbuffered + lost. Where the device
-// does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended. While
-// they run, to a burst for each queue where the device counts what it hands over (DPDK's virtual
-// ones); else what waits in its ring is received and not yet taken.
+// does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended;
+// while they run, to a burst for each queue where the device counts what it hands over (virtual
+// ones of DPDK), else what waits in its ring is received and not yet taken.
 //
 // Owner: the control thread; queues belong to their shards. The port outlives all packets.
 #pragma once
