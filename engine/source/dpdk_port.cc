@@ -230,14 +230,16 @@ class DpdkPort final : public LivePort {
                       name_, count, least, needed));
     if (count < needed)
       note(fmt::format("dpdkMbufs {} is less than the {} that all rings can hold", count, needed));
+    const int socket = rte_eth_dev_socket_id(port_);
     pool_.reset(rte_pktmbuf_pool_create(("linger_" + std::to_string(port_)).c_str(),
                                         static_cast<unsigned>(count), kPoolCache, kPrivateBytes,
-                                        kMbufBytes, rte_eth_dev_socket_id(port_)));
+                                        kMbufBytes, socket));
     if (!pool_)
       return tl::unexpected(fmt::format(
-          "-i dpdk:{}: no memory for {} mbufs, {} MiB: {}; raise vm.nr_hugepages or dpdkMemory, or "
-          "lower maxPacketsInQueue or rxDescriptors",
-          name_, count, count * kMbufBytes >> 20, rte_strerror(rte_errno)));
+          "-i dpdk:{}: no memory for {} mbufs, {} MiB on {}: {}; raise vm.nr_hugepages (of that "
+          "node) or dpdkMemory, or lower maxPacketsInQueue or rxDescriptors",
+          name_, count, count * kMbufBytes >> 20,
+          socket < 0 ? "any node" : fmt::format("NUMA node {}", socket), rte_strerror(rte_errno)));
     rte_mempool_obj_iter(pool_.get(), make_buffer, nullptr);
     return {};
   }

@@ -267,6 +267,15 @@ TEST_F(DpdkPort, too_few_queues_are_an_error_with_the_mend) {
   EXPECT_NE(port.error().find("set packetThreads to"), std::string::npos) << port.error();
 }
 
+TEST_F(DpdkPort, its_packet_buffers_are_of_its_numa_node) {
+  FakeCard far = ice_like();
+  far.node = 1;  // without huge pages DPDK has memory of node 0 only
+  FakeNic nic(far);
+  const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .descriptors = 512});
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().find("NUMA node 1"), std::string::npos) << port.error();
+}
+
 TEST_F(DpdkPort, too_few_mbufs_are_an_error_with_the_mend) {
   FakeNic nic(ice_like());
   const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .mbufs = 100});
