@@ -154,12 +154,13 @@ def start_to_exit(arguments, scratch):
 def bytes_per_session(arguments, scratch):
     """By program: what each live session more takes, between a million of them and four."""
     peaks = {}
+    room = max(10_000, int(4_500_000 * arguments.share))
     for millions in (1, 4):
         capture = scratch / "live.pcap"
         made = blast(arguments.build, "flood", millions * arguments.share / 3.1, capture)
         commands = {
             "linger": [str(arguments.build / "linger"), "-q", "-r", str(capture), "-o", "file:/dev/null",
-                       "--set", "parsers=none", "--set", "maxStreams=4500000", "--set", "halfOpenShare=100",
+                       "--set", "parsers=none", "--set", f"maxStreams={room}", "--set", "halfOpenShare=100",
                        "--set", "tcpSynTimeout=60s", "--set", "tcpClosingTimeout=60s"],
             "nfpcapd": ["nfpcapd", "-r", str(capture), "-w", str(scratch), "-e", "300,60"],
             "softflowd": ["softflowd", "-d", "-m", "10000000", "-r", str(capture)],
