@@ -180,6 +180,7 @@ void Engine::reload_reading() {
   }
   readings_.push_back(std::move(*made));
   for (auto& shard : shards_) shard->applications()->replace(*readings_.back());
+  if (!options_.quiet) fmt::print(stderr, "linger: signatures and rules are read again\n");
 }
 
 // When every shard has taken the last one: those that no session was opened on any more.
@@ -238,6 +239,7 @@ void Engine::make_shards() {
     shards_.back()->attach(*collector_);
     if (!readings_.empty()) shards_.back()->read_applications(settings_, *readings_.back());
     shards_.back()->lose_for_test(options_.test_loss);
+    if (options_.interfaces.size() > 1) shards_.back()->know_ports();
     if (is_live_) shards_.back()->populate();
   }
 }

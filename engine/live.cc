@@ -19,7 +19,7 @@ bool is_dpdk(const std::string& interface) noexcept { return interface.starts_wi
 
 PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
   return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
-          .interface_index = static_cast<std::uint16_t>(index),
+          .port_bit = port_set_of(index),
           .buffer_bytes = settings.pcapBufferSize,
           .bpf = settings.bpf,
           .clock_jump = settings.clockJump};
@@ -28,7 +28,7 @@ PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
 #ifdef LINGER_HAS_DPDK
 DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
   return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
-          .interface_index = static_cast<std::uint16_t>(index),
+          .port_bit = port_set_of(index),
           .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
           .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
           .handoff_packets = (settings.packetThreads - 1) * settings.maxPacketsInQueue,

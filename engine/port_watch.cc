@@ -9,17 +9,16 @@ void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now) {
   const bool is_first = seen_.empty();
   seen_.resize(totals.size());
   rates_.resize(totals.size());
-  bool has_lost = false;
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const PortCounts& c = totals[i].sum;
     const std::uint64_t lost = c.lost.value_or(0) + c.unbuffered;
-    has_lost |= lost > seen_[i].lost;
+    if (lost > seen_[i].lost)
+      losses_.add(port_set_of(i), is_first ? Timestamp{} : before_, {now.value + kWaiting});
     rates_[i].taken_worst = std::max(rates_[i].taken_worst, c.taken - seen_[i].taken);
     rates_[i].lost_worst = std::max(rates_[i].lost_worst, lost - seen_[i].lost);
     seen_[i].taken = c.taken;
     seen_[i].lost = lost;
   }
-  if (has_lost) losses_.add(is_first ? Timestamp{} : before_, {now.value + kWaiting});
   before_ = now;
   ++looks_;
 }

@@ -338,10 +338,10 @@ void Shard::on_session(const SessionView& view) noexcept {
   const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_record(view);
   if (applications_ != nullptr) {
-    hand(record, applications_->describe(view.reader, record));
+    hand(record, view.ports, applications_->describe(view.reader, record));
     if (!view.is_interim) applications_->release(view.reader);
   } else {
-    hand(record);
+    hand(record, view.ports);
   }
   if (view.mptcp == nullptr || view.is_interim || collector_ == nullptr) return;
   const MptcpNotice notice = make_last_notice(view, record);
@@ -356,17 +356,17 @@ void Shard::on_subflow(const SessionView& view) noexcept {
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
   const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_late_record(block, id);
-  hand(record);
+  hand(record, block.ports);
 }
 
 void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
   const Profile::Within within(profile_, Stage::track, Stage::record);
   Record record = make_flood_record(flood, id);
-  hand(record);
+  hand(record, kAllPorts);
 }
 
-void Shard::hand(Record& record, Bytes items) noexcept {
-  record.capture_loss = losses_ != nullptr && losses_->overlaps(record.start, record.end);
+void Shard::hand(Record& record, PortSet ports, Bytes items) noexcept {
+  record.capture_loss = losses_ != nullptr && losses_->overlaps(ports, record.start, record.end);
   for (auto& output : outputs_) output->hand(index_, record, items);
 }
 

@@ -91,8 +91,10 @@ class Shard final : private SessionSink, private DefragSink {
     if (applications_ != nullptr) applications_->populate();
   }
 
-  // Before the first poll: marks records of sessions during which ports lost packets.
+  // Before the first poll: marks records of sessions during which their ports lost packets. Which
+  // ports those are a session knows if it is told to, before populate(); else all count.
   void attach(const LossLog& losses) noexcept { losses_ = &losses; }
+  void know_ports() { table_.know_ports(); }
 
   // Test only: loses one thing on purpose, so that a test sees the ledger catch it.
   void lose_for_test(TestLoss loss) noexcept;
@@ -135,7 +137,7 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
-  void hand(Record& record, Bytes items = {}) noexcept;
+  void hand(Record& record, PortSet ports, Bytes items = {}) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs

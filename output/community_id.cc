@@ -1,4 +1,4 @@
-// One block of SHA-1 takes 50 ns; the interface that OpenSSL 3 prefers, EVP, as long again.
+// One block of SHA-1 takes 45 ns, OpenSSL's padding 10 more, EVP, which it prefers, 50 more.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "output/community_id.h"
 
@@ -72,8 +72,8 @@ char* put_community_id(char* out, const Record& record) noexcept {
       std::memcmp(record.address[0].bytes.data(), record.address[1].bytes.data(), address_bytes);
   const bool swap = !is_one_way && (order > 0 || (order == 0 && has_ports && port[0] > port[1]));
 
-  std::uint8_t input[2 + 2 * 16 + 2 + 4] = {};
-  std::uint8_t* p = input + 2;
+  std::uint8_t block[SHA_CBLOCK] = {};
+  std::uint8_t* p = block + 2;
   for (const int side : {swap ? 1 : 0, swap ? 0 : 1}) {
     std::memcpy(p, record.address[side].bytes.data(), address_bytes);
     p += address_bytes;
@@ -86,11 +86,22 @@ char* put_community_id(char* out, const Record& record) noexcept {
       *p++ = static_cast<std::uint8_t>(port[side]);
     }
   }
-  std::uint8_t digest[20] = {};
+  // Padded as FIPS 180-4 §5.1.1 says: a one, and the length in bits in the last word.
+  static_assert(2 + 2 * 16 + 2 + 4 + 1 + 8 <= SHA_CBLOCK);
+  const auto bits = static_cast<std::uint16_t>(8 * (p - block));
+  *p = 0x80;
+  block[SHA_CBLOCK - 2] = static_cast<std::uint8_t>(bits >> 8);
+  block[SHA_CBLOCK - 1] = static_cast<std::uint8_t>(bits);
   SHA_CTX sha1;
   SHA1_Init(&sha1);
-  SHA1_Update(&sha1, input, static_cast<std::size_t>(p - input));
-  SHA1_Final(digest, &sha1);
+  SHA1_Transform(&sha1, block);
+  std::uint8_t digest[SHA_DIGEST_LENGTH];
+  std::size_t at = 0;
+  for (const std::uint32_t word : {sha1.h0, sha1.h1, sha1.h2, sha1.h3, sha1.h4}) {
+    const std::uint32_t big_endian = __builtin_bswap32(word);
+    std::memcpy(digest + at, &big_endian, sizeof big_endian);
+    at += sizeof big_endian;
+  }
   *out++ = '1';
   *out++ = ':';
   return put_base64(out, digest, sizeof digest);

@@ -137,6 +137,7 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
   block.last_clock = packet.clock;
   block.first = std::min(block.first, packet.timestamp);
   block.last = std::max(block.last, packet.timestamp);
+  block.ports |= packet.ports;
   if (packet.flags & kPacketIcmpError) {
     if (block.icmp_error_packets == 0) {
       block.icmp_error_type = packet.icmp.type;

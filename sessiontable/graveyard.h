@@ -59,6 +59,7 @@ struct LateBlock {
   LateCounts counts;
   std::uint8_t seen;                              // bit per side: sequence_end is known
   std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
+  PortSet ports;                                  // that they came by
   std::uint32_t older, newer;  // list in order of last_clock; older: also the free list's link
 };
 static_assert(sizeof(LateBlock) <= 256);

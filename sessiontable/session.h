@@ -6,6 +6,7 @@
 //     SessionCold           112         start, timer links, first numbers, counts, history
 //     FlowIndex              12.8
 //                           252.8       an established session without anomalies, IPv4 or IPv6
+//     PortSet                 2         in a live run of several ports: that its packets came by
 //     Extension             192         from a pool: gaps, retransmissions, late packets, links
 //     TcpDetail             184         from the same: duplicates, closed windows, congestion
 //
@@ -21,6 +22,7 @@
 
 #include "engine/base/flow_key.h"
 #include "engine/base/id.h"
+#include "engine/base/port_set.h"
 #include "engine/base/shared.h"
 #include "engine/base/time.h"
 #include "engine/packet/packet.h"
@@ -236,7 +238,8 @@ struct SessionOpening {
 
 inline constexpr std::size_t kSessionBytes =
     sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionOpening) + sizeof(TimerLink);
-static_assert(kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) <= 256);
+static_assert(kSessionBytes + sizeof(PortSet) + FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
+              256);
 
 inline constexpr std::uint16_t kInterimMax = 0x7fff;
 inline constexpr std::uint8_t kNoWindowScale = 0xff;

@@ -51,6 +51,7 @@ SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_int
   Session s = session(slot);
   SessionView view{s, extensions_.find(s.cold), id_of(s), ending, is_interim, sequence, reader};
   view.detail = extensions_.find_detail(s.cold);
+  if (knows_ports()) view.ports = ports_of_[slot];
   if (!s.cold.has_rare) return view;
   view.rare = &rare_[slot];
   view.tunnels = tunnels_.find(rare_[slot].tunnels);

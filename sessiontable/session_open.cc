@@ -97,7 +97,9 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
       static_cast<std::uint16_t>(old.cold.syn[c.side] - std::min(old.cold.syn[c.side], c.packets));
 
   const Id128 old_id = id_of(old);
+  const PortSet old_ports = knows_ports() ? ports_of_[slot] : PortSet{0};
   const std::uint32_t fresh = open(syn);
+  if (knows_ports()) ports_of_[fresh] |= old_ports;  // its SYNs came by some of them
   if (!from_candidate) {  // the addresses were read from the answer's frame
     std::swap(openings_[fresh].mac[0], openings_[fresh].mac[1]);
     if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
@@ -179,6 +181,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
   const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
   Session s = session(slot);
   begin(s, packet);
+  if (knows_ports()) ports_of_[slot] = packet.ports;
   if (packet.tunnel_depth != 0) rare_of(s).tunnels = take_tunnels(packet);
   if (has_mptcp(packet)) mptcp_.get(rare_of(s).mptcp);
   if (stage_ != nullptr) begin_reading(slot);

@@ -83,6 +83,19 @@ SessionRare& SessionTable::rare_of(const Session& s) noexcept {
   return rare;
 }
 
+// --- Ports ------------------------------------------------------------------------------------
+
+void SessionTable::know_ports() {
+  CHECK(!started_);
+  ports_of_ = Array<PortSet>(free_.capacity());
+}
+
+// Written only when they are news, so that the line stays clean.
+inline void SessionTable::note_ports(const Session& s, const Packet& packet) noexcept {
+  PortSet& known = ports_of_[static_cast<std::size_t>(&s.hot - hot_.data())];
+  if ((packet.ports & ~known) != 0) known |= packet.ports;
+}
+
 // --- Checksums --------------------------------------------------------------------------------
 
 // Damaged on the way: the checksum is wrong, and so many of its side were right that this one
@@ -130,6 +143,7 @@ inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   s.hot.bytes[side] += packet.wire_bytes;
   if (packets < packet.frames) [[unlikely]]
     ++s.cold.packets_high[side];
+  if (knows_ports()) note_ports(s, packet);
 }
 
 inline void SessionTable::count(Session s, const Packet& packet) noexcept {
@@ -235,6 +249,10 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
       graveyard_.prefetch(packet.hash);
     }
     ++guess, ++quiet_flags;
+  }
+  if (knows_ports()) {
+    for (std::uint32_t i = 0; i < packets.size(); ++i)
+      if (ahead.guess[i] != kNoSlot) prefetch_ports(ahead.guess[i]);
   }
   std::array<std::uint32_t, kBurstMax> eventful;
   std::uint32_t count = 0;
@@ -419,6 +437,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     Session s = session(slot);
     const Writing writing(s.hot.version);
     s.hot.note_time(packet.clock, packet.timestamp);
+    if (knows_ports()) note_ports(s, packet);
     if (Extension* e = extensions_.get(s.cold);
         e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
       if (e->icmp_error_packets == 0) {
@@ -466,6 +485,7 @@ void SessionTable::populate() noexcept {
   cold_.populate();
   openings_.populate();
   timer_links_.populate();
+  ports_of_.populate();
   extensions_.populate();
   tunnels_.populate();
   mptcp_.populate();
@@ -477,8 +497,9 @@ void SessionTable::populate() noexcept {
 
 std::uint64_t SessionTable::bytes() const noexcept {
   return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + timer_links_.bytes() +
-         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() +
-         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
+         ports_of_.bytes() + extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() +
+         rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
+         (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -174,6 +174,7 @@ void Defrag::join(Datagram& datagram, const Packet& fragment) noexcept {
   const FragmentHeader& piece = fragment.fragment;
   datagram.frames = static_cast<std::uint16_t>(datagram.frames + fragment.frames);
   datagram.wire_bytes += fragment.wire_bytes;
+  datagram.ports |= fragment.ports;
   datagram.last = fragment.timestamp;
   if (piece.offset == 0 && !datagram.has_first) {
     datagram.has_first = true;
@@ -207,6 +208,7 @@ void Defrag::put_out(std::uint32_t number, bool is_whole, ClockNs clock, int dep
   packet.clock = clock;
   packet.frames = datagram.frames;
   packet.wire_bytes = datagram.wire_bytes;
+  packet.ports = datagram.ports;
   packet.payload_bytes = 0;
   if (!datagram.is_discarded) packet.payload_bytes = datagram.assembly.beginning_bytes(chunks_);
   const std::uint32_t readable = std::min(packet.payload_bytes, datagram.assembly.readable_end);

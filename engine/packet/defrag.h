@@ -77,6 +77,7 @@ class Defrag {
     Timestamp last;  // of the frame that came last
     std::uint32_t wire_bytes;
     std::uint16_t frames;
+    PortSet ports;
     bool has_first;
     bool is_discarded;
     std::uint32_t head;        // chunk with the frame up to its payload

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "engine/base/flow_key.h"
+#include "engine/base/port_set.h"
 #include "engine/base/time.h"
 
 namespace linger {
@@ -126,7 +127,7 @@ struct Packet {
   std::uint32_t captured_bytes = 0;    // bytes at `data`
   std::uint32_t wire_bytes = 0;        // bytes on the wire, >= captured_bytes
   std::uint16_t link_type = 0;         // LINKTYPE_ value (tcpdump.org/linktypes.html)
-  std::uint16_t interface_index = 0;   // of the source
+  PortSet ports = 0;                   // live: that it came by; of fragments, that any of them did
 
   // Filled by decode.
   Verdict verdict = Verdict::not_ip;

@@ -214,7 +214,6 @@ CaptureParser::Stop CaptureParser::pcap_packets(Bytes& window, PacketBuffer* buf
     packet.captured_bytes = captured_bytes;
     packet.wire_bytes = wire_bytes;
     packet.link_type = link_type_;
-    packet.interface_index = 0;
     p += header_bytes + captured_bytes;
     remaining -= header_bytes + captured_bytes;
   }
@@ -266,7 +265,6 @@ CaptureParser::Stop CaptureParser::snoop_packets(Bytes& window, PacketBuffer* bu
     packet.captured_bytes = captured_bytes;
     packet.wire_bytes = std::max(load_be32(p), captured_bytes);
     packet.link_type = link_type_;
-    packet.interface_index = 0;
     window = window.subspan(record_bytes);
   }
   return Stop::full;
@@ -404,7 +402,6 @@ bool CaptureParser::packet_block(std::uint32_t type, Bytes body, Packet& packet)
   packet.captured_bytes = captured_bytes;
   packet.wire_bytes = std::max(wire_bytes, captured_bytes);
   packet.link_type = interface.link_type;
-  packet.interface_index = static_cast<std::uint16_t>(index);
   return true;
 }
 

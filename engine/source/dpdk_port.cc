@@ -25,6 +25,7 @@ using Outcome = tl::expected<void, std::string>;
 constexpr unsigned kPoolCache = 256;
 constexpr std::uint16_t kPrivateBytes = RTE_ALIGN(sizeof(PacketBuffer), RTE_MBUF_PRIV_ALIGN);
 constexpr std::uint32_t kMbufBytes = RTE_MBUF_DEFAULT_BUF_SIZE;
+constexpr std::uint64_t kSmallPageBytes = 4'096;
 constexpr std::uint32_t kFrameOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 constexpr std::uint32_t kMtuLeast = 1'500;
 
@@ -74,7 +75,7 @@ class DpdkPort final : public LivePort {
       queues_.push_back(
           std::make_unique<DpdkQueue>(DpdkQueueOptions{.port = port_,
                                                        .queue = i,
-                                                       .interface_index = options_.interface_index,
+                                                       .port_bit = options_.port_bit,
                                                        .time = time_,
                                                        .held_max = options_.handoff_packets,
                                                        .bpf = options_.bpf,
@@ -308,7 +309,7 @@ std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept {
 
 std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept {
   const std::uint64_t mbufs = options.mbufs != 0 ? options.mbufs : mbufs_needed(options);
-  return mbufs * (sizeof(rte_mbuf) + kPrivateBytes + kMbufBytes + RTE_MEMPOOL_ALIGN);
+  return mbufs * kSmallPageBytes;
 }
 
 tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk_port(

@@ -20,7 +20,7 @@ namespace linger {
 
 struct DpdkPortOptions {
   std::uint32_t queue_count = 1;
-  std::uint16_t interface_index = 0;
+  PortSet port_bit = 0;               // of Packet::ports
   std::uint32_t descriptors = 1024;   // of each queue
   std::uint32_t mbufs = 0;            // 0: as many as the rings need
   std::uint64_t handoff_packets = 0;  // that one shard can have handed over at a time
@@ -30,7 +30,7 @@ struct DpdkPortOptions {
   DurationNs clock_jump = kHour;
 };
 
-// mbufs that the pool of one port needs, and their bytes.
+// mbufs that the pool of one port needs, and their bytes without huge pages: none crosses a page.
 std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept;
 std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept;
 

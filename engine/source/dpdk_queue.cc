@@ -100,7 +100,7 @@ std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
     packet.captured_bytes = mbuf->data_len;
     packet.wire_bytes = mbuf->pkt_len;
     packet.link_type = kLinkEthernet;
-    packet.interface_index = options_.interface_index;
+    packet.ports = options_.port_bit;
     if (mbuf->nb_segs > 1 && !gather(mbuf, packet)) counters_.cut.add();
   }
   return count_;

@@ -23,7 +23,7 @@ namespace linger {
 struct DpdkQueueOptions {
   std::uint16_t port = 0;
   std::uint16_t queue = 0;
-  std::uint16_t interface_index = 0;
+  PortSet port_bit = 0;
   DriverTime time = DriverTime::none;
   std::uint64_t held_max = 0;  // mbufs that other shards may use at a time
   std::string bpf = {};

@@ -39,7 +39,6 @@ RxStatus MemorySource::rx(Burst& burst) noexcept {
     packet.captured_bytes = static_cast<std::uint32_t>(from.bytes.size());
     packet.wire_bytes = std::max(from.wire_bytes, packet.captured_bytes);
     packet.link_type = from.link_type;
-    packet.interface_index = 0;
   }
   const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_end);
   if (stamped < burst.count) {  // the last one comes again, with its successor

@@ -85,7 +85,7 @@ class PcapQueue final : public LiveQueue {
       : LiveQueue({.clock_jump = options.clock_jump, .drain_pause = kDrainPause}),
         handle_(std::move(handle)),
         link_type_(link_type_of(pcap_datalink(handle_.get()))),
-        interface_index_(options.interface_index),
+        port_bit_(options.port_bit),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
 
@@ -160,7 +160,7 @@ class PcapQueue final : public LiveQueue {
     packet.captured_bytes = header.caplen;
     packet.wire_bytes = std::max(header.len, header.caplen);
     packet.link_type = link_type_;
-    packet.interface_index = interface_index_;
+    packet.ports = port_bit_;
   }
 
   bool has_room(std::size_t bytes) noexcept {
@@ -173,7 +173,7 @@ class PcapQueue final : public LiveQueue {
 
   const Handle handle_;
   const std::uint16_t link_type_;
-  const std::uint16_t interface_index_;
+  const PortSet port_bit_;
   bpf_program filter_{};
   BlockPool pool_;
   std::unique_ptr<CaptureBlock> block_;

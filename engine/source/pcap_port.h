@@ -24,7 +24,7 @@ namespace linger {
 
 struct PcapPortOptions {
   std::uint32_t queue_count = 1;
-  std::uint16_t interface_index = 0;
+  PortSet port_bit = 0;  // of Packet::ports
   std::uint64_t buffer_bytes = 0;
   std::string bpf = {};
   DurationNs clock_jump = kHour;

@@ -10,6 +10,7 @@
 #include "engine/shard.h"
 #include "output/uri.h"
 #include "tests/output/temporary_folder.h"
+#include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
 
 namespace linger::test {
@@ -18,7 +19,7 @@ namespace {
 // A receive queue: gives what has arrived until now.
 class Queue final : public Source {
  public:
-  explicit Queue(const ClockNs& now) : now_(now) {}
+  explicit Queue(const ClockNs& now, std::uint32_t port = 0) : now_(now), port_(port) {}
 
   void add(const Frame& frame) { frames_.push_back(frame); }
   RxStatus rx(Burst& burst) noexcept override {
@@ -27,6 +28,7 @@ class Queue final : public Source {
            frames_[next_].timestamp_ns <= now_) {
       Packet& packet = burst.packets[burst.count++];
       packet = packet_of(frames_[next_++]);
+      packet.ports = port_set_of(port_);
       clock_ = packet.clock = std::max(clock_, packet.timestamp.value);
     }
     burst.clock = clock_ = std::max(clock_, burst.count == 0 ? now_ : clock_);
@@ -37,6 +39,7 @@ class Queue final : public Source {
 
  private:
   const ClockNs& now_;
+  const std::uint32_t port_;
   Frames frames_;
   std::size_t next_ = 0;
   ClockNs clock_ = 0;
@@ -47,6 +50,8 @@ struct LivePlan {
   std::uint32_t shards = 1;
   std::uint32_t ports = 1;  // each shard has a queue of each
   std::size_t ring_packets = 4'096;
+  bool (*goes_to_last)(const Frame&) = nullptr;  // queue; else to the first one
+  const LossLog* losses = nullptr;
 };
 
 struct LiveResult {
@@ -55,8 +60,9 @@ struct LiveResult {
 };
 
 bool is_from_client(const Frame& frame) { return frame.bytes[frame.ip_offset + 15] == 1; }
-
 // The directions come through different queues.
+bool is_from_server(const Frame& frame) { return !is_from_client(frame); }
+
 LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   TemporaryFolder folder;
   Settings settings;
@@ -72,14 +78,18 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   ClockNs now = frames.front().timestamp_ns;
   const std::uint32_t queue_count = plan.shards * plan.ports;
   std::vector<std::unique_ptr<Queue>> queues;
-  for (std::uint32_t i = 0; i < queue_count; ++i) queues.push_back(std::make_unique<Queue>(now));
-  for (const Frame& frame : frames) queues[is_from_client(frame) ? 0 : queue_count - 1]->add(frame);
+  for (std::uint32_t i = 0; i < queue_count; ++i)
+    queues.push_back(std::make_unique<Queue>(now, i % plan.ports));
+  const auto goes_to_last = plan.goes_to_last != nullptr ? plan.goes_to_last : is_from_server;
+  for (const Frame& frame : frames) queues[goes_to_last(frame) ? queue_count - 1 : 0]->add(frame);
 
   Handoff handoff(plan.shards, plan.ring_packets);
   std::vector<std::unique_ptr<Shard>> shards;
   for (std::uint32_t i = 0; i < plan.shards; ++i) {
     const Seeds seeds{make_hash_seed(7), make_hash_seed(1)};
     shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, false));
+    if (plan.ports > 1) shards.back()->know_ports();
+    if (plan.losses != nullptr) shards.back()->attach(*plan.losses);
     for (std::uint32_t port = 0; port < plan.ports; ++port)
       shards.back()->attach(*queues[i * plan.ports + port]);
   }
@@ -161,6 +171,93 @@ TEST(live_shard, a_direction_that_lags_up_to_a_millisecond_changes_no_state) {
     const Frames late = with_a_direction_late(frames, seed % 2 == 0, seed);
     EXPECT_EQ(without_times(run_live(late, {.shards = 2}).lines), told) << "seed " << seed;
   }
+}
+
+// Frames of odd milliseconds come by port 1, the others by port 0.
+bool is_of_port_1(const Frame& frame) { return frame.timestamp_ns / kMillisecond % 2 == 1; }
+
+constexpr std::int64_t kOf1 = kMillisecond;  // from a time of port 0 to one of port 1
+constexpr DurationNs kStep = 2 * kMillisecond;
+
+TcpPeers opened(Frames& frames, std::uint16_t port, std::int64_t start) {
+  TcpPeers tcp(frames, {"192.0.2.1", port}, {"198.51.100.2", 80});
+  tcp.handshake(start, kStep);
+  return tcp;
+}
+
+// "port action", and what more the record says of losses; sorted.
+std::vector<std::string> losses_told(const std::vector<std::string>& lines) {
+  static const std::regex told(R"re("action":"([a-z-]+)".*?"port":(\d+))re");
+  std::vector<std::string> losses;
+  for (const std::string& line : lines) {
+    std::smatch found;
+    if (!std::regex_search(line, found, told)) continue;
+    const bool has_loss = line.find(R"("capture_loss":true)") != std::string::npos;
+    losses.push_back(found.str(2) + ' ' + found.str(1) + (has_loss ? " loss" : ""));
+  }
+  std::sort(losses.begin(), losses.end());
+  return losses;
+}
+
+TEST(live_shard, records_tell_losses_of_the_ports_that_their_packets_came_by) {
+  Frames frames;
+  const std::int64_t t = at(0);
+  opened(frames, 10, t);
+  opened(frames, 11, t + kOf1);
+  TcpPeers moved = opened(frames, 12, t);
+  moved.data(Side::client, "ping", t + 10 * kStep);
+  moved.data(Side::client, "ping", t + 11 * kStep + kOf1);  // nothing else is new about it
+  TcpPeers late = opened(frames, 13, t);
+  late.close(Side::client, t + 10 * kStep, kStep);
+  late.rst(Side::server, t + 7 * kSecond + kOf1);
+  opened(frames, 14, t);
+  frames.push_back(PacketBuilder()
+                       .ethernet()
+                       .ip("198.51.100.9", "192.0.2.1")
+                       .icmp_error(3, 1, Frame(frames.back()))
+                       .frame(t + 10 * kStep + kOf1));
+  opened(frames, 15, t);
+  TcpPeers again(frames, {"192.0.2.1", 15}, {"198.51.100.2", 80}, 77'000, 88'000);
+  again.syn(t + 10 * kStep + kOf1);  // whose it is the answer tells
+  again.syn_ack(t + 11 * kStep);
+  sort_by_time(frames);
+
+  LossLog losses;
+  losses.add(port_set_of(1), {t - kSecond}, {t + kHour});
+  const std::vector<std::string> expected = {
+      "10 session-end",       "11 session-end loss", "12 session-end loss", "13 session-end",
+      "13 session-late loss", "14 session-end loss", "15 session-end loss", "15 session-end loss"};
+  for (const std::uint32_t shards : {1u, 2u}) {
+    const LiveResult result = run_live(
+        frames, {.shards = shards, .ports = 2, .goes_to_last = is_of_port_1, .losses = &losses});
+    EXPECT_EQ(losses_told(result.lines), expected) << shards << " shards";
+    EXPECT_TRUE(result.ledger.residues().empty());
+  }
+}
+
+TEST(live_shard, a_datagram_came_by_the_ports_of_all_its_fragments) {
+  Frames frames;
+  const Frame whole = PacketBuilder()
+                          .ethernet()
+                          .ip("192.0.2.1", "198.51.100.2")
+                          .udp(10, 53)
+                          .payload(std::string(100, '?'))
+                          .frame(at(0));
+  for (const Frame& piece : fragments_of(whole, 64, 1, kOf1)) frames.push_back(piece);
+  LossLog losses;
+  losses.add(port_set_of(1), {at(0)}, {at(kSecond)});
+  const LiveResult result =
+      run_live(frames, {.ports = 2, .goes_to_last = is_of_port_1, .losses = &losses});
+  EXPECT_EQ(losses_told(result.lines), std::vector<std::string>{"10 session-end loss"});
+}
+
+TEST(live_shard, with_one_port_its_losses_are_those_of_all_sessions) {
+  Frames frames;
+  opened(frames, 10, at(0));
+  LossLog losses;
+  losses.add(port_set_of(0), {at(0)}, {at(1)});
+  EXPECT_EQ(losses_told(run_live(frames, {.losses = &losses}).lines),
+            std::vector<std::string>{"10 session-end loss"});
 }
 
 TEST(live_shard, a_full_handoff_ring_drops_and_counts) {

@@ -9,32 +9,45 @@ PortTotals port_of(std::uint64_t taken, std::optional<std::uint64_t> lost) {
   return {"eth0", {.received = {}, .lost = lost, .taken = taken}, {}};
 }
 
+constexpr PortSet kFirst = port_set_of(0);
+
 TEST(loss_log, tells_whether_a_span_of_time_meets_a_loss) {
   LossLog log;
-  EXPECT_FALSE(log.overlaps({0}, {1'000}));
-  log.add({100}, {200});
-  log.add({500}, {600});
-  EXPECT_TRUE(log.overlaps({150}, {160}));
-  EXPECT_TRUE(log.overlaps({0}, {100}));
-  EXPECT_TRUE(log.overlaps({200}, {300}));
-  EXPECT_FALSE(log.overlaps({201}, {499}));
-  EXPECT_FALSE(log.overlaps({0}, {99}));
-  EXPECT_FALSE(log.overlaps({601}, {900}));
+  EXPECT_FALSE(log.overlaps(kFirst, {0}, {1'000}));
+  log.add(kFirst, {100}, {200});
+  log.add(kFirst, {500}, {600});
+  EXPECT_TRUE(log.overlaps(kFirst, {150}, {160}));
+  EXPECT_TRUE(log.overlaps(kFirst, {0}, {100}));
+  EXPECT_TRUE(log.overlaps(kFirst, {200}, {300}));
+  EXPECT_FALSE(log.overlaps(kFirst, {201}, {499}));
+  EXPECT_FALSE(log.overlaps(kFirst, {0}, {99}));
+  EXPECT_FALSE(log.overlaps(kFirst, {601}, {900}));
+}
+
+TEST(loss_log, knows_ports_apart_but_those_that_share_a_bit) {
+  LossLog log;
+  log.add(port_set_of(3), {100}, {200});
+  log.add(port_set_of(4), {150}, {300});
+  EXPECT_FALSE(log.overlaps(port_set_of(2), {0}, {1'000}));
+  EXPECT_FALSE(log.overlaps(port_set_of(3), {201}, {300}));
+  EXPECT_TRUE(log.overlaps(port_set_of(3) | port_set_of(4), {201}, {300}));
+  EXPECT_TRUE(log.overlaps(kAllPorts, {150}, {150}));
+  EXPECT_TRUE(log.overlaps(port_set_of(3 + kPortBits), {150}, {150}));
 }
 
 TEST(loss_log, what_reaches_back_beyond_its_memory_counts_as_lossy) {
   LossLog log;
   for (std::int64_t i = 0; i <= static_cast<std::int64_t>(LossLog::kIntervals); ++i)
-    log.add({1'000 + 10 * i}, {1'001 + 10 * i});
-  EXPECT_TRUE(log.overlaps({0}, {5}));
-  EXPECT_FALSE(log.overlaps({1'015}, {1'018}));
+    log.add(kFirst, {1'000 + 10 * i}, {1'001 + 10 * i});
+  EXPECT_TRUE(log.overlaps(kFirst, {0}, {5}));
+  EXPECT_FALSE(log.overlaps(kFirst, {1'015}, {1'018}));
 }
 
 TEST(loss_log, joins_losses_that_follow_one_another) {
   LossLog log;
-  for (std::int64_t i = 0; i < 10'000; ++i) log.add({10 * i}, {10 * i + 10 + i % 3});
-  EXPECT_FALSE(log.overlaps({-5}, {-1}));
-  EXPECT_TRUE(log.overlaps({5}, {6}));
+  for (std::int64_t i = 0; i < 10'000; ++i) log.add(kFirst, {10 * i}, {10 * i + 10 + i % 3});
+  EXPECT_FALSE(log.overlaps(kFirst, {-5}, {-1}));
+  EXPECT_TRUE(log.overlaps(kFirst, {5}, {6}));
 }
 
 TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
@@ -44,10 +57,21 @@ TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
   watch.look({port_of(10, 0)}, at(2));
   watch.look({port_of(20, 3)}, at(3));
   watch.look({port_of(30, 3)}, at(4));
-  EXPECT_FALSE(watch.losses().overlaps(at(1), {at(2).value - 1}));
-  EXPECT_TRUE(watch.losses().overlaps({at(2).value + 1}, {at(2).value + 2}));
-  EXPECT_TRUE(watch.losses().overlaps(at(4), at(5)));  // what waited in the ring
-  EXPECT_FALSE(watch.losses().overlaps({at(4).value + 1}, at(5)));
+  const auto overlaps = [&](Timestamp first, Timestamp last) {
+    return watch.losses().overlaps(kFirst, first, last);
+  };
+  EXPECT_FALSE(overlaps(at(1), {at(2).value - 1}));
+  EXPECT_TRUE(overlaps({at(2).value + 1}, {at(2).value + 2}));
+  EXPECT_TRUE(overlaps(at(4), at(5)));  // what waited in the ring
+  EXPECT_FALSE(overlaps({at(4).value + 1}, at(5)));
+}
+
+TEST(port_watch, a_loss_is_that_of_its_port) {
+  PortWatch watch;
+  watch.look({port_of(0, 0), port_of(0, 0)}, {kSecond});
+  watch.look({port_of(5, 0), port_of(5, 1)}, {2 * kSecond});
+  EXPECT_FALSE(watch.losses().overlaps(port_set_of(0), {0}, {kHour}));
+  EXPECT_TRUE(watch.losses().overlaps(port_set_of(1), {0}, {kHour}));
 }
 
 TEST(port_watch, tells_the_worst_beside_the_mean_and_begins_anew) {
@@ -72,7 +96,7 @@ TEST(port_watch, an_unknown_loss_is_none_that_was_noted) {
   PortWatch watch;
   watch.look({port_of(0, {})}, {1});
   watch.look({port_of(5, {})}, {2});
-  EXPECT_FALSE(watch.losses().overlaps({0}, {10}));
+  EXPECT_FALSE(watch.losses().overlaps(kAllPorts, {0}, {10}));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@ TAP on standard output. A test that this machine cannot run is skipped with the 
 
 import collections
 import json
-import os
 import pathlib
 import pwd
 import re
@@ -18,7 +17,8 @@ import tempfile
 import time
 
 import devices
-from stage import HERE, Disturbed, Linger, Skipped, Tests, Veth, expect
+import service
+from stage import HERE, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
 
 CONNECTIONS = 1500
 PORT = 8080
@@ -121,6 +121,30 @@ class Live:
             expect(any(r["network"].get("capture_loss") for r in linger.records()),
                    "no record says that packets are missing")
 
+    def records_tell_the_losses_of_their_own_ports(self):
+        """What `b` loses is told by sessions seen on `b`, not by those on `lo` at the same time."""
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", "b", "-i", "lo", "--set", "pcapBufferSize=1MiB")
+            with subprocess.Popen(
+                    veth.command("b", sys.executable, HERE / "traffic.py", "datagrams", "127.0.0.1", PORT),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as other:
+                def send(line):
+                    print(line, file=other.stdin)
+                    other.stdout.readline()
+                send("before")
+                linger.process.send_signal(signal.SIGSTOP)
+                connect(veth, 400)
+                linger.process.send_signal(signal.SIGCONT)
+                connect(veth, 10)
+                send("after")
+                other.stdin.close()
+            expect(linger.stop() == 3, linger.errors())
+            expect(linger.number(r"port +b: .* \+ lost ([\d,]+)") > 0, linger.errors())
+            told = collections.Counter((r["source"]["ip"], r["network"].get("capture_loss", False))
+                                       for r in linger.records())
+            expect(told["127.0.0.1", False] == 1 and told["127.0.0.1", True] == 0, told, linger.errors())
+            expect(told[veth.ADDRESSES["a"], True] > 0, told)
+
     def a_monitor_port_is_captured_by_af_xdp(self):
         """Both directions of the link, mirrored to a veth pair whose end is read by net_af_xdp."""
         devices.need_dpdk(self.linger)
@@ -167,19 +191,9 @@ class Live:
             expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
 
     def rights_are_given_up_and_outputs_still_opened_again(self):
-        with Veth() as veth, Server(veth):
-            notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            notices.bind(str(self.folder / "notify"))
-            notices.settimeout(10)
-            for path in (self.folder, self.folder / "notify"):
-                os.chmod(path, 0o777)
-            os.environ["NOTIFY_SOCKET"] = str(self.folder / "notify")
-            try:
-                linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set",
-                                      "user=nobody")
-            finally:
-                del os.environ["NOTIFY_SOCKET"]
-            expect(notices.recv(100) == b"READY=1", "not ready")
+        with Veth() as veth, Server(veth), ServiceManager(self.folder) as manager:
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set", "user=nobody")
+            manager.expect(b"READY=1")
             status = pathlib.Path(f"/proc/{linger.process.pid}/status").read_text(encoding="utf-8")
             nobody = str(pwd.getpwnam("nobody").pw_uid)
             expect(re.search(r"Uid:\s+" + "\\s+".join([nobody] * 4), status), status)
@@ -188,9 +202,8 @@ class Live:
             linger.process.send_signal(signal.SIGHUP)
             connect(veth, 10)
             expect(linger.stop() == 0, linger.errors())
-            expect(notices.recv(100) == b"STOPPING=1", "not stopping")
+            manager.expect(b"STOPPING=1")
             expect(len(linger.records()) >= 10, "records are not in the new file")
-            (self.folder / "notify").unlink()
 
     def a_peer_that_takes_nothing_costs_its_own_records_only(self):
         with Veth() as veth, Server(veth), socket.socket(socket.AF_UNIX) as peer:
@@ -280,6 +293,7 @@ def main():
                       f"dpdk:net_af_packet0,iface=b,qpairs={shards},framecnt=16384", shards)
         tests.run(live.overload_is_counted_to_the_packet, "b", "--set", "pcapBufferSize=1MiB")
         tests.run(live.overload_is_counted_to_the_packet, "dpdk:net_af_packet0,iface=b")
+        tests.run(live.records_tell_the_losses_of_their_own_ports)
         tests.run(live.a_monitor_port_is_captured_by_af_xdp)
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
@@ -290,6 +304,7 @@ def main():
         tests.run(live.offloads_are_recognised)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
+        service.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
     return tests.finish()
 

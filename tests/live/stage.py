@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -110,6 +111,31 @@ class Veth:
         return count
 
 
+class ServiceManager:
+    """What systemd is to a service of Type=notify: hears what it says of itself."""
+
+    def __init__(self, folder):
+        self.path = folder / "notify"
+
+    def __enter__(self):
+        self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notices.bind(str(self.path))
+        self.notices.settimeout(10)
+        for path in (self.path.parent, self.path):  # the service may be another user by then
+            path.chmod(0o777)
+        os.environ["NOTIFY_SOCKET"] = str(self.path)
+        return self
+
+    def __exit__(self, *_):
+        del os.environ["NOTIFY_SOCKET"]
+        self.notices.close()
+        self.path.unlink()
+
+    def expect(self, notice):
+        heard = self.notices.recv(100)
+        expect(heard == notice, "heard", heard, "instead of", notice)
+
+
 class Linger:
     """The program under test, in the background."""
 
@@ -172,7 +198,7 @@ class Tests:
                 raise AssertionError("the machine is too busy for it")
         except Skipped as why:
             print(f"ok {self.count} {name} # SKIP {why}", flush=True)
-        except Exception as why:  # one broken test must not hide the others
+        except Exception as why:
             self.failed += 1
             print(f"not ok {self.count} {name}")
             print("\n".join(f"# {line}" for line in str(why).splitlines()), flush=True)

@@ -2,6 +2,7 @@
 
     traffic.py serve ADDRESS PORT
     traffic.py hold ADDRESS PORT         one connection, until standard input ends
+    traffic.py datagrams ADDRESS PORT    one for each line of standard input, of one session
     traffic.py connect ADDRESS PORT CONNECTIONS SEED
         prints {"connections": …, "aborted": …, "sent": bytes, "received": bytes, "ports": […]}
 
@@ -79,6 +80,13 @@ def connect(address, port, connections, seed):
     print(json.dumps({"connections": len(ports), **sums, "ports": ports}))
 
 
+def datagrams(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for line in sys.stdin:
+            sender.sendto(line.encode(), (address, port))
+            print("sent", flush=True)
+
+
 def main():
     _, what, address, port, *rest = sys.argv
     if what == "serve":
@@ -87,6 +95,8 @@ def main():
         with socket.create_connection((address, int(port))):
             print("connected", flush=True)
             sys.stdin.read()
+    elif what == "datagrams":
+        datagrams(address, int(port))
     else:
         connect(address, int(port), *map(int, rest))
 

@@ -30,12 +30,12 @@ TEST(PacketFilter, keeps_what_matches_in_order) {
   const ByteList ntp = udp_frame(123);
   Packet packets[] = {packet_of(ntp, 0, 1), packet_of(dns, 0, 1), packet_of(ntp, 0, 1),
                       packet_of(dns, 0, 1)};
-  packets[1].interface_index = 1;
-  packets[3].interface_index = 3;
+  packets[1].ports = 1;
+  packets[3].ports = 4;
   PacketFilter filter("udp port 53");
   ASSERT_EQ(filter.keep_matching(packets, 4), 2U);
-  EXPECT_EQ(packets[0].interface_index, 1);
-  EXPECT_EQ(packets[1].interface_index, 3);
+  EXPECT_EQ(packets[0].ports, 1);
+  EXPECT_EQ(packets[1].ports, 4);
   EXPECT_EQ(packets[1].data, dns.data());
 }
 

@@ -80,15 +80,17 @@ struct SeenPacket {
   ByteList bytes;
   std::uint32_t wire_bytes = 0;
   std::uint16_t link_type = 0;
-  std::uint16_t interface_index = 0;
 
   friend bool operator==(const SeenPacket&, const SeenPacket&) = default;
 };
 using SeenPackets = std::vector<SeenPacket>;
 
 inline SeenPacket seen(const Packet& packet) {
-  return {packet.timestamp,  packet.clock,     {packet.data, packet.data + packet.captured_bytes},
-          packet.wire_bytes, packet.link_type, packet.interface_index};
+  return {packet.timestamp,
+          packet.clock,
+          {packet.data, packet.data + packet.captured_bytes},
+          packet.wire_bytes,
+          packet.link_type};
 }
 
 inline SeenPackets read_all(Source& source) {
