@@ -20,6 +20,7 @@ struct CountingReader {
 
   void on_packet(std::uint32_t, const Packet&) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
+  bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept { return 1; }
   StreamAnswer on_data(std::uint32_t, unsigned, std::span<const std::uint8_t> data,
                        std::uint64_t) noexcept {

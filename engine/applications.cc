@@ -7,7 +7,6 @@
 
 #include "engine/rule_files.h"
 #include "engine/signatures.h"
-#include "sessiontable/session_table.h"
 
 namespace linger {
 namespace {
@@ -136,6 +135,19 @@ Bytes Applications::describe(std::uint32_t reader, Record& record) noexcept {
   if (!reader_.rules->tell(reader, told.protocol, more)) record.application_missing = true;
   record.items_bytes += static_cast<std::uint32_t>(more.items().size());
   return {told.items.data(), record.items_bytes};
+}
+
+// By the id and the time that the parser does not know.
+void Applications::complete(LinkNote& note, const Id128& id, ClockNs clock) noexcept {
+  RecordLink& link = note.link;
+  link.id = id;
+  link.clock = clock;
+  std::array<std::uint8_t, sizeof id> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>((i < 8 ? id.high : id.low) >> (56 - i % 8 * 8));
+  ItemWriter more(std::span(link.items).subspan(link.items_bytes));
+  more.put({.protocol = note.protocol, .field = note.id_field, .value = bytes});
+  link.items_bytes += static_cast<std::uint32_t>(more.items().size());
 }
 
 std::uint32_t Applications::Reader::on_open(const Packet& packet,

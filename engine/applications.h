@@ -16,6 +16,7 @@
 #include "output/record.h"
 #include "parsers/conversations.h"
 #include "parsers/rules.h"
+#include "sessiontable/session_table.h"
 #include "sessiontable/streams.h"
 
 namespace linger {
@@ -44,6 +45,25 @@ class Applications {
   // What is known of a session by now: into its record, and as items that are valid until the next
   // call. `reader` as the table has it.
   Bytes describe(std::uint32_t reader, Record& record) noexcept;
+  // What was said of other sessions by this one, of which a packet with this clock is the last that
+  // was read: take(link), for each place where they may be.
+  template <class Take>
+  void take_links(const SessionView& view, ClockNs clock, const Take& take) noexcept {
+    reader_.conversations.links().take(view.reader, [&](LinkNote& note) {
+      const FlowKey& key = view.session.hot.key;
+      const LinkEndpoint& end = note.endpoint;
+      complete(note, view.id, clock);
+      // Behind a translated address it is the host's own that is seen.
+      const IpAddress& own = key.address[end.side];
+      note.link.key = LinkKey::of_endpoint(key.ip_version, own, end.port);
+      take(note.link);
+      if (end.ip_version == 0) return;
+      const LinkKey named = LinkKey::of_endpoint(end.ip_version, end.address, end.port);
+      if (named == note.link.key) return;
+      note.link.key = named;
+      take(note.link);
+    });
+  }
   // After the session's last record.
   void release(std::uint32_t reader) noexcept {
     if (reader >= kStreamDry) return;
@@ -83,6 +103,7 @@ class Applications {
   class Reader {  // the StreamSink
    public:
     std::uint32_t on_open(const Packet& packet, const StreamStart& start) noexcept;
+    bool has_news() const noexcept { return !conversations.links().is_empty(); }
     void on_packet(std::uint32_t reader, const Packet& packet) noexcept {
       conversations.at(reader, packet.timestamp);
     }
@@ -123,6 +144,8 @@ class Applications {
       return rules->wants(reader, side ^ 1) ? StreamAnswer::side_done : StreamAnswer::done;
     }
   };
+
+  static void complete(LinkNote& note, const Id128& id, ClockNs clock) noexcept;
 
   Reader reader_;
   Streams<Reader> streams_;

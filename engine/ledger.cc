@@ -240,8 +240,12 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
     line.handed_over = c.handed_over.value() + c.handoff_full.value();
     line.in_sessions = c.table.packets.value();
   }
-  for (const auto& output : outputs)
+  for (const auto& output : outputs) {
     ledger.outputs.push_back({output->uri().text, output->totals()});
+#define LINGER_LEDGER_ADD(name, help) ledger.name += output->links().counters().name.value();
+    LINGER_LINK_COUNTERS(LINGER_LEDGER_ADD)
+#undef LINGER_LEDGER_ADD
+  }
   return ledger;
 }
 
@@ -283,9 +287,10 @@ std::string counters_of(const Ledger& l) {
   const Line lines[] = {
       LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_PARSER_COUNTERS(LINGER_COUNTER_LINE)
           LINGER_DECODE_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
-              LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE) LINGER_MPTCP_COUNTERS(
-                  LINGER_COUNTER_LINE){"handed_over", l.handed_over,
-                                       "packets given to the shard that owns their session"}};
+              LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE)
+                  LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE) LINGER_LINK_COUNTERS(
+                      LINGER_COUNTER_LINE){"handed_over", l.handed_over,
+                                           "packets given to the shard that owns their session"}};
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)
@@ -334,6 +339,9 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
         grouped(l.datagrams_timed_out), grouped(l.datagrams_at_end));
   if (l.mptcp_connections != 0)
     fmt::format_to(out, "  mptcp     {} connections\n", grouped(l.mptcp_connections));
+  if (l.linked != 0)
+    fmt::format_to(out, "  links     {} records name the session that spoke of theirs\n",
+                   grouped(l.linked));
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));

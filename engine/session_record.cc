@@ -216,6 +216,7 @@ Record make_record(const SessionView& view) noexcept {
   record.sequence = view.sequence;
   record.start = cold.start;
   record.end = hot.end();
+  record.clock = hot.last_clock;
   fill_key(record, hot.key, source);
   for (unsigned side = 0; side < 2; ++side)
     record.packets[side ^ source] =

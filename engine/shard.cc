@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/session_record.h"
 
@@ -11,6 +12,7 @@ namespace linger {
 namespace {
 
 // Sessions that one poll without packets may look at.
+constexpr ClockNs kNever = std::numeric_limits<ClockNs>::max();
 constexpr int kSweepSteps = 4 * kBurstMax;
 
 constexpr std::uint8_t kCountedFlags =
@@ -50,7 +52,7 @@ Shard::Progress Shard::poll() noexcept {
     busy |= !table_.expire(time_, kSweepSteps);
     profile_.leave(Stage::track);
   }
-  if (collector_ != nullptr) collector_->publish_clock(index_, clock_);
+  publish_clock(clock_);
   if (sources_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
     track_all();
@@ -325,9 +327,16 @@ bool Shard::take_over() noexcept {
   return any;
 }
 
+// Behind everything that was handed.
+void Shard::publish_clock(ClockNs clock) noexcept {
+  if (collector_ != nullptr) collector_->publish_clock(index_, clock);
+  for (auto& output : outputs_) output->links().publish_clock(index_, clock);
+}
+
 void Shard::finish() noexcept {
   for (auto& output : outputs_) output->wait_from_now(index_);
   if (collector_ != nullptr) collector_->wait_from_now(index_);
+  for (auto& output : outputs_) output->links().publish_clock(index_, kNever);
   while (!table_.expire(clock_, kSweepSteps)) {
   }
   table_.finish(ending_.load(std::memory_order_relaxed));
@@ -351,6 +360,12 @@ void Shard::on_session(const SessionView& view) noexcept {
 void Shard::on_subflow(const SessionView& view) noexcept {
   const Profile::Within within(profile_, Stage::track, Stage::record);
   if (collector_ != nullptr) collector_->hand(index_, make_notice(view));
+}
+
+void Shard::on_news(const SessionView& view, ClockNs clock) noexcept {
+  applications_->take_links(view, clock, [this](const RecordLink& link) {
+    for (auto& output : outputs_) output->hand(index_, link);
+  });
 }
 
 void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {

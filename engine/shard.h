@@ -137,7 +137,9 @@ class Shard final : private SessionSink, private DefragSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
+  void on_news(const SessionView& view, ClockNs clock) noexcept override;
   void hand(Record& record, PortSet ports, Bytes items = {}) noexcept;
+  void publish_clock(ClockNs clock) noexcept;
 
   const std::uint32_t index_;
   const bool waits_;  // replay: for the other shards and the outputs

@@ -51,6 +51,7 @@ Output::Output(const OutputUri& uri, const OutputOptions& options)
       is_live_(options.writer.is_live),
       writer_(make_writer(uri, options.writer)),
       connections_(std::make_unique<ConnectionInlet>()),
+      links_(options.shard_count),
       encoder_(options.run),
       lines_(kLinesBytes) {
   for (std::size_t i = 0; i < options.shard_count; ++i) {
@@ -80,6 +81,14 @@ void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept
     return;
   if (!inlet.waits) return inlet.unencoded.add(record);
   for (int spin = 0; !inlet.ring.push(record, items); ++spin) wait_for_room(spin);
+}
+
+void Output::hand(std::size_t shard, const RecordLink& link) noexcept {
+  Inlet& inlet = *inlets_[shard];
+  for (int spin = 0; !links_.hand(shard, link); ++spin) {
+    if (!inlet.waits) return links_.count_lost(shard);
+    wait_for_room(spin);
+  }
 }
 
 void Output::hand(const MptcpConnection& connection) noexcept {
@@ -130,15 +139,18 @@ void Output::run() noexcept {
     std::this_thread::sleep_for(sleep);
     sleep = std::min(2 * sleep, kSleepLast);
   }
+  links_.finish([this](const Record& record, Bytes items) { encode(record, items); });
   flush();
   writer_->close();
 }
 
 std::size_t Output::drain() noexcept {
-  std::size_t count = 0;
+  const auto encode_one = [this](const Record& record, Bytes items) { encode(record, items); };
+  std::size_t count = links_.advance(encode_one);
   for (const auto& inlet : inlets_) {
-    count += inlet->ring.consume(
-        kBatchMax, [this](const Record& record, Bytes items) { encode(record, items); });
+    count += inlet->ring.consume(kBatchMax, [&](const Record& record, Bytes items) {
+      links_.pass(record, items, encode_one);
+    });
   }
   while (connections_->ring.consume_one([this](const MptcpConnection& c) { encode(c, {}); }))
     ++count;

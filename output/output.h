@@ -1,11 +1,12 @@
 // One output: a ring from every shard, one thread, one encoder, one writer.
 //
 //     shard 0 ─ring─┐
-//     shard 1 ─ring─┼─> encode ─> lines ─> writer (file, pipe, socket)
+//     shard 1 ─ring─┼─> links ─> encode ─> lines ─> writer (file, pipe, socket)
 //     shard N ─ring─┤
 //     MPTCP   ─ring─┘   (whole connections, from the one thread that puts them together)
 //
-// Records of one shard are written in the order in which it handed them. A shard never waits on a
+// Records of one shard are written in the order in which it handed them, but for those that another
+// session may have spoken of (links.h). A shard never waits on a
 // live source: what finds its ring full is dropped and counted; in a replay it waits, and in a live
 // run once it receives no more. It never makes a system call to wake the thread, which sleeps for
 // at most a millisecond.
@@ -22,6 +23,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "output/links.h"
 #include "output/ndjson.h"
 #include "output/record_ring.h"
 #include "output/uri.h"
@@ -64,6 +66,10 @@ class Output {
   // Shard `shard`, between start() and finish().
   void hand(std::size_t shard, const Record& record, Bytes items = {}) noexcept;
 
+  // What a session of it says of another one.
+  void hand(std::size_t shard, const RecordLink& link) noexcept;
+  Links& links() noexcept { return links_; }
+
   // Shard `shard` receives no more, so that waiting for room costs no packet. A slow
   // peer gets give_up_after from now on.
   void wait_from_now(std::size_t shard) noexcept;
@@ -104,6 +110,7 @@ class Output {
   std::unique_ptr<Writer> writer_;
   std::vector<std::unique_ptr<Inlet>> inlets_;  // one per shard
   std::unique_ptr<ConnectionInlet> connections_;
+  Links links_;
   NdjsonEncoder encoder_;
   std::vector<char> lines_;
   std::size_t line_bytes_ = 0;

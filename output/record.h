@@ -114,6 +114,7 @@ struct Record {
 #undef LINGER_NOTHING
 
   std::uint32_t items_bytes = 0;  // of what parsers found, which travels beside the record
+  ClockNs clock = 0;              // of its last packet: what is decided goes by it (links.h)
 
   // What the list's VIEW lines look at.
   const Record& self() const noexcept { return *this; }
@@ -137,6 +138,6 @@ struct Record {
   }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(Record) <= 896);
+static_assert(sizeof(Record) <= 904);
 
 }  // namespace linger

@@ -26,6 +26,7 @@ Conversations::Conversations(const ConversationLimits& limits, const Detector& d
       counters_(counters),
       table_(limits.conversations),
       pool_(limits.memory),
+      links_(counters),
       told_(std::make_unique<std::array<std::uint8_t, kSessionItemsMax>>()) {
   for (const Parser* parser : kParsers) {
     const bool has_tools = parser->make_tools != nullptr;
@@ -330,7 +331,9 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .opener = c.opener,
                 .now = c.now,
                 .unseen = {c.sides[0].skip, c.sides[1].skip},
-                .tools = c.parser != kNoParser ? tools_[c.parser].get() : nullptr});
+                .tools = c.parser != kNoParser ? tools_[c.parser].get() : nullptr,
+                .links = links_,
+                .reader = static_cast<std::uint32_t>(&c - table_.data())});
 }
 
 // --- For the record -----------------------------------------------------------------------------
@@ -367,6 +370,7 @@ void Conversations::release(std::uint32_t id) noexcept {
   counters_.transactions_dropped.add(c.facts.rows_dropped);
   counters_.values_dropped.add(c.facts.dropped);
   release_chain(pool_, c.facts);
+  if (!links_.is_empty()) links_.take(id, [](const LinkNote&) {});
   c.next_free = free_;
   free_ = id;
   --used_;

@@ -72,6 +72,10 @@ class Conversations {
   };
   Told tell(std::uint32_t id) noexcept;
 
+  // What parsers have said of other sessions.
+  LinkNotes& links() noexcept { return links_; }
+  const LinkNotes& links() const noexcept { return links_; }
+
   // The record is written.
   void release(std::uint32_t id) noexcept;
 
@@ -153,6 +157,7 @@ class Conversations {
   std::uint32_t untouched_ = 0;
   std::uint32_t used_ = 0;
   ParserMemory pool_;
+  LinkNotes links_;
   std::unique_ptr<std::array<std::uint8_t, kSessionItemsMax>> told_;
   using Tools = std::unique_ptr<void, void (*)(void*) noexcept>;
   std::vector<Tools> tools_;  // by parser

@@ -15,6 +15,7 @@
 
 #include "engine/base/time.h"
 #include "output/record_protocol.h"
+#include "parsers/link_notes.h"
 #include "parsers/parser_memory.h"
 
 namespace linger {
@@ -47,6 +48,8 @@ class Facts {
     Timestamp now;
     std::array<std::uint64_t, 2> unseen;
     void* tools;
+    LinkNotes& links;
+    std::uint32_t reader;
   };
   explicit Facts(const Context& context) noexcept : context_(context) {}
 
@@ -104,6 +107,29 @@ class Facts {
   void bytes(Field field, Bytes value, Row row = 0) noexcept {
     const bool is_cut = value.size() > kRawBytesMax;
     put(field, row, is_cut ? value.first(kRawBytesMax) : value, is_cut ? kItemIsCut : 0);
+  }
+
+  // Of another session, which will be opened at `endpoint` within `window`: its protocol will be
+  // called `name`, its record will name this session in `id_field`, and tell what `tell(facts)`
+  // does.
+  template <class Field, class Tell>
+  void link(const LinkEndpoint& endpoint, DurationNs window, std::string_view name, Field id_field,
+            const Tell& tell) noexcept {
+    LinkNote* const note = context_.links.add(context_.reader);
+    if (note == nullptr) return;
+    note->protocol = context_.protocol;
+    note->id_field = static_cast<std::uint8_t>(id_field);
+    note->endpoint = endpoint;
+    RecordLink& link = note->link;
+    link.from = endpoint.since;
+    link.until = {endpoint.since.value + window};
+    link.name = name;
+    ItemWriter items(std::span(link.items).first(link.items.size() - kIdItemBytes));
+    Context context = context_;
+    context.direct = &items;
+    Facts facts(context);
+    tell(facts);
+    link.items_bytes = static_cast<std::uint32_t>(items.items().size());
   }
 
  private:

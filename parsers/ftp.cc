@@ -1,6 +1,7 @@
 #include "parsers/ftp.h"
 
 #include <charconv>
+#include <optional>
 
 #include "engine/base/socket_headers.h"
 #include "parsers/list.h"
@@ -14,6 +15,8 @@ constexpr ProtocolField kFields[] = {LINGER_FTP_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr std::string_view kUntold[] = {"noop", "type", "mode", "stru", "pwd",  "xpwd",
                                         "allo", "opts", "pbsz", "prot", "syst", "feat"};
+
+constexpr std::string_view kTransfers[] = {"retr", "stor", "stou", "appe", "list", "nlst", "mlsd"};
 
 bool is_one_of(std::span<const std::string_view> words, std::string_view text) noexcept {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return equals(text, word); });
@@ -40,39 +43,39 @@ bool read_bytes(std::string_view text, std::array<std::uint8_t, 6>& bytes) noexc
   }
   return true;
 }
-void tell_bytes(std::string_view text, std::string_view mode, Row row, Facts& facts) noexcept {
+
+std::optional<LinkEndpoint> read_endpoint(std::string_view text) noexcept {
   std::array<std::uint8_t, 6> bytes;
-  if (!read_bytes(text, bytes)) return;
-  facts.text(Field::data_mode, mode, row);
-  facts.address(Field::data_ip, Bytes{bytes}.first(4), row);
-  facts.number(Field::data_port, load_be16(bytes.data() + 4), row);
+  if (!read_bytes(text, bytes)) return {};
+  LinkEndpoint end{.ip_version = 4, .port = load_be16(bytes.data() + 4)};
+  std::copy_n(bytes.begin(), 4, end.address.bytes.begin());
+  return end;
 }
 
 // |family|address|port|, with any character instead of |; family and address may be empty
 // (RFC 2428 §2, §3).
-void tell_extended(std::string_view text, std::string_view mode, Row row, Facts& facts) noexcept {
-  if (text.empty()) return;
+std::optional<LinkEndpoint> read_extended_endpoint(std::string_view text) noexcept {
+  if (text.empty()) return {};
   const char bar = text[0];
   std::array<std::string_view, 3> parts;
   for (std::string_view& part : parts) {
     text.remove_prefix(1);
-    const std::size_t end = text.find(bar);
-    if (end == std::string_view::npos) return;
-    part = text.substr(0, end);
-    text.remove_prefix(end);
+    const std::size_t part_end = text.find(bar);
+    if (part_end == std::string_view::npos) return {};
+    part = text.substr(0, part_end);
+    text.remove_prefix(part_end);
   }
   unsigned port = 0;
-  if (!take_number(parts[2], UINT16_MAX, port)) return;
-  facts.text(Field::data_mode, mode, row);
+  if (!take_number(parts[2], UINT16_MAX, port)) return {};
+  LinkEndpoint end{.port = static_cast<std::uint16_t>(port)};
   char room[INET6_ADDRSTRLEN] = {};
-  std::array<std::uint8_t, 16> address;
   const bool is_v6 = parts[0] == "2";
   if (parts[1].size() < sizeof room) {
     std::copy(parts[1].begin(), parts[1].end(), room);
-    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, room, address.data()) == 1)
-      facts.address(Field::data_ip, Bytes{address}.first(is_v6 ? 16 : 4), row);
+    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, room, end.address.bytes.data()) == 1)
+      end.ip_version = is_v6 ? 6 : 4;
   }
-  facts.number(Field::data_port, port, row);
+  return end;
 }
 
 }  // namespace
@@ -96,8 +99,8 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       return Answer::malformed();
     if (taken == 0) break;
     const std::string_view text = text_of(line);
-    const bool is_good =
-        roles_.is_client(side) ? read_command(text, facts) : read_reply_line(text, facts);
+    const bool is_good = roles_.is_client(side) ? read_command(side, text, facts)
+                                                : read_reply_line(side, text, facts);
     if (!is_good) return Answer::malformed();
     done += taken;
     if (is_tls_) return Answer::hand_over(done);
@@ -105,9 +108,34 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
 }
 
+// --- Data connections ---------------------------------------------------------------------------
+
+// Who says it on this side waits there.
+void Ftp::on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& end, Row row,
+                      Facts& facts) noexcept {
+  facts.text(Field::data_mode, mode, row);
+  const Bytes address{end.address.bytes};
+  if (end.ip_version != 0)
+    facts.address(Field::data_ip, address.first(end.ip_version == 6 ? 16 : 4), row);
+  facts.number(Field::data_port, end.port, row);
+  data_ = end;
+  data_.side = static_cast<std::uint8_t>(side);
+  data_.since = facts.now();
+}
+
+// A longer argument only the control session tells.
+void Ftp::on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept {
+  if (data_.port == 0) return;
+  facts.link(data_, kDataWindow, "ftp-data", Field::control_id, [&](Facts& data) {
+    data.text(Field::command, command);
+    if (!argument.empty()) data.text(Field::argument, argument);
+  });
+  data_ = {};
+}
+
 // --- The client ---------------------------------------------------------------------------------
 
-bool Ftp::read_command(std::string_view line, Facts& facts) noexcept {
+bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexcept {
   while (!line.empty() && static_cast<unsigned char>(line[0]) >= 0x80)
     line.remove_prefix(1);  // Telnet's IAC before an ABOR (RFC 959 §4.1.3)
   if (line.empty()) return true;
@@ -122,8 +150,11 @@ bool Ftp::read_command(std::string_view line, Facts& facts) noexcept {
     const bool is_secret = equals(command, "pass") || equals(command, "acct");
     if (!is_secret && !argument.empty()) facts.text(Field::argument, argument, row);
     if (equals(command, "user")) facts.text(Field::user, argument, row);
-    if (equals(command, "port")) tell_bytes(argument, "active", row, facts);
-    if (equals(command, "eprt")) tell_extended(argument, "active", row, facts);
+    std::optional<LinkEndpoint> end;
+    if (equals(command, "port")) end = read_endpoint(argument);
+    if (equals(command, "eprt")) end = read_extended_endpoint(argument);
+    if (end) on_endpoint(side, "active", *end, row, facts);
+    if (is_one_of(kTransfers, command)) on_transfer(command, argument, facts);
     asks_tls_ = equals(command, "auth");
   }
   pending_[(first_ + count_++) % kPendingMax] = row;
@@ -133,7 +164,7 @@ bool Ftp::read_command(std::string_view line, Facts& facts) noexcept {
 // --- The server ---------------------------------------------------------------------------------
 
 // Between the first and the last line of a reply lines may be anything.
-bool Ftp::read_reply_line(std::string_view line, Facts& facts) noexcept {
+bool Ftp::read_reply_line(unsigned side, std::string_view line, Facts& facts) noexcept {
   ReplyLine reply;
   const bool has_code = read_reply(line, reply);
   if (open_code_ != 0) {
@@ -145,11 +176,11 @@ bool Ftp::read_reply_line(std::string_view line, Facts& facts) noexcept {
     return true;
   }
   open_code_ = 0;
-  if (reply.code >= 200) end_reply(reply, facts);  // 1xx: another one comes
+  if (reply.code >= 200) end_reply(side, reply, facts);  // 1xx: another one comes
   return true;
 }
 
-void Ftp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
+void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept {
   Row row = kNoRow;
   if ((!has_banner_ && reply.code == 220) || count_ == 0) {  // nobody asked for it
     row = facts.open_row();
@@ -163,10 +194,12 @@ void Ftp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
   facts.text(Field::reply_text, reply.text, row);
   const std::size_t digit = reply.text.find_first_of("0123456789");
   const std::size_t bracket = reply.text.find('(');
+  std::optional<LinkEndpoint> end;
   if (reply.code == 227 && digit != std::string_view::npos)
-    tell_bytes(reply.text.substr(digit), "passive", row, facts);
+    end = read_endpoint(reply.text.substr(digit));
   if (reply.code == 229 && bracket != std::string_view::npos)
-    tell_extended(reply.text.substr(bracket + 1), "passive", row, facts);
+    end = read_extended_endpoint(reply.text.substr(bracket + 1));
+  if (end) on_endpoint(side, "passive", *end, row, facts);
   if (count_ == 0) {
     is_tls_ = asks_tls_ && reply.code == 234;  // RFC 4217 §4
     asks_tls_ = false;

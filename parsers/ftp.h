@@ -9,7 +9,9 @@
 // A transaction is a command and its last reply; the greeting is one without command. An address
 // that is not told (229) is the server's. Which side is which is told by what it says. Behind the
 // reply to AUTH TLS another protocol begins (RFC 4217). Passwords are not told, nor are commands
-// that only set the stage (NOOP, TYPE, …). Limits: lines of kLineBytesMax, kPendingMax commands
+// that only set the stage (NOOP, TYPE, …). A command that transfers over the data connection named
+// last says what that one is about: its record names the control session, if it is opened within
+// kDataWindow since it was named. Limits: lines of kLineBytesMax, kPendingMax commands
 // that wait for replies; beyond it the parser ends.
 #pragma once
 
@@ -32,7 +34,9 @@ namespace linger {
     "Who opens the data connection: active, the server; passive, "                 \
     "the client.")                                                                 \
   X(data_ip, ip, "data.ip", "Address that it goes to; when missing the server's.") \
-  X(data_port, number, "data.port", "Port that it goes to.")
+  X(data_port, number, "data.port", "Port that it goes to.")                       \
+  X(control_id, hex, "control.id",                                                 \
+    "On the record of a data connection: event.id of its control session.")
 
 enum class FtpField : std::uint8_t { LINGER_FTP_FIELDS(LINGER_FIELD_NAME) };
 
@@ -42,16 +46,21 @@ class Ftp {
                                           {Carrier::stream, R"(^[Aa][Uu][Tt][Hh] (TLS|SSL))"}};
   static constexpr std::size_t kLineBytesMax = 4 * 1024;
   static constexpr std::size_t kPendingMax = 32;
+  static constexpr DurationNs kDataWindow = kMinute;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
  private:
-  bool read_command(std::string_view line, Facts& facts) noexcept;
-  bool read_reply_line(std::string_view line, Facts& facts) noexcept;
-  void end_reply(const ReplyLine& reply, Facts& facts) noexcept;
+  bool read_command(unsigned side, std::string_view line, Facts& facts) noexcept;
+  bool read_reply_line(unsigned side, std::string_view line, Facts& facts) noexcept;
+  void end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept;
+  void on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& end, Row row,
+                   Facts& facts) noexcept;
+  void on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept;
 
   ReplyRoles roles_;
+  LinkEndpoint data_;                       // where the next data connection goes to
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;

@@ -275,6 +275,64 @@ void add_ftp(Catalogue& catalogue) {
                              1'400));
 }
 
+// A connection from one end to the other in which the opener, or the other one, says `text`.
+void transfer(Frames& frames, Endpoint from, Endpoint to, Side sender, std::int64_t time) {
+  TcpPeers data(frames, from, to);
+  data.handshake(time);
+  data.data(sender, "what is in the file", time + 10 * kMillisecond);
+  data.close(sender, time + 15 * kMillisecond);
+}
+
+void add_ftp_data(Catalogue& catalogue) {
+  Frames frames;
+  for (const unsigned version : {4, 6}) {
+    const Hosts ends = hosts(1, version);
+    const bool is_v4 = version == 4;
+    const auto client = [&](std::uint16_t port) { return Endpoint{ends.client.address, port}; };
+    const auto server = [&](std::uint16_t port) { return Endpoint{ends.server.address, port}; };
+    TcpPeers control(frames, client(40'001), server(21));
+    std::int64_t time = at(0);
+    control.handshake(time);
+    const auto say = [&](Side side, std::string_view text) {
+      control.data(side, text, time += 10 * kMillisecond);
+    };
+    const auto ask = [&](std::string_view command, std::string_view reply) {
+      say(Side::client, command), say(Side::server, reply);
+    };
+    say(Side::server, "220 FTP ready\r\n");
+    ask("USER bob\r\n", "331 Password?\r\n"), ask("PASS secret\r\n", "230 Logged in\r\n");
+    transfer(frames, client(50'000), server(40'001), Side::server, time);  // nobody spoke of it yet
+    time += 100 * kMillisecond;
+
+    ask("EPSV\r\n", "229 Extended Passive Mode (|||40001|)\r\n");
+    transfer(frames, client(50'001), server(40'001), Side::server, time + 5 * kMillisecond);
+    say(Side::client, "RETR a.txt\r\n"), say(Side::server, "150 Here\r\n226 Done\r\n");
+
+    time += 100 * kMillisecond;
+    ask(is_v4 ? "PORT 192,0,2,2,156,66\r\n" : "EPRT |2|2001:db8:1::2|40002|\r\n", "200 Ok\r\n");
+    ask("LIST\r\n", "150 Here\r\n");
+    transfer(frames, server(20), client(40'002), Side::client, time + 5 * kMillisecond);
+    time += 100 * kMillisecond;
+    say(Side::server, "226 Done\r\n");
+
+    // The server names an address that is translated on the way.
+    ask(is_v4 ? "PASV\r\n" : "EPSV\r\n", is_v4 ? "227 Passive Mode (10,0,0,9,156,67)\r\n"
+                                               : "229 Extended Passive Mode (|||40003|)\r\n");
+    ask("STOR b.txt\r\n", "150 Go on\r\n");
+    transfer(frames, client(50'003), server(40'003), Side::client, time + 5 * kMillisecond);
+    time += 100 * kMillisecond;
+    say(Side::server, "226 Done\r\n");
+    control.close(Side::client, time + 10 * kMillisecond);
+    transfer(frames, client(50'004), server(40'003), Side::client,
+             time + 61 * kSecond);  // too late
+  }
+  sort_by_time(frames);
+  catalogue.capture("ftp_data",
+                    "data connections of FTP, passive and active, name their control session; what "
+                    "goes to the same port before or a minute later does not",
+                    frames);
+}
+
 void add_mqtt(Catalogue& catalogue) {
   const std::string connect =
       "\x10\x19\x00\x04MQTT\x04\x82\x00\x3c\x00\x08sensor-1\x00\x03"s + "bob";
@@ -310,6 +368,7 @@ void add_application_captures(Catalogue& catalogue) {
   add_proxy(catalogue);
   add_smtp(catalogue);
   add_ftp(catalogue);
+  add_ftp_data(catalogue);
   add_mqtt(catalogue);
   add_modbus(catalogue);
 }

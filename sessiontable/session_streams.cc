@@ -53,6 +53,8 @@ void SessionTable::work_streams() noexcept {
     SessionHot& hot = hot_[done.session];
     for (unsigned side = 0; side < 2; ++side)
       if ((done.conflicts >> side & 1) != 0) openings_[done.session].features[side] |= kTcpOverlaps;
+    if (done.has_news) [[unlikely]]
+      sink_.on_news(view_of(done.session, Ending::idle, true, 0, done.reader), done.packet->clock);
     if (!done.is_let_go || (hot.flags & kSessionRead) == 0) continue;
     const Writing writing(hot.version);
     hot.clear(kSessionRead);

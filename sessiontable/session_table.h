@@ -62,6 +62,8 @@ class SessionSink {
   virtual void on_flood(const FloodSecond& flood, const Id128& id) noexcept = 0;
   // The session, still open, has come to know one more host of its MPTCP connection.
   virtual void on_subflow(const SessionView&) noexcept {}
+  // Its reader may have something to tell at once, by what came with a packet of this clock.
+  virtual void on_news(const SessionView&, ClockNs) noexcept {}
 
  protected:
   ~SessionSink() = default;

@@ -35,6 +35,7 @@ struct StreamWork {
   bool is_let_go = false;
   std::uint32_t reader = kNoStream;
   std::uint8_t conflicts = 0;  // bit per side: it sent other bytes for numbers that were held
+  bool has_news = false;       // this packet, or one before it, told something that must not wait
 };
 
 class StreamStage {

@@ -68,6 +68,9 @@ concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
   noexcept->std::same_as<void>;
   { sink.prefetch(reader) }
   noexcept->std::same_as<void>;
+  // Something that was read is to be told at once, not with the record.
+  { sink.has_news() }
+  noexcept->std::same_as<bool>;
   { sink.on_data(reader, side, bytes, offset) }
   noexcept->std::same_as<StreamAnswer>;
   { sink.on_gap(reader, side, count, offset) }
@@ -224,6 +227,7 @@ void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
     work.is_let_go =
         is_tcp ? !segment(work.stream, *work.packet) : !datagram(work.stream, *work.packet);
     work.conflicts = stream.conflicts;
+    work.has_news = sink_.has_news();
   }
 }
 

@@ -66,6 +66,7 @@ namespace linger {
   X(values_dropped, "values that found no room in a record")                                    \
   X(conversations_dry, "sessions not read because as many as maxStreams were remembered")       \
   X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up") \
+  X(links_dropped, "sessions to come that were named beyond 64 in one burst")                   \
   X(rule_matches, "rules that matched, once a session")                                         \
   X(rule_streams_dry, "directions held against rules piece by piece: ruleStreams is too small")
 
@@ -112,6 +113,13 @@ namespace linger {
   X(mptcp_clashes, "MPTCP connections that drew a token of another one at the same time")   \
   X(mptcp_lost, "beginnings and ends of subflows that were lost on the way (live only)")
 
+// Sessions that were named by others (output/links.h), in the outputs.
+#define LINGER_LINK_COUNTERS(X)                                                              \
+  X(linked, "records that name the session which spoke of theirs, in each output")           \
+  X(links_forgotten, "sessions named by others that had not come before 65,536 others were") \
+  X(links_early, "records that went on before all was known that may name their session")    \
+  X(links_lost, "sessions named by others, but lost on the way to an output (live only)")
+
 struct DecodeCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DECODE_COUNTERS(LINGER_COUNTER_MEMBER)
@@ -139,6 +147,12 @@ struct DefragCounters {
 struct SteeringCounters {
 #define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_STEERING_COUNTERS(LINGER_COUNTER_MEMBER)
+#undef LINGER_COUNTER_MEMBER
+};
+
+struct LinkCounters {
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
+  LINGER_LINK_COUNTERS(LINGER_COUNTER_MEMBER)
 #undef LINGER_COUNTER_MEMBER
 };
 

@@ -76,6 +76,7 @@ struct Reader {
 
   void on_packet(std::uint32_t, const linger::Packet&) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
+  bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const linger::Packet&, const linger::StreamStart&) noexcept { return 1; }
   StreamAnswer on_data(std::uint32_t, unsigned side, std::span<const std::uint8_t> bytes,
                        std::uint64_t offset) noexcept {

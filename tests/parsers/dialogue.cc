@@ -6,6 +6,7 @@
 #include <random>
 
 #include "output/protocol_json.h"
+#include "output/text_format.h"
 
 namespace linger::test {
 namespace {
@@ -40,6 +41,22 @@ std::vector<std::string> texts_of(Bytes items) {
   return texts;
 }
 
+std::string text_of(const LinkNote& note) {
+  const LinkEndpoint& end = note.endpoint;
+  ProtocolJson json{Protocols{kProtocols}};
+  std::string text(note.link.name);
+  text += " side " + std::to_string(end.side);
+  if (end.ip_version != 0) {
+    char room[64];
+    const std::uint8_t* address = end.address.bytes.data();
+    text += " ip ";
+    text.append(room, end.ip_version == 4 ? put_ipv4(room, address) : put_ipv6(room, address));
+  }
+  text += " port " + std::to_string(end.port);
+  text += json.objects_of(Bytes{note.link.items}.first(note.link.items_bytes));
+  return text;
+}
+
 void expect_no_other_texts(const Heard& whole, const Heard& part, const std::string& what) {
   for (const std::string& text : part.texts)
     EXPECT_TRUE(std::binary_search(whole.texts.begin(), whole.texts.end(), text)) << what << text;
@@ -63,6 +80,8 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
     say(conversations, id, said, carrier);
     now.value += kMillisecond;
   }
+  std::vector<std::string> links;
+  conversations.links().take(id, [&](const LinkNote& note) { links.push_back(text_of(note)); });
   const auto interim = conversations.tell(id).items.size();
   for (unsigned side = 0; side < 2; ++side) conversations.on_end(id, side);
   const Conversations::Told told = conversations.tell(id);
@@ -71,6 +90,7 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
   Heard heard{.protocol = std::string(told.protocol),
               .objects = std::string(json.objects_of(told.items)),
               .texts = texts_of(told.items),
+              .links = links,
               .transactions_dropped = told.transactions_dropped,
               .values_dropped = told.values_dropped,
               .is_malformed = told.is_malformed,

@@ -22,6 +22,7 @@ struct Heard {
   std::string protocol;
   std::string objects;             // JSON, as in the record
   std::vector<std::string> texts;  // every text value, with its field; sorted
+  std::vector<std::string> links;  // what was said of other sessions: name, where, objects
   std::uint32_t transactions_dropped = 0;
   std::uint32_t values_dropped = 0;
   bool is_malformed = false;

@@ -16,6 +16,7 @@ struct Texts {
 
   void on_packet(std::uint32_t, const Packet&) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
+  bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {
     if (!is_wanted) return kNoStream;
     texts.emplace_back();

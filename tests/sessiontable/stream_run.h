@@ -49,6 +49,7 @@ struct StreamReader {
 
   void on_packet(std::uint32_t, const Packet&) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
+  bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {
     return is_wanted ? kReader : kNoStream;
   }

@@ -1,0 +1,140 @@
+// Records that name the session which spoke of theirs (FTP's control connection), wherever the two
+// lie. One for each output, before its encoder.
+//
+//     shard 0 ─ link, clock ─┐
+//     shard N ─ link, clock ─┴─> by what the other session shows
+//                                   │
+//     records that may be it ─ held until all shards are past their end ─> encoder
+//
+// A record is held only while another shard has not come as far as its last packet; nearly all come
+// seconds after it, and go through. What is told is a function of the packets: the link that was
+// said last before the session began, by a packet no later than its last one.
+//
+// Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links, of which
+// the oldest goes; kHeldMax records, of which the oldest goes on with what is known. Both are
+// counted. Allocates: it works behind the data path.
+#pragma once
+
+#include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/base/counters.h"
+#include "output/record.h"
+#include "output/record_link.h"
+
+namespace linger {
+
+class Links {
+ public:
+  explicit Links(std::size_t shard_count);
+
+  // Shard `shard`. hand(): false when there is no room.
+  bool hand(std::size_t shard, const RecordLink& link) noexcept {
+    return inlets_[shard]->ring.push(link);
+  }
+  void count_lost(std::size_t shard) noexcept { inlets_[shard]->lost.add(); }
+  // It has handed everything that packets before this clock said.
+  void publish_clock(std::size_t shard, ClockNs clock) noexcept {
+    inlets_[shard]->clock.store(clock, std::memory_order_release);  // with refresh()
+  }
+
+  // The output's thread. Each record goes to take(record, items), once, now or later.
+  template <class Take>
+  void pass(const Record& record, Bytes items, const Take& take) {
+    if (!may_be_linked(record)) return take(record, items);
+    if (record.clock >= known_until_) refresh();
+    if (record.clock < known_until_) return tell(record, items, take);
+    if (held_.size() == kHeldMax) {
+      counters_.links_early.add();
+      release_oldest(take);
+    }
+    held_.push_back({record, {items.begin(), items.end()}});
+  }
+  // As time goes by; returns how many went on.
+  template <class Take>
+  std::size_t advance(const Take& take) {
+    refresh();
+    std::size_t count = 0;
+    for (; !held_.empty() && held_.front().record.clock < known_until_; ++count)
+      release_oldest(take);
+    return count;
+  }
+  // All shards have handed their last.
+  template <class Take>
+  void finish(const Take& take) {
+    refresh();
+    while (!held_.empty()) release_oldest(take);
+  }
+
+  // Any thread.
+  const LinkCounters& counters() const noexcept { return counters_; }
+
+ private:
+  static constexpr std::size_t kRingLinks = 256;
+  static constexpr std::size_t kLinksMax = 65'536;
+  static constexpr std::size_t kHeldMax = 65'536;
+  static constexpr int kTriesMax = 16;  // links of one key that a record is held against
+
+  struct alignas(64) Inlet {
+    boost::lockfree::spsc_queue<RecordLink> ring{kRingLinks};
+    alignas(64) std::atomic<ClockNs> clock{0};
+    Counter lost;
+  };
+  struct Held {
+    Record record;
+    std::vector<std::uint8_t> items;
+  };
+  struct Known {
+    RecordLink link;
+    bool was_found = false;
+  };
+  // What is said of one key, in the order of its time, whichever shard's came first.
+  struct Place {
+    LinkKey key;
+    Timestamp from;
+    ClockNs clock;
+    Id128 id;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
+  // A TCP connection that was opened, and in which at most one side has sent anything.
+  static bool may_be_linked(const Record& r) noexcept {
+    return r.is_tcp() && r.syn_ack != 0 && (r.payload_bytes[0] == 0 || r.payload_bytes[1] == 0) &&
+           (r.action == Action::session_end || r.action == Action::session_interim);
+  }
+  void refresh();
+  void add(const RecordLink& link);
+  const RecordLink* find(const Record& record);
+
+  template <class Take>
+  void tell(const Record& record, Bytes items, const Take& take) {
+    const RecordLink* const link = known_.empty() ? nullptr : find(record);
+    if (link == nullptr) return take(record, items);
+    Record linked = record;
+    linked.application.assign(link->name);
+    linked_items_.assign(items.begin(), items.end());
+    linked_items_.insert(linked_items_.end(), link->items.begin(),
+                         link->items.begin() + link->items_bytes);
+    take(linked, Bytes{linked_items_});
+  }
+  template <class Take>
+  void release_oldest(const Take& take) {
+    tell(held_.front().record, Bytes{held_.front().items}, take);
+    held_.pop_front();
+  }
+
+  std::vector<std::unique_ptr<Inlet>> inlets_;  // one for each shard
+  ClockNs known_until_ = 0;                     // all links of packets before it are known
+  std::map<Place, Known> known_;
+  std::deque<std::map<Place, Known>::iterator> by_age_;
+  std::deque<Held> held_;
+  std::vector<std::uint8_t> linked_items_;
+  LinkCounters counters_;
+};
+
+}  // namespace linger
