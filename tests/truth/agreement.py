@@ -275,6 +275,8 @@ def linger_values(linger, capture, fields):
         for field in fields:
             if field.protocol == "tls" and "quic" in record or field.protocol == "quic" and "quic" not in record:
                 continue
+            if field.protocol == "ftp" and any("control" in row for row in record.get("ftp", [])):
+                continue  # what a data connection tells is of its control session
             what = (field.protocol, field.linger)
             for place in field.linger.split():
                 name, path = object_and_path(field, place)
