@@ -108,11 +108,12 @@ class Links {
     std::deque<std::map<Place, Known>::iterator> by_age;
   };
 
-  // A TCP connection that was opened, and in which at most one side has sent anything; unknown
+  // A TCP connection in which one side has sent something, or none and it was answered; unknown
   // datagrams that may begin with a connection id.
   static bool may_be_linked(const Record& r, Bytes items) noexcept {
     if (r.action != Action::session_end && r.action != Action::session_interim) return false;
-    if (r.is_tcp()) return r.syn_ack != 0 && (r.payload_bytes[0] == 0 || r.payload_bytes[1] == 0);
+    const auto& sent = r.payload_bytes;
+    if (r.is_tcp()) return (sent[0] == 0 || sent[1] == 0) && (sent[0] != sent[1] || r.syn_ack != 0);
     return r.application.size == 0 && !first_id_of(items).empty();
   }
   static Bytes first_id_of(Bytes items) noexcept;

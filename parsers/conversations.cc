@@ -388,7 +388,8 @@ void Conversations::release(std::uint32_t id) noexcept {
   counters_.transactions_dropped.add(c.facts.rows_dropped);
   counters_.values_dropped.add(c.facts.dropped);
   release_chain(pool_, c.facts);
-  if (!links_.is_empty()) links_.take(id, [](const LinkNote&) {});
+  if (!links_.is_empty())
+    links_.take(id, [this](const LinkNote&) { counters_.links_dropped.add(); });
   c.next_free = free_;
   free_ = id;
   --used_;

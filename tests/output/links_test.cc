@@ -88,6 +88,7 @@ TEST_F(LinksTest, nobody_waits_for_what_no_session_can_have_spoken_of) {
   Record datagrams = transfer(1, 3, 4);
   both.payload_bytes = {1, 1};
   unanswered.syn_ack = 0;
+  unanswered.payload_bytes = {0, 0};
   late.action = Action::session_late;
   datagrams.protocol = 17;
   for (const Record& record : {both, unanswered, late, datagrams}) pass(record);
