@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <future>
 
 #include "engine/cores.h"
 #include "engine/service.h"
@@ -234,14 +235,29 @@ void Engine::make_shards() {
   const Seeds seeds = seeds_of(settings_, is_live_);
   collector_ = std::make_unique<MptcpCollector>(settings_, outputs_, !is_live_);
   for (std::uint32_t i = 0; i < settings_.packetThreads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, handoff_, outputs_, !is_live_));
-    if (options_.profile) shards_.back()->measure();
-    shards_.back()->attach(*collector_);
-    if (!readings_.empty()) shards_.back()->read_applications(settings_, *readings_.back());
-    shards_.back()->lose_for_test(options_.test_loss);
-    if (options_.interfaces.size() > 1) shards_.back()->know_ports();
-    if (is_live_) shards_.back()->populate();
+    const auto make = [&] { shards_.push_back(make_shard(i, seeds)); };
+    if (!is_live_ || cores_.empty()) {
+      make();
+      continue;
+    }
+    // Memory is of the NUMA node whose core touches it first.
+    const auto make_there = [&] {
+      pin_to(cores_[i]);
+      make();
+    };
+    std::async(std::launch::async, make_there).get();
   }
+}
+
+std::unique_ptr<Shard> Engine::make_shard(std::uint32_t index, const Seeds& seeds) {
+  auto shard = std::make_unique<Shard>(index, settings_, seeds, handoff_, outputs_, !is_live_);
+  if (options_.profile) shard->measure();
+  shard->attach(*collector_);
+  if (!readings_.empty()) shard->read_applications(settings_, *readings_.back());
+  shard->lose_for_test(options_.test_loss);
+  if (options_.interfaces.size() > 1) shard->know_ports();
+  if (is_live_) shard->populate();
+  return shard;
 }
 
 // Last of all, so that nothing is lost before somebody takes it.

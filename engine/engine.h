@@ -62,6 +62,7 @@ class Engine {
   tl::expected<void, std::string> start();
   tl::expected<void, std::string> start_sources();
   void make_shards();
+  std::unique_ptr<Shard> make_shard(std::uint32_t index, const Seeds& seeds);
   void run_shard(std::uint32_t index) noexcept;
   bool rest(int idle_polls) const noexcept;
   void control();

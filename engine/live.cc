@@ -95,7 +95,11 @@ LivePorts::Outcome LivePorts::start() {
 }
 
 void LivePorts::attach(std::uint32_t index, Shard& shard) {
-  for (const auto& port : ports_) shard.attach(port->queue(index));
+  for (const auto& port : ports_) {
+    if (port->files() == 0) shard.attach(port->queue(index));
+    for (std::uint32_t file = 0; index == 0 && file < port->files(); ++file)
+      shard.attach(port->queue(file));
+  }
 }
 
 bool LivePorts::steer_to_owners() const noexcept {

@@ -48,11 +48,11 @@ Shard::Progress Shard::poll() noexcept {
   busy |= track_all();
   profile_.leave(Stage::steer);
   if (!waits_) {  // a quiet link expires on time too
-    if (!plays_in_step_) time_ = std::max(time_, clock_);
+    time_ = std::max(time_, passed());
     busy |= !table_.expire(time_, kSweepSteps);
     profile_.leave(Stage::track);
   }
-  publish_clock(clock_);
+  publish_clock(passed());
   if (sources_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
     track_all();
@@ -71,7 +71,7 @@ bool Shard::receive() noexcept {
     is_busy |= receive(inlet);
     have_all_ended &= inlet.has_ended;
   }
-  handoff_.publish_clock(index_, clock_);
+  handoff_.publish_clock(index_, passed());
   if (have_all_ended) end_of_sources();
   return is_busy;
 }
@@ -83,6 +83,7 @@ bool Shard::receive(Inlet& inlet) noexcept {
   if (inlet.next < burst.count) return true;  // in step: it waits for another source
   burst.count = inlet.next = 0;
   const RxStatus status = has_stopped(inlet) ? RxStatus::end : inlet.source->rx(burst);
+  inlet.is_idle = status == RxStatus::idle;
   if (status == RxStatus::end) {
     inlet.has_ended = true;
     return false;
@@ -115,7 +116,7 @@ void Shard::end_of_sources() noexcept {
 
 void Shard::pass_on(Burst& burst) noexcept {
   count(burst);
-  exchange(burst);
+  if (!plays_in_step_) exchange(burst);
 }
 
 // Everything that came in this poll. A replay has one inlet for each shard, and merges nothing.
@@ -130,7 +131,7 @@ bool Shard::track_all() noexcept {
     }
   }
   if (filled == 0) return false;
-  if (!waits_ && others_.size() > 1) {
+  if (!waits_ && !plays_in_step_ && others_.size() > 1) {
     for (const Inlet& inlet : own_)
       sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
     for (std::size_t from = 0; from < others_.size(); ++from)
@@ -165,7 +166,7 @@ void Shard::merge() noexcept {
 // Its next packet may be earlier than all that there are.
 bool Shard::has_empty_inlet() const noexcept {
   return std::ranges::any_of(
-      own_, [](const Inlet& i) { return !i.has_ended && i.next == i.burst->count; });
+      own_, [](const Inlet& i) { return !i.has_ended && !i.is_idle && i.next == i.burst->count; });
 }
 
 Shard::Inlet* Shard::earliest() noexcept {
@@ -187,6 +188,7 @@ void Shard::track(Burst& burst) noexcept {
     for (std::uint32_t i = 0; i < burst.count; ++i)
       time_ = burst.packets[i].clock = std::max(burst.packets[i].clock, time_);
   }
+  if (plays_in_step_) exchange(burst);
   table_.track(burst);
 }
 
@@ -273,7 +275,7 @@ void Shard::exchange(Burst& burst) noexcept {
     }
     if (is_lost(TestLoss::handoff)) continue;
     bool taken = handoff_.push(index_, owner, packet);
-    while (!taken && waits_) {  // a replay waits; the owner never waits for us
+    while (!taken && (waits_ || plays_in_step_)) {  // a replay waits; the owner never waits for us
       sched_yield();
       taken = handoff_.push(index_, owner, packet);
     }

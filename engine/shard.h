@@ -55,8 +55,8 @@ class Shard final : private SessionSink, private DefragSink {
   // Before the first poll, once for each source. A shard without one works on what others hand
   // over.
   void attach(Source& source) {
+    plays_in_step_ = source.is_recorded() && (own_.empty() || plays_in_step_);
     own_.emplace_back().source = &source;
-    plays_in_step_ = own_.size() > 1 && handoff_.shard_count() == 1 && source.is_recorded();
   }
 
   // Before anything else, if at all.
@@ -104,6 +104,7 @@ class Shard final : private SessionSink, private DefragSink {
   struct Inlet {
     Source* source = nullptr;  // null: another shard
     bool is_draining = false;
+    bool is_idle = false;  // a file: it is at its end
     bool has_ended = false;
     std::uint32_t next = 0;  // packet of the burst to be tracked
     std::unique_ptr<Burst> burst = std::make_unique<Burst>();
@@ -128,6 +129,8 @@ class Shard final : private SessionSink, private DefragSink {
   void count_handed_over(const Packet& packet) noexcept;
   void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;
+  // How far time has come for what was tracked and handed over.
+  ClockNs passed() const noexcept { return plays_in_step_ ? time_ : clock_; }
 
   void on_packet(const Packet& packet) noexcept override;
   bool on_full() noexcept override;
@@ -166,7 +169,7 @@ class Shard final : private SessionSink, private DefragSink {
     std::uint8_t direction = 0;
   };
   std::array<Sample, 64> samples_{};
-  // All sources are recorded and ours alone: no packet is tracked before an earlier one of another.
+  // All sources are recorded and ours: no packet is tracked, or handed over, before an earlier one.
   bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty

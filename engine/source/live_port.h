@@ -2,11 +2,13 @@
 //
 //     open            set up, nothing is counted yet; fails with the mend
 //     start()         from here on everything that arrives is in the totals
-//     queue(shard)    the source of one shard
+//     queue(index)    the source of one shard
 //     totals()        what the device counted against what the shards took
 //
 // The ledger of a port: received = taken + filtered + early + unbuffered + lost. Where the device
-// does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended.
+// does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended;
+// while they run, to a burst for each queue where the device counts what it hands over (virtual
+// ones of DPDK), else what waits in its ring is received and not yet taken.
 //
 // Owner: the control thread; queues belong to their shards. The port outlives all packets.
 #pragma once
@@ -42,7 +44,10 @@ class LivePort {
   virtual ~LivePort() = default;
 
   virtual tl::expected<void, std::string> start() = 0;
-  virtual LiveQueue& queue(std::uint32_t shard) noexcept = 0;
+  virtual LiveQueue& queue(std::uint32_t index) noexcept = 0;
+
+  // How many files it plays; 0: it plays none, and has a queue for each shard.
+  virtual std::uint32_t files() const noexcept { return 0; }
 
   // Whether a session's packets arrive at the shard that owns it (engine/base/rss.h). After
   // start().

@@ -211,7 +211,7 @@ class PcapPort final : public LivePort {
     return {};
   }
 
-  LiveQueue& queue(std::uint32_t shard) noexcept override { return *queues_[shard]; }
+  LiveQueue& queue(std::uint32_t index) noexcept override { return *queues_[index]; }
 
   std::string ability() const override {
     return fmt::format("{}: can be captured by {} shards", interface_, queues_.size());

@@ -28,7 +28,7 @@ class Source {
   // there is nothing to wait for, and rx() is not called again.
   virtual bool drain() noexcept { return false; }
 
-  // Plays packets of another time: a shard that has several such sources plays them in step.
+  // Plays packets of another time: one shard has all such sources, and plays them in step.
   virtual bool is_recorded() const noexcept { return false; }
 
   // What went wrong while reading (a file that breaks off), complete sentences with name, place and

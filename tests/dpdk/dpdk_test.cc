@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -172,6 +173,39 @@ TEST_F(DpdkPort, what_the_card_missed_is_lost) {
   EXPECT_TRUE(seen.ledger.residues().empty());
 }
 
+TEST_F(DpdkPort, its_ledger_is_exact_to_a_burst_for_each_queue_while_packets_come) {
+  FakeNic nic(ice_like());
+  nic.missed = 3;
+  auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues, .descriptors = 512});
+  ASSERT_TRUE(port) << port.error();
+  ASSERT_TRUE((*port)->start());
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> shards;
+  for (std::uint32_t i = 0; i < FakeNic::kQueues; ++i)
+    shards.emplace_back([&, i] {
+      const auto burst = std::make_unique<Burst>();
+      while (!is_over.load(std::memory_order_relaxed))
+        if ((*port)->queue(i).rx(*burst) == RxStatus::idle) std::this_thread::yield();
+    });
+  const Frames frames = conversations();
+  constexpr std::int64_t kWithin = FakeNic::kQueues * kBurstMax;
+  std::uint64_t sent = 0;
+  std::uint64_t moving = 0;  // looks at which packets were on their way
+  PortCounts counts;
+  for (int look = 0; look < 200; ++look) {
+    for (; sent < counts.taken + 300; ++sent) nic.receive(frames[sent % frames.size()]);
+    counts = (*port)->totals().sum;
+    const auto accounted = static_cast<std::int64_t>(counts.taken + *counts.lost);
+    ASSERT_LE(std::abs(static_cast<std::int64_t>(*counts.received) - accounted), kWithin);
+    moving += counts.taken < sent ? 1 : 0;
+  }
+  while (counts.taken < sent) counts = (*port)->totals().sum;
+  is_over = true;
+  for (std::thread& shard : shards) shard.join();
+  EXPECT_EQ(*(*port)->totals().sum.received, sent + 3);
+  EXPECT_GT(moving, 0u);
+}
+
 // A card of 250 MHz, whose clock began at some time and gains a thousandth, for as long as the
 // shard takes to know it and a while longer; packets come kLate after their time. `skew` is between
 // the clock that stamps and the one that is read. How far each packet's time was off.
@@ -231,6 +265,15 @@ TEST_F(DpdkPort, too_few_queues_are_an_error_with_the_mend) {
   const auto port = open_dpdk_port(nic.name, {.queue_count = 99});
   ASSERT_FALSE(port);
   EXPECT_NE(port.error().find("set packetThreads to"), std::string::npos) << port.error();
+}
+
+TEST_F(DpdkPort, its_packet_buffers_are_of_its_numa_node) {
+  FakeCard far = ice_like();
+  far.node = 1;  // without huge pages DPDK has memory of node 0 only
+  FakeNic nic(far);
+  const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .descriptors = 512});
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().find("NUMA node 1"), std::string::npos) << port.error();
 }
 
 TEST_F(DpdkPort, too_few_mbufs_are_an_error_with_the_mend) {

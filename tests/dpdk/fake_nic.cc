@@ -251,6 +251,8 @@ rte_flow* __wrap_rte_flow_create(std::uint16_t, const rte_flow_attr*, const rte_
   return reinterpret_cast<rte_flow*>(the_card);
 }
 
+int __wrap_rte_eth_dev_socket_id(std::uint16_t) { return the_card->card.node; }
+
 int __wrap_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats) {
   const int status = __real_rte_eth_stats_get(port, stats);
   stats->imissed = the_card->missed;

@@ -33,6 +33,7 @@ struct FakeCard {
   bool has_symmetric_flow = false;
   bool refuses_configuration_with_key = false;
   bool has_ticks = false;
+  int node = 0;  // NUMA
 };
 
 FakeCard ice_like();        // key of 52 bytes, 512 entries, symmetric by the flow API

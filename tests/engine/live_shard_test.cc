@@ -16,30 +16,33 @@
 namespace linger::test {
 namespace {
 
-// A receive queue: gives what has arrived until now.
+// A receive queue: gives what has arrived until now; of a file all at once.
 class Queue final : public Source {
  public:
-  explicit Queue(const ClockNs& now, std::uint32_t port = 0) : now_(now), port_(port) {}
+  explicit Queue(const ClockNs& now, std::uint32_t port = 0, bool is_file = false)
+      : now_(now), port_(port), is_file_(is_file) {}
 
   void add(const Frame& frame) { frames_.push_back(frame); }
   RxStatus rx(Burst& burst) noexcept override {
     burst.count = 0;
     while (burst.count < kBurstMax && next_ < frames_.size() &&
-           frames_[next_].timestamp_ns <= now_) {
+           (is_file_ || frames_[next_].timestamp_ns <= now_)) {
       Packet& packet = burst.packets[burst.count++];
       packet = packet_of(frames_[next_++]);
       packet.ports = port_set_of(port_);
       clock_ = packet.clock = std::max(clock_, packet.timestamp.value);
     }
-    burst.clock = clock_ = std::max(clock_, burst.count == 0 ? now_ : clock_);
+    burst.clock = clock_ = std::max(clock_, burst.count == 0 && !is_file_ ? now_ : clock_);
     if (burst.count != 0) return RxStatus::packets;
     return is_draining_ ? RxStatus::end : RxStatus::idle;
   }
   bool drain() noexcept override { return is_draining_ = true; }
+  bool is_recorded() const noexcept override { return is_file_; }
 
  private:
   const ClockNs& now_;
   const std::uint32_t port_;
+  const bool is_file_;
   Frames frames_;
   std::size_t next_ = 0;
   ClockNs clock_ = 0;
@@ -49,6 +52,7 @@ class Queue final : public Source {
 struct LivePlan {
   std::uint32_t shards = 1;
   std::uint32_t ports = 1;  // each shard has a queue of each
+  bool are_files = false;   // the ports: then the first shard has them
   std::size_t ring_packets = 4'096;
   bool (*goes_to_last)(const Frame&) = nullptr;  // queue; else to the first one
   const LossLog* losses = nullptr;
@@ -76,10 +80,10 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   outputs.front()->start();
 
   ClockNs now = frames.front().timestamp_ns;
-  const std::uint32_t queue_count = plan.shards * plan.ports;
+  const std::uint32_t queue_count = plan.are_files ? plan.ports : plan.shards * plan.ports;
   std::vector<std::unique_ptr<Queue>> queues;
   for (std::uint32_t i = 0; i < queue_count; ++i)
-    queues.push_back(std::make_unique<Queue>(now, i % plan.ports));
+    queues.push_back(std::make_unique<Queue>(now, i % plan.ports, plan.are_files));
   const auto goes_to_last = plan.goes_to_last != nullptr ? plan.goes_to_last : is_from_server;
   for (const Frame& frame : frames) queues[goes_to_last(frame) ? queue_count - 1 : 0]->add(frame);
 
@@ -90,7 +94,7 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, false));
     if (plan.ports > 1) shards.back()->know_ports();
     if (plan.losses != nullptr) shards.back()->attach(*plan.losses);
-    for (std::uint32_t port = 0; port < plan.ports; ++port)
+    for (std::uint32_t port = 0; port < plan.ports && (i == 0 || !plan.are_files); ++port)
       shards.back()->attach(*queues[i * plan.ports + port]);
   }
   const auto poll_all = [&] {
@@ -139,6 +143,17 @@ TEST(live_shard, tells_the_same_wherever_packets_arrive) {
     EXPECT_EQ(many.lines, one.lines) << plan.shards << " shards, " << plan.ports << " ports";
     EXPECT_TRUE(many.ledger.residues().empty());
     EXPECT_EQ(many.ledger.handed_over != 0, plan.shards > 1);
+  }
+}
+
+TEST(live_shard, files_are_played_in_step_for_any_number_of_shards) {
+  const Frames frames = conversations();
+  const std::vector<std::string> told = run_live(frames, {}).lines;
+  for (const std::uint32_t shards : {1u, 2u, 5u}) {
+    const LiveResult played = run_live(frames, {.shards = shards, .ports = 2, .are_files = true});
+    EXPECT_EQ(played.lines, told) << shards << " shards";
+    EXPECT_TRUE(played.ledger.residues().empty());
+    EXPECT_EQ(played.ledger.handed_over != 0, shards > 1);
   }
 }
 

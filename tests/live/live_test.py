@@ -6,6 +6,7 @@ TAP on standard output. A test that this machine cannot run is skipped with the 
 
 import collections
 import json
+import os
 import pathlib
 import pwd
 import re
@@ -254,6 +255,19 @@ class Live:
                           for r in linger.records() if r["destination"]["packets"])
             expect(largest > 1514, "no frame above the MTU, largest mean", largest)
 
+    def shards_run_on_their_cores_and_other_threads_elsewhere(self):
+        core = max(os.sched_getaffinity(0))
+        if len(os.sched_getaffinity(0)) < 2:
+            raise Skipped("one core only")
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", "b", "--set", f"shardCores={core}", "--set", "idleSleep=50us")
+            threads = [int(task.name) for task in pathlib.Path(f"/proc/{linger.process.pid}/task").iterdir()]
+            cores = [os.sched_getaffinity(thread) for thread in threads]
+            truth = connect(veth, 20)
+            expect(linger.stop() == 0, linger.errors())
+            expect(cores.count({core}) == 1 and sum(core in of_one for of_one in cores) == 1, cores)
+            check_against(truth, linger)
+
     def a_filter_keeps_the_rest_out(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "udp")
@@ -302,6 +316,7 @@ def main():
         tests.run(live.a_peer_that_takes_nothing_costs_its_own_records_only)
         tests.run(live.both_interfaces_are_ports_of_one_run)
         tests.run(live.offloads_are_recognised)
+        tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)
