@@ -8,7 +8,8 @@ after round, and prints one table: best and median wall time, processor time, pe
 a second, the ratio of the best times to that of `tcpdump -r X -w /dev/null` (of `talk`, where
 sessions say something, to a replay without parsers), and the budget where there is one. Every run
 of linger is checked against what linger-blast made: the same packets, bytes and sessions, a
-balanced ledger, exit code 0. Exits 1 if one was not. Compiled patterns are kept in the temporary
+balanced ledger, exit code 0. Exits 1 if one was not. At last the memory of a live session: how much
+more four million of them take than one, with those that can be measured likewise. Compiled patterns are kept in the temporary
 directory.
 """
 
@@ -34,6 +35,7 @@ BUDGETS = {
     ("talk", "linger, parsers"): 2.0,
 }
 TEN_PACKETS_MS = 30
+MEMORY_SHARE = 0.5
 RULES = pathlib.Path(__file__).resolve().parent.parent / "conf" / "rules.yaml"
 
 
@@ -149,6 +151,26 @@ def start_to_exit(arguments, scratch):
     return min(times), statistics.median(times)
 
 
+def bytes_per_session(arguments, scratch):
+    """By program: what each live session more takes, between a million of them and four."""
+    peaks = {}
+    for millions in (1, 4):
+        capture = scratch / "live.pcap"
+        made = blast(arguments.build, "flood", millions * arguments.share / 3.1, capture)
+        commands = {
+            "linger": [str(arguments.build / "linger"), "-q", "-r", str(capture), "-o", "file:/dev/null",
+                       "--set", "parsers=none", "--set", "maxStreams=4500000", "--set", "halfOpenShare=100",
+                       "--set", "tcpSynTimeout=60s", "--set", "tcpClosingTimeout=60s"],
+            "nfpcapd": ["nfpcapd", "-r", str(capture), "-w", str(scratch), "-e", "300,60"],
+            "softflowd": ["softflowd", "-d", "-m", "10000000", "-r", str(capture)],
+        }
+        for name, command in commands.items():
+            if shutil.which(command[0]):
+                peaks.setdefault(name, []).append((made["sessions"], run(command, scratch)["mib"]))
+        capture.unlink()
+    return {name: (more[1] - few[1]) * 2**20 / (more[0] - few[0]) for name, (few, more) in peaks.items()}
+
+
 def print_rows(rows):
     for row in rows:
         ratio = f"{row['ratio']:.2f}" if row["ratio"] is not None else "-"
@@ -190,8 +212,13 @@ def main():
         best, median = start_to_exit(arguments, scratch)
         print(f"eleven packets, start to exit: {best:.1f} ms, median {median:.1f} ms; "
               f"budget {TEN_PACKETS_MS} ms")
+        memory = bytes_per_session(arguments, scratch)
+        print("memory of a live session: "
+              + ", ".join(f"{name} {value:.0f} bytes" for name, value in memory.items())
+              + f"; budget {MEMORY_SHARE} of nfpcapd's")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows, "start_to_exit_ms": best}, indent=1))
+        told = {"rows": rows, "start_to_exit_ms": best, "bytes_per_session": memory}
+        arguments.json.write_text(json.dumps(told, indent=1))
     for text in wrong:
         print(f"wrong: {text}", file=sys.stderr)
     return 1 if wrong else 0

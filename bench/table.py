@@ -26,7 +26,8 @@ ONLY_BY_NAME = ("late", *TABLES_OF_THEIR_OWN)
 # A budget is a label of the benchmark: a counter, how it compares, a number.
 BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
 UNITS = {"track": "ns/packet", "decode": "ns/packet", "stream": "ns/segment", "life": "ns",
-         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/fragment"}
+         "late": "ns/session", "parser": "ns/session", "encode": "ns/record", "defrag": "ns/fragment",
+         "scale": "ns/packet"}
 
 
 def row_of(program, told):
@@ -86,6 +87,12 @@ def run_replays(build, words):
     rows.append({"what": "replay of eleven packets, start to exit", "unit": "ms", "ours": start,
                  "reference": None, "ratio": None, "spread": None, "budget": "ms <= 30",
                  "measured": start, "kept": start <= 30, "error": None})
+    memory = told["bytes_per_session"]
+    ratio = memory["linger"] / memory["nfpcapd"] if "nfpcapd" in memory else None
+    rows.append({"what": "replay memory of a live session", "unit": "bytes", "ours": memory["linger"],
+                 "reference": memory.get("nfpcapd"), "ratio": ratio, "spread": None,
+                 "budget": "ratio <= 0.5", "measured": ratio,
+                 "kept": ratio <= 0.5 if ratio is not None else None, "error": None})
     return rows
 
 

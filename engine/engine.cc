@@ -311,6 +311,7 @@ tl::expected<void, std::string> Engine::start() {
 }
 
 void Engine::run_shard(std::uint32_t index) noexcept {
+  pthread_setname_np(pthread_self(), fmt::format("shard {}", index).c_str());
   if (!cores_.empty()) pin_to(cores_[index]);
   for (int idle = 0;;) {
     const Shard::Progress progress = shards_[index]->poll();

@@ -48,6 +48,7 @@ void MptcpCollector::hand(std::size_t shard, const MptcpNotice& notice) noexcept
 }
 
 void MptcpCollector::run() noexcept {
+  pthread_setname_np(pthread_self(), "mptcp");
   for (;;) {
     // Read before the last look at the rings.
     const bool is_finishing = is_finishing_.load(std::memory_order_acquire);

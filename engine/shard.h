@@ -47,7 +47,7 @@ struct ShardCounters {
   SteeringCounters steering;
 };
 
-class Shard final : private SessionSink, private DefragSink {
+class alignas(64) Shard final : private SessionSink, private DefragSink {
  public:
   Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
         std::vector<std::unique_ptr<Output>>& outputs, bool waits);

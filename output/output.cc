@@ -112,6 +112,7 @@ void Output::finish() {
 }
 
 void Output::run() noexcept {
+  pthread_setname_np(pthread_self(), "output");
   auto sleep = kSleepFirst;
   int empty_rounds = 0;
   for (;;) {
