@@ -129,6 +129,14 @@ Talk modbus() {
            {1, "\x00\x01\x00\x00\x00\x05\x11\x03\x02\x02\x2b"s}}};
 }
 
+Talk xmpp() {
+  return {"xmpp",
+          Carrier::stream,
+          {{0, "<?xml version='1.0'?><stream:stream to='example.org' version='1.0'>"s},
+           {1, "<stream:stream from='example.org' id='1' version='1.0'>"s},
+           {0, "<auth mechanism='EXTERNAL'>"s}}};
+}
+
 Talk tls() {
   Talk talk{"tls", Carrier::stream, {}};
   unsigned side = 0;
@@ -350,6 +358,7 @@ BENCHMARK_CAPTURE(session, proxy, proxy())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, smtp, smtp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, ftp, ftp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, mqtt, mqtt())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, xmpp, xmpp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, modbus, modbus())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, tls, tls(), "ns <= 3000")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dtls, dtls())->Unit(benchmark::kMillisecond);

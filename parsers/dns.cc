@@ -17,6 +17,8 @@ constexpr std::size_t kNameBytesMax = 255;  // RFC 1035 §2.3.4
 constexpr int kPointersMax = 16;            // in one name
 constexpr std::size_t kQuestionsMax = 32;   // mDNS asks several things at once
 
+constexpr unsigned kInverseQuery = 1;  // RFC 1035 §6.4: asks with an answer, for its name
+
 enum HeaderFlag : std::uint16_t {
   kResponse = 0x8000,
   kAuthoritative = 0x0400,
@@ -252,8 +254,8 @@ bool is_dns(Bytes message) noexcept {
     return read_name(message, at, nullptr) && message.size() - at >= 4 &&
            is_class(load_be16(message.data() + at + 2));
   Record record;
-  return header.is_response() && header.answers != 0 && read_record(message, at, record, nullptr) &&
-         is_class(record.record_class);
+  return (header.is_response() || header.op_code() == kInverseQuery) && header.answers != 0 &&
+         read_record(message, at, record, nullptr) && is_class(record.record_class);
 }
 
 }  // namespace
@@ -275,12 +277,20 @@ Detection Dns::detect(Carrier carrier, Bytes bytes) noexcept {
 Answer Dns::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (bytes.size() < 2) return Answer::need(2);
   const std::size_t length = load_be16(bytes.data());
-  if (length < kHeaderBytes) return Answer::malformed();
+  bool& is_behind_gap = is_behind_gap_[side];
+  if (length < kHeaderBytes) return is_behind_gap ? Answer::took_all() : Answer::malformed();
   const std::size_t wanted = std::min(length + 2, kUnitBytesMax);
   if (bytes.size() < wanted) return Answer::need(wanted);
+  if (is_behind_gap && !is_dns(bytes.subspan(2, wanted - 2))) return Answer::took_all();
+  is_behind_gap = false;
   const bool is_good = read(side, bytes.subspan(2, wanted - 2), facts);
   if (!is_good && wanted == length + 2) return Answer::malformed();
   return Answer::took(length + 2);
+}
+
+Answer Dns::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
+  is_behind_gap_[side] = true;
+  return Answer::took(1);
 }
 
 Answer Dns::on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes,
@@ -335,13 +345,19 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
     tell_word(facts, Field::op_code, kOpCodes, header.op_code(), "OPCODE", row);
     if (header.questions != 1) facts.number(Field::questions, header.questions, row);
   }
+  if (header.is_response()) {
+    for (const Word& flag : kFlags)
+      if ((header.flags & flag.number) != 0) facts.text(Field::header_flags, flag.text, row);
+    tell_word(facts, Field::response_code, kResponseCodes, header.response_code(), "RCODE", row);
+    facts.number(Field::answers_count, header.answers, row);
+  }
   std::size_t at = kHeaderBytes;
   for (unsigned i = 0; i < std::min<unsigned>(header.questions, kQuestionsMax); ++i) {
     Text name;
     if (!read_name(message, at, &name) || message.size() - at < 4) return false;
     const std::uint8_t* p = message.data() + at;
     at += 4;
-    if (is_whole) continue;
+    if (is_whole && header.op_code() != kInverseQuery) continue;  // they stood in the query
     if (i != 0) {
       facts.text(Field::question_more, name.bytes(), row);
       continue;
@@ -350,12 +366,7 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
     tell_word(facts, Field::question_type, kTypes, load_be16(p), "TYPE", row);
     tell_word(facts, Field::question_class, kClasses, load_be16(p + 2) & 0x7fff, "CLASS", row);
   }
-  if (!header.is_response()) return true;
-  for (const Word& flag : kFlags)
-    if ((header.flags & flag.number) != 0) facts.text(Field::header_flags, flag.text, row);
-  tell_word(facts, Field::response_code, kResponseCodes, header.response_code(), "RCODE", row);
-  facts.number(Field::answers_count, header.answers, row);
-  return tell_answers(facts, message, at, header.answers, row);
+  return !header.is_response() || tell_answers(facts, message, at, header.answers, row);
 }
 
 namespace parser {

@@ -5,7 +5,8 @@
 //      QR opcode(4) AA TC RD RA Z AD CD rcode(4)                                  RFC 2535 §6.1
 //
 // A transaction is a query and the response with its id from the other side, whichever comes first.
-// A response without query, and mDNS's announcements, stand alone. Limits: kPendingMax queries wait
+// A response without query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if
+// what comes next is a message as detection wants it. Limits: kPendingMax queries wait
 // for their response, the oldest is given up; kAnswersMax answers are told of a message, all are
 // counted; names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS),
 // RFC 4795 (LLMNR).
@@ -48,9 +49,9 @@ class Dns {
  public:
   // An operation code that there is, few questions and answers.
   static constexpr Pattern kPatterns[] = {
-      {Carrier::datagrams, R"(^.{2}[\x00-\x07\x10-\x17\x20-\x2f\x80-\x87\x90-\x97\xa0-\xaf])"
+      {Carrier::datagrams, R"(^.{2}[\x00-\x17\x20-\x2f\x80-\x97\xa0-\xaf])"
                            R"(.\x00[\x00-\x20][\x00\x01].\x00.)"},
-      {Carrier::stream, R"(^.{4}[\x00-\x07\x10-\x17\x20-\x2f\x80-\x87\x90-\x97\xa0-\xaf])"
+      {Carrier::stream, R"(^.{4}[\x00-\x17\x20-\x2f\x80-\x97\xa0-\xaf])"
                         R"(.\x00[\x00\x01][\x00\x01].\x00.)"}};
   static constexpr std::size_t kPendingMax = 8;
   static constexpr std::size_t kAnswersMax = 32;
@@ -58,6 +59,7 @@ class Dns {
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
 
  private:
   struct Pending {  // a message that waits for the other half
@@ -75,7 +77,8 @@ class Dns {
   Pending& add(unsigned side, std::uint16_t id, Facts& facts) noexcept;
 
   std::array<Pending, kPendingMax> pending_;
-  std::uint8_t next_ = 0;  // the oldest
+  std::uint8_t next_ = 0;                // the oldest
+  std::array<bool, 2> is_behind_gap_{};  // of a side: what comes is perhaps no message's begin
 };
 
 }  // namespace linger

@@ -57,9 +57,10 @@ void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept 
 // RFC 9112 §3.2: origin-form, absolute-form, authority-form (CONNECT), "*". True: it names a host.
 bool tell_target(std::string_view method, std::string_view target, Row row, Facts& facts) noexcept {
   facts.text(Field::url_original, target, row);
-  if (method == "CONNECT") {
-    tell_authority(target, row, facts);
-    return true;
+  if (method == "CONNECT") {  // some write more than an authority, or something else
+    target = target.substr(0, target.find_first_of(" /?"));
+    if (!target.empty()) tell_authority(target, row, facts);
+    return !target.empty();
   }
   bool has_host = false;
   const std::size_t scheme = target.front() == '/' ? std::string_view::npos : target.find("://");

@@ -18,6 +18,7 @@
   X(smtp)                 \
   X(ftp)                  \
   X(starttls)             \
+  X(xmpp)                 \
   X(mqtt)                 \
   X(modbus)
 

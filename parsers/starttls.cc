@@ -44,6 +44,25 @@ Detection find_ldap(Bytes bytes, Request& request) noexcept {
   return bytes.size() < 2 ? Detection::maybe : whole(bytes, 2u + bytes[1], "ldap", request);
 }
 
+// TPKT (4), its length in the second half; connection request (7); then perhaps a cookie or token
+// up to CRLF; then type (1), flags (1), length (2), protocols (4) of the negotiation: any but 0 is
+// TLS
+// ([MS-RDPBCGR] §2.2.1.1).
+Detection find_rdp(Bytes bytes, Request& request) noexcept {
+  constexpr std::size_t kFixedBytes = 11, kNegotiationBytes = 8;
+  constexpr std::uint8_t kRequest = 1;
+  if (bytes.size() < 4) return Detection::maybe;
+  const std::size_t length = load_be16(bytes.data() + 2);
+  if (length < kFixedBytes + kNegotiationBytes) return Detection::no;
+  if (whole(bytes, length, "rdp", request) != Detection::yes) return Detection::maybe;
+  Bytes rest = bytes.first(length).subspan(kFixedBytes);
+  const std::size_t end = text_of(rest).find("\r\n");
+  if (rest[0] != kRequest && end != std::string_view::npos) rest = rest.subspan(end + 2);
+  const bool is_asked =
+      rest.size() >= kNegotiationBytes && rest[0] == kRequest && load_le32(rest.data() + 4) != 0;
+  return is_asked ? Detection::yes : Detection::no;
+}
+
 // What may come before: a question of capabilities, an introduction, nothing.
 bool is_harmless(std::string_view command) noexcept {
   return equals(command, "auth") || equals(command, "capa") || equals(command, "capability") ||
@@ -75,6 +94,8 @@ Detection find_request(Bytes bytes, Request& request) noexcept {
   switch (bytes[0]) {
     case 0x00:
       return find_postgresql(bytes, request);
+    case 0x03:
+      return find_rdp(bytes, request);
     case 0x20:
       return find_mysql(bytes, request);
     case 0x30:

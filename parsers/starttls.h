@@ -2,6 +2,7 @@
 //
 //     POP3 STLS (RFC 2595 §4), IMAP tag STARTTLS (RFC 9051 §6.2.1), STARTTLS of IRC, NNTP, …
 //     LDAP an extended request of 1.3.6.1.4.1.1466.20037                          RFC 4511 §4.14
+//     RDP a request of security protocols in X.224's connection request   [MS-RDPBCGR] §2.2.1.1
 //     PostgreSQL SSLRequest, MySQL a login of 32 bytes with CLIENT_SSL: as their manuals have them
 //
 // Taken is who says so in his first bytes, with nothing before it but questions of what the server
@@ -18,7 +19,7 @@ namespace linger {
 
 #define LINGER_STARTTLS_FIELDS(X) \
   X(protocol, text, "protocol",   \
-    "Who asked for TLS: imap, ldap, mysql, pop3, postgresql; text: another one of lines.")
+    "Who asked for TLS: imap, ldap, mysql, pop3, postgresql, rdp; text: another one of lines.")
 
 enum class StarttlsField : std::uint8_t { LINGER_STARTTLS_FIELDS(LINGER_FIELD_NAME) };
 
@@ -27,6 +28,7 @@ class Starttls {
   static constexpr Pattern kPatterns[] = {
       {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
       {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
+      {Carrier::stream, R"(^\x03\x00\x00..\xe0\x00\x00)"},
       {Carrier::stream, R"(^\x30.\x02\x01.\x77.\x80\x161\.3\.6\.1\.4\.1\.1466\.20037)"},
       {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
       {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};

@@ -115,11 +115,8 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   if (type == TlsMessage::client_hello || type == TlsMessage::server_hello) {
     const bool is_client = type == TlsMessage::client_hello;
     (is_client ? is_client_ : is_server_) = true;
-    // Of a client the first one counts; of a server, whose first one may be a retry, both.
-    const unsigned count_max = is_client ? 1 : kHellosMax;
-    if (hellos_ < count_max && length <= Tls::kHelloBytesMax / count_max)
+    if (told_[0] + kHeadBytes + length <= Tls::kHelloBytesMax)
       want(is_client ? Field::raw_client_hello : Field::raw_server_hello, length, facts);
-    hellos_ = std::min<std::uint8_t>(hellos_ + 1, kHellosMax);
   } else if (has_certificate && told_[1] == 0) {
     const std::uint32_t first = load_be24(head_.data() + kHeadBytes + 3);
     if (first <= std::min(left_, Tls::kCertificateBytesMax))
@@ -134,7 +131,7 @@ bool TlsMessages::begin(Facts& facts) noexcept {
 }
 
 void TlsMessages::give_up() noexcept {
-  if (tell_left_ != 0) hellos_ = kHellosMax;  // what is told in part is not told again
+  if (tell_left_ != 0) told_[0] = Tls::kHelloBytesMax;  // what is told in part is not told again
   left_ = tell_left_ = 0;
   head_bytes_ = 0;
   is_between_ = false;

@@ -8,7 +8,9 @@
 // The shard cuts messages out of records and copies those that are wanted, as they come; what they
 // say is read where the record is encoded (tls_told.h). Of a chain of certificates the first
 // maxCertificates are copied, of a key exchange its curve. It is over when both sides are
-// protected. Limits: kHelloBytesMax for a hello, kCertificateBytesMax for a certificate,
+// protected. A session may have several handshakes, or a hello that was demanded: the first hello
+// of each side is told, or of the server the first one that is no retry, and of further ones what
+// is new. Limits: kHelloBytesMax for the hellos of a side, kCertificateBytesMax for a certificate,
 // kChainBytesMax for a chain; what is longer is not told.
 #pragma once
 
@@ -60,13 +62,18 @@ namespace linger {
   X(client_groups, text, "client.supported_groups[]", "Groups the client offers.")                \
   X(client_alpn, text, "client.alpn[]", "Protocols the client offers.")                           \
   X(client_ech, flag, "client.ech", "Its hello has an encrypted one in it, or pretends so.")      \
+  X(client_more_ja3, text, "client.more[].ja3", "Of a further hello that says something else.")   \
+  X(client_more_ja4, text, "client.more[].ja4", "Its other fingerprint.")                         \
+  X(client_more_name, text, "client.more[].server_name", "The name that it wants.")               \
   LINGER_CERTIFICATE_FIELDS(X, client)                                                            \
   X(server_ja3s, text, "server.ja3s", "Fingerprint of the server's hello.")                       \
+  X(server_more_ja3s, text, "server.more[].ja3s", "Of a retry, or of a further handshake.")       \
+  X(server_more_cipher, text, "server.more[].cipher", "Cipher suite that it chose.")              \
   LINGER_CERTIFICATE_FIELDS(X, server)                                                            \
   X(alert_source, text, "alerts[].source", "Who sent the alert: client or server.")               \
   X(alert_level, text, "alerts[].level", "Its level: warning or fatal.")                          \
   X(alert_description, text, "alerts[].description", "What it says.")                             \
-  X(raw_client_hello, raw, "client_hello", "The client's hello.")                                 \
+  X(raw_client_hello, raw, "client_hello", "The client's hellos.")                                \
   X(raw_server_hello, raw, "server_hello", "The server's hellos.")                                \
   X(raw_key_exchange, raw, "key_exchange", "The server's key exchange, its begin.")               \
   X(raw_client_certificate, raw, "client_certificate", "The client's certificates.")              \
@@ -98,7 +105,6 @@ class TlsMessages {
 
  private:
   static constexpr std::size_t kHeadBytes = 4;
-  static constexpr std::uint8_t kHellosMax = 2;
   // Of a certificate: its head, the length of the list, that of its first one.
   static constexpr std::size_t kCertificateHeadBytes = 10;
 
@@ -113,7 +119,6 @@ class TlsMessages {
   std::array<std::uint16_t, 3> told_{};  // of a hello, a certificate, a key exchange
   std::array<std::uint8_t, kCertificateHeadBytes> head_;
   std::uint8_t head_bytes_ = 0;
-  std::uint8_t hellos_ = 0;
   std::uint8_t certificates_ = 0;  // that are told
   TlsField field_{};
   bool is_between_ = false;  // behind a certificate: what comes is the next one's length

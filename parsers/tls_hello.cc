@@ -35,7 +35,8 @@ Bytes host_of(Bytes extension) noexcept {
   return {};
 }
 
-// Hands each extension to `take(type, value)`. False: their lengths are wrong.
+// Hands each extension to `take(type, value)`, up to the first one whose length is wrong. False:
+// that of all of them is.
 template <class Take>
 bool read_extensions(Reader& reader, TlsExtensions& extensions, const Take& take) noexcept {
   if (reader.remaining() == 0) return true;  // before TLS 1.3 there may be none
@@ -43,7 +44,7 @@ bool read_extensions(Reader& reader, TlsExtensions& extensions, const Take& take
   while (list.remaining() != 0 && extensions.count != kExtensionsMax) {
     const std::uint16_t type = list.be16();
     const Bytes value = vector16(list);
-    if (!list.ok()) return false;
+    if (!list.ok()) break;
     if (!extensions.has(type)) take(type, value);
     extensions.types[extensions.count++] = type;
   }

@@ -6,8 +6,9 @@
 //     ServerHello   version(2) random(32) session(1+) cipher(2) compression(1) extensions(2+)
 //     §4.1.3
 //
-// A message that breaks its own lengths is none. Limits: kExtensionsMax extensions are looked at.
-// Used where records are encoded. Cost: one pass.
+// A message that breaks its own lengths is none, but for those of single extensions, which are read
+// up to the first one that does. Limits: kExtensionsMax extensions are looked at. Used where
+// records are encoded. Cost: one pass.
 #pragma once
 
 #include <array>

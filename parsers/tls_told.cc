@@ -46,6 +46,48 @@ void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& 
   if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
 }
 
+struct Fingerprints {
+  std::string name, ja3, ja4;
+
+  Fingerprints(const ClientHello& hello, HelloCarrier carrier)
+      : name(hello.server_name.begin(), hello.server_name.end()),
+        ja3(ja3_of(hello)),
+        ja4(ja4_of(hello, carrier)) {}
+  bool operator==(const Fingerprints&) const = default;
+};
+
+// The hellos of a client behind its first one, as far as each says something else than the one
+// before it.
+void tell_further_hellos(Bytes messages, const ClientHello& first, HelloCarrier carrier,
+                         Derived& derived) {
+  if (messages.empty()) return;
+  Fingerprints before(first, carrier);
+  for (Bytes body = next_message(messages); !body.empty(); body = next_message(messages)) {
+    ClientHello hello;
+    if (!hello.read(body, carrier == HelloCarrier::dtls)) continue;
+    Fingerprints now(hello, carrier);
+    if (now == before) continue;
+    derived.text(Field::client_more_ja3, Digest(DigestKind::md5, now.ja3).text());
+    derived.text(Field::client_more_ja4, now.ja4);
+    if (!now.name.empty()) derived.text(Field::client_more_name, now.name);
+    before = std::move(now);
+  }
+}
+
+// Those of a server that are not the chosen one, as far as each says something else.
+struct OtherHello {
+  std::string ja3s;
+  std::uint16_t cipher;
+};
+void tell_others(const std::vector<OtherHello>& others, std::string_view told, Derived& derived) {
+  for (const OtherHello& other : others) {
+    if (other.ja3s == told) continue;
+    derived.text(Field::server_more_ja3s, Digest(DigestKind::md5, other.ja3s).text());
+    tell_name(Field::server_more_cipher, TlsName::of_cipher(other.cipher), derived);
+    told = other.ja3s;
+  }
+}
+
 // Takes a certificate with its length (3) off the front; empty: it is not whole.
 Bytes next_certificate(Bytes& chain) {
   constexpr std::size_t kLengthBytes = 3;
@@ -153,16 +195,21 @@ void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& 
 
 std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
                                                 Derived& derived) {
+  std::vector<OtherHello> others;
+  std::optional<ServerHello> chosen;
   for (Bytes body = next_message(messages); !body.empty(); body = next_message(messages)) {
     ServerHello hello;
     if (!hello.read(body)) continue;
-    if (!hello.is_retry) {
-      tell_server_hello(hello, client_session, derived);
-      return hello.cipher;
-    }
-    derived.flag(Field::retried);
+    if (hello.is_retry) derived.flag(Field::retried);
+    if (hello.is_retry || chosen)
+      others.push_back({ja3s_of(hello), hello.cipher});
+    else
+      chosen = hello;
   }
-  return std::nullopt;
+  if (chosen) tell_server_hello(*chosen, client_session, derived);
+  if (!others.empty()) tell_others(others, chosen ? ja3s_of(*chosen) : std::string(), derived);
+  if (!chosen) return std::nullopt;
+  return chosen->cipher;
 }
 
 void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
@@ -174,10 +221,13 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   Bytes messages(client);
   if (const Bytes body = next_message(messages); body.size() >= 2) {
     const bool is_dtls = is_datagram(load_be16(body.data()));
-    if (hello.read(body, is_dtls))
-      tell_client_hello(hello, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, derived);
-    else
+    const HelloCarrier carrier = is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp;
+    if (hello.read(body, is_dtls)) {
+      tell_client_hello(hello, carrier, derived);
+      tell_further_hellos(messages, hello, carrier, derived);
+    } else {
       hello.session = {};
+    }
   }
   if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
     // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4).

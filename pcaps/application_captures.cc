@@ -163,6 +163,19 @@ void add_starttls(Catalogue& catalogue) {
   catalogue.capture("starttls", "POP3 asks for TLS, which is read then", dialogue(words, 100));
 }
 
+void add_xmpp(Catalogue& catalogue) {
+  std::vector<std::pair<std::string, std::string>> words = {
+      {"<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='example.org' version='1.0' "
+       "xmlns:stream='http://etherx.jabber.org/streams'>",
+       "<stream:stream from='example.org' id='1' version='1.0'><stream:features><starttls "
+       "xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"},
+      {"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+       "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"}};
+  for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
+  catalogue.capture("xmpp", "a client of XMPP asks for TLS, which is read then",
+                    dialogue(words, 100));
+}
+
 void add_quic(Catalogue& catalogue) {
   const auto client = [](const std::string& frames, std::uint32_t number, const std::string& to,
                          const std::string& token) {
@@ -349,6 +362,7 @@ void add_application_captures(Catalogue& catalogue) {
   add_ssh(catalogue);
   add_tls(catalogue);
   add_starttls(catalogue);
+  add_xmpp(catalogue);
   add_quic(catalogue);
   add_socks(catalogue);
   add_proxy(catalogue);

@@ -27,6 +27,7 @@ enum LinkType : std::uint16_t {
   kRadiotap = 127,
   kLinuxArcnet = 129,
   kAvs = 163,
+  kUser2 = 149,
   kJuniperEther = 178,
   kPpi = 192,
   kMpls = 219,
@@ -56,18 +57,21 @@ void follow_family(Walk& walk, std::uint32_t family) noexcept {
   }
 }
 
-void read_null(Walk& walk) noexcept {  // in the byte order of the machine that captured
+void read_cisco_hdlc(Walk& walk) noexcept {  // address, control, EtherType
+  if (walk.has(4)) follow_ethertype(walk, be16<2>(walk.take<4>()));
+}
+
+// In the byte order of the machine that captured; of old PPP lines it may be Cisco HDLC's header.
+void read_null(Walk& walk) noexcept {
   if (!walk.has(4)) return;
-  const std::uint32_t family = be32<0>(walk.take<4>());
+  const std::uint32_t family = be32<0>(walk.peek<4>());
+  if (family >> 16 == 0x0f00 && (family & 0xffff) >= 0x600) return read_cisco_hdlc(walk);
+  walk.take<4>();
   follow_family(walk, family > 0xffff ? __builtin_bswap32(family) : family);
 }
 
 void read_loop(Walk& walk) noexcept {
   if (walk.has(4)) follow_family(walk, be32<0>(walk.take<4>()));
-}
-
-void read_cisco_hdlc(Walk& walk) noexcept {  // address, control, EtherType
-  if (walk.has(4)) follow_ethertype(walk, be16<2>(walk.take<4>()));
 }
 
 void read_ppp_hdlc(Walk& walk) noexcept {  // PPP in HDLC framing or Cisco HDLC, by the address
@@ -316,13 +320,9 @@ void read_link(Walk& walk) noexcept {
     case kRaw:
     case kRawOpenBsd:
     case kRawBsd:
-      walk.next = Header::ip;
-      return;
-    case kIpv4:
-      walk.next = Header::ipv4;
-      return;
+    case kIpv4:  // there are captures of the one that hold the other
     case kIpv6:
-      walk.next = Header::ipv6;
+      walk.next = Header::ip;
       return;
     case kLinuxCooked:
       return read_linux_cooked(walk);
@@ -359,6 +359,7 @@ void read_link(Walk& walk) noexcept {
     case kPpi:
       return read_ppi(walk);
     case kPktap:
+    case kUser2:  // what it was on macOS before it had a number
       return read_pktap(walk);
     case kNflog:
       return read_nflog(walk);

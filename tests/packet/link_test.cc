@@ -26,6 +26,7 @@ TEST(link, every_link_type_leads_to_its_packet) {
   const LinkHeader headers[] = {
       {"null, little-endian", 0, {2, 0, 0, 0}},
       {"null, big-endian", 0, {0, 0, 0, 2}},
+      {"null, cisco hdlc", 0, {0x0f, 0, 0x08, 0x00}},
       {"token ring", 6, {0x10, 0x40, 1,  2,    3,    4, 5, 6, 7, 8, 9,
                          10,   11,   12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
       {"token ring with routes", 6, {0x10, 0x40, 1, 2, 3, 4,    5,    6, 0x87, 8, 9, 10, 11,
@@ -54,7 +55,9 @@ TEST(link, every_link_type_leads_to_its_packet) {
                                  4,    5,    6,    7,    8, 9, 10, 11, 12, 8, 0}},
       {"juniper ethernet, no link layer", 178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}},
       {"mpls", 219, {0, 0, 0x11, 64}},
+      {"pktap, as user's", 149, {12, 0, 0, 0, 1, 0, 0, 0, 228, 0, 0, 0}},
       {"ipv4", 228, {}},
+      {"ipv4 in what should be ipv6", 229, {}},
       {"nflog", 239, {2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, 'a', 0, 0, 0, 45, 0, 9, 0}},
       {"ppi", 192, {0, 0, 8, 0, 101, 0, 0, 0}},
       {"net analyzer", 240, {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0}},

@@ -70,6 +70,40 @@ TEST(dns, a_name_that_points_at_itself_is_none) {
   EXPECT_TRUE(hear({{0, kQuery}, {1, loop}}, Carrier::datagrams).is_malformed);
 }
 
+TEST(dns, of_a_response_that_breaks_off_its_header_is_told) {
+  std::string broken = kResponse;
+  broken[12] = 0x41;  // of the question's name: a length that there is not
+  const Heard heard = hear({{0, kQuery}, {1, broken}}, Carrier::datagrams);
+  EXPECT_TRUE(heard.is_malformed);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("response_code":"NOERROR","answers_count":2)"));
+}
+
+TEST(dns, an_inverse_query_has_its_question_in_the_response) {
+  const std::string answer = "\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04"s;
+  const std::string query = "\x12\x34\x09\x80\x00\x00\x00\x01\x00\x00\x00\x00"s + answer;
+  const std::string response =
+      "\x12\x34\x89\x80\x00\x01\x00\x01\x00\x00\x00\x00"s + kQuestion + answer;
+  for (const Carrier carrier : {Carrier::datagrams, Carrier::stream}) {
+    const bool is_stream = carrier == Carrier::stream;
+    const Heard heard = hear({{0, is_stream ? with_length(query) : query},
+                              {1, is_stream ? with_length(response) : response}},
+                             carrier);
+    EXPECT_THAT(heard.objects, testing::HasSubstr(R"("op_code":"IQUERY")"));
+    EXPECT_THAT(heard.objects, testing::HasSubstr(R"("name":"www.example.com")"));
+    EXPECT_THAT(heard.objects, testing::HasSubstr(R"("resolved_ip":["1.2.3.4"])"));
+  }
+}
+
+TEST(dns, behind_a_gap_a_stream_goes_on_with_the_next_message) {
+  const std::string query = with_length(kQuery), response = with_length(kResponse);
+  const Heard heard = hear({{0, query}, {1, response}, {0, "", 40}, {0, query}, {1, response}});
+  EXPECT_THAT(heard.objects, testing::HasSubstr("}],\"resolved_ip\":[\"192.0.2.1\"],"
+                                                "\"round_trip_ns\":1000000},{\"id\""));
+  const Heard lost = hear({{0, query}, {0, "", 40}, {0, "no message of DNS, this"}});
+  EXPECT_FALSE(lost.is_malformed);
+  EXPECT_THAT(lost.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
+}
+
 TEST(dns, other_datagrams_are_not_taken_for_it) {
   const std::string rtp("\x80\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x55\x55\x55\x55\x55", 17);
   EXPECT_EQ(hear({{0, rtp}, {1, rtp}}, Carrier::datagrams).protocol, "");

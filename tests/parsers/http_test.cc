@@ -97,6 +97,16 @@ TEST(http, behind_connect_another_protocol_begins) {
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
 }
 
+TEST(http, what_connect_names_beside_a_host_is_no_domain) {
+  const auto domain_of = [](const std::string& target) {
+    const Heard heard = hear({{0, "CONNECT " + target + " HTTP/1.1\r\nHost: by.header\r\n\r\n"}});
+    const std::size_t at = heard.objects.find(R"("domain":")") + 10;
+    return heard.objects.substr(at, heard.objects.find('"', at) - at);
+  };
+  EXPECT_EQ(domain_of("example.com:25 /"), "example.com");
+  EXPECT_EQ(domain_of("/"), "by.header");
+}
+
 TEST(http, a_line_longer_than_the_limit_is_malformed) {
   const Dialogue endless = {{0, "GET / HTTP/1.1\r\nX: " + std::string(Http::kLineBytesMax, 'x')}};
   EXPECT_TRUE(hear(endless).is_malformed);

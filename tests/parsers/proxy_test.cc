@@ -93,6 +93,13 @@ TEST(proxy, only_the_side_that_opened_the_session_is_believed) {
   EXPECT_EQ(heard.objects, "");
 }
 
+TEST(proxy, a_line_shorter_than_its_first_word_is_malformed_when_the_other_side_was_detected) {
+  const Heard heard =
+      hear({{0, "PROXY\r\n"}, {1, "PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n"}});
+  EXPECT_TRUE(heard.is_malformed);
+  EXPECT_EQ(heard.objects, "");
+}
+
 TEST(proxy, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kFirst);
   expect_same_however_cut(kSecond);

@@ -18,6 +18,11 @@ const std::string kMysqlGreeting = "\x4a\x00\x00\x00\x0a"s + "8.0.30" + std::str
 const std::string kMysql =
     "\x20\x00\x00\x01\x85\xae\xff\x19\x00\x00\x00\x01\xff"s + std::string(23, '\0');
 const std::string kLdap = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"s + "1.3.6.1.4.1.1466.20037";
+// With the user's name in a cookie, and TLS wanted.
+const std::string kRdp = "\x03\x00\x00\x29\x24\xe0\x00\x00\x00\x00\x00"s +
+                         "Cookie: mstshash=bob\r\n" + "\x01\x00\x08\x00\x03\x00\x00\x00"s;
+const std::string kRdpAnswer =
+    "\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x1f\x08\x00\x02\x00\x00\x00"s;
 
 // These words in turn, the client first, then TLS.
 Dialogue then_tls(const std::vector<std::string>& words) {
@@ -41,6 +46,7 @@ const std::vector<Case> kCases = {
     {"text", {"STARTTLS\r\n", ":irc.example.com 670 bob :go\r\n"}},
     {"postgresql", {kPostgresql, "S"}},
     {"mysql", {"", kMysqlGreeting, kMysql}},
+    {"rdp", {kRdp, kRdpAnswer}},
     {"ldap", {kLdap, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"s}}};
 
 TEST(starttls, behind_a_request_tls_is_read) {
@@ -68,7 +74,8 @@ TEST(starttls, truncated_and_hostile_bytes_are_survived) {
 TEST(starttls, who_does_not_ask_is_left_to_others) {
   for (const std::string& words :
        {"CAPA\r\nUSER bob\r\nPASS secret\r\n"s, "a1 CAPABILITY\r\na2 LOGIN bob secret\r\n"s,
-        "\x20\x00\x00\x01\x85\xa6\xff\x19"s + std::string(28, 'x')})
+        "\x20\x00\x00\x01\x85\xa6\xff\x19"s + std::string(28, 'x'),
+        kRdp.substr(0, kRdp.size() - 4) + std::string(4, '\0'), kRdp.substr(0, 3) + "\x0b"s + kRdp})
     EXPECT_EQ(hear({{0, words}}).protocol, "") << words;
 }
 

@@ -146,6 +146,31 @@ TEST(tls, the_hello_behind_a_retry_counts) {
               HasSubstr(R"("version":"1.3","version_protocol":"tls","cipher":)"
                         R"("TLS_AES_256_GCM_SHA384","curve":"secp384r1","retried":true,)"
                         R"("established":true)"));
+  EXPECT_THAT(heard.objects, Not(HasSubstr("more")));  // the retry had the same fingerprint
+}
+
+TEST(tls, of_further_hellos_what_is_new_is_told) {
+  const auto hello = [](std::uint8_t type, std::uint16_t cipher) {
+    return record(22, message(type, hello_body(numbers({cipher}), "")));
+  };
+  const Dialogue dialogue = {{0, tls_1_2()[0]},
+                             {0, tls_1_2()[0]},
+                             {0, hello(1, 0x1301)},
+                             {0, hello(1, 0x1301)},
+                             {0, hello(1, 0x1302)}};
+  const Heard heard = hear(dialogue);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("more":[{"ja3":"ea1e247991e541e39bf918cb7cfa5139",)"
+                                       R"("ja4":"t12i010000_0f2cb44170f4_000000000000"},)"
+                                       R"({"ja3":"190e0f3e862c0fbbfda3dc433da29518",)"
+                                       R"("ja4":"t12i010000_ee47968ec53b_000000000000"}])"));
+  const auto answer = [](std::uint16_t cipher) {
+    return record(22, message(2, "\x03\x03"s + std::string(32, 's') + vector8("") +
+                                     number16(cipher) + "\0"s));
+  };
+  EXPECT_THAT(hear({{0, hello(1, 0x1301)}, {1, answer(0x1301)}, {1, answer(0x1302)}}).objects,
+              HasSubstr(R"("more":[{"ja3s":"2b8f670826335789010c933badba4bfc",)"
+                        R"("cipher":"TLS_AES_256_GCM_SHA384"}])"));
+  expect_same_however_cut(dialogue);
 }
 
 TEST(tls, it_is_the_same_however_it_is_cut) {
@@ -182,6 +207,13 @@ TEST(tls, a_hello_that_breaks_its_lengths_is_not_told) {
   std::string hello = tls_1_2()[0];
   hello[5 + 4 + 2 + 32 + 1 + 1] = 0x7f;  // bytes of cipher suites
   EXPECT_THAT(hear({{0, hello}}).objects, Not(HasSubstr("ja3")));
+}
+
+TEST(tls, of_extensions_those_before_a_broken_one_are_told) {
+  const std::string broken =
+      extension(0, vector16("\x00"s + vector16("www.example.com"))) + "\x00\x0a\x00"s;
+  const Heard heard = hear({{0, record(22, message(1, hello_body(numbers({0x1301}), broken)))}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com","ja3":")"));
 }
 
 TEST(tls, numbers_without_name_are_told_as_digits) {

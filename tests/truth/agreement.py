@@ -9,7 +9,10 @@ within one file; a field of it is the set of values that were told in all its tr
 table says, for each protocol and field: sessions where either has a value, where both have the same
 set, the share, the share of those where tshark has one, and what the others are: only linger has
 it, only tshark has it, or they differ; then, of the last two, those where linger's record says that it did not read on (a gap, a broken
-protocol, no room), and those whose beginning the capture lacks. --without leaves out captures with
+protocol, no room), and those whose beginning the capture lacks.
+
+tshark goes by ports where it can. Of a session where linger told a protocol and tshark nothing of it, tshark is asked
+again, with that session's port named as one of that protocol, and about heads that break off, too. --without leaves out captures with
 TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
 in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
 
@@ -22,6 +25,7 @@ import collections
 import concurrent.futures
 import hashlib
 import ipaddress
+import itertools
 import json
 import os
 import pathlib
@@ -52,6 +56,12 @@ def host(value):
     name, colon, port = value.rpartition(":")
     value = name if colon and port.isdigit() else value
     return value.strip("[]").strip() or None
+
+
+def connected_host(value):
+    """The host of a target in CONNECT's form (RFC 9112 §3.2.3), which needs no Host header."""
+    name, _, port = value.partition(" ")[0].rpartition(":")
+    return name.strip("[]") if port.isdigit() and "/" not in name else None
 
 
 def mail_path(word):
@@ -98,20 +108,20 @@ FTP_UNTOLD = "noop type mode stru pwd xpwd allo opts pbsz prot syst feat".split(
 Field = collections.namedtuple("Field", "protocol linger tshark change")
 
 # One row a field: the protocol, linger's path in its object (or several, with blanks), tshark's
-# field or fields, and what makes a value of tshark's one of linger's.
+# field or fields, and what makes a value of tshark's one of linger's (of several fields perhaps one for each).
 FIELDS = [
     Field("http", "request.method", "http.request.method", str),
     Field("http", "url.original", "http.request.uri", str),
-    Field("http", "url.domain", "http.host", host),
+    Field("http", "url.domain", "http.host http.request.uri", (host, connected_host)),
     Field("http", "user_agent.original", "http.user_agent", str.strip),
     Field("http", "request.referrer", "http.referer", str.strip),
     Field("http", "response.status_code", "http.response.code", str),
     Field("http", "response.server", "http.server", str.strip),
     Field("http", "response.location", "http.location", str.strip),
-    Field("tls", "client.server_name", "tls.handshake.extensions_server_name dtls.handshake.extensions_server_name", str),
+    Field("tls", "client.server_name client.more.server_name", "tls.handshake.extensions_server_name dtls.handshake.extensions_server_name", str),
     Field("tls", "client.alpn", "tls.handshake.extensions_alpn_str dtls.handshake.extensions_alpn_str", str),
-    Field("tls", "client.ja3", "tls.handshake.ja3 dtls.handshake.ja3", str),
-    Field("tls", "server.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
+    Field("tls", "client.ja3 client.more.ja3", "tls.handshake.ja3 dtls.handshake.ja3", str),
+    Field("tls", "server.ja3s server.more.ja3s", "tls.handshake.ja3s dtls.handshake.ja3s", str),
     Field("tls", "server.hash.sha1 client.hash.sha1 server.chain.sha1 client.chain.sha1", "tls.handshake.certificate dtls.handshake.certificate", sha1),
     Field("quic", "version client.version", "quic.version", quic_version),
     Field("quic", "tls.client.server_name", "tls.handshake.extensions_server_name", str),
@@ -180,12 +190,19 @@ LOWERED = {("dns", "question.name question.more")}
 OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
 # tshark's names of a protocol, where it has several or another one.
 LAYERS = {"dns": ("dns", "mdns", "llmnr"), "tls": ("tls", "dtls"), "modbus": ("mbtcp",)}
-# What tshark has to be told: heads of bodies that are not whole; content before ports; ports of VXLAN.
+# What tshark calls a protocol whose port it is told; of TLS by the transport.
+DISSECTORS = {"tls": {"tcp": "tls", "udp": "dtls"}, "modbus": "mbtcp"}
+# What it has to be told when it is asked again: that the port counts; heads that are not whole.
+AGAIN = ["-o", "tcp.try_heuristic_first:FALSE", "-o", "http.desegment_headers:FALSE"]
+NOT_BY_PORT = ("proxy",)  # tshark has no port for it
+# Where a message that lies in one of these is no session's own: linger does not open them.
+CARRIERS = {"tls", "quic", "http2"}
+# What tshark has to be told: heads of bodies that are not whole; content before ports; ports of VXLAN and SOME/IP.
 PREFERENCES = [
     "http.desegment_body:FALSE", "tcp.reassemble_out_of_order:TRUE", "tcp.check_checksum:FALSE",
     "tcp.try_heuristic_first:TRUE",
 ]
-DECODE_AS = ["udp.port==8472,vxlan"]
+DECODE_AS = ["udp.port==8472,vxlan", "udp.port==30490,someip"]
 
 UNKNOWN = "\ufffd"
 SEPARATOR, AGGREGATOR = "\x1f", "\x1e"
@@ -238,22 +255,28 @@ def why_not_read(record):
     return "" if "S" in history or "H" in history else "no beginning"
 
 
+Said = collections.namedtuple("Said", "found unread ports")
+
+
 def linger_values(linger, capture, fields):
-    """{(session, field): set of values}, {session: why it was not read}"""
+    """{(session, field): set of values}, {session: why it was not read}, {session: (transport, port)}"""
     command = [linger, "-q", "-r", capture, "--set", "maxTransactions=4096"]
     done = subprocess.run(command, capture_output=True, check=False)
-    found, unread = collections.defaultdict(set), {}
+    found, unread, ports = collections.defaultdict(set), {}, {}
     for line in done.stdout.splitlines():
         record = json.loads(line)
         if record["event"]["action"] != "session-end":
             continue
         source, destination = record["source"], record["destination"]
         key = session_of([(as_address(s["ip"]), str(s.get("port", ""))) for s in (source, destination)])
+        ports[key] = (record["network"]["transport"], str(destination.get("port", "")))
         if reason := why_not_read(record):
             unread[key] = reason
         for field in fields:
             if field.protocol == "tls" and "quic" in record or field.protocol == "quic" and "quic" not in record:
                 continue
+            if field.protocol == "ftp" and any("control" in row for row in record.get("ftp", [])):
+                continue  # what a data connection tells is of its control session
             what = (field.protocol, field.linger)
             for place in field.linger.split():
                 name, path = object_and_path(field, place)
@@ -261,7 +284,7 @@ def linger_values(linger, capture, fields):
                     value = same(WORDS.get(what, {}).get(value, value))
                     if value:  # tshark does not tell empty ones
                         found[key, field].add(value.lower() if what in LOWERED else value)
-    return found, unread
+    return Said(found, unread, ports)
 
 
 # --- tshark ---------------------------------------------------------------------------------------
@@ -272,22 +295,24 @@ def tshark_names():
     return KEY_FIELDS + sorted(conditions | {name for field in FIELDS for name in field.tshark.split()})
 
 
-def tshark_command(capture):
+def tshark_command(capture, more):
+    """`more`: what else it is told."""
     wanted = " || ".join(sorted({name for field in FIELDS for name in layers_of(field.protocol)}))
     command = ["tshark", "-n", "-r", capture, "-Y", wanted, "-T", "fields"]
     for preference in PREFERENCES:
         command += ["-o", preference]
     for decode in DECODE_AS:
         command += ["-d", decode]
+    command += more
     command += ["-E", f"separator={SEPARATOR}", "-E", "occurrence=a", "-E", f"aggregator={AGGREGATOR}"]
     for name in tshark_names():
         command += ["-e", name]
     return command
 
 
-def tshark_says(capture, folder):
+def tshark_says(capture, folder, more):
     """Its output, or what was kept of it; None when it cannot read the file."""
-    command = tshark_command(capture)
+    command = tshark_command(capture, more)
     status = os.stat(capture)
     name = hashlib.sha1(repr((command, status.st_size, status.st_mtime)).encode()).hexdigest()
     kept = pathlib.Path(folder, name) if folder else None
@@ -309,7 +334,8 @@ def place_of(layers, names):
     for name in names:
         if name in layers:
             at = layers.index(name)
-            if not {"icmp", "icmpv6"} & set(layers[:at]) and not (names != ("tls", "dtls") and "tls" in layers[:at]):
+            carriers = set() if names == ("tls", "dtls") else CARRIERS
+            if not ({"icmp", "icmpv6"} | carriers) & set(layers[:at]):
                 return at
     return None
 
@@ -323,9 +349,13 @@ def tshark_session(values, layers):
     return session_of((as_address(ip) if ip else "", port) for ip, port in zip(ips, ports))
 
 
-def tshark_values(capture, fields, folder):
+def changes_of(field):
+    return field.change if isinstance(field.change, tuple) else itertools.repeat(field.change)
+
+
+def tshark_values(capture, fields, folder, more):
     """The same as linger's, by tshark; None when it cannot read the file."""
-    text = tshark_says(capture, folder)
+    text = tshark_says(capture, folder, more)
     if text is None:
         return None
     names = tshark_names()
@@ -344,11 +374,30 @@ def tshark_values(capture, fields, folder):
             condition, wanted = ONLY_IF.get((field.protocol, field.linger), ("", ()))
             if condition and not set(values.get(condition, "").split(AGGREGATOR)) & set(wanted):
                 continue
-            told = [value for name in field.tshark.split() for value in values.get(name, "").split(AGGREGATOR)]
-            found_values = {same(field.change(value) or "") for value in told if value} - {""}
+            found_values = set()
+            for name, change in zip(field.tshark.split(), changes_of(field)):
+                found_values |= {same(change(value) or "") for value in values.get(name, "").split(AGGREGATOR) if value}
+            found_values.discard("")
             if found_values:
                 found[key, field] |= found_values
     return found
+
+
+def decode_as(protocol, transport, port):
+    name = DISSECTORS.get(protocol, protocol)
+    return f"{transport}.port=={port},{name.get(transport, protocol) if isinstance(name, dict) else name}"
+
+
+def ask_again(capture, fields, folder, mine, theirs):
+    """Adds to `theirs` what tshark says of sessions whose protocol only linger told, when it knows their port."""
+    unknown = {(session, field.protocol) for session, field in mine.found}
+    unknown -= {(session, field.protocol) for session, field in theirs}
+    for protocol in sorted({protocol for _, protocol in unknown} - set(NOT_BY_PORT)):
+        sessions = {session for session, name in unknown if name == protocol}
+        names = sorted({decode_as(protocol, *mine.ports[session]) for session in sessions})
+        more = AGAIN + [word for name in names for word in ("-d", name)]
+        again = tshark_values(capture, [f for f in fields if f.protocol == protocol], folder, more) or {}
+        theirs |= {key: values for key, values in again.items() if key[0] in sessions}
 
 
 # --- The table ------------------------------------------------------------------------------------
@@ -403,10 +452,14 @@ def main():
         pathlib.Path(options.keep).mkdir(parents=True, exist_ok=True)
 
     def compare(capture):
-        return capture, linger_values(options.linger, capture, fields), tshark_values(capture, fields, options.keep)
+        mine = linger_values(options.linger, capture, fields)
+        theirs = tshark_values(capture, fields, options.keep, [])
+        if theirs is not None:
+            ask_again(capture, fields, options.keep, mine, theirs)
+        return capture, mine, theirs
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for capture, (mine, unread), theirs in pool.map(compare, captures):
+        for capture, (mine, unread, _), theirs in pool.map(compare, captures):
             if theirs is None:
                 unreadable += 1
                 continue
