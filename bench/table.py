@@ -2,11 +2,12 @@
 """All benchmarks as one table: table.py BUILD-DIRECTORY [NAME …] [--json FILE] [--svg FILE]
 
 Runs the programs BUILD-DIRECTORY/bench/NAME_bench, whole replays (NAME replay) and, only when named,
-late (ten minutes, 10 GB) and live (as root, two cores for itself). A row says what was measured, our
-figure, that of the reference in the same run, their ratio, how far the slowest quarter of our pieces
-lies above the best, and the budget, if there is one, with whether it is kept. With --against OTHER
-BUILD-DIRECTORY both builds run in turn, benchmark after benchmark, and the table holds their figures
-side by side: seconds of a shared machine drift, what runs in turn drifts together.
+late (ten minutes, 10 GB), live and latency (as root, two cores for itself, and tables of their own).
+A row says what was measured, our figure, that of the reference in the same run, their ratio, how far
+the slowest quarter of our pieces lies above the best, and the budget, if there is one, with whether
+it is kept. With --against OTHER BUILD-DIRECTORY both builds run in turn, benchmark after benchmark,
+and the table holds their figures side by side: seconds of a shared machine drift, what runs in turn
+drifts together.
 """
 
 import argparse
@@ -20,7 +21,8 @@ import tempfile
 import picture
 
 HERE = pathlib.Path(__file__).parent
-ONLY_BY_NAME = ("late", "live")
+TABLES_OF_THEIR_OWN = ("live", "latency")
+ONLY_BY_NAME = ("late", *TABLES_OF_THEIR_OWN)
 # A budget is a label of the benchmark: a counter, how it compares, a number.
 BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
 UNITS = {"track": "ns/packet", "decode": "ns/packet", "stream": "ns/segment", "life": "ns",
@@ -145,7 +147,7 @@ def main():
     arguments, rest = parser.parse_known_args()
     programs = sorted(path.name.removesuffix("_bench")
                       for path in (arguments.build / "bench").glob("*_bench"))
-    known = [*programs, "replay", "live"]
+    known = [*programs, "replay", *TABLES_OF_THEIR_OWN]
     for name in arguments.names:
         if name not in known:
             parser.error(f"no benchmark {name}; there are: {', '.join(known)}")
@@ -156,8 +158,8 @@ def main():
         rows = []
         print(HEAD, flush=True)
         for name in wanted:
-            if name == "live":
-                subprocess.run([sys.executable, HERE / "live.py", arguments.build, *rest], check=True)
+            if name in TABLES_OF_THEIR_OWN:
+                subprocess.run([sys.executable, HERE / f"{name}.py", arguments.build, *rest], check=True)
                 continue
             new = run_replays(arguments.build, rest) if name == "replay" else run_program(
                 arguments.build, name)

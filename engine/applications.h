@@ -53,6 +53,7 @@ class Applications {
       const FlowKey& key = view.session.hot.key;
       const LinkEndpoint& end = note.endpoint;
       complete(note, view.id, clock);
+      if (end.port == 0) return take(note.link);
       // Behind a translated address it is the host's own that is seen.
       const IpAddress& own = key.address[end.side];
       note.link.key = LinkKey::of_endpoint(key.ip_version, own, end.port);

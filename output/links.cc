@@ -24,22 +24,46 @@ void Links::refresh() {
 }
 
 void Links::add(const RecordLink& link) {
+  Book& book = link.key.is_id() ? ids_ : endpoints_;
   const auto [place, is_new] =
-      known_.try_emplace({link.key, link.from, link.clock, link.id}, Known{link});
+      book.known.try_emplace({link.key, link.from, link.clock, link.id}, Known{link});
   if (!is_new) return;
-  by_age_.push_back(place);
-  if (by_age_.size() <= kLinksMax) return;
-  if (!by_age_.front()->second.was_found) counters_.links_forgotten.add();
-  known_.erase(by_age_.front());
-  by_age_.pop_front();
+  book.by_age.push_back(place);
+  if (book.by_age.size() <= kLinksMax) return;
+  const Known& oldest = book.by_age.front()->second;
+  if (!oldest.was_found && oldest.link.until >= link.from) counters_.links_forgotten.add();
+  book.known.erase(book.by_age.front());
+  book.by_age.pop_front();
 }
 
-const RecordLink* Links::find(const Record& record) {
-  const LinkKey key = LinkKey::of_endpoint(record.ip_version, record.address[1], record.port[1]);
+Bytes Links::first_id_of(Bytes items) noexcept {
+  ItemReader reader(items);
+  for (Item item; reader.next(item);)
+    if (item.protocol == kNoProtocol &&
+        item.field == static_cast<std::uint8_t>(SessionItem::first_id))
+      return item.value;
+  return {};
+}
+
+// How long an id is, only its link knows.
+const RecordLink* Links::find(const Record& record, Bytes items) {
+  if (record.is_tcp()) {
+    if (endpoints_.known.empty()) return nullptr;
+    const IpAddress& address = record.address[1];
+    return find(endpoints_, LinkKey::of_endpoint(record.ip_version, address, record.port[1]),
+                record);
+  }
+  const Bytes id = first_id_of(items);
+  for (std::size_t bytes = id.size(); bytes >= LinkKey::kIdBytesMin; --bytes)
+    if (const auto* link = find(ids_, LinkKey::of_id(id.first(bytes)), record)) return link;
+  return nullptr;
+}
+
+const RecordLink* Links::find(Book& book, const LinkKey& key, const Record& record) {
   constexpr ClockNs kLast = std::numeric_limits<ClockNs>::max();
   int tries = kTriesMax;
-  auto at = known_.upper_bound({key, record.start, kLast, {UINT64_MAX, UINT64_MAX}});
-  while (at != known_.begin() && tries-- > 0) {
+  auto at = book.known.upper_bound({key, record.start, kLast, {UINT64_MAX, UINT64_MAX}});
+  while (at != book.known.begin() && tries-- > 0) {
     Known& known = (--at)->second;
     if (known.link.key != key) return nullptr;
     if (known.link.clock > record.clock || known.link.until < record.start) continue;

@@ -1,5 +1,5 @@
-// Records that name the session which spoke of theirs (FTP's control connection), wherever the two
-// lie. One for each output, before its encoder.
+// Records that name the session which spoke of theirs (FTP's control connection, a QUIC handshake),
+// wherever the two lie. One for each output, before its encoder.
 //
 //     shard 0 ─ link, clock ─┐
 //     shard N ─ link, clock ─┴─> by what the other session shows
@@ -10,9 +10,10 @@
 // seconds after it, and go through. What is told is a function of the packets: the link that was
 // said last before the session began, by a packet no later than its last one.
 //
-// Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links, of which
-// the oldest goes; kHeldMax records, of which the oldest goes on with what is known. Both are
-// counted. Allocates: it works behind the data path.
+// Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links to
+// endpoints, and as many to connection ids, of which the oldest goes, which is counted while it
+// could still be found; kHeldMax records, of which the oldest goes on with what is known (counted).
+// Allocates: it works behind the data path.
 #pragma once
 
 #include <atomic>
@@ -46,7 +47,7 @@ class Links {
   // The output's thread. Each record goes to take(record, items), once, now or later.
   template <class Take>
   void pass(const Record& record, Bytes items, const Take& take) {
-    if (!may_be_linked(record)) return take(record, items);
+    if (!may_be_linked(record, items)) return take(record, items);
     if (record.clock >= known_until_) refresh();
     if (record.clock < known_until_) return tell(record, items, take);
     if (held_.size() == kHeldMax) {
@@ -102,18 +103,28 @@ class Links {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
 
-  // A TCP connection that was opened, and in which at most one side has sent anything.
-  static bool may_be_linked(const Record& r) noexcept {
-    return r.is_tcp() && r.syn_ack != 0 && (r.payload_bytes[0] == 0 || r.payload_bytes[1] == 0) &&
-           (r.action == Action::session_end || r.action == Action::session_interim);
+  struct Book {
+    std::map<Place, Known> known;
+    std::deque<std::map<Place, Known>::iterator> by_age;
+  };
+
+  // A TCP connection in which one side has sent something, or none and it was answered; unknown
+  // datagrams that may begin with a connection id.
+  static bool may_be_linked(const Record& r, Bytes items) noexcept {
+    if (r.action != Action::session_end && r.action != Action::session_interim) return false;
+    const auto& sent = r.payload_bytes;
+    if (r.is_tcp()) return (sent[0] == 0 || sent[1] == 0) && (sent[0] != sent[1] || r.syn_ack != 0);
+    return r.application.size == 0 && !first_id_of(items).empty();
   }
+  static Bytes first_id_of(Bytes items) noexcept;
   void refresh();
   void add(const RecordLink& link);
-  const RecordLink* find(const Record& record);
+  const RecordLink* find(const Record& record, Bytes items);
+  const RecordLink* find(Book& book, const LinkKey& key, const Record& record);
 
   template <class Take>
   void tell(const Record& record, Bytes items, const Take& take) {
-    const RecordLink* const link = known_.empty() ? nullptr : find(record);
+    const RecordLink* const link = find(record, items);
     if (link == nullptr) return take(record, items);
     Record linked = record;
     linked.application.assign(link->name);
@@ -130,8 +141,8 @@ class Links {
 
   std::vector<std::unique_ptr<Inlet>> inlets_;  // one for each shard
   ClockNs known_until_ = 0;                     // all links of packets before it are known
-  std::map<Place, Known> known_;
-  std::deque<std::map<Place, Known>::iterator> by_age_;
+  Book endpoints_;
+  Book ids_;
   std::deque<Held> held_;
   std::vector<std::uint8_t> linked_items_;
   LinkCounters counters_;

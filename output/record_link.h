@@ -18,9 +18,14 @@
 
 namespace linger {
 
-// By what the other session is known.
+// By what the other session is known: whom it opens, or how its first datagram begins.
 struct LinkKey {
-  std::array<std::uint8_t, 20> bytes{};
+  // A shorter id may be another connection's as well.
+  static constexpr std::size_t kIdBytesMin = 8, kIdBytesMax = 20;
+
+  std::array<std::uint8_t, kIdBytesMax + 1> bytes{};  // the last one: how long the id is
+
+  bool is_id() const noexcept { return bytes.back() != 0; }
 
   // Who is opened: IPv4 or IPv6, address, TCP port.
   static LinkKey of_endpoint(std::uint8_t ip_version, const IpAddress& address,
@@ -30,6 +35,13 @@ struct LinkKey {
     key.bytes[16] = static_cast<std::uint8_t>(port >> 8);
     key.bytes[17] = static_cast<std::uint8_t>(port);
     key.bytes[18] = ip_version;
+    return key;
+  }
+  // The id of a connection, of QUIC's size.
+  static LinkKey of_id(Bytes id) noexcept {
+    LinkKey key;
+    std::copy(id.begin(), id.end(), key.bytes.begin());
+    key.bytes.back() = static_cast<std::uint8_t>(id.size());
     return key;
   }
   friend auto operator<=>(const LinkKey&, const LinkKey&) = default;

@@ -72,6 +72,13 @@ inline std::uint8_t* put_item_head(std::uint8_t* out, const Item& item) noexcept
   return out + kItemHeadBytes;
 }
 
+// Items of no protocol, which become no field.
+inline constexpr std::uint8_t kNoProtocol = 0xff;
+enum class SessionItem : std::uint8_t {
+  name,      // what a signature calls the session
+  first_id,  // where a connection id may stand in its first datagram (record_link.h)
+};
+
 // Items in order, until next() says there is none.
 class ItemReader {
  public:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "parsers/quic.h"
+
 namespace linger {
 namespace {
 
@@ -86,7 +88,10 @@ bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count)
 bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
                                 std::uint32_t sent_bytes) noexcept {
   Conversation& c = table_[id];
-  if (c.phase == Phase::detecting && !detect(c, bytes, true) && ++c.tries == kTriesMax) finish(c);
+  if (c.phase == Phase::detecting && !detect(c, bytes, true)) {
+    if (c.tries == 0) note_first(c, side, bytes);
+    if (++c.tries == kTriesMax) finish(c);
+  }
   if (c.phase != Phase::parsing) return c.phase != Phase::over;
   Facts facts = facts_of(c);
   const Answer answer = parser_of(c).on_datagram(state_of(c), side, bytes, sent_bytes, facts);
@@ -251,9 +256,18 @@ bool Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept 
 void Conversations::name(Conversation& c, std::uint16_t signature) noexcept {
   if (c.is_named || c.parser != kNoParser) return;
   Facts facts = facts_of(c);
-  facts.text(0, detector_->signature_name(signature));
+  facts.text(SessionItem::name, detector_->signature_name(signature));
   c.is_named = c.facts.bytes != 0;
   counters_.recognised.add();
+}
+
+// An unknown session may go on with a QUIC connection, and then begins with its id: where that
+// would stand is kept for the output, which knows of all connections.
+void Conversations::note_first(Conversation& c, unsigned side, Bytes datagram) noexcept {
+  if (c.phase != Phase::detecting || c.is_named || side != c.opener) return;
+  if (!Quic::has_short_header(datagram)) return;
+  Facts facts = facts_of(c);
+  facts.bytes(SessionItem::first_id, datagram.subspan(1, LinkKey::kIdBytesMax));
 }
 
 // What a side that ends early has said, looked at once more.
@@ -351,8 +365,12 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
   const Bytes items{told_->data(), bytes};
   std::string_view protocol;
   if (c.parser != kNoParser) protocol = parser_of(c).protocol.name;
-  if (Item first; c.parser == kNoParser && c.is_named && ItemReader(items).next(first))
-    protocol = {reinterpret_cast<const char*>(first.value.data()), first.value.size()};
+  if (c.parser == kNoParser && c.is_named) {
+    ItemReader reader(items);
+    for (Item item; reader.next(item);)
+      if (item.field == static_cast<std::uint8_t>(SessionItem::name))
+        protocol = {reinterpret_cast<const char*>(item.value.data()), item.value.size()};
+  }
   return {.items = items,
           .room = std::span(*told_).subspan(bytes),
           .protocol = protocol,
@@ -370,7 +388,8 @@ void Conversations::release(std::uint32_t id) noexcept {
   counters_.transactions_dropped.add(c.facts.rows_dropped);
   counters_.values_dropped.add(c.facts.dropped);
   release_chain(pool_, c.facts);
-  if (!links_.is_empty()) links_.take(id, [](const LinkNote&) {});
+  if (!links_.is_empty())
+    links_.take(id, [this](const LinkNote&) { counters_.links_dropped.add(); });
   c.next_free = free_;
   free_ = id;
   --used_;

@@ -91,7 +91,7 @@ class Conversations {
   void populate() noexcept { table_.populate(), pool_.populate(); }
 
  private:
-  static constexpr std::uint8_t kNoParser = 0xff;
+  static constexpr std::uint8_t kNoParser = kNoProtocol;
   static constexpr std::uint8_t kStagesMax = 8;
   // Datagrams before a session is unknown; before DTLS there are several of STUN.
   static constexpr std::uint8_t kTriesMax = 16;
@@ -131,6 +131,7 @@ class Conversations {
   void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
   bool detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
   void name(Conversation& c, std::uint16_t signature) noexcept;
+  void note_first(Conversation& c, unsigned side, Bytes datagram) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
   Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
   void obey(Conversation& c, unsigned side, const Answer& answer) noexcept;

@@ -111,12 +111,13 @@ class Facts {
 
   // Of another session, which will be opened at `endpoint` within `window`: its protocol will be
   // called `name`, its record will name this session in `id_field`, and tell what `tell(facts)`
-  // does.
-  template <class Field, class Tell>
-  void link(const LinkEndpoint& endpoint, DurationNs window, std::string_view name, Field id_field,
-            const Tell& tell) noexcept {
+  // does. Null: there is no room.
+  template <class Field, class Tell = void (*)(Facts&)>
+  LinkNote* link(
+      const LinkEndpoint& endpoint, DurationNs window, std::string_view name, Field id_field,
+      const Tell& tell = [](Facts&) {}) noexcept {
     LinkNote* const note = context_.links.add(context_.reader);
-    if (note == nullptr) return;
+    if (note == nullptr) return nullptr;
     note->protocol = context_.protocol;
     note->id_field = static_cast<std::uint8_t>(id_field);
     note->endpoint = endpoint;
@@ -130,6 +131,7 @@ class Facts {
     Facts facts(context);
     tell(facts);
     link.items_bytes = static_cast<std::uint32_t>(items.items().size());
+    return note;
   }
 
  private:

@@ -127,8 +127,8 @@ void Ftp::on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& 
 void Ftp::on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept {
   if (data_.port == 0) return;
   facts.link(data_, kDataWindow, "ftp-data", Field::control_id, [&](Facts& data) {
-    data.text(Field::command, command);
-    if (!argument.empty()) data.text(Field::argument, argument);
+    data.text(Field::control_command, command);
+    if (!argument.empty()) data.text(Field::control_argument, argument);
   });
   data_ = {};
 }

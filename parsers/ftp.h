@@ -24,19 +24,21 @@
 
 namespace linger {
 
-#define LINGER_FTP_FIELDS(X)                                                       \
-  X(command, text, "command", "The client's command, as in RETR.")                 \
-  X(argument, text, "argument", "Its argument; not that of PASS and ACCT.")        \
-  X(user, text, "user.name", "Name that the client logs in with.")                 \
-  X(reply_code, number, "reply.code", "Code of the reply that ended the command.") \
-  X(reply_text, text, "reply.text", "Its text; the last line.")                    \
-  X(data_mode, text, "data.mode",                                                  \
-    "Who opens the data connection: active, the server; passive, "                 \
-    "the client.")                                                                 \
-  X(data_ip, ip, "data.ip", "Address that it goes to; when missing the server's.") \
-  X(data_port, number, "data.port", "Port that it goes to.")                       \
-  X(control_id, hex, "control.id",                                                 \
-    "On the record of a data connection: event.id of its control session.")
+#define LINGER_FTP_FIELDS(X)                                                        \
+  X(command, text, "command", "The client's command, as in RETR.")                  \
+  X(argument, text, "argument", "Its argument; not that of PASS and ACCT.")         \
+  X(user, text, "user.name", "Name that the client logs in with.")                  \
+  X(reply_code, number, "reply.code", "Code of the reply that ended the command.")  \
+  X(reply_text, text, "reply.text", "Its text; the last line.")                     \
+  X(data_mode, text, "data.mode",                                                   \
+    "Who opens the data connection: active, the server; passive, "                  \
+    "the client.")                                                                  \
+  X(data_ip, ip, "data.ip", "Address that it goes to; when missing the server's.")  \
+  X(data_port, number, "data.port", "Port that it goes to.")                        \
+  X(control_id, hex, "control.id",                                                  \
+    "On the record of a data connection: event.id of its control session.")         \
+  X(control_command, text, "control.command", "Likewise: what it is for, as RETR.") \
+  X(control_argument, text, "control.argument", "Likewise: of which file.")
 
 enum class FtpField : std::uint8_t { LINGER_FTP_FIELDS(LINGER_FIELD_NAME) };
 

@@ -13,7 +13,8 @@
 
 namespace linger {
 
-// Where a host says that it waits: at a port, of an address that it names, or of its own.
+// Where a host says that it waits: at a port, of an address that it names, or of its own. Without a
+// port the note has the link's key.
 struct LinkEndpoint {
   std::uint8_t side = 0;        // the host
   std::uint8_t ip_version = 0;  // of the address; 0: none is named

@@ -220,8 +220,15 @@ void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
   if (!s.has_id) {
     s.has_id = true;
     facts.bytes(side == client_ ? Field::client_id : Field::server_id, packet.from);
+    if (side != client_) on_server_id(packet.from, facts);
   }
   read_frames(side, frames, facts);
+}
+
+void Quic::on_server_id(Bytes id, Facts& facts) noexcept {
+  if (id.size() < LinkKey::kIdBytesMin) return;
+  LinkNote* const note = facts.link({.since = facts.now()}, kWindow, "quic", Field::continues);
+  if (note != nullptr) note->link.key = LinkKey::of_id(id);
 }
 
 // The first packet has keys of its own id; so has the first one behind a Retry.

@@ -8,8 +8,12 @@
 // whatever order they come; the hellos are put together where the record is encoded, and told as
 // fields of `tls`. Keys follow from the connection id of the client's first packet, or of the first
 // one behind a Retry. The spin bit of packets with short headers tells the round trip, of which the
-// least is told. Limits: kCryptoBytesMax of each side, in at most ByteRanges::kMax parts at a time;
-// it is over after kShortMax packets with short headers. Memory: one small block.
+// least is told. A session that goes on with a connection from another address, or after a pause,
+// sends short headers from the first packet on: the server's connection id, which it then shows, is
+// a link, so that its record names this session. A client that moves on purpose takes an id that
+// nobody has seen (RFC 9000 §9.5). Limits: kWindow from the handshake on for that; kCryptoBytesMax
+// of each side, in at most ByteRanges::kMax parts at a time; it is over after kShortMax packets
+// with short headers. Memory: one small block.
 #pragma once
 
 #include <array>
@@ -38,6 +42,8 @@ namespace linger {
   X(original_id, hex, "original_connection_id", "Where the client's first packet went to.")      \
   X(retried, flag, "retried", "The server had the client prove its address (Retry).")            \
   X(early_data, flag, "early_data", "The client sent 0-RTT packets.")                            \
+  X(continues, hex, "continues",                                                                 \
+    "event.id of the session whose connection this one goes on with, known by its id.")          \
   X(spin_rtt, duration, "spin_rtt_ns", "Least round trip that the spin bit shows.")              \
   X(close_source, text, "close.source", "Who gave up in the handshake: client or server.")       \
   X(close_code, number, "close.error_code", "Its error code.")                                   \
@@ -107,7 +113,13 @@ class Quic {
       {Carrier::datagrams, R"(^[\x80-\xff]\x00\x00\x00\x00[\x00-\x14])"}};
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
   static constexpr std::uint16_t kShortMax = 1'024;
+  static constexpr DurationNs kWindow = kHour;
   using Tools = QuicCrypto;
+
+  // The first byte has the fixed bit alone (RFC 9000 §17.3), and there is an id and more behind it.
+  static bool has_short_header(Bytes datagram) noexcept {
+    return datagram.size() > 1 + LinkKey::kIdBytesMax && (datagram[0] & 0xc0) == 0x40;
+  }
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
@@ -124,6 +136,7 @@ class Quic {
 
   void on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept;
   bool open_as_client(unsigned side, const Packet& packet, Bytes& frames, Facts& facts) noexcept;
+  void on_server_id(Bytes id, Facts& facts) noexcept;
   void on_negotiation(Bytes versions, Facts& facts) noexcept;
   void read_frames(unsigned side, Bytes frames, Facts& facts) noexcept;
   void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;

@@ -131,12 +131,13 @@ std::vector<std::pair<std::string, std::string>> in_turn(const std::vector<std::
   return pairs;
 }
 
-Frame udp_datagram(Side side, const std::string& bytes, std::int64_t time) {
+Frame udp_datagram(Side side, const std::string& bytes, std::int64_t time,
+                   std::uint16_t client_port = 40'000) {
   const bool is_client = side == Side::client;
   const Address client = "192.0.2.7", server = "198.51.100.53";
   PacketBuilder builder;
   builder.ethernet().ip(is_client ? client : server, is_client ? server : client);
-  builder.udp(is_client ? 40'000 : 443, is_client ? 443 : 40'000);
+  builder.udp(is_client ? client_port : 443, is_client ? 443 : client_port);
   return builder.payload(bytes).frame(time);
 }
 
@@ -211,6 +212,19 @@ void add_quic(Catalogue& catalogue) {
     frames.push_back(udp_datagram(Side::server, packet, at((trip * 20 + 10) * kMillisecond)));
   }
   catalogue.capture("quic_spin_bit", "the bit turns over every 20 ms, and is answered", frames);
+  // The server's id is the 8 bytes of RFC 9001 §A.3.
+  const std::string moved = "\x41\xf0\x67\xa5\x50\x2a\x42\x62\xb5"s + std::string(30, '\x7e');
+  const std::string other = "\x41\xf0\x67\xa5\x50\x2a\x42\x62\xb4"s + std::string(30, '\x7e');
+  const std::string answer = "\x41"s + std::string(30, '\x7d');
+  frames.resize(2);
+  frames.push_back(udp_datagram(Side::client, moved, at(kSecond), 40'001));
+  frames.push_back(udp_datagram(Side::server, answer, at(kSecond + kMillisecond), 40'001));
+  frames.push_back(udp_datagram(Side::client, other, at(2 * kSecond), 40'002));
+  frames.push_back(udp_datagram(Side::client, moved, at(2 * kMinute)));
+  catalogue.capture("quic_moved",
+                    "a connection goes on from another port, and after a pause: both sessions name "
+                    "the one it began in, another id does not",
+                    frames);
 }
 
 void add_socks(Catalogue& catalogue) {

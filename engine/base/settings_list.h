@@ -140,7 +140,10 @@
     "Cores of the threads that receive and track packets, in order, as in 2,4-7; empty: the "      \
     "system chooses.")                                                                             \
   X(Duration, idleSleep, 0, 0, kSecond,                                                            \
-    "A live thread that finds nothing sleeps this long, and packets wait for it; 0: it polls on.") \
+    "A live thread that finds nothing sleeps this long, and packets wait for it; 0: it polls on. " \
+    "./dev bench latency measures it; on a virtual machine of two cores a packet after a pause "   \
+    "waits 25 us when polling, 68 us with 50us (1 in 100: 141), 93 us with 100us (212), 541 us "   \
+    "with 1ms (1,076), at 100, 34, 23 and 9 % of a core.")                                         \
   X(Duration, statsInterval, kMinute, 0, kDay,                                                     \
     "A live run tells its counters on standard error this often, in one line; 0: only at its "     \
     "end.")                                                                                        \

@@ -88,10 +88,34 @@ TEST_F(LinksTest, nobody_waits_for_what_no_session_can_have_spoken_of) {
   Record datagrams = transfer(1, 3, 4);
   both.payload_bytes = {1, 1};
   unanswered.syn_ack = 0;
+  unanswered.payload_bytes = {0, 0};
   late.action = Action::session_late;
   datagrams.protocol = 17;
   for (const Record& record : {both, unanswered, late, datagrams}) pass(record);
   EXPECT_EQ(out.lines, (Lines{"1 ", "2 ", "3 ", "4 "}));
+}
+
+TEST_F(LinksTest, a_datagram_that_begins_with_a_known_id_goes_on_with_its_connection) {
+  Record record = transfer(11, 20);
+  record.protocol = 17;
+  items = {kNoProtocol, static_cast<std::uint8_t>(SessionItem::first_id), 0, 0, 20, 0};
+  for (std::uint8_t i = 0; i < 20; ++i) items.push_back(i);
+  EXPECT_EQ(told(record).substr(0, 4), "1  2");
+  RecordLink link = link_to(record, 10, 11);
+  link.name = "quic";
+  const auto hand = [&](std::size_t bytes, std::uint8_t first) {
+    std::vector<std::uint8_t> id(items.begin() + 6, items.begin() + 6 + static_cast<int>(bytes));
+    id[0] = first;
+    link.key = LinkKey::of_id(Bytes{id});
+    ASSERT_TRUE(links.hand(0, link));
+    links.advance([](const Record&, Bytes) {});
+  };
+  hand(12, 1);  // another one
+  EXPECT_EQ(told(record).substr(0, 4), "1  2");
+  hand(8, 0);
+  EXPECT_EQ(told(record).substr(0, 6), "1 quic");
+  record.application.assign("dns");
+  EXPECT_EQ(told(record).substr(0, 5), "1 dns");
 }
 
 TEST_F(LinksTest, it_has_to_begin_within_the_window) {

@@ -1,5 +1,6 @@
 #include "tests/parsers/dialogue.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -32,6 +33,7 @@ std::vector<std::string> texts_of(Bytes items) {
   std::vector<std::string> texts;
   ItemReader reader(items);
   for (Item item; reader.next(item);) {
+    if (item.protocol == kNoProtocol) continue;
     const ProtocolField& field = kProtocols.at(item.protocol)->fields[item.field];
     if (field.kind != ProtocolKind::text) continue;
     texts.push_back(std::string(field.path) + "=" +
@@ -45,6 +47,12 @@ std::string text_of(const LinkNote& note) {
   const LinkEndpoint& end = note.endpoint;
   ProtocolJson json{Protocols{kProtocols}};
   std::string text(note.link.name);
+  if (end.port == 0) {
+    text += " id ";
+    for (std::size_t i = 0; i < note.link.key.bytes.back(); ++i)
+      text += fmt::format("{:02x}", note.link.key.bytes[i]);
+    return text;
+  }
   text += " side " + std::to_string(end.side);
   if (end.ip_version != 0) {
     char room[64];

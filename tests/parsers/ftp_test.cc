@@ -69,25 +69,28 @@ TEST(ftp, every_way_to_name_a_data_connection_is_read) {
 
 TEST(ftp, a_transfer_says_where_its_data_connection_goes) {
   using Links = std::vector<std::string>;
-  EXPECT_EQ(hear(kTransfer).links, (Links{"ftp-data side 1 ip 192.0.2.1 port 40000"
-                                          R"(,"ftp":[{"command":"RETR","argument":"a file"}])"}));
+  EXPECT_EQ(hear(kTransfer).links,
+            (Links{"ftp-data side 1 ip 192.0.2.1 port 40000"
+                   R"(,"ftp":[{"control":{"command":"RETR","argument":"a file"}}])"}));
   const auto links_of = [](const Dialogue& more) {
     Dialogue whole = {{1, "220 FTP\r\n"}};
     whole.insert(whole.end(), more.begin(), more.end());
     return hear(whole).links;
   };
-  EXPECT_EQ(links_of({{0, "EPRT |2|2001:db8::7|5282|\r\n"},
-                      {1, "200 Ok\r\n"},
-                      {0, "LIST\r\n"},
-                      {1, "226 Done\r\n"},
-                      {0, "LIST\r\n"}}),  // nowhere
-            (Links{R"(ftp-data side 0 ip 2001:db8::7 port 5282,"ftp":[{"command":"LIST"}])"}));
+  EXPECT_EQ(
+      links_of({{0, "EPRT |2|2001:db8::7|5282|\r\n"},
+                {1, "200 Ok\r\n"},
+                {0, "LIST\r\n"},
+                {1, "226 Done\r\n"},
+                {0, "LIST\r\n"}}),  // nowhere
+      (Links{
+          R"(ftp-data side 0 ip 2001:db8::7 port 5282,"ftp":[{"control":{"command":"LIST"}}])"}));
   EXPECT_EQ(links_of({{0, "EPSV\r\n"},
                       {1, "229 Passive (|||7|)\r\n"},
                       {0, "SIZE a\r\n"},
                       {1, "213 9\r\n"},
                       {0, "stor " + std::string(400, 'x') + "\r\n"}}),  // too long to be repeated
-            (Links{R"(ftp-data side 1 port 7,"ftp":[{"command":"stor"}])"}));
+            (Links{R"(ftp-data side 1 port 7,"ftp":[{"control":{"command":"stor"}}])"}));
 }
 
 TEST(ftp, auth_tls_hands_over) {

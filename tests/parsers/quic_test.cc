@@ -77,6 +77,11 @@ TEST(quic, both_hellos_are_told) {
 
 std::string short_header(bool spin) { return (spin ? "\x60"s : "\x40"s) + "protected"; }
 
+TEST(quic, the_server_s_id_is_told_at_once_for_the_session_that_goes_on_with_it) {
+  const Heard heard = hear(example(), kDatagrams);
+  EXPECT_EQ(heard.links, std::vector<std::string>{"quic id f067a5502a4262b5"});
+}
+
 TEST(quic, the_spin_bit_tells_the_least_round_trip) {
   Dialogue dialogue = example();
   bool spin = false;
