@@ -11,8 +11,9 @@
 namespace linger {
 namespace {
 
-// Sessions that one poll without packets may look at.
 constexpr ClockNs kNever = std::numeric_limits<ClockNs>::max();
+
+// Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
 
 constexpr std::uint8_t kCountedFlags =
