@@ -88,7 +88,7 @@ bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count)
 bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
                                 std::uint32_t sent_bytes) noexcept {
   Conversation& c = table_[id];
-  if (c.phase == Phase::detecting && !detect(c, bytes, true)) {
+  if (c.phase == Phase::detecting && detect(c, bytes, true) != Detected::started) {
     if (c.tries == 0) note_first(c, side, bytes);
     if (++c.tries == kTriesMax) finish(c);
   }
@@ -140,12 +140,14 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
     const Bytes view = is_kept ? Bytes{pool_.data(s.kept) + s.kept_from, s.kept_bytes} : fresh;
     if (c.phase == Phase::detecting) {
       const bool is_last = view.size() >= kDetectBytesMax;
-      if (detect(c, view.first(std::min(view.size(), kDetectBytesMax)), is_last)) {
+      const Detected found = detect(c, view.first(std::min(view.size(), kDetectBytesMax)), is_last);
+      if (found == Detected::started) {
         pump(c, side ^ 1, {});
       } else if (is_last) {
         give_up(c, side);
       } else {
         s.need = static_cast<std::uint32_t>(view.size()) + 1;
+        s.matches_none = found == Detected::nothing;
       }
       continue;
     }
@@ -227,6 +229,7 @@ void Conversations::drop_kept(Side& s) noexcept {
   if (s.kept != kNoMemory) pool_.give_back(s.kept);
   s.kept = kNoMemory;
   s.kept_from = s.kept_bytes = s.need = 0;
+  s.matches_none = false;
 }
 
 // --- Parsers ------------------------------------------------------------------------------------
@@ -234,7 +237,7 @@ void Conversations::drop_kept(Side& s) noexcept {
 // Starts the first candidate that does not refuse; one that would know with more bytes is waited
 // for, before those behind it are asked. `is_last`: no more bytes are looked at, so that, if no
 // parser takes them, a signature may name them.
-bool Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept {
+Conversations::Detected Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept {
   counters_.detections.add();
   const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
   const Candidates candidates = detector_->candidates(shard_, c.carrier, first);
@@ -243,12 +246,13 @@ bool Conversations::detect(Conversation& c, Bytes bytes, bool is_last) noexcept 
     const Detection detection = kParsers[parser]->detect(c.carrier, bytes);
     if (detection == Detection::yes) {
       start(c, parser);
-      return c.phase == Phase::parsing;
+      return c.phase == Phase::parsing ? Detected::started : Detected::unsure;
     }
-    if (detection == Detection::maybe && !is_last) return false;
+    if (detection == Detection::maybe && !is_last) return Detected::unsure;
   }
   if (is_last && candidates.signature != kNoSignature) name(c, candidates.signature);
-  return false;
+  const bool has_any = !candidates.parsers().empty() || candidates.signature != kNoSignature;
+  return has_any ? Detected::unsure : Detected::nothing;
 }
 
 // The first name stays. It is kept as an item of no parser, as the detector may be another one when
@@ -273,8 +277,9 @@ void Conversations::note_first(Conversation& c, unsigned side, Bytes datagram) n
 // What a side that ends early has said, looked at once more.
 void Conversations::end_detection(Conversation& c, unsigned side) noexcept {
   const Side& s = c.sides[side];
-  if (s.kept_bytes == 0) return;
-  if (detect(c, {pool_.data(s.kept) + s.kept_from, s.kept_bytes}, true)) {
+  if (s.kept_bytes == 0 || s.matches_none) return;
+  const Bytes kept{pool_.data(s.kept) + s.kept_from, s.kept_bytes};
+  if (detect(c, kept, true) == Detected::started) {
     c.sides[side].need = 0;
     pump(c, side, {});
     pump(c, side ^ 1, {});
@@ -306,6 +311,7 @@ void Conversations::hand_over(Conversation& c, unsigned side) noexcept {
   c.phase = Phase::detecting;
   for (Side& s : c.sides) {
     s.need = 0;
+    s.matches_none = false;
     if (s.skip == kForGood) s.skip = 0;
   }
   pump(c, side ^ 1, {});

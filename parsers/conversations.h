@@ -105,7 +105,8 @@ class Conversations {
     std::uint32_t kept_bytes = 0;
     std::uint32_t need = 0;  // not to ask again before there are so many
     bool has_ended = false;
-    bool is_offered = false;  // to detection or a parser, now
+    bool is_offered = false;    // to detection or a parser, now
+    bool matches_none = false;  // what is kept: neither a parser's pattern nor a signature
   };
   struct Conversation {
     std::array<Side, 2> sides;
@@ -129,7 +130,8 @@ class Conversations {
 
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
   void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
-  bool detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
+  enum class Detected : std::uint8_t { started, unsure, nothing };
+  Detected detect(Conversation& c, Bytes bytes, bool is_last) noexcept;
   void name(Conversation& c, std::uint16_t signature) noexcept;
   void note_first(Conversation& c, unsigned side, Bytes datagram) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
