@@ -161,13 +161,17 @@ def bytes_per_session(arguments, scratch):
         commands = {
             "linger": [str(arguments.build / "linger"), "-q", "-r", str(capture), "-o", "file:/dev/null",
                        "--set", "parsers=none", "--set", f"maxStreams={room}", "--set", "halfOpenShare=100",
-                       "--set", "tcpSynTimeout=60s", "--set", "tcpClosingTimeout=60s"],
+                       "--set", "tcpSynTimeout=60s", "--set", "tcpClosingTimeout=30s"],
             "nfpcapd": ["nfpcapd", "-r", str(capture), "-w", str(scratch), "-e", "300,60"],
             "softflowd": ["softflowd", "-d", "-m", "10000000", "-r", str(capture)],
         }
         for name, command in commands.items():
-            if shutil.which(command[0]):
-                peaks.setdefault(name, []).append((made["sessions"], run(command, scratch)["mib"]))
+            if not shutil.which(command[0]):
+                continue
+            result = run(command, scratch)
+            if name == "linger" and result["code"] != 0:
+                raise SystemExit(f"replay.py: {result['said']}")
+            peaks.setdefault(name, []).append((made["sessions"], result["mib"]))
         capture.unlink()
     return {name: (more[1] - few[1]) * 2**20 / (more[0] - few[0]) for name, (few, more) in peaks.items()}
 
