@@ -222,7 +222,8 @@ def main():
               + ", ".join(f"{name} {value:.0f} bytes" for name, value in memory.items())
               + f"; budget {MEMORY_SHARE} of nfpcapd's")
     if arguments.json:
-        told = {"rows": rows, "start_to_exit_ms": best, "bytes_per_session": memory}
+        told = {"rows": rows, "start_to_exit_ms": best, "bytes_per_session": memory,
+                "memory_share": MEMORY_SHARE}
         arguments.json.write_text(json.dumps(told, indent=1))
     for text in wrong:
         print(f"wrong: {text}", file=sys.stderr)
