@@ -112,6 +112,7 @@ void Shard::end_of_sources() noexcept {
   sources_ended_ = true;
   defrag_.finish(clock_);
   pass_on_joined();
+  handoff_.publish_clock(index_, clock_);  // nothing of ours is left before it
   handoff_.close(index_);
 }
 

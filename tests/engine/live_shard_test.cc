@@ -115,6 +115,10 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   return result;
 }
 
+bool is_idle(const std::string& line) {
+  return line.find(R"("reason":"idle")") != std::string::npos;
+}
+
 Frames conversations() {
   Frames frames;
   for (unsigned i = 0; i < 100; ++i) {
@@ -154,6 +158,27 @@ TEST(live_shard, files_are_played_in_step_for_any_number_of_shards) {
     EXPECT_EQ(played.lines, told) << shards << " shards";
     EXPECT_TRUE(played.ledger.residues().empty());
     EXPECT_EQ(played.ledger.handed_over != 0, shards > 1);
+  }
+}
+
+// The last fragment of a file waits for more until the end, and is the last word on how far time
+// has come, for the shards too that do not own its session.
+TEST(live_shard, fragments_that_end_a_file_end_sessions_of_all_shards) {
+  for (const char* client : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}) {
+    Frames frames;
+    for (std::uint16_t port = 1; port <= 32; ++port)
+      frames.push_back(
+          PacketBuilder().ethernet().ip("192.0.2.9", "198.51.100.2").udp(port, 53).frame(at(0)));
+    const Frame whole = PacketBuilder()
+                            .ethernet()
+                            .ip(client, "198.51.100.2")
+                            .udp(10, 53)
+                            .payload(std::string(100, '?'))
+                            .frame(at(40 * kSecond));
+    frames.push_back(fragment_of(whole, {0, 64}));
+    const std::vector<std::string> told = run_live(frames, {.are_files = true}).lines;
+    EXPECT_EQ(std::ranges::count_if(told, is_idle), 32);
+    EXPECT_EQ(run_live(frames, {.shards = 2, .are_files = true}).lines, told) << client;
   }
 }
 
