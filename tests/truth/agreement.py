@@ -11,8 +11,9 @@ set, the share, the share of those where tshark has one, and what the others are
 it, only tshark has it, or they differ; then, of the last two, those where linger's record says that it did not read on (a gap, a broken
 protocol, no room), and those whose beginning the capture lacks.
 
-tshark goes by ports where it can. Of a session where linger told a protocol and tshark nothing of it, tshark is asked
-again, with that session's port named as one of that protocol, and about heads that break off, too. --without leaves out captures with
+tshark goes by ports where it can. Of a session of which only linger told a field, tshark is asked again, with that
+session's port named as one of that protocol, about what breaks off, too, and, if linger told a PROXY header, about what
+lies behind it (proxied.lua); of the two answers the one with more values stands. --without leaves out captures with
 TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
 in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
 
@@ -98,6 +99,10 @@ def quic_version(value):
     return {0: None, 1: "1", 0x6B3343CF: "2"}.get(number, value)
 
 
+def said_so(_):
+    return "True"
+
+
 def smtp_name(value):
     """Of the parameters in a segment that has a HELO."""
     return None if value.upper().startswith(("FROM:", "TO:")) else value.strip()
@@ -140,6 +145,7 @@ FIELDS = [
     Field("smtp", "from", "smtp.req.parameter", mail_path("FROM:")),
     Field("smtp", "to", "smtp.req.parameter", mail_path("TO:")),
     Field("smtp", "refusals.code", "smtp.response.code", refusal),
+    Field("xmpp", "starttls", "xmpp.starttls", said_so),
     Field("ftp", "command", "ftp.request.command", told_command),
     Field("ftp", "user.name", "ftp.request.arg", str.strip),
     Field("ftp", "data.ip", "ftp.passive.ip ftp.active.cip ftp.eprt.ip ftp.eprt.ipv6", as_address),
@@ -191,10 +197,12 @@ OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
 # tshark's names of a protocol, where it has several or another one.
 LAYERS = {"dns": ("dns", "mdns", "llmnr"), "tls": ("tls", "dtls"), "modbus": ("mbtcp",)}
 # What tshark calls a protocol whose port it is told; of TLS by the transport.
-DISSECTORS = {"tls": {"tcp": "tls", "udp": "dtls"}, "modbus": "mbtcp"}
-# What it has to be told when it is asked again: that the port counts; heads that are not whole.
-AGAIN = ["-o", "tcp.try_heuristic_first:FALSE", "-o", "http.desegment_headers:FALSE"]
-NOT_BY_PORT = ("proxy",)  # tshark has no port for it
+DISSECTORS = {"tls": {"tcp": "tls", "udp": "dtls"}, "modbus": "mbtcp", "proxy": "data"}
+# What it has to be told when it is asked again: that the port counts; heads that are not whole; segments as they come.
+AGAIN = [
+    "-o", "tcp.try_heuristic_first:FALSE", "-o", "http.desegment_headers:FALSE", "-o", "ssh.desegment_buffers:FALSE",
+]
+PROXIED = pathlib.Path(__file__).with_name("proxied.lua")
 # Where a message that lies in one of these is no session's own: linger does not open them.
 CARRIERS = {"tls", "quic", "http2"}
 # What tshark has to be told: heads of bodies that are not whole; content before ports; ports of VXLAN and SOME/IP.
@@ -255,14 +263,14 @@ def why_not_read(record):
     return "" if "S" in history or "H" in history else "no beginning"
 
 
-Said = collections.namedtuple("Said", "found unread ports")
+Said = collections.namedtuple("Said", "found unread ports proxied")
 
 
 def linger_values(linger, capture, fields):
     """{(session, field): set of values}, {session: why it was not read}, {session: (transport, port)}"""
     command = [linger, "-q", "-r", capture, "--set", "maxTransactions=4096"]
     done = subprocess.run(command, capture_output=True, check=False)
-    found, unread, ports = collections.defaultdict(set), {}, {}
+    found, unread, ports, proxied = collections.defaultdict(set), {}, {}, set()
     for line in done.stdout.splitlines():
         record = json.loads(line)
         if record["event"]["action"] != "session-end":
@@ -270,6 +278,8 @@ def linger_values(linger, capture, fields):
         source, destination = record["source"], record["destination"]
         key = session_of([(as_address(s["ip"]), str(s.get("port", ""))) for s in (source, destination)])
         ports[key] = (record["network"]["transport"], str(destination.get("port", "")))
+        if "proxy" in record.get("client", {}):
+            proxied.add(key)
         if reason := why_not_read(record):
             unread[key] = reason
         for field in fields:
@@ -284,7 +294,7 @@ def linger_values(linger, capture, fields):
                     value = same(WORDS.get(what, {}).get(value, value))
                     if value:  # tshark does not tell empty ones
                         found[key, field].add(value.lower() if what in LOWERED else value)
-    return Said(found, unread, ports)
+    return Said(found, unread, ports, proxied)
 
 
 # --- tshark ---------------------------------------------------------------------------------------
@@ -383,21 +393,24 @@ def tshark_values(capture, fields, folder, more):
     return found
 
 
-def decode_as(protocol, transport, port):
+def decode_as(protocol, transport, port, is_proxied):
     name = DISSECTORS.get(protocol, protocol)
-    return f"{transport}.port=={port},{name.get(transport, protocol) if isinstance(name, dict) else name}"
+    name = name.get(transport, protocol) if isinstance(name, dict) else name
+    return f"{transport}.port=={port},{'proxied_' * is_proxied}{name}"
 
 
 def ask_again(capture, fields, folder, mine, theirs):
-    """Adds to `theirs` what tshark says of sessions whose protocol only linger told, when it knows their port."""
-    unknown = {(session, field.protocol) for session, field in mine.found}
-    unknown -= {(session, field.protocol) for session, field in theirs}
-    for protocol in sorted({protocol for _, protocol in unknown} - set(NOT_BY_PORT)):
+    """Adds to `theirs` what tshark says of sessions of which only linger told a field, when it knows their port."""
+    unknown = {(session, field.protocol) for session, field in mine.found if (session, field) not in theirs}
+    for protocol in sorted({protocol for _, protocol in unknown}):
         sessions = {session for session, name in unknown if name == protocol}
-        names = sorted({decode_as(protocol, *mine.ports[session]) for session in sessions})
-        more = AGAIN + [word for name in names for word in ("-d", name)]
+        names = sorted({decode_as(protocol, *mine.ports[session], session in mine.proxied) for session in sessions})
+        script = ["-X", f"lua_script:{PROXIED}"] if sessions & mine.proxied else []
+        more = script + AGAIN + [word for name in names for word in ("-d", name)]
         again = tshark_values(capture, [f for f in fields if f.protocol == protocol], folder, more) or {}
-        theirs |= {key: values for key, values in again.items() if key[0] in sessions}
+        for key, values in again.items():
+            if key[0] in sessions and len(values) > len(theirs.get(key, ())):
+                theirs[key] = values
 
 
 # --- The table ------------------------------------------------------------------------------------
@@ -459,7 +472,7 @@ def main():
         return capture, mine, theirs
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for capture, (mine, unread, _), theirs in pool.map(compare, captures):
+        for capture, (mine, unread, _, _), theirs in pool.map(compare, captures):
             if theirs is None:
                 unreadable += 1
                 continue
