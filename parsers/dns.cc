@@ -250,9 +250,13 @@ bool is_dns(Bytes message) noexcept {
   if ((header.flags & 0x0040) != 0 || header.questions > kQuestionsMax) return false;
   std::size_t at = kHeaderBytes;
   if (is_netbios(message.subspan(at))) return false;
-  if (header.questions != 0)
-    return read_name(message, at, nullptr) && message.size() - at >= 4 &&
-           is_class(load_be16(message.data() + at + 2));
+  if (header.questions != 0) {
+    if (!read_name(message, at, nullptr) || message.size() - at < 4) return false;
+    const std::uint16_t question_class = load_be16(message.data() + at + 2);
+    // Broken servers answer with the reserved one (RFC 6895 §3.2); of zeros there are many more.
+    const bool is_broken = question_class == 0 && header.is_response() && at > kHeaderBytes + 1;
+    return is_broken || is_class(question_class);
+  }
   Record record;
   return (header.is_response() || header.op_code() == kInverseQuery) && header.answers != 0 &&
          read_record(message, at, record, nullptr) && is_class(record.record_class);

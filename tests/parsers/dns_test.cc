@@ -64,6 +64,15 @@ TEST(dns, a_response_before_its_query_joins_it) {
   EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
 }
 
+TEST(dns, a_response_of_no_class_is_told_and_zeros_are_none) {
+  const std::string broken = kResponse.substr(0, 12 + kQuestion.size() - 2) + "\0\0"s;
+  const Heard heard = hear({{1, broken}}, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("question":{"name":"www.example.com")"));
+  EXPECT_TRUE(heard.is_malformed);
+  const std::string zeros = kResponse.substr(0, 12) + std::string(32, '\0');
+  EXPECT_EQ(hear({{1, zeros}}, Carrier::datagrams).protocol, "");
+}
+
 TEST(dns, a_name_that_points_at_itself_is_none) {
   std::string loop = kResponse;
   loop.replace(loop.find("\xc0\x0c"), 2, "\xc0\x21");
