@@ -29,17 +29,18 @@ def frames(path):
 
 
 def conversation(path):
-    """What is said over TCP or UDP in a capture, segments as they come: the input of parser_fuzz.cc; or nothing."""
-    words, first, protocol = b'', None, 6
+    """What is said over TCP or UDP with the port that a capture's first packet goes to, segments as they come, whatever
+    addresses the client has: the input of parser_fuzz.cc; or nothing."""
+    words, server, protocol = b'', None, 6
     for link_type, frame in frames(path):
         if link_type != 1 or frame[12:14] != b'\x08\x00' or frame[23] not in (6, 17):
             continue
         protocol = frame[23]
         transport = frame[14 + 4 * (frame[14] & 15):14 + struct.unpack('>H', frame[16:18])[0]]
         text = transport[8 if protocol == 17 else 4 * (transport[12] >> 4):]
-        first = first or frame[26:30]
-        if text:
-            words += struct.pack('>H', (0 if frame[26:30] == first else 0x8000) | len(text)) + text
+        server = server or transport[2:4]
+        if text and server in (transport[:2], transport[2:4]):
+            words += struct.pack('>H', (0x8000 if transport[:2] == server else 0) | len(text)) + text
     return bytes([protocol == 17]) + words if words else b''
 
 
