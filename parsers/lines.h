@@ -9,6 +9,9 @@
 
 namespace linger {
 
+// What may follow them: the first byte of TLS (RFC 8446 §5.1).
+inline constexpr std::uint8_t kTlsHandshake = 22;
+
 inline std::string_view text_of(Bytes bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -84,12 +84,13 @@ class ReplyRoles {
   bool is_server(unsigned side) const noexcept { return roles_[side] == Role::server; }
   bool is_client(unsigned side) const noexcept { return roles_[side] == Role::client; }
 
-  // By what a side says first. An answer of the parser, if it is not known: for want of bytes, or
-  // because both sides say the same.
+  // By what a side says first. An answer of the parser, if it is not known: for want of bytes,
+  // because both sides say the same, or because the client begins TLS though nobody asked for it.
   std::optional<Answer> learn(unsigned side, Bytes bytes) noexcept {
     Role& role = roles_[side];
     if (role != Role::unknown) return {};
     if (bytes.size() < 3) return Answer::need(3);
+    if (bytes[0] == kTlsHandshake) return Answer::hand_over(0);
     role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
     if (roles_[side ^ 1] == role) return Answer::malformed();
     return {};

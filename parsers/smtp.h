@@ -7,9 +7,9 @@
 //              BDAT bytes [LAST]: so many bytes                                     RFC 3030 §2
 //
 // Which side is which is told by what it says. Behind the 220 to STARTTLS another protocol begins
-// (RFC 3207). What follows AUTH until its reply is not told (RFC 4954). A gap in a mail is passed
-// over, one elsewhere ends the parser. Limits: lines of kLineBytesMax, kAddressesMax addresses of
-// senders and of recipients, kRefusalsMax replies.
+// (RFC 3207), and where a client begins TLS unasked. What follows AUTH until its reply is not told
+// (RFC 4954). A gap in a mail is passed over, one elsewhere ends the parser. Limits: lines of
+// kLineBytesMax, kAddressesMax addresses of senders and of recipients, kRefusalsMax replies.
 #pragma once
 
 #include <cstdint>

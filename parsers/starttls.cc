@@ -10,7 +10,7 @@ using Field = StarttlsField;
 
 constexpr ProtocolField kFields[] = {LINGER_STARTTLS_FIELDS(LINGER_FIELD_ROW)};
 
-constexpr std::uint8_t kTlsHandshake = 22;  // a record's first byte (RFC 8446 §5.1)
+constexpr std::string_view kAdb = "adb";
 
 struct Request {
   std::string_view protocol;
@@ -63,6 +63,26 @@ Detection find_rdp(Bytes bytes, Request& request) noexcept {
   return is_asked ? Detection::yes : Detection::no;
 }
 
+bool is_adb(Bytes bytes) noexcept {
+  const std::string_view text = text_of(bytes);
+  return bytes.size() > 4 && bytes[4] <= 1 &&
+         (text.starts_with("CNXN") || text.starts_with("STLS"));
+}
+
+// Messages of command (4), arguments (8), bytes of data (4), their sum (4), the command's
+// complement (4), data.
+Detection find_adb(Bytes bytes, Request& request) noexcept {
+  constexpr std::size_t kHeadBytes = 24;
+  for (std::size_t done = 0; bytes.size() >= done + kHeadBytes;) {
+    const std::uint8_t* const head = bytes.data() + done;
+    if (load_le32(head + 20) != ~load_le32(head)) return Detection::no;
+    const bool is_request = text_of(bytes).substr(done, 4) == "STLS";
+    done += kHeadBytes + load_le32(head + 12);
+    if (is_request) return whole(bytes, done, kAdb, request);
+  }
+  return Detection::maybe;
+}
+
 // What may come before: a question of capabilities, an introduction, nothing.
 bool is_harmless(std::string_view command) noexcept {
   return equals(command, "auth") || equals(command, "capa") || equals(command, "capability") ||
@@ -91,6 +111,7 @@ Detection find_line(Bytes bytes, Request& request) noexcept {
 }
 
 Detection find_request(Bytes bytes, Request& request) noexcept {
+  if (is_adb(bytes)) return find_adb(bytes, request);
   switch (bytes[0]) {
     case 0x00:
       return find_postgresql(bytes, request);
@@ -123,6 +144,8 @@ Answer Starttls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   }
   Request request;
   if (find_request(bytes, request) != Detection::yes) return Answer::took_all();  // the server
+  // The device asks: the client does, too, behind what was too long to be looked at.
+  if (request.protocol == kAdb && side != facts.opener()) return Answer::hand_over(request.bytes);
   has_asked_ = true;
   client_ = static_cast<std::uint8_t>(side);
   facts.text(Field::protocol, request.protocol);

@@ -4,6 +4,7 @@
 //     LDAP an extended request of 1.3.6.1.4.1.1466.20037                          RFC 4511 §4.14
 //     RDP a request of security protocols in X.224's connection request   [MS-RDPBCGR] §2.2.1.1
 //     PostgreSQL SSLRequest, MySQL a login of 32 bytes with CLIENT_SSL: as their manuals have them
+//     ADB STLS, which both sides say, the device perhaps first: Android's adb, protocol.txt
 //
 // Taken is who says so in his first bytes, with nothing before it but questions of what the server
 // can do. The server agrees before the client goes on, so what the server says is passed over, and
@@ -17,9 +18,10 @@
 
 namespace linger {
 
-#define LINGER_STARTTLS_FIELDS(X) \
-  X(protocol, text, "protocol",   \
-    "Who asked for TLS: imap, ldap, mysql, pop3, postgresql, rdp; text: another one of lines.")
+#define LINGER_STARTTLS_FIELDS(X)                                                             \
+  X(protocol, text, "protocol",                                                               \
+    "Who asked for TLS: adb, imap, ldap, mysql, pop3, postgresql, rdp; text: another one of " \
+    "lines.")
 
 enum class StarttlsField : std::uint8_t { LINGER_STARTTLS_FIELDS(LINGER_FIELD_NAME) };
 
@@ -29,6 +31,7 @@ class Starttls {
       {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
       {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
       {Carrier::stream, R"(^\x03\x00\x00..\xe0\x00\x00)"},
+      {Carrier::stream, R"(^(CNXN|STLS)[\x00\x01]\x00\x00\x01)"},
       {Carrier::stream, R"(^\x30.\x02\x01.\x77.\x80\x161\.3\.6\.1\.4\.1\.1466\.20037)"},
       {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
       {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};

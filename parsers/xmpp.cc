@@ -10,7 +10,6 @@ using Field = XmppField;
 
 constexpr ProtocolField kFields[] = {LINGER_XMPP_FIELDS(LINGER_FIELD_ROW)};
 
-constexpr std::uint8_t kTlsHandshake = 22;  // a record's first byte (RFC 8446 §5.1)
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kHeader = "stream:stream";
 

@@ -162,6 +162,16 @@ void add_starttls(Catalogue& catalogue) {
       {"", "+OK ready\r\n"}, {"CAPA\r\n", "+OK\r\nSTLS\r\n.\r\n"}, {"STLS\r\n", "+OK go\r\n"}};
   for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
   catalogue.capture("starttls", "POP3 asks for TLS, which is read then", dialogue(words, 100));
+  const std::string asked =
+      "STLS\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xac\xab\xb3\xac"s;
+  words = {
+      {"CNXN\x01\x00\x00\x01\x00\x00\x10\x00\xd0\x00\x00\x00\x00\x00\x00\x00\xbc\xb1\xa7\xb1"s +
+           "host::features=" + std::string(193, 'x'),
+       asked},
+      {asked, ""}};
+  for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
+  catalogue.capture("starttls_adb", "the device asks, behind a message that detection does not see",
+                    dialogue(words, 1'400));
 }
 
 void add_xmpp(Catalogue& catalogue) {
@@ -273,6 +283,10 @@ void add_smtp(Catalogue& catalogue) {
   catalogue.capture("smtp", "a mail, a recipient that is refused, STARTTLS",
                     dialogue(words, 1'400));
   catalogue.capture("smtp_in_pieces", "the same in segments of 7 bytes", dialogue(words, 7));
+  catalogue.capture("smtp_tls_unasked", "a client begins TLS with a server that does not expect it",
+                    dialogue({{"", "220 mx.example.com ESMTP\r\n"},
+                              {tls_1_2().front(), "500 5.5.2 Error: bad syntax\r\n"}},
+                             1'400));
 }
 
 void add_ftp(Catalogue& catalogue) {

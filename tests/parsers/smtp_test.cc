@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/parsers/dialogue.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -45,6 +46,16 @@ TEST(smtp, starttls_hands_over) {
   EXPECT_EQ(heard.protocol, "http");
   EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":true)"));
   EXPECT_THAT(heard.objects, HasSubstr(R"("domain":"inside")"));
+}
+
+TEST(smtp, a_client_that_begins_tls_unasked_is_read) {
+  const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
+                            {0, tls_1_2().front()},
+                            {1, "402 4.5.2 Error: command not recognized\r\n"}});
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("banner":"mx.example.com ESMTP")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  EXPECT_TRUE(heard.is_malformed);
 }
 
 TEST(smtp, a_refused_starttls_goes_on) {

@@ -26,6 +26,16 @@ const std::string kRdp = "\x03\x00\x00\x29\x24\xe0\x00\x00\x00\x00\x00"s +
 const std::string kRdpAnswer =
     "\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x1f\x08\x00\x02\x00\x00\x00"s;
 
+// A message of adb; its sum of the data nobody looks at.
+std::string adb(std::string_view command, std::string_view data) {
+  std::string head(command);
+  head += "\x01\x00\x00\x01\x00\x00\x10\x00"s;
+  for (unsigned i = 0; i < 4; ++i) head += static_cast<char>(data.size() >> 8 * i);
+  head += std::string(4, '\0');
+  for (const char c : command) head += static_cast<char>(~c);
+  return head += data;
+}
+
 // These words in turn, the client first, then a handshake of TLS, or so many messages of it.
 Dialogue then_tls(const std::vector<std::string>& words, std::size_t messages = SIZE_MAX) {
   Dialogue dialogue;
@@ -50,6 +60,7 @@ const std::vector<Case> kCases = {
     {"postgresql", {kPostgresql, "S"}},
     {"mysql", {"", kMysqlGreeting, kMysql}},
     {"rdp", {kRdp, kRdpAnswer}},
+    {"adb", {adb("CNXN", "host::") + adb("STLS", ""), adb("STLS", "")}},
     {"ldap", {kLdap, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"s}}};
 
 TEST(starttls, behind_a_request_tls_is_read) {
@@ -61,6 +72,15 @@ TEST(starttls, behind_a_request_tls_is_read) {
     EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":)")) << c.protocol;
     EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":{"protocol":")" + c.protocol + "\"}"));
   }
+}
+
+// Its first message is longer than what detection looks at.
+TEST(starttls, a_device_of_adb_asks_first) {
+  const Heard heard = hear(then_tls({adb("CNXN", "host::features=" + std::string(200, 'x')),
+                                     adb("STLS", ""), adb("STLS", ""), ""}));
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":{"protocol":"adb"})"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
 }
 
 TEST(starttls, it_is_the_same_however_it_is_cut) {
@@ -78,6 +98,7 @@ TEST(starttls, who_does_not_ask_is_left_to_others) {
   for (const std::string& words :
        {"CAPA\r\nUSER bob\r\nPASS secret\r\n"s, "a1 CAPABILITY\r\na2 LOGIN bob secret\r\n"s,
         "\x20\x00\x00\x01\x85\xa6\xff\x19"s + std::string(28, 'x'),
+        adb("CNXN", "host::") + "STLS" + std::string(20, '\0'),
         kRdp.substr(0, kRdp.size() - 4) + std::string(4, '\0'), kRdp.substr(0, 3) + "\x0b"s + kRdp})
     EXPECT_EQ(hear({{0, words}}).protocol, "") << words;
 }
