@@ -7,6 +7,7 @@
 #include "output/protocol_json.h"
 #include "parsers/conversations.h"
 #include "parsers/rules.h"
+#include "tests/support/openvpn_words.h"
 #include "tests/support/quic_words.h"
 #include "tests/support/tls_words.h"
 
@@ -135,6 +136,12 @@ Talk xmpp() {
           {{0, "<?xml version='1.0'?><stream:stream to='example.org' version='1.0'>"s},
            {1, "<stream:stream from='example.org' id='1' version='1.0'>"s},
            {0, "<auth mechanism='EXTERNAL'>"s}}};
+}
+
+Talk openvpn() {
+  Talk talk{"openvpn", Carrier::datagrams, {}};
+  for (const auto& [side, bytes] : test::openvpn(20)) talk.words.push_back({side, bytes});
+  return talk;
 }
 
 Talk tls() {
@@ -359,6 +366,7 @@ BENCHMARK_CAPTURE(session, smtp, smtp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, ftp, ftp())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, mqtt, mqtt())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, xmpp, xmpp())->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(session, openvpn, openvpn())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, modbus, modbus())->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, tls, tls(), "ns <= 3000")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(session, dtls, dtls())->Unit(benchmark::kMillisecond);

@@ -109,6 +109,13 @@ class Facts {
     put(field, row, is_cut ? value.first(kRawBytesMax) : value, is_cut ? kItemIsCut : 0);
   }
 
+  // What is told as of another protocol, which lies in this one.
+  Facts of(std::uint8_t protocol) const noexcept {
+    Context context = context_;
+    context.protocol = protocol;
+    return Facts(context);
+  }
+
   // Of another session, which will be opened at `endpoint` within `window`: its protocol will be
   // called `name`, its record will name this session in `id_field`, and tell what `tell(facts)`
   // does. Null: there is no room.

@@ -3,6 +3,7 @@
 // the same bytes equally early, the first does.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "parsers/parser.h"
@@ -18,6 +19,7 @@
   X(smtp)                 \
   X(ftp)                  \
   X(starttls)             \
+  X(openvpn)              \
   X(xmpp)                 \
   X(mqtt)                 \
   X(modbus)
@@ -43,5 +45,11 @@ inline constexpr std::array<const Protocol*, kParsers.size() + 1> kProtocols = {
     LINGER_PARSERS(LINGER_PARSER) & kRuleFields};
 #undef LINGER_PARSER
 inline constexpr std::uint8_t kRuleItems = kParsers.size();  // place of what rules tell
+
+// By which its items name it.
+inline std::uint8_t place_of(const Protocol& protocol) noexcept {
+  const auto at = std::find(kProtocols.begin(), kProtocols.end(), &protocol);
+  return static_cast<std::uint8_t>(at - kProtocols.begin());
+}
 
 }  // namespace linger

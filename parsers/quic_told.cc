@@ -54,11 +54,6 @@ void tell_transport_parameters(Bytes parameters, Derived& derived) {
   }
 }
 
-std::uint8_t place_of(const Protocol& protocol) noexcept {
-  const auto at = std::find(kProtocols.begin(), kProtocols.end(), &protocol);
-  return static_cast<std::uint8_t>(at - kProtocols.begin());
-}
-
 }  // namespace
 
 void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {

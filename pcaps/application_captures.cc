@@ -1,5 +1,6 @@
 // What sessions talk about: a conversation for each protocol that is read.
 #include "pcaps/catalogue.h"
+#include "tests/support/openvpn_words.h"
 #include "tests/support/quic_words.h"
 #include "tests/support/tls_words.h"
 
@@ -172,6 +173,22 @@ void add_starttls(Catalogue& catalogue) {
   for (auto& pair : in_turn(tls_1_2_resumed())) words.push_back(std::move(pair));
   catalogue.capture("starttls_adb", "the device asks, behind a message that detection does not see",
                     dialogue(words, 1'400));
+}
+
+void add_openvpn(Catalogue& catalogue) {
+  std::vector<std::pair<std::string, std::string>> words;
+  for (const auto& [side, bytes] : openvpn(20)) {
+    if (side == 0) words.emplace_back(openvpn_with_length(bytes), "");
+    if (side == 1) words.back().second += openvpn_with_length(bytes);
+  }
+  catalogue.capture("openvpn", "over TCP, with --tls-auth: the TLS in it is read",
+                    dialogue(words, 1'400));
+  Frames frames;
+  for (const auto& [side, bytes] : openvpn(0))
+    frames.push_back(
+        udp_datagram(static_cast<Side>(side), bytes,
+                     at(static_cast<std::int64_t>(frames.size()) * 10 * kMillisecond)));
+  catalogue.capture("openvpn_datagrams", "over UDP, without authentication", frames);
 }
 
 void add_xmpp(Catalogue& catalogue) {
@@ -390,6 +407,7 @@ void add_application_captures(Catalogue& catalogue) {
   add_ssh(catalogue);
   add_tls(catalogue);
   add_starttls(catalogue);
+  add_openvpn(catalogue);
   add_xmpp(catalogue);
   add_quic(catalogue);
   add_socks(catalogue);

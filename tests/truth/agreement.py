@@ -12,8 +12,8 @@ it, only tshark has it, or they differ; then, of the last two, those where linge
 protocol, no room), and those whose beginning the capture lacks.
 
 tshark goes by ports where it can. Of a session of which only linger told a field, tshark is asked again, with that
-session's port named as one of that protocol, about what breaks off, too, and, if linger told a PROXY header, about what
-lies behind it (proxied.lua); of the two answers the one with more values stands. --without leaves out captures with
+session's port named as one of that protocol, or of what that lies in: OpenVPN, a PROXY header (proxied.lua). It is
+asked about what breaks off, too. Of the two answers the one with more values stands. --without leaves out captures with
 TEXT in their path: those that were damaged on purpose, say. --show lists the sessions that differ
 in a field ("tls.server.ja3s"; "all"), --worst N the N files with the most differences.
 
@@ -198,9 +198,11 @@ OBJECTS = {"proxy": "client"}  # of protocols whose object has another name
 LAYERS = {"dns": ("dns", "mdns", "llmnr"), "tls": ("tls", "dtls"), "modbus": ("mbtcp",)}
 # What tshark calls a protocol whose port it is told; of TLS by the transport.
 DISSECTORS = {"tls": {"tcp": "tls", "udp": "dtls"}, "modbus": "mbtcp", "proxy": "data"}
-# What it has to be told when it is asked again: that the port counts; heads that are not whole; segments as they come.
+# What it has to be told when it is asked again: that the port counts; heads that are not whole; segments as they come;
+# SHA-256, where it takes SHA-1 for granted.
 AGAIN = [
     "-o", "tcp.try_heuristic_first:FALSE", "-o", "http.desegment_headers:FALSE", "-o", "ssh.desegment_buffers:FALSE",
+    "-o", "openvpn.tls_auth_hmac_size:32",
 ]
 PROXIED = pathlib.Path(__file__).with_name("proxied.lua")
 # Where a message that lies in one of these is no session's own: linger does not open them.
@@ -263,14 +265,14 @@ def why_not_read(record):
     return "" if "S" in history or "H" in history else "no beginning"
 
 
-Said = collections.namedtuple("Said", "found unread ports proxied")
+Said = collections.namedtuple("Said", "found unread ports carriers")
 
 
 def linger_values(linger, capture, fields):
     """{(session, field): set of values}, {session: why it was not read}, {session: (transport, port)}"""
     command = [linger, "-q", "-r", capture, "--set", "maxTransactions=4096"]
     done = subprocess.run(command, capture_output=True, check=False)
-    found, unread, ports, proxied = collections.defaultdict(set), {}, {}, set()
+    found, unread, ports, carriers = collections.defaultdict(set), {}, {}, {}
     for line in done.stdout.splitlines():
         record = json.loads(line)
         if record["event"]["action"] != "session-end":
@@ -278,8 +280,10 @@ def linger_values(linger, capture, fields):
         source, destination = record["source"], record["destination"]
         key = session_of([(as_address(s["ip"]), str(s.get("port", ""))) for s in (source, destination)])
         ports[key] = (record["network"]["transport"], str(destination.get("port", "")))
-        if "proxy" in record.get("client", {}):
-            proxied.add(key)
+        if "openvpn" in record:
+            carriers[key] = "openvpn"
+        elif "proxy" in record.get("client", {}):
+            carriers[key] = "proxied"
         if reason := why_not_read(record):
             unread[key] = reason
         for field in fields:
@@ -294,7 +298,7 @@ def linger_values(linger, capture, fields):
                     value = same(WORDS.get(what, {}).get(value, value))
                     if value:  # tshark does not tell empty ones
                         found[key, field].add(value.lower() if what in LOWERED else value)
-    return Said(found, unread, ports, proxied)
+    return Said(found, unread, ports, carriers)
 
 
 # --- tshark ---------------------------------------------------------------------------------------
@@ -393,10 +397,10 @@ def tshark_values(capture, fields, folder, more):
     return found
 
 
-def decode_as(protocol, transport, port, is_proxied):
+def decode_as(protocol, carrier, transport, port):
     name = DISSECTORS.get(protocol, protocol)
     name = name.get(transport, protocol) if isinstance(name, dict) else name
-    return f"{transport}.port=={port},{'proxied_' * is_proxied}{name}"
+    return f"{transport}.port=={port}," + {"proxied": f"proxied_{name}"}.get(carrier, carrier or name)
 
 
 def ask_again(capture, fields, folder, mine, theirs):
@@ -404,8 +408,8 @@ def ask_again(capture, fields, folder, mine, theirs):
     unknown = {(session, field.protocol) for session, field in mine.found if (session, field) not in theirs}
     for protocol in sorted({protocol for _, protocol in unknown}):
         sessions = {session for session, name in unknown if name == protocol}
-        names = sorted({decode_as(protocol, *mine.ports[session], session in mine.proxied) for session in sessions})
-        script = ["-X", f"lua_script:{PROXIED}"] if sessions & mine.proxied else []
+        names = sorted({decode_as(protocol, mine.carriers.get(session), *mine.ports[session]) for session in sessions})
+        script = ["-X", f"lua_script:{PROXIED}"] if any("proxied" in name for name in names) else []
         more = script + AGAIN + [word for name in names for word in ("-d", name)]
         again = tshark_values(capture, [f for f in fields if f.protocol == protocol], folder, more) or {}
         for key, values in again.items():

@@ -1,0 +1,138 @@
+#include "parsers/openvpn.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "parsers/list.h"
+
+namespace linger {
+namespace {
+
+using Field = OpenvpnField;
+
+constexpr ProtocolField kFields[] = {LINGER_OPENVPN_FIELDS(LINGER_FIELD_ROW)};
+
+constexpr std::size_t kLengthBytes = 2;
+constexpr std::size_t kHeadBytes = 1 + 8;
+constexpr std::size_t kReplayBytes = 4 + 4;  // number and time behind an HMAC
+constexpr std::size_t kResetBytes = 14;      // a client's, without HMAC
+constexpr std::size_t kSessionBytes = 8;
+constexpr unsigned kAcksMax = 8;
+
+enum Opcode : std::uint8_t {
+  kControl = 4,
+  kAck = 5,
+  kData1 = 6,
+  kClientReset = 7,
+  kServerReset = 8,
+  kData2 = 9,
+};
+
+// The first number against replay; since 2.6 a client says with it what it can do
+// (EARLY_NEG_START).
+bool is_first(const std::uint8_t* number) noexcept {
+  return load_be32(number) == 1 || load_be32(number) == 0x0f000001;
+}
+
+// What a client's first packet says.
+struct Reset {
+  std::string_view protection;
+  std::uint8_t authentication_bytes = 0;
+};
+std::optional<Reset> reset_of(Bytes packet) noexcept {
+  if (packet.size() < kResetBytes || packet[0] != kClientReset << 3) return {};
+  // Nothing to acknowledge, and the first packet; the first of those with an HMAC, too.
+  const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
+  const bool is_plain = std::all_of(packet.end() - 5, packet.end(), is_zero);
+  if (is_plain && packet.size() == kResetBytes) return Reset{"none"};
+  for (const std::uint8_t hmac : {16, 20, 28, 32, 48, 64}) {  // MD5, SHA-1, SHA-2
+    if (packet.size() != kResetBytes + hmac + kReplayBytes) continue;
+    if (is_plain && is_first(packet.data() + kHeadBytes + hmac))
+      return Reset{"tls-auth", static_cast<std::uint8_t>(hmac + kReplayBytes)};
+    if (hmac == 32 && is_first(packet.data() + kHeadBytes)) return Reset{"tls-crypt"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Detection Openvpn::detect(Carrier carrier, Bytes bytes) noexcept {
+  if (carrier == Carrier::datagrams) return reset_of(bytes) ? Detection::yes : Detection::no;
+  if (bytes.size() < kLengthBytes) return Detection::maybe;
+  const std::size_t whole = kLengthBytes + load_be16(bytes.data());
+  if (bytes.size() < whole) return Detection::maybe;
+  return reset_of(bytes.subspan(kLengthBytes, whole - kLengthBytes)) ? Detection::yes
+                                                                     : Detection::no;
+}
+
+Answer Openvpn::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes.size() < kLengthBytes) return Answer::need(kLengthBytes);
+  const std::size_t whole = kLengthBytes + load_be16(bytes.data());
+  if (whole == kLengthBytes || whole > kUnitBytesMax) return Answer::malformed();
+  if (bytes.size() < whole) return Answer::need(whole);
+  return read(side, bytes.subspan(kLengthBytes, whole - kLengthBytes), facts) ? Answer::took(whole)
+                                                                              : Answer::done();
+}
+
+Answer Openvpn::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
+  return bytes.empty() || read(side, bytes, facts) ? Answer::took_all() : Answer::done();
+}
+
+// False: there is nothing more to read.
+bool Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
+  if (!is_begun_) {
+    const std::optional<Reset> reset = reset_of(packet);
+    if (!reset) return false;
+    is_begun_ = true;
+    authentication_bytes_ = reset->authentication_bytes;
+    facts.text(Field::protection, reset->protection);
+    if (reset->protection == "tls-crypt") return false;
+  }
+  const unsigned opcode = packet[0] >> 3;
+  if (opcode == kAck) return true;
+  if (opcode != kControl && opcode != kClientReset && opcode != kServerReset) return false;
+  Reader reader(packet);
+  reader.skip(kHeadBytes + authentication_bytes_);
+  const unsigned acks = reader.u8();
+  if (acks > kAcksMax) return false;
+  if (acks != 0) reader.skip(4 * acks + kSessionBytes);
+  const std::uint32_t number = reader.be32();
+  if (!reader.ok()) return false;
+  Side& s = sides_[side];
+  if (number != s.next) return true;
+  ++s.next;
+  return read_tls(side, reader.bytes(reader.remaining()), facts);
+}
+
+// To the reader of TLS, who may leave bytes for when there are more. False: it wants no more.
+bool Openvpn::read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  Facts tls_facts = facts.of(place_of(parser::tls.protocol));
+  Side& s = sides_[side];
+  while (!bytes.empty()) {
+    const std::size_t skipped = std::min<std::uint64_t>(s.skip, bytes.size());
+    s.skip -= skipped;
+    bytes = bytes.subspan(skipped);
+    const std::size_t count = std::min(bytes.size(), s.kept.size() - s.kept_bytes);
+    std::copy_n(bytes.begin(), count, s.kept.begin() + s.kept_bytes);
+    s.kept_bytes += static_cast<std::uint32_t>(count);
+    bytes = bytes.subspan(count);
+    while (s.kept_bytes != 0) {
+      const Answer answer = tls_.on_data(side, {s.kept.data(), s.kept_bytes}, tls_facts);
+      if (answer.kind == Answer::Kind::need && answer.bytes <= s.kept.size()) break;
+      if (answer.kind != Answer::Kind::took) return false;
+      const auto taken =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(answer.bytes, s.kept_bytes));
+      s.skip = answer.bytes - taken;
+      s.kept_bytes -= taken;
+      std::copy_n(s.kept.begin() + taken, s.kept_bytes, s.kept.begin());
+    }
+  }
+  return true;
+}
+
+namespace parser {
+constinit const Parser openvpn = make_parser<Openvpn>(
+    {.name = "openvpn", .has_rows = false, .fields = kFields, .derive = nullptr});
+}  // namespace parser
+
+}  // namespace linger

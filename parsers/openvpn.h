@@ -1,0 +1,55 @@
+// OpenVPN, up to the data: how its control channel is protected, and the TLS in it.
+//
+//     stream      length(2), then as a datagram
+//     datagram    opcode(5 bits) key(3 bits) session(8)
+//                 [HMAC(n) number(4) time(4)]                                          --tls-auth
+//                 acks(1) [acknowledged(4)… session of the other side(8)] number(4) bytes of TLS
+//
+// Source: OpenVPN's "Network protocol" (doc/doxygen/doc_protocol_overview.h, src/openvpn/ssl_pkt.h
+// tell the same). Taken is who begins with a client's reset; its length says how long the HMAC is.
+// With --tls-crypt all but the head is encrypted, and no more than that is told. The bytes of TLS
+// are read in the order of their numbers, as if they had come over TCP; what comes before its turn
+// is not kept, since it is sent again. It is over with the first data. No limits of its own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/facts.h"
+#include "parsers/parser.h"
+#include "parsers/tls.h"
+
+namespace linger {
+
+#define LINGER_OPENVPN_FIELDS(X) \
+  X(protection, text, "protection", "Of its control channel: none, tls-auth or tls-crypt.")
+
+enum class OpenvpnField : std::uint8_t { LINGER_OPENVPN_FIELDS(LINGER_FIELD_NAME) };
+
+class Openvpn {
+ public:
+  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^\x00[\x0e-\x56]\x38.{8})"},
+                                          {Carrier::datagrams, R"(^\x38.{13})"}};
+
+  static Detection detect(Carrier carrier, Bytes bytes) noexcept;
+  Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+
+ private:
+  struct Side {
+    std::uint64_t skip = 0;  // bytes of TLS to come that nobody looks at
+    std::uint32_t next = 0;  // number of the packet whose turn it is
+    std::uint32_t kept_bytes = 0;
+    std::array<std::uint8_t, 512> kept;  // of TLS, until there are enough; more than it asks for
+  };
+
+  bool read(unsigned side, Bytes packet, Facts& facts) noexcept;
+  bool read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept;
+
+  Tls tls_;
+  std::array<Side, 2> sides_;
+  std::uint8_t authentication_bytes_ = 0;
+  bool is_begun_ = false;
+};
+
+}  // namespace linger
