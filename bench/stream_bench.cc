@@ -36,6 +36,7 @@ struct CountingReader {
     return StreamAnswer::more;
   }
   void on_conflict(std::uint32_t, unsigned) noexcept {}
+  std::uint32_t on_close(std::uint32_t reader) noexcept { return reader; }
   void on_end(std::uint32_t, unsigned, StreamEnd) noexcept {}
 };
 

@@ -121,7 +121,7 @@ std::uint64_t Applications::memory_needed(const Settings& settings) noexcept {
 
 Bytes Applications::describe(std::uint32_t reader, Record& record) noexcept {
   if (reader == kStreamDry) record.application_missing = true;
-  if (reader >= kStreamDry) return {};
+  if (reader >= kStreamMute) return {};
   const Conversations::Told told = reader_.conversations.tell(reader);
   record.application.assign(told.protocol);
   record.application_malformed = told.is_malformed;

@@ -67,7 +67,7 @@ class Applications {
   }
   // After the session's last record.
   void release(std::uint32_t reader) noexcept {
-    if (reader >= kStreamDry) return;
+    if (reader >= kStreamMute) return;
     reader_.conversations.release(reader);
     if (reader_.rules != nullptr) reader_.rules->release(reader);
   }
@@ -130,6 +130,12 @@ class Applications {
     void on_end(std::uint32_t reader, unsigned side, StreamEnd end) noexcept {
       conversations.on_end(reader, side);
       if (rules != nullptr) rules->on_end(reader, side, end == StreamEnd::finished);
+    }
+    // What nobody knows need not wait for its record: the memory is the next session's, still warm.
+    std::uint32_t on_close(std::uint32_t reader) noexcept {
+      if (rules != nullptr || conversations.has_facts(reader)) return reader;
+      conversations.release(reader);
+      return kStreamMute;
     }
 
     Conversations conversations;

@@ -53,6 +53,14 @@ tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string
 
 }  // namespace
 
+std::uint64_t dpdk_port_memory_needed([[maybe_unused]] const Settings& settings) noexcept {
+#ifdef LINGER_HAS_DPDK
+  return mbuf_memory_needed(dpdk_options(settings, 0), settings.dpdkHugePages);
+#else
+  return 0;
+#endif
+}
+
 LivePorts::Outcome LivePorts::open(const std::vector<std::string>& interfaces,
                                    const Settings& settings) {
   if (auto started = start_dpdk(interfaces, settings); !started) return started;
@@ -81,7 +89,7 @@ LivePorts::Outcome LivePorts::start_dpdk(
   constexpr std::uint64_t kOfTheEal = std::uint64_t{96} << 20;
   if (!options.has_huge_pages && options.memory_bytes == 0)
     options.memory_bytes =
-        kOfTheEal + options.devices.size() * mbuf_memory_needed(dpdk_options(settings, 0)) * 5 / 4;
+        kOfTheEal + options.devices.size() * dpdk_port_memory_needed(settings) * 5 / 4;
   return start_eal(options);
 #else
   return {};

@@ -13,6 +13,9 @@
 
 namespace linger {
 
+// Memory that each DPDK port takes on its NUMA node, in bytes; 0: built without DPDK.
+std::uint64_t dpdk_port_memory_needed(const Settings& settings) noexcept;
+
 class LivePorts {
  public:
   using Outcome = tl::expected<void, std::string>;

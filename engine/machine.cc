@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
+#include <ranges>
 
 #include "engine/cores.h"
 #include "engine/engine.h"
 #include "engine/live.h"
+#include "engine/source/huge_pages.h"
 
 namespace linger {
 namespace {
@@ -36,10 +40,30 @@ std::uint64_t meminfo(const std::string& name) {
   return 0;
 }
 
+bool is_dpdk(const std::string& interface) noexcept { return interface.starts_with(kDpdkPrefix); }
+
 std::string device_of(const std::string& interface) {
-  const std::string devargs = interface.substr(kDpdkPrefix.size());
-  return devargs.substr(0, devargs.find(','));
+  std::string device = interface.substr(kDpdkPrefix.size());
+  if (device.starts_with("pci:")) device.erase(0, 4);
+  device.resize(std::min(device.find(','), device.size()));
+  return device.find(':') == 2 ? "0000:" + device : device;
 }
+
+// Empty: it has none, or says none.
+std::string node_of(const fs::path& device) {
+  const std::string node = word_in(device / "numa_node");
+  return node.starts_with('-') ? std::string() : node;
+}
+
+std::uint64_t number_in(const fs::path& path) {
+  std::uint64_t number = 0;
+  std::ifstream(path) >> number;
+  return number;
+}
+
+constexpr std::uint64_t kHugePageBytes = 2 << 20;
+constexpr std::uint64_t kOfTheEal = 16 << 20;  // beside the ports; ample
+constexpr std::uint64_t mebibytes(std::uint64_t bytes) noexcept { return (bytes + 0xf'ffff) >> 20; }
 
 class Check {
  public:
@@ -51,11 +75,9 @@ class Check {
   std::vector<MachineLine> run() {
     check_memory();
     check_cores();
-    const bool has_dpdk = std::ranges::any_of(
-        interfaces_, [](const auto& name) { return name.starts_with(kDpdkPrefix); });
-    if (has_dpdk) check_huge_pages();
+    if (std::ranges::any_of(interfaces_, is_dpdk)) check_memory_of_dpdk();
     for (const std::string& interface : interfaces_)
-      interface.starts_with(kDpdkPrefix) ? check_pci(interface) : check_interface(interface);
+      is_dpdk(interface) ? check_pci(interface) : check_interface(interface);
     check_ports();
     return std::move(lines_);
   }
@@ -94,14 +116,11 @@ class Check {
           "shard; leave one out");
   }
 
-  void check_huge_pages() {
+  void check_memory_of_dpdk() {
     if (!settings_.dpdkHugePages)
       return say(Finding::warn, "huge pages: dpdkHugePages is false; slower, only virtual devices");
-    const std::uint64_t free = meminfo("HugePages_Free") * meminfo("Hugepagesize") >> 10;
-    if (free == 0)
-      say(Finding::fail, "huge pages: none is free; sysctl vm.nr_hugepages=1024 reserves 2 GiB");
-    else
-      say(Finding::ok, "huge pages: {} MiB free", free);
+    std::ranges::move(check_huge_pages(interfaces_, dpdk_port_memory_needed(settings_)),
+                      std::back_inserter(lines_));
   }
 
   void check_interface(const std::string& name) {
@@ -127,8 +146,8 @@ class Check {
 
   // Memory and cores on another node than the card cost about half of the rate.
   void check_node(const std::string& name, const fs::path& device) {
-    const std::string node = word_in(device / "numa_node");
-    if (node.empty() || node[0] == '-') return;
+    const std::string node = node_of(device);
+    if (node.empty()) return;
     std::vector<int> far;
     for (const int core : cores_)
       if (!fs::exists(fmt::format("/sys/devices/system/node/node{}/cpu{}", node, core)))
@@ -160,6 +179,41 @@ class Check {
 std::vector<MachineLine> check_machine(const std::vector<std::string>& interfaces,
                                        const Settings& settings) {
   return Check(interfaces, settings).run();
+}
+
+std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interfaces,
+                                          std::uint64_t bytes_each, const fs::path& sys) {
+  struct Need {
+    std::uint64_t bytes = 0;
+    std::vector<std::string> ports;
+  };
+  std::map<std::string, Need> nodes;
+  Need all;
+  for (const std::string& interface : interfaces | std::views::filter(is_dpdk)) {
+    Need& of_node = nodes[node_of(sys / "bus/pci/devices" / device_of(interface))];
+    for (Need* need : {&all, &of_node}) {
+      need->bytes += bytes_each;
+      need->ports.push_back(interface);
+    }
+  }
+  nodes.erase("");  // of these it does not matter where their memory lies
+  std::vector<MachineLine> lines;
+  const auto compare = [&](const Need& need, const std::string& whose, const fs::path& folder) {
+    const std::uint64_t free = free_huge_page_bytes(folder);
+    const bool is_enough = free != 0 && need.bytes <= free;
+    lines.push_back({is_enough ? Finding::ok : Finding::fail,
+                     fmt::format("huge pages{}: {} MiB free, needed by {}: {} MiB", whose,
+                                 free >> 20, fmt::join(need.ports, ", "), mebibytes(need.bytes))});
+    if (is_enough) return;
+    const fs::path pages = folder / "hugepages/hugepages-2048kB/nr_hugepages";
+    const std::uint64_t missing = need.bytes - std::min(free, need.bytes) + kOfTheEal;
+    lines.back().text +=
+        fmt::format("; echo {} > {}", number_in(pages) + missing / kHugePageBytes, pages.string());
+  };
+  compare(all, "", sys / "kernel/mm");
+  for (const auto& [node, need] : nodes)
+    compare(need, " of node " + node, sys / "devices/system/node" / ("node" + node));
+  return lines;
 }
 
 std::string text_of(const std::vector<MachineLine>& lines) {

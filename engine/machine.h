@@ -3,6 +3,8 @@
 // devices, but starts none.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,12 @@ struct MachineLine {
 
 std::vector<MachineLine> check_machine(const std::vector<std::string>& interfaces,
                                        const Settings& settings);
+
+// Of these: the huge pages of the machine, and of the NUMA node of each DPDK port, where it takes
+// `bytes_each`; as the files below `sys` tell.
+std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interfaces,
+                                          std::uint64_t bytes_each,
+                                          const std::filesystem::path& sys = "/sys");
 
 std::string text_of(const std::vector<MachineLine>& lines);
 

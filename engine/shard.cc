@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include "engine/session_record.h"
 
@@ -18,6 +20,13 @@ constexpr int kSweepSteps = 4 * kBurstMax;
 
 constexpr std::uint8_t kCountedFlags =
     kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded | kPacketUntold;
+
+bool is_fragment(const Packet& packet) noexcept { return packet.verdict == Verdict::fragment; }
+
+// Steered by its addresses alone, whatever its session is.
+bool was_fragments(const Packet& packet) noexcept {
+  return packet.frames > 1 || (packet.flags & kPacketFragment) != 0;
+}
 
 }  // namespace
 
@@ -66,6 +75,7 @@ Shard::Progress Shard::poll() noexcept {
 
 bool Shard::receive() noexcept {
   if (sources_ended_) return false;
+  defrag_.begin_burst();
   bool is_busy = false;
   bool have_all_ended = true;
   for (Inlet& inlet : own_) {
@@ -77,7 +87,7 @@ bool Shard::receive() noexcept {
   return is_busy;
 }
 
-// source → decode → fragments → steer; what stays in the burst is for our sessions
+// source → decode → fragments → steer; in step, all after decode waits for merge()
 bool Shard::receive(Inlet& inlet) noexcept {
   if (inlet.has_ended) return false;
   Burst& burst = *inlet.burst;
@@ -93,12 +103,7 @@ bool Shard::receive(Inlet& inlet) noexcept {
   profile_.leave(Stage::receive);
   const std::uint32_t fragments = decode(burst, decode_settings_);
   profile_.leave(Stage::decode);
-  if (fragments != 0 || defrag_.is_due(burst.clock)) {
-    join_fragments(burst);
-    burst.count = 0;
-  } else if (burst.count != 0) {
-    pass_on(burst);
-  }
+  if (!plays_in_step_) steer(inlet.burst, fragments != 0);
   return status == RxStatus::packets;
 }
 
@@ -116,9 +121,12 @@ void Shard::end_of_sources() noexcept {
   handoff_.close(index_);
 }
 
-void Shard::pass_on(Burst& burst) noexcept {
-  count(burst);
-  if (!plays_in_step_) exchange(burst);
+// What stays in the burst is for our sessions.
+void Shard::steer(std::unique_ptr<Burst>& burst, bool has_fragments) noexcept {
+  if (has_fragments || defrag_.is_due(burst->clock)) join_fragments(burst);
+  if (burst->count == 0) return;
+  count(*burst);
+  exchange(*burst);
 }
 
 // Everything that came in this poll. A replay has one inlet for each shard, and merges nothing.
@@ -154,15 +162,23 @@ bool Shard::track_all() noexcept {
 
 // By timestamp; of equal ones, our own first.
 void Shard::merge() noexcept {
-  Burst& merged = *merged_;
-  merged.count = 0;
+  merged_->count = 0;
   while (Inlet* inlet = plays_in_step_ && has_empty_inlet() ? nullptr : earliest()) {
-    merged.packets[merged.count++] = inlet->burst->packets[inlet->next++];
-    if (merged.count < kBurstMax) continue;
-    track(merged);
-    merged.count = 0;
+    merged_->packets[merged_->count++] = inlet->burst->packets[inlet->next++];
+    if (merged_->count == kBurstMax) track_merged();
   }
-  track(merged);
+  track_merged();
+}
+
+// In step, fragments and sessions see what a replay of one file would show them.
+void Shard::track_merged() noexcept {
+  if (plays_in_step_) {
+    const auto packets = std::span(merged_->packets).first(merged_->count);
+    stamp(*merged_);
+    steer(merged_, std::ranges::any_of(packets, is_fragment));
+  }
+  track(*merged_);
+  merged_->count = 0;
 }
 
 // Its next packet may be earlier than all that there are.
@@ -183,46 +199,51 @@ Shard::Inlet* Shard::earliest() noexcept {
   return earliest;
 }
 
-// In a replay the one source has stamped them so.
+void Shard::stamp(Burst& burst) noexcept {
+  for (std::uint32_t i = 0; i < burst.count; ++i)
+    time_ = burst.packets[i].clock = std::max(burst.packets[i].clock, time_);
+  burst.clock = time_;
+}
+
+// In a replay the one source has stamped them so, in step merge() has.
 void Shard::track(Burst& burst) noexcept {
   const Profile::Within within(profile_, Stage::steer, Stage::track);
-  if (!waits_) {
-    for (std::uint32_t i = 0; i < burst.count; ++i)
-      time_ = burst.packets[i].clock = std::max(burst.packets[i].clock, time_);
-  }
-  if (plays_in_step_) exchange(burst);
+  if (!may_wait()) stamp(burst);
   table_.track(burst);
 }
 
 // The burst as it goes on when there are fragments: without them, and with the datagrams they made.
-void Shard::join_fragments(const Burst& burst) noexcept {
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const Packet& packet = burst.packets[i];
+void Shard::join_fragments(std::unique_ptr<Burst>& burst) noexcept {
+  for (std::uint32_t i = 0; i < burst->count; ++i) {
+    const Packet& packet = burst->packets[i];
     defrag_.expire(packet.clock);
-    packet.verdict == Verdict::fragment ? defrag_.add(packet) : on_packet(packet);
+    is_fragment(packet) ? defrag_.add(packet) : on_packet(packet);
   }
-  defrag_.expire(burst.clock);
-  pass_on_joined();
+  defrag_.expire(burst->clock);
+  std::swap(burst, joined_);
+  joined_->count = 0;
 }
 
 void Shard::on_packet(const Packet& packet) noexcept {
-  joined_->packets[joined_->count++] = packet;
   if (joined_->count == kBurstMax) pass_on_joined();
+  joined_->packets[joined_->count++] = packet;
 }
 
-// At once: the burst's own packets are still to be looked at.
+// More than a burst: not merged with what else came in this poll.
 void Shard::pass_on_joined() noexcept {
-  pass_on(*joined_);
+  count(*joined_);
+  exchange(*joined_);
   track(*joined_);
   joined_->count = 0;
-  defrag_.begin_burst();
 }
 
-// As with a full ring, a replay waits; the owners never wait for us.
+// As with a full ring, a replay waits.
 bool Shard::on_full() noexcept {
+  if (!may_wait()) return false;
   pass_on_joined();
-  if (waits_) sched_yield();
-  return waits_;
+  defrag_.begin_burst();
+  sched_yield();
+  return true;
 }
 
 void Shard::count(const Burst& burst) noexcept {
@@ -277,7 +298,7 @@ void Shard::exchange(Burst& burst) noexcept {
     }
     if (is_lost(TestLoss::handoff)) continue;
     bool taken = handoff_.push(index_, owner, packet);
-    while (!taken && (waits_ || plays_in_step_)) {  // a replay waits; the owner never waits for us
+    while (!taken && may_wait()) {
       sched_yield();
       taken = handoff_.push(index_, owner, packet);
     }
@@ -294,8 +315,7 @@ void Shard::exchange(Burst& burst) noexcept {
 
 void Shard::count_handed_over(const Packet& packet) noexcept {
   SteeringCounters& c = counters_.steering;
-  if (packet.frames > 1 || (packet.flags & kPacketFragment) != 0)
-    return c.handed_datagrams.add(packet.frames);
+  if (was_fragments(packet)) return c.handed_datagrams.add(packet.frames);
   if (packet.tunnel_depth != 0) return c.handed_tunnels.add();
   if ((packet.flags & kPacketIcmpError) != 0) return c.handed_errors.add();
   c.handed_others.add();
@@ -305,7 +325,8 @@ void Shard::count_handed_over(const Packet& packet) noexcept {
 void Shard::sample_directions(const Burst& burst, std::uint8_t from) noexcept {
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
-    if ((packet.hash >> 40 & 0xff) != 0 || packet.tunnel_depth != 0) continue;
+    if ((packet.hash >> 40 & 0xff) != 0) continue;
+    if (packet.tunnel_depth != 0 || was_fragments(packet)) continue;
     Sample& sample = samples_[packet.hash >> 48 & (samples_.size() - 1)];
     if (sample.hash == packet.hash && sample.direction == packet.direction) continue;
     if (sample.hash == packet.hash) {

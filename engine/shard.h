@@ -114,21 +114,25 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   bool receive(Inlet& inlet) noexcept;
   bool has_stopped(Inlet& inlet) noexcept;
   void end_of_sources() noexcept;
-  void join_fragments(const Burst& burst) noexcept;
-  void pass_on(Burst& burst) noexcept;
+  void steer(std::unique_ptr<Burst>& burst, bool has_fragments) noexcept;
+  void join_fragments(std::unique_ptr<Burst>& burst) noexcept;
   void count(const Burst& burst) noexcept;
   void count_flags(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
   bool take_over() noexcept;
   bool track_all() noexcept;
   void merge() noexcept;
+  void track_merged() noexcept;
   Inlet* earliest() noexcept;
   bool has_empty_inlet() const noexcept;
+  void stamp(Burst& burst) noexcept;
   void track(Burst& burst) noexcept;
   bool is_lost(TestLoss what) noexcept;
   void count_handed_over(const Packet& packet) noexcept;
   void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;
+  // For the other shards; an owner never waits for us.
+  bool may_wait() const noexcept { return waits_ || plays_in_step_; }
   // How far time has come for what was tracked and handed over.
   ClockNs passed() const noexcept { return plays_in_step_ ? time_ : clock_; }
 
@@ -174,7 +178,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();
-  std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // with datagrams for fragments
+  std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // datagrams, on their way to a burst
   std::atomic<bool> stopping_{false};
   std::atomic<Ending> ending_{Ending::end_of_input};
 };

@@ -8,10 +8,10 @@
 // A side's bytes go to the parser straight from the packet; what it does not take yet is kept in
 // one block per side, where the next bytes are put behind it. What it skips is never looked at.
 //
-// Owner: one shard. Limits: conversations (each until its record is written), parserMemory,
-// maxTransactions, maxCertificates, kStagesMax protocols in one session. A dry pool ends the
-// reading of that session, is counted and told on its record. Memory: 128 bytes each, taken at
-// start. Cost: bench/parser_bench.cc.
+// Owner: one shard. Limits: conversations (each until its record is written, or it is known to have
+// nothing for it), parserMemory, maxTransactions, maxCertificates, kStagesMax protocols in one
+// session. A dry pool ends the reading of that session, is counted and told on its record. Memory:
+// 128 bytes each, taken at start. Cost: bench/parser_bench.cc.
 #pragma once
 
 #include <array>
@@ -71,12 +71,18 @@ class Conversations {
     bool is_dry;
   };
   Told tell(std::uint32_t id) noexcept;
+  // A record without it would say less.
+  bool has_facts(std::uint32_t id) const noexcept {
+    const Conversation& c = table_[id];
+    return c.phase != Phase::over || c.parser != kNoParser || c.facts.bytes != 0 ||
+           c.facts.is_dry || c.is_dry;
+  }
 
   // What parsers have said of other sessions.
   LinkNotes& links() noexcept { return links_; }
   const LinkNotes& links() const noexcept { return links_; }
 
-  // The record is written.
+  // The record is written, or there is nothing for it.
   void release(std::uint32_t id) noexcept;
 
   void prefetch(std::uint32_t id) const noexcept {

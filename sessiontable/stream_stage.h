@@ -6,6 +6,8 @@
 //     work()   at the end of each burst, and before a session of it ends
 //     end()    before the session's record       -> the reader's number, for the record
 //
+// A reader that has nothing to tell when its stream is let go is kStreamMute from then on.
+//
 // Owner: one shard.
 #pragma once
 

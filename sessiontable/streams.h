@@ -82,6 +82,9 @@ concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
   noexcept->std::same_as<void>;
   { sink.on_end(reader, side, end) }
   noexcept->std::same_as<void>;
+  // Nothing more comes of either side: the number that the record is to ask for, or kStreamMute.
+  { sink.on_close(reader) }
+  noexcept->std::same_as<std::uint32_t>;
 };
 
 struct StreamLimits {
@@ -226,6 +229,7 @@ void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
     const bool is_tcp = work.packet->key.protocol == kProtocolTcp;
     work.is_let_go =
         is_tcp ? !segment(work.stream, *work.packet) : !datagram(work.stream, *work.packet);
+    if (work.is_let_go) work.reader = sink_.on_close(work.reader);
     work.conflicts = stream.conflicts;
     work.has_news = sink_.has_news();
   }

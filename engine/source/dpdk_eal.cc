@@ -9,17 +9,10 @@
 #include <cerrno>
 #include <fstream>
 
+#include "engine/source/huge_pages.h"
+
 namespace linger {
 namespace {
-
-std::uint64_t huge_pages_free() {
-  std::ifstream info("/proc/meminfo");
-  for (std::string name; info >> name;) {
-    std::uint64_t count = 0;
-    if (name == "HugePages_Free:" && info >> count) return count;
-  }
-  return 0;
-}
 
 bool is_hugetlbfs_mounted() {
   std::ifstream mounts("/proc/mounts");
@@ -72,7 +65,7 @@ bool is_pci_device(const std::string& devargs) noexcept {
 }
 
 tl::expected<void, std::string> start_eal(const EalOptions& options) {
-  if (options.has_huge_pages && huge_pages_free() == 0)
+  if (options.has_huge_pages && free_huge_page_bytes("/sys/kernel/mm") == 0)
     return tl::unexpected(
         std::string("DPDK: no huge page is free; sysctl vm.nr_hugepages=1024 reserves 2 GiB, or "
                     "set dpdkHugePages to false, which costs a third of the speed and leaves "

@@ -333,9 +333,11 @@ std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept {
   return queues * (each + options.handoff_packets * 4 / 3);
 }
 
-std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept {
+std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options, bool has_huge_pages) noexcept {
   const std::uint64_t mbufs = options.mbufs != 0 ? options.mbufs : mbufs_needed(options);
-  return mbufs * kSmallPageBytes;
+  if (!has_huge_pages) return mbufs * kSmallPageBytes;
+  return mbufs *
+         rte_mempool_calc_obj_size(sizeof(rte_mbuf) + kPrivateBytes + kMbufBytes, 0, nullptr);
 }
 
 tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk_port(

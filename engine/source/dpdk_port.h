@@ -30,9 +30,9 @@ struct DpdkPortOptions {
   DurationNs clock_jump = kHour;
 };
 
-// mbufs that the pool of one port needs, and their bytes without huge pages: none crosses a page.
+// mbufs that the pool of one port needs, and their bytes; none crosses a page.
 std::uint64_t mbufs_needed(const DpdkPortOptions& options) noexcept;
-std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options) noexcept;
+std::uint64_t mbuf_memory_needed(const DpdkPortOptions& options, bool has_huge_pages) noexcept;
 
 // `devargs` as in --vdev or a PCI address with options. The error is one sentence with the mend.
 tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk_port(const std::string& devargs,

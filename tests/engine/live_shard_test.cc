@@ -161,6 +161,34 @@ TEST(live_shard, files_are_played_in_step_for_any_number_of_shards) {
   }
 }
 
+// Frames of the conversations in pieces of 8 bytes, of which every third datagram lacks one.
+Frames conversations_in_fragments() {
+  Frames frames;
+  std::uint32_t id = 0;
+  for (const Frame& whole : conversations()) {
+    Frames pieces = fragments_of(whole, 8, ++id, 50 * kMicrosecond);
+    if (id % 3 == 0) pieces.erase(pieces.begin() + id % pieces.size());
+    if (id % 5 == 0) pieces = {whole};
+    frames.insert(frames.end(), pieces.begin(), pieces.end());
+  }
+  frames.push_back(frames.front());
+  frames.back().timestamp_ns = at(20 * kSecond);  // behind fragsTimeout
+  sort_by_time(frames);
+  return frames;
+}
+
+TEST(live_shard, files_of_fragments_are_played_in_step_for_any_number_of_shards) {
+  const Frames frames = conversations_in_fragments();
+  const LiveResult whole = run_live(frames, {.are_files = true});
+  EXPECT_GT(whole.ledger.opened, 100u);
+  for (const std::uint32_t shards : {1u, 2u, 5u}) {
+    const LiveResult played = run_live(frames, {.shards = shards, .ports = 2, .are_files = true});
+    EXPECT_EQ(played.lines, whole.lines) << shards << " shards";
+    EXPECT_TRUE(played.ledger.residues().empty());
+    EXPECT_EQ(played.ledger.handed_over != 0, shards > 1);
+  }
+}
+
 // The last fragment of a file waits for more until the end, and is the last word on how far time
 // has come, for the shards too that do not own its session.
 TEST(live_shard, fragments_that_end_a_file_end_sessions_of_all_shards) {
@@ -289,6 +317,23 @@ TEST(live_shard, a_datagram_came_by_the_ports_of_all_its_fragments) {
   const LiveResult result =
       run_live(frames, {.ports = 2, .goes_to_last = is_of_port_1, .losses = &losses});
   EXPECT_EQ(losses_told(result.lines), std::vector<std::string>{"10 session-end loss"});
+}
+
+TEST(live_shard, a_datagram_is_merged_in_time_with_what_came_by_other_ports) {
+  const auto datagram = [](const char* from, const char* to, DurationNs time) {
+    return PacketBuilder().ethernet().ip(from, to).udp(53, 53).payload("12345678").frame(at(time));
+  };
+  Frames frames = {datagram("192.0.2.1", "192.0.2.9", 0),  // all others come in one poll
+                   datagram("198.51.100.2", "192.0.2.1", 10)};
+  for (const Frame& piece : fragments_of(datagram("192.0.2.1", "198.51.100.2", 20), 8, 1, 10))
+    frames.push_back(piece);
+  const LiveResult result = run_live(frames, {.ports = 2});
+  EXPECT_EQ(std::ranges::count_if(result.lines,
+                                  [](const std::string& line) {
+                                    return line.find(R"("source":{"ip":"198.51.100.2")") !=
+                                           std::string::npos;
+                                  }),
+            1);
 }
 
 TEST(live_shard, with_one_port_its_losses_are_those_of_all_sessions) {

@@ -103,6 +103,7 @@ struct Reader {
     CHECK(!sides[side].is_over);
     sides[side].is_over = true;
   }
+  std::uint32_t on_close(std::uint32_t reader) noexcept { return reader; }
 
  private:
   StreamAnswer answer(Side& side) noexcept {

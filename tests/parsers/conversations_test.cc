@@ -16,6 +16,22 @@ TEST(conversations, what_no_parser_knows_is_given_up) {
   EXPECT_EQ(hear({{0, "\x01\x02"}, {1, "\x03"}}).protocol, "");
 }
 
+TEST(conversations, without_facts_is_what_is_over_and_was_not_known) {
+  const auto detector = Detector::make({.shards = 1});
+  ParserCounters counters;
+  Conversations conversations({.conversations = 4, .memory = 1 << 20}, **detector, 0, counters);
+  const auto has_facts_of = [&](std::string_view words) {
+    const std::uint32_t id = conversations.open(Carrier::stream, 0);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(words.data());
+    conversations.on_data(id, 0, {bytes, words.size()});
+    EXPECT_TRUE(conversations.has_facts(id));  // as long as it goes on
+    for (unsigned side = 0; side < 2; ++side) conversations.on_end(id, side);
+    return conversations.has_facts(id);
+  };
+  EXPECT_FALSE(has_facts_of("\x01\x02"));
+  EXPECT_TRUE(has_facts_of(kRequest.bytes));
+}
+
 TEST(conversations, one_side_is_enough_to_know_the_protocol) {
   const std::string noise(kDetectBytesMax, '\x01');
   EXPECT_EQ(hear({{0, noise}, kResponse}).protocol, "http");

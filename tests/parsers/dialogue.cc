@@ -104,6 +104,10 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
               .is_malformed = told.is_malformed,
               .has_gap = told.has_gap,
               .is_dry = told.is_dry};
+  const bool says_more = !told.items.empty() || !told.protocol.empty() || told.is_malformed ||
+                         told.has_gap || told.is_dry || told.transactions_dropped != 0 ||
+                         told.values_dropped != 0;
+  EXPECT_TRUE(conversations.has_facts(id) || !says_more);
   conversations.release(id);
   EXPECT_EQ(conversations.used(), 0u);
   EXPECT_EQ(conversations.blocks_used(), 0u);

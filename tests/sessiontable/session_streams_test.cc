@@ -13,6 +13,7 @@ struct Texts {
   std::vector<int> ends;
   bool is_wanted = true;
   std::size_t done_from = SIZE_MAX;  // bytes of one direction
+  bool is_mute = false;
 
   void on_packet(std::uint32_t, const Packet&) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
@@ -40,6 +41,7 @@ struct Texts {
     return StreamAnswer::more;
   }
   void on_conflict(std::uint32_t, unsigned) noexcept {}
+  std::uint32_t on_close(std::uint32_t reader) noexcept { return is_mute ? kStreamMute : reader; }
   void on_end(std::uint32_t reader, unsigned, StreamEnd) noexcept { ++ends[reader]; }
 };
 
@@ -94,7 +96,7 @@ class ReadRun final : private SessionSink {
   void on_session(const SessionView& view) noexcept override {
     Told record{view.reader, view.is_interim, {}, make_record(view).overlaps};
     const unsigned client = view.session.hot.originator();
-    if (view.reader != kNoStream) {
+    if (view.reader < kStreamMute) {
       const auto& text = reader.texts[view.reader];
       record.text = {text[client], text[client ^ 1]};
     }
@@ -222,6 +224,23 @@ TEST_P(session_streams, a_reader_that_is_done_is_still_named_by_the_record) {
   EXPECT_EQ(run.told[0].reader, 0u);
   EXPECT_EQ(run.told[0].text[0], "1234512345");
   EXPECT_EQ(run.reader.ends[0], 0);
+}
+
+TEST_P(session_streams, a_reader_with_nothing_to_tell_is_named_by_no_record_and_not_asked_again) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  tcp.data(Side::client, "?", kSecond);
+  tcp.data(Side::client, "more", 2 * kSecond);
+  ReadRun run(GetParam());
+  run.reader.is_mute = true;
+  run.reader.done_from = 1;
+  run.see(frames);
+  EXPECT_EQ(run.streams_used(), 0u);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].reader, kStreamMute);
+  EXPECT_EQ(run.reader.texts.size(), 1u);
 }
 
 TEST_P(session_streams, a_session_nobody_wants_is_asked_for_once) {

@@ -87,6 +87,11 @@ struct StreamReader {
     is_over[side] = true;
     seen[side].end = end;
   }
+  std::uint32_t on_close(std::uint32_t reader) noexcept {
+    EXPECT_EQ(reader, kReader);
+    EXPECT_TRUE(is_over[0] && is_over[1]);
+    return reader;
+  }
 
  private:
   void note(std::uint32_t reader, unsigned side, std::uint64_t offset) {

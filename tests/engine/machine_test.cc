@@ -1,0 +1,87 @@
+#include "engine/machine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/output/temporary_folder.h"
+
+namespace linger {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+// What /sys tells of a machine with two NUMA nodes.
+class Machine {
+ public:
+  void has_pages(const std::string& of, const std::string& size, int there, int free) const {
+    write(of + "/hugepages/hugepages-" + size + "/nr_hugepages", there);
+    write(of + "/hugepages/hugepages-" + size + "/free_hugepages", free);
+  }
+  void has_card(const std::string& address, int node) const {
+    write("bus/pci/devices/" + address + "/numa_node", node);
+  }
+
+  // As -T prints them; the folder is told as SYS.
+  std::string findings(const std::vector<std::string>& interfaces, std::uint64_t bytes_each) const {
+    std::string text = text_of(check_huge_pages(interfaces, bytes_each, folder_.file("")));
+    for (std::size_t at; (at = text.find(folder_.file(""))) != std::string::npos;)
+      text.replace(at, folder_.file("").size(), "SYS/");
+    return text;
+  }
+
+ private:
+  void write(const std::string& name, int number) const {
+    const std::filesystem::path path = folder_.file(name);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << number << '\n';
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST(machine, huge_pages_are_counted_on_the_node_of_each_card) {
+  const Machine machine;
+  machine.has_card("0000:3b:00.0", 0);
+  machine.has_card("0000:3b:00.1", 0);
+  machine.has_card("0000:af:00.0", 1);
+  machine.has_card("0000:d8:00.0", -1);  // as a machine of one node has it
+  machine.has_pages("kernel/mm", "2048kB", 600, 500);
+  machine.has_pages("kernel/mm", "1048576kB", 1, 1);
+  machine.has_pages("devices/system/node/node0", "2048kB", 100, 0);
+  machine.has_pages("devices/system/node/node0", "1048576kB", 1, 1);
+  machine.has_pages("devices/system/node/node1", "2048kB", 500, 500);
+  EXPECT_EQ(machine.findings({"dpdk:0000:3b:00.0,mprq_en=1", "dpdk:3b:00.1", "eth0",
+                              "dpdk:pci:0000:af:00.0", "dpdk:0000:d8:00.0", "dpdk:net_null0"},
+                             300 * kMiB),
+            "ok        huge pages: 2024 MiB free, needed by dpdk:0000:3b:00.0,mprq_en=1, "
+            "dpdk:3b:00.1, dpdk:pci:0000:af:00.0, dpdk:0000:d8:00.0, dpdk:net_null0: 1500 MiB\n"
+            "ok        huge pages of node 0: 1024 MiB free, needed by "
+            "dpdk:0000:3b:00.0,mprq_en=1, dpdk:3b:00.1: 600 MiB\n"
+            "ok        huge pages of node 1: 1000 MiB free, needed by dpdk:pci:0000:af:00.0: "
+            "300 MiB\n");
+}
+
+TEST(machine, too_few_huge_pages_are_a_failure_with_the_mend) {
+  const Machine machine;
+  machine.has_card("0000:af:00.0", 1);
+  machine.has_pages("kernel/mm", "2048kB", 600, 600);
+  machine.has_pages("devices/system/node/node0", "2048kB", 500, 500);
+  machine.has_pages("devices/system/node/node1", "2048kB", 100, 50);
+  const char* mend =  // (300 - 100 + 16) / 2 more
+      "SYS/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages\n";
+  EXPECT_EQ(machine.findings({"dpdk:0000:af:00.0"}, 300 * kMiB),
+            "ok        huge pages: 1200 MiB free, needed by dpdk:0000:af:00.0: 300 MiB\n"
+            "fail      huge pages of node 1: 100 MiB free, needed by dpdk:0000:af:00.0: 300 MiB; "
+            "echo 208 > " +
+                std::string(mend));
+}
+
+TEST(machine, without_huge_pages_the_mend_names_how_many) {
+  const Machine machine;
+  EXPECT_EQ(machine.findings({"dpdk:net_null0"}, 84 * kMiB),
+            "fail      huge pages: 0 MiB free, needed by dpdk:net_null0: 84 MiB; echo 50 > "
+            "SYS/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\n");
+}
+
+}  // namespace
+}  // namespace linger
