@@ -6,13 +6,8 @@
 namespace linger {
 namespace {
 
-constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
 constexpr std::uint32_t kLateSequenceMax = 15;
 constexpr std::uint64_t kLookAhead = 8;  // graves whose index lines, or own lines, are under way
-
-std::uint32_t second_of(ClockNs clock) noexcept {
-  return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
-}
 
 // Payload bytes beyond the last that the sender is known to have sent; known from now on.
 std::uint32_t new_payload(LateBlock& block, const Packet& packet) noexcept {
@@ -66,15 +61,13 @@ Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters,
 // Ages are told in whole seconds, of burial and of late packets alike, so that a block and a grave
 // end at the same moment whenever the sweep comes. Seconds wrap after 36 hours; what lies just
 // ahead (rounding up) is no age.
-bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept {
+bool Graveyard::is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept {
   const std::uint32_t age = (second_of(now) - burial_second) & kSecondMask;
   return PLANTED(9, age > life / kSecond, age >= life / kSecond) && age < kSecondMask - 60;
 }
 
 bool Graveyard::is_over(const Grave& grave, ClockNs now) const noexcept {
-  const bool finished = is_finished(static_cast<Ending>(grave.ending));
-  return is_older(grave.burial_second,
-                  finished ? settings_.late_timeout : settings_.continue_timeout, now);
+  return is_older(grave.burial_second, life_of(static_cast<Ending>(grave.ending)), now);
 }
 
 bool Graveyard::is_due(const LateBlock& block, ClockNs now) const noexcept {
@@ -87,18 +80,14 @@ bool Graveyard::is_over(const LateBlock& block, ClockNs now) const noexcept {
   return is_over(grave, now);
 }
 
-void Graveyard::bury(Grave grave, ClockNs clock, ClockNs now) noexcept {
-  if (ring_.size() == 0) return;
+Grave* Graveyard::dig(FlowHash fingerprint, Ending ending, ClockNs clock, ClockNs now) noexcept {
   // What was due so long ago that nobody would find it: its seconds might wrap.
-  const bool finished = is_finished(static_cast<Ending>(grave.ending));
-  const DurationNs life = finished ? settings_.late_timeout : settings_.continue_timeout;
-  if (now - clock > life + 2 * kSecond) return;
-  grave.burial_second = second_of(clock);
-  put(grave, clock);
+  if (now - clock > life_of(ending) + 2 * kSecond) return nullptr;
+  return take_place(fingerprint, clock);
 }
 
-void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
-  if (ring_.size() == 0 || grave.fingerprint == 0) return;
+Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
+  if (ring_.size() == 0 || fingerprint == 0) return nullptr;
   const auto slot = static_cast<std::uint32_t>(head_);
   Grave& place = ring_[slot];
   __builtin_prefetch(ring_.data() + head_ + kLookAhead, 1, 2);  // harmless beyond the end
@@ -106,10 +95,10 @@ void Graveyard::put(const Grave& grave, ClockNs now) noexcept {
     if (!is_over(place, now)) counters_.graves_lost.add();
     index_.erase(place.fingerprint, slot);
   }
-  place = grave;
-  index_.insert(grave.fingerprint, slot);
+  index_.insert(fingerprint, slot);
   if (++head_ == ring_.size()) head_ = 0;
   if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
+  return &place;
 }
 
 Grave Graveyard::known(Place place, ClockNs now) const noexcept {
@@ -195,7 +184,8 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
   block_index_.erase(grave.fingerprint, slot);
   free_blocks_.give_back(slot,
                          [this](std::uint32_t s) -> std::uint32_t& { return blocks_[s].older; });
-  if (!is_gone) put(grave, now);
+  if (is_gone) return;
+  if (Grave* const place = take_place(grave.fingerprint, now)) *place = grave;
 }
 
 void Graveyard::expire(ClockNs now, int& steps) noexcept {

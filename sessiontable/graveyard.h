@@ -93,9 +93,13 @@ class Graveyard {
  public:
   Graveyard(const GraveyardSettings& settings, TableCounters& counters, LateSink& sink);
 
-  // `clock`: the due moment of the end record; it may lie before `now`. The key comes back with a
-  // late packet; the fingerprint stays.
-  void bury(Grave grave, ClockNs clock, ClockNs now) noexcept;
+  // Where the caller writes the grave of a session whose end record was due at `clock`, which may
+  // lie before `now`; null: nobody would find it. The key comes back with a late packet; the
+  // fingerprint stays.
+  Grave* dig(FlowHash fingerprint, Ending ending, ClockNs clock, ClockNs now) noexcept;
+  static std::uint32_t second_of(ClockNs clock) noexcept {  // Grave::burial_second
+    return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
+  }
 
   // The recorded session of this key that a packet at `now` has most to do with, as
   // verdict_on(const Grave&) says: the lowest verdict, then the newest grave; none that is a
@@ -130,6 +134,9 @@ class Graveyard {
   void lose_next_block_for_test() noexcept { lose_next_block_ = true; }
 
  private:
+  static constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
+
+  static bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept;
   bool is_over(const Grave& grave, ClockNs now) const noexcept;
   bool is_due(const LateBlock& block, ClockNs now) const noexcept;
   bool is_over(const LateBlock& block, ClockNs now) const noexcept;
@@ -137,7 +144,10 @@ class Graveyard {
   void close_block(std::uint32_t slot, ClockNs now) noexcept;
   void unlink(std::uint32_t slot) noexcept;
   void link_newest(std::uint32_t slot) noexcept;
-  void put(const Grave& grave, ClockNs now) noexcept;
+  Grave* take_place(FlowHash fingerprint, ClockNs now) noexcept;
+  DurationNs life_of(Ending ending) const noexcept {
+    return is_finished(ending) ? settings_.late_timeout : settings_.continue_timeout;
+  }
 
   GraveyardSettings settings_;
   TableCounters& counters_;

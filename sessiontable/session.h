@@ -170,6 +170,10 @@ struct alignas(64) SessionHot {
   bool has(SessionFlag of_side_0, unsigned side) const noexcept {
     return (flags & side_flag(of_side_0, side)) != 0;
   }
+  // Bit per side.
+  std::uint32_t of_both(SessionFlag of_side_0) const noexcept {
+    return flags.own() / static_cast<std::uint32_t>(of_side_0) & 3;
+  }
   void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
   void clear(SessionFlag flag) noexcept { flags &= static_cast<std::uint16_t>(~flag); }
   bool is_newest() const noexcept { return (flags & kSessionNewest) != 0; }

@@ -49,7 +49,8 @@ void SessionTable::relink_if_nearer(std::uint32_t slot) noexcept {
 SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_interim,
                                   std::uint32_t sequence, std::uint32_t reader) noexcept {
   Session s = session(slot);
-  SessionView view{s, extensions_.find(s.cold), id_of(s), ending, is_interim, sequence, reader};
+  SessionView view{session(slot), extensions_.find(s.cold), id_of(s), ending, is_interim, sequence,
+                   reader};
   view.detail = extensions_.find_detail(s.cold);
   if (knows_ports()) view.ports = ports_of_[slot];
   if (!s.cold.has_rare) return view;
@@ -109,25 +110,29 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
 
 void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs when) noexcept {
   const std::uint8_t protocol = s.hot.key.protocol;
-  Grave grave{};
-  grave.fingerprint = hash;
-  grave.start = s.cold.start;
-  grave.id_sequence = s.opening.id_sequence;
-  grave.ending = static_cast<std::uint32_t>(ending) & 7;
-  grave.originator = s.hot.originator() & 1;
-  grave.first_side = s.cold.first_side;
-  grave.ordinal = s.cold.ordinal;
-  if (protocol == kProtocolTcp) {
-    tcp_fill_grave(s, grave);
-  } else if (protocol == kProtocolSctp) {
-    grave.final_sequence = s.hot.acknowledged;
-  } else {
+  std::array<std::uint32_t, 2> final = s.hot.sequence_low;
+  if (protocol == kProtocolSctp) final = s.hot.acknowledged;
+  if (protocol != kProtocolTcp && protocol != kProtocolSctp) {
     if (ending != Ending::evicted) return;  // its next packet is another session
     buries_all_ = true;
-    grave.final_sequence = {static_cast<std::uint32_t>(s.hot.last_clock),
-                            static_cast<std::uint32_t>(s.hot.last_clock >> 32)};
+    final = {static_cast<std::uint32_t>(s.hot.last_clock),
+             static_cast<std::uint32_t>(s.hot.last_clock >> 32)};
   }
-  if (PLANTED(5, true, ending != Ending::reset)) graveyard_.bury(grave, when, now_);
+  if (PLANTED(5, false, ending == Ending::reset)) return;
+  Grave* const place = graveyard_.dig(hash, ending, when, now_);
+  if (place == nullptr) return;
+  new (place) Grave{.fingerprint = hash,
+                    .start = s.cold.start,
+                    .final_sequence = final,
+                    .id_sequence = s.opening.id_sequence,
+                    .burial_second = Graveyard::second_of(when),
+                    .ending = static_cast<std::uint32_t>(ending) & 7,
+                    .originator = s.hot.originator() & 1,
+                    .first_side = s.cold.first_side,
+                    .seen = s.hot.of_both(kSessionSeen0),
+                    .fin = s.hot.of_both(kSessionFin0),
+                    .ordinal = s.cold.ordinal,
+                    .late_sequence = 0};
 }
 
 // Takes the session out of index, chain and pools.
@@ -184,11 +189,27 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
   return true;
 }
 
-// Ends some sessions of one wheel that are due, in stages: their lines, then those of the indexes,
-// come from memory while others are worked on. False: none is due, or the steps are used up.
+// Ends sessions that have left their wheel, each as end_of(slot) says, in stages: their lines,
+// which the wheel has asked for, then those of the indexes, come from memory while others are
+// worked on.
+template <class EndOf>
+void SessionTable::end_batch(std::span<const std::uint32_t> slots, const EndOf& end_of) noexcept {
+  std::array<FlowHash, kSweepBatch> hash;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    hash[i] = hash_of(hot_[slots[i]].key, decode_settings_.seed);
+    index_.prefetch(hash[i]);
+    graveyard_.prefetch(hash[i]);
+    extensions_.prefetch(cold_[slots[i]]);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const End end = end_of(slots[i]);
+    end_unlinked(slots[i], hash[i], end.ending, end.when);
+  }
+}
+
+// Ends some sessions of one wheel that are due. False: no more are, or the steps are used up.
 bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
   std::array<std::uint32_t, kSweepBatch> due;
-  std::array<FlowHash, kSweepBatch> hash;
   std::uint32_t count = 0;
   for (; count < kSweepBatch; ++count) {
     const std::uint32_t slot = wheel.due(now_, steps);
@@ -196,27 +217,24 @@ bool SessionTable::sweep(Wheel& wheel, int& steps) noexcept {
     wheel.unlink(slot);
     due[count] = slot;
   }
-  for (std::uint32_t i = 0; i < count; ++i) {
-    hash[i] = hash_of(hot_[due[i]].key, decode_settings_.seed);
-    index_.prefetch(hash[i]);
-    graveyard_.prefetch(hash[i]);
-    extensions_.prefetch(cold_[due[i]]);
-  }
-  for (std::uint32_t i = 0; i < count; ++i)
-    end_unlinked(due[i], hash[i], ending_of(hot_[due[i]].phase), deadline(due[i]));
+  end_batch({due.data(), count}, [this](std::uint32_t slot) -> End {
+    return {ending_of(hot_[slot].phase), deadline(slot)};
+  });
   return count == kSweepBatch;
 }
 
 void SessionTable::finish(Ending ending) noexcept {
   for (Wheel& wheel : wheels_) {
-    for (std::uint32_t slot; (slot = wheel.any()) != kNoSlot;) {
-      const Phase phase = hot_[slot].phase;
-      const ClockNs due = deadline(slot);
-      if (due <= now_) {
-        end(slot, ending_of(phase), due);
-      } else {
-        end(slot, lingers(phase) ? ending_of(phase) : ending, now_);
-      }
+    while (wheel.size() != 0) {
+      std::array<std::uint32_t, kSweepBatch> slots;
+      const std::uint32_t count = std::min(wheel.size(), kSweepBatch);
+      for (std::uint32_t i = 0; i < count; ++i) wheel.unlink(slots[i] = wheel.any());
+      end_batch({slots.data(), count}, [&](std::uint32_t slot) -> End {
+        const Phase phase = hot_[slot].phase;
+        const ClockNs due = deadline(slot);
+        if (due <= now_) return {ending_of(phase), due};
+        return {lingers(phase) ? ending_of(phase) : ending, now_};
+      });
     }
   }
   graveyard_.finish();

@@ -238,12 +238,14 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
   }
   counters_.packets.add(frames);
   counters_.bytes.add(bytes);
+  const bool is_read = stage_ != nullptr;
   quiet_flags = ahead.quiet_flags.data();
   std::uint32_t* guess = ahead.guess.data();
   for (const Packet& packet : packets) {
     *guess = index_.guess(packet.hash);
     if (*guess != kNoSlot) {
       prefetch_hot(*guess);
+      if (is_read) prefetch_stream(*guess);
       if (*quiet_flags == kNeverQuiet) prefetch_key(*guess);
     } else {
       graveyard_.prefetch(packet.hash);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 #include "engine/base/counters.h"
@@ -156,6 +157,9 @@ class SessionTable final : private LateSink, private FloodSink {
   void prefetch_ports(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&ports_of_.data()[slot], 1, 2);
   }
+  void prefetch_stream(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&stream_of_.data()[slot], 1, 2);
+  }
   void prefetch_rare(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&rare_.data()[slot], 1, 2);
   }
@@ -240,6 +244,12 @@ class SessionTable final : private LateSink, private FloodSink {
   void evict(std::uint32_t slot, ClockNs now) noexcept;
 
   void save_if_due(std::uint32_t slot, ClockNs now) noexcept;
+  struct End {
+    Ending ending;
+    ClockNs when;  // as in end_unlinked()
+  };
+  template <class EndOf>
+  void end_batch(std::span<const std::uint32_t> slots, const EndOf& end_of) noexcept;
   bool sweep(Wheel& wheel, int& steps) noexcept;
   void end(std::uint32_t slot, Ending ending, ClockNs when) noexcept;
   void end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending, ClockNs when) noexcept;

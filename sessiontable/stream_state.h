@@ -19,7 +19,7 @@
 namespace linger {
 
 inline constexpr std::uint32_t kNoStream = UINT32_MAX;
-inline constexpr std::uint32_t kStreamDry = UINT32_MAX - 1;  // wanted, but there was none left
+inline constexpr std::uint32_t kStreamDry = UINT32_MAX - 1;   // wanted, but there was none left
 inline constexpr std::uint32_t kStreamMute = UINT32_MAX - 2;  // was read, and has nothing to tell
 inline constexpr std::uint32_t kNoBlock = UINT32_MAX;
 

@@ -145,7 +145,7 @@ class Streams final : public StreamStage {
   }
 
   bool clip(const StreamSide& side, Payload& payload) const noexcept;
-  void accept(Stream& stream, unsigned side, Payload payload) noexcept;
+  void accept(Stream& stream, unsigned side, Payload& payload) noexcept;
   void accept_out_of_order(Stream& stream, unsigned side, Payload payload) noexcept;
   void acknowledge(Stream& stream, unsigned side, std::uint32_t ack, ClockNs clock) noexcept;
   void note_fin(Stream& stream, unsigned side, std::uint32_t fin) noexcept;
@@ -217,7 +217,9 @@ void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
   }
   for (const StreamWork& work : packets) {
     const Stream& stream = streams_[work.stream];
-    if (stream.is_open && work.packet->payload_bytes != 0) sink_.prefetch(stream.reader);
+    const bool has_fin = (work.packet->tcp.flags & kTcpFin) != 0;
+    if (stream.is_open && (has_fin || work.packet->payload_bytes != 0))
+      sink_.prefetch(stream.reader);
   }
   for (StreamWork& work : packets) {
     const Stream& stream = streams_[work.stream];
@@ -248,7 +250,10 @@ bool Streams<Sink>::segment(std::uint32_t index, const Packet& packet) noexcept 
   if (has_syn || packet.payload_bytes != 0) begin(own, first);
   // First: a response comes after the gap in its request.
   if ((tcp.flags & kTcpAck) != 0) acknowledge(stream, side ^ 1, tcp.acknowledgment, packet.clock);
-  if (packet.payload_bytes != 0) accept(stream, side, payload_of(packet, first));
+  if (packet.payload_bytes != 0) {
+    Payload payload = payload_of(packet, first);
+    accept(stream, side, payload);
+  }
   if ((tcp.flags & kTcpFin) != 0) note_fin(stream, side, first + packet.payload_bytes);
   return !release_if_done(index);
 }
@@ -304,7 +309,7 @@ bool Streams<Sink>::clip(const StreamSide& side, Payload& payload) const noexcep
 }
 
 template <StreamSink Sink>
-void Streams<Sink>::accept(Stream& stream, unsigned side, Payload payload) noexcept {
+void Streams<Sink>::accept(Stream& stream, unsigned side, Payload& payload) noexcept {
   StreamSide& own = stream.sides[side];
   if (own.is_done || !clip(own, payload)) return;
   if (own.first == kNoBlock && payload.sequence == own.next) return take(stream, side, payload);

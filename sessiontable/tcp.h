@@ -67,9 +67,6 @@ void tcp_update_in_order(Session session, const Packet& packet) noexcept;
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
 
-// What the end record's grave keeps of the sequence space.
-void tcp_fill_grave(const Session& session, Grave& grave) noexcept;
-
 // Distinct payload bytes that a side sent.
 std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extension,
                                 unsigned side) noexcept;

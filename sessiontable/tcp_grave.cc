@@ -65,12 +65,4 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
   return !seen || seq_after(end_of(packet), final) ? GraveVerdict::continues : GraveVerdict::late;
 }
 
-void tcp_fill_grave(const Session& s, Grave& grave) noexcept {
-  for (unsigned side = 0; side < 2; ++side) {
-    grave.final_sequence[side] = sent_end(s.hot, side);
-    if (s.hot.has(kSessionSeen0, side)) grave.seen |= 1u << side;
-    if (s.hot.has(kSessionFin0, side)) grave.fin |= 1u << side;
-  }
-}
-
 }  // namespace linger

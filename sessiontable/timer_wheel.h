@@ -87,8 +87,7 @@ class TimerWheel {
       }
       if (steps <= 0) return kNoSlot;
       --steps;
-      const std::uint32_t next = owner_.timer_link(slot).next;
-      if (!is_end(next)) owner_.prefetch_session(next);
+      prefetch_next(slot);
       const ClockNs deadline = owner_.deadline(slot);
       if (PLANTED(10, deadline <= now, true)) return slot;
       owner_.link_anew(slot);
@@ -113,7 +112,12 @@ class TimerWheel {
   }
 
   // Any slot; kNoSlot when the wheel is empty.
-  std::uint32_t any() noexcept { return size_ != 0 ? next_of(first_bucket()) : kNoSlot; }
+  std::uint32_t any() noexcept {
+    if (size_ == 0) return kNoSlot;
+    const std::uint32_t slot = next_of(first_bucket());
+    prefetch_next(slot);
+    return slot;
+  }
 
   // Whether a bucket of the past still holds slots: the sweep is behind.
   bool is_overdue(ClockNs now) const noexcept { return size_ != 0 && cursor_ + 1 < tick_of(now); }
@@ -146,6 +150,10 @@ class TimerWheel {
       return slot;
     }
     return kNoSlot;
+  }
+  void prefetch_next(std::uint32_t slot) const noexcept {
+    const std::uint32_t next = owner_.timer_link(slot).next;
+    if (!is_end(next)) owner_.prefetch_session(next);
   }
   void prefetch_bucket(std::uint32_t bucket) const noexcept {
     for (const Queue& queue : buckets_[bucket])

@@ -34,7 +34,8 @@ class GraveyardTest : public testing::Test, private LateSink {
     grave.fingerprint = hash(number);
     grave.start = {start};
     grave.ending = static_cast<std::uint32_t>(ending) & 7;
-    graveyard_->bury(grave, clock, clock);
+    grave.burial_second = Graveyard::second_of(clock) & 0x1ffff;
+    if (Grave* place = graveyard_->dig(grave.fingerprint, ending, clock, clock)) *place = grave;
   }
 
   Graveyard::Place find(std::uint16_t number, ClockNs now) const {
