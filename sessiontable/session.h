@@ -3,7 +3,7 @@
 //
 //     SessionHot   line 0    64 bytes   what each packet touches: counters, sequence space, state
 //                  line 1    64         the key, and what seldom changes
-//     SessionCold            64         what events touch: start, timer link, first numbers, history
+//     SessionCold            64         what events touch: start, timer link, first numbers, counts
 //     SessionOpening         48         what its opening told
 //     FlowIndex              12.8
 //                           252.8       an established session without anomalies, IPv4 or IPv6
