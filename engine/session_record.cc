@@ -93,7 +93,6 @@ constexpr std::uint8_t kOptionBits = (1u << kTcpOptionWords.size()) - 1;
 
 // How the connection was opened and closed.
 void fill_course(Record& record, const Session& session, unsigned source) noexcept {
-  const SessionCold& cold = session.cold;
   const SessionOpening& opening = session.opening;
   fill_sides(record.initial_window, opening.initial_window, source);
   for (unsigned side = 0; side < 2; ++side) {
@@ -104,10 +103,10 @@ void fill_course(Record& record, const Session& session, unsigned source) noexce
   record.simultaneous_close = ((opening.features[0] | opening.features[1]) & kTcpFinCrossed) != 0;
   // A SYN that was answered, of both sides: by both, or by the source alone.
   const unsigned destination = source ^ 1;
-  const bool both_asked = cold.syn[source] != 0 && cold.syn[destination] != 0;
-  const bool source_answered = cold.syn_ack[source] != 0;
-  record.simultaneous_open = both_asked && source_answered && cold.syn_ack[destination] != 0;
-  record.split_handshake = both_asked && source_answered && cold.syn_ack[destination] == 0;
+  const bool both_asked = opening.syn[source] != 0 && opening.syn[destination] != 0;
+  const bool source_answered = opening.syn_ack[source] != 0;
+  record.simultaneous_open = both_asked && source_answered && opening.syn_ack[destination] != 0;
+  record.split_handshake = both_asked && source_answered && opening.syn_ack[destination] == 0;
 }
 
 void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
@@ -160,8 +159,8 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   }
   record.mid_stream = cold.isn_known == 0;
   record.extension_missing = cold.extension_dry != 0;
-  record.syn = cold.syn[0] + cold.syn[1];
-  record.syn_ack = cold.syn_ack[0] + cold.syn_ack[1];
+  record.syn = opening.syn[0] + opening.syn[1];
+  record.syn_ack = opening.syn_ack[0] + opening.syn_ack[1];
   record.fin = cold.fin[0] + cold.fin[1];
   record.rst = cold.rst[0] + cold.rst[1];
   record.rtt_syn_ack_ns = opening.rtt_ns[0];
@@ -184,8 +183,8 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
 ConnState conn_state_of(const Session& s) noexcept {
   const unsigned source = s.hot.originator();
   const unsigned destination = source ^ 1;
-  const bool source_syn = s.cold.syn[source] != 0;
-  const bool answered = s.cold.syn_ack[destination] != 0 || s.cold.syn[destination] != 0;
+  const bool source_syn = s.opening.syn[source] != 0;
+  const bool answered = s.opening.syn_ack[destination] != 0 || s.opening.syn[destination] != 0;
   const bool source_fin = s.hot.has(kSessionFin0, source);
   const bool destination_fin = s.hot.has(kSessionFin0, destination);
   if (s.cold.rst_seen) {

@@ -12,7 +12,7 @@ constexpr int kDueSteps = 4;
 
 // A free slot for the packet's session.
 std::uint32_t SessionTable::take_slot(const Packet& packet) noexcept {
-  const auto next_of = [this](std::uint32_t i) -> std::uint32_t& { return timer_links_[i].next; };
+  const auto next_of = [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; };
   const bool half_open = packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) != 0;
   if (half_open && sessions_in(Phase::opening) >= half_open_max_)
     evict(wheel_of(Phase::opening).first(kEvictionSteps), packet.clock);

@@ -3,7 +3,8 @@
 //
 //     SessionHot   line 0    64 bytes   what each packet touches: counters, sequence space, state
 //                  line 1    64         the key, and what seldom changes
-//     SessionCold           112         start, timer links, first numbers, counts, history
+//     SessionCold            64         what events touch: start, timer link, first numbers, counts
+//     SessionOpening         48         what its opening told
 //     FlowIndex              12.8
 //                           252.8       an established session without anomalies, IPv4 or IPv6
 //     PortSet                 2         in a live run of several ports: that its packets came by
@@ -212,7 +213,8 @@ struct alignas(64) SessionCold {
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
   std::array<std::uint32_t, 2> first_sequence;
-  std::array<std::uint16_t, 2> syn, syn_ack, fin, rst;  // counts per side, saturating
+  TimerLink timer;                        // in its wheel; free: the next free slot
+  std::array<std::uint16_t, 2> fin, rst;  // counts per side, saturating
   History history;
   std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
@@ -232,6 +234,7 @@ static_assert(sizeof(SessionCold) == 64);
 struct SessionOpening {
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint32_t id_sequence;            // sequence number of the first packet; part of the id
+  std::array<std::uint16_t, 2> syn, syn_ack;  // counts per side, saturating
   std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
   std::array<std::uint16_t, kVlanDepthMax> vlan;
   std::array<std::uint16_t, 2> initial_window;  // of its last SYN; never scaled (RFC 7323 §2.2)
@@ -241,7 +244,7 @@ struct SessionOpening {
 };
 
 inline constexpr std::size_t kSessionBytes =
-    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionOpening) + sizeof(TimerLink);
+    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionOpening);
 static_assert(kSessionBytes + sizeof(PortSet) + FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
               256);
 

@@ -161,7 +161,7 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
     mptcp_.release(rare_[slot].mptcp);
     rtts_.release(rare_[slot].rtt);
   }
-  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return timer_links_[i].next; });
+  free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 
 void SessionTable::advance_far(ClockNs now) noexcept {

@@ -93,8 +93,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
     old.hot.packets[c.side] -= PLANTED(4, c.packets, 1);
     old.hot.bytes[c.side] -= c.bytes;
   }
-  old.cold.syn[c.side] =
-      static_cast<std::uint16_t>(old.cold.syn[c.side] - std::min(old.cold.syn[c.side], c.packets));
+  old.opening.syn[c.side] = static_cast<std::uint16_t>(
+      old.opening.syn[c.side] - std::min(old.opening.syn[c.side], c.packets));
 
   const Id128 old_id = id_of(old);
   const PortSet old_ports = knows_ports() ? ports_of_[slot] : PortSet{0};
@@ -110,7 +110,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   update(fresh, syn);
   Session s = session(fresh);
   s.hot.packets[c.side] += c.packets - 1u;
-  s.cold.syn[c.side] = c.packets;
+  s.opening.syn[c.side] = c.packets;
   return fresh;
 }
 

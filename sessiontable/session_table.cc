@@ -50,7 +50,6 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       hot_(table_share(settings).sessions),
       cold_(table_share(settings).sessions),
       openings_(table_share(settings).sessions),
-      timer_links_(table_share(settings).sessions),
       rare_(table_share(settings).sessions),
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
@@ -265,7 +264,6 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
       continue;
     prefetch_key(slot);
     prefetch_cold(slot);
-    prefetch_timer_link(slot);
     if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
     if ((hot_[slot].flags & kSessionWatched) != 0) prefetch_rare(slot);
     eventful[count++] = slot;
@@ -273,7 +271,7 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t slot = eventful[i];
     extensions_.prefetch(cold_[slot]);
-    Wheel::prefetch_neighbours(*this, timer_links_[slot]);
+    Wheel::prefetch_neighbours(*this, cold_[slot].timer);
     if ((hot_[slot].flags & kSessionWatched) != 0 && cold_[slot].has_rare)
       rtts_.prefetch(rare_[slot].rtt);
   }
@@ -337,7 +335,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   const Writing writing(s.hot.version);
   count_only(s, packet);
   if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
-  saturating_increment(s.cold.syn[packet.direction]);
+  saturating_increment(s.opening.syn[packet.direction]);
 }
 
 // The packet joins this session: counts, protocol state, timers.
@@ -486,7 +484,6 @@ void SessionTable::populate() noexcept {
   hot_.populate();
   cold_.populate();
   openings_.populate();
-  timer_links_.populate();
   ports_of_.populate();
   extensions_.populate();
   tunnels_.populate();
@@ -498,7 +495,7 @@ void SessionTable::populate() noexcept {
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + timer_links_.bytes() +
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() +
          ports_of_.bytes() + extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() +
          rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
          (stage_ != nullptr ? stage_->bytes() : 0);

@@ -122,12 +122,9 @@ class SessionTable final : private LateSink, private FloodSink {
     prefetch_key(slot);
     prefetch_cold(slot);
     prefetch_opening(slot);
-    prefetch_timer_link(slot);
   }
-  void prefetch_timer_link(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&timer_links_.data()[slot], 1, 2);
-  }
-  TimerLink& timer_link(std::uint32_t slot) noexcept { return timer_links_[slot]; }
+  void prefetch_timer_link(std::uint32_t slot) const noexcept { prefetch_cold(slot); }
+  TimerLink& timer_link(std::uint32_t slot) noexcept { return cold_[slot].timer; }
   bool is_at_home(std::uint32_t slot) const noexcept {
     return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.own());
   }
@@ -274,7 +271,6 @@ class SessionTable final : private LateSink, private FloodSink {
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
   Array<SessionOpening> openings_;
-  Array<TimerLink> timer_links_;
   Array<SessionRare> rare_;
   Array<PortSet> ports_of_;  // empty: not asked for
   FreeList free_;

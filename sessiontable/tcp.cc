@@ -296,7 +296,7 @@ void update_syn(Session s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const bool syn_ack = has_ack(packet.tcp);
-  saturating_increment(syn_ack ? s.cold.syn_ack[side] : s.cold.syn[side]);
+  saturating_increment(syn_ack ? s.opening.syn_ack[side] : s.opening.syn[side]);
   s.cold.history.write(side, syn_ack ? 'H' : 'S');
   if (packet.tcp.options & kTcpOptionMss) s.opening.mss[side] = packet.tcp.mss;
   s.opening.initial_window[side] = packet.tcp.window;
@@ -304,14 +304,14 @@ void update_syn(Session s, const Packet& packet) noexcept {
       (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.cold.knows_isn(peer) || s.cold.syn_ack[peer] != 0) {
+    if (!s.cold.knows_isn(peer) || s.opening.syn_ack[peer] != 0) {
       s.hot.set_originator(side);
       s.cold.is_flipped = 0;  // seen after all
     }
     return;
   }
   // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
-  if (s.cold.syn[peer] == 1 && s.cold.syn_ack[side] == 1 && s.cold.first_side == peer)
+  if (s.opening.syn[peer] == 1 && s.opening.syn_ack[side] == 1 && s.cold.first_side == peer)
     s.opening.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
 }
 
@@ -364,8 +364,8 @@ void update_phase(Session s, const Packet& packet) noexcept {
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
   const bool sent_syn = s.cold.knows_isn(side);
   // A challenge ACK to the SYN establishes nothing.
-  if (!sent_syn && packet.payload_bytes == 0 && s.cold.syn_ack[peer] == 0) return;
-  if (s.opening.rtt_ns[0] != 0 && s.opening.rtt_ns[0] != UINT32_MAX && s.cold.syn[side] != 0) {
+  if (!sent_syn && packet.payload_bytes == 0 && s.opening.syn_ack[peer] == 0) return;
+  if (s.opening.rtt_ns[0] != 0 && s.opening.rtt_ns[0] != UINT32_MAX && s.opening.syn[side] != 0) {
     const DurationNs since_start = duration_between(s.cold.start, packet.timestamp);
     s.opening.rtt_ns[1] = saturated_ns(since_start - s.opening.rtt_ns[0]);
   }

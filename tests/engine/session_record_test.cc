@@ -47,8 +47,8 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
       SessionCold cold{};
       SessionOpening opening{};
       hot.set_originator(source);
-      cold.syn[source] = story.source_syn ? 1 : 0;
-      cold.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
+      opening.syn[source] = story.source_syn ? 1 : 0;
+      opening.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
       if (story.source_fin) hot.set(kSessionFin0, source);
       if (story.destination_fin) hot.set(kSessionFin0, source ^ 1);
       cold.rst_seen = story.rst_by >= 0;
