@@ -67,22 +67,4 @@ std::uint32_t apply_mptcp(MptcpSubflow& subflow, const Packet& packet) noexcept 
   return dropped;
 }
 
-MptcpSubflow* MptcpPool::get(std::uint32_t& place) noexcept {
-  if (place == kNoSlot) {
-    place = free_.take(next_of());
-    if (place == kNoSlot) {
-      place = kMissing;
-      dry_.add();
-    } else {
-      blocks_[place] = MptcpSubflow{};
-      blocks_[place].role = MptcpRole::mid_stream;  // until a handshake says otherwise
-    }
-  }
-  return place != kMissing ? &blocks_[place] : nullptr;
-}
-
-void MptcpPool::release(std::uint32_t place) noexcept {
-  if (place < kMissing) free_.give_back(place, next_of());
-}
-
 }  // namespace linger

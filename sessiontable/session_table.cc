@@ -54,7 +54,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       free_(table_share(settings).sessions),
       extensions_(table_share(settings).extensions, counters.extension_dry),
       tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
-      mptcp_(table_share(settings).subflows, counters.mptcp_missing),
+      mptcp_(table_share(settings).subflows, counters.mptcp_missing, kUntoldSubflow),
       rtts_(table_share(settings).measured, counters.rtt_missing),
       graveyard_({.graves = table_share(settings).graves,
                   .blocks = table_share(settings).late_blocks,

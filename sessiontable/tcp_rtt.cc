@@ -54,21 +54,4 @@ void measure_rtt(TcpRtt& rtt, const SessionHot& hot, const Packet& packet) noexc
   if (rtt.left == 0) rtt.sides[0].is_waiting = rtt.sides[1].is_waiting = false;
 }
 
-TcpRtt* RttPool::get(std::uint32_t& place) noexcept {
-  if (place == kNoSlot) {
-    place = free_.take(next_of());
-    if (place == kNoSlot) {
-      place = kMissing;
-      dry_.add();
-    } else {
-      blocks_[place] = TcpRtt{};
-    }
-  }
-  return find(place);
-}
-
-void RttPool::release(std::uint32_t place) noexcept {
-  if (place < kMissing) free_.give_back(place, next_of());
-}
-
 }  // namespace linger

@@ -11,20 +11,16 @@
 // the handshake tells). Meanwhile it is watched (kSessionWatched); a segment that is under way when
 // the burst ends is waited for during kWatched packets.
 //
-// Owner: one shard. Limit: its share of rttPool, taken at start; when it is dry, a session goes
-// without (counted, and marked on its record). Memory: 72 bytes for a session that was measured,
-// touched as used. Cost: bench/track_bench, whose sessions are measured once in 157 packets.
+// Owner: one shard. Limit: its share of rttPool (rare_pool.h). Memory: 72 bytes for a session that
+// was measured. Cost: bench/track_bench, whose sessions are measured once in 157 packets.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
-#include "engine/base/counter.h"
-#include "engine/base/mapping.h"
 #include "engine/base/time.h"
 #include "engine/packet/packet.h"
-#include "sessiontable/flow_index.h"
-#include "sessiontable/free_list.h"
+#include "sessiontable/rare_pool.h"
 #include "sessiontable/session.h"
 
 namespace linger {
@@ -59,38 +55,7 @@ constexpr bool is_rtt_due(std::uint32_t number) noexcept {
 // A segment of an open session, but SYN or RST, that is counted and has not changed the session.
 void measure_rtt(TcpRtt& rtt, const SessionHot& hot, const Packet& packet) noexcept;
 
-class RttPool {
- public:
-  static constexpr std::uint32_t kMissing = kNoSlot - 1;  // instead of a place: there was none left
-  static constexpr std::size_t kBytesPerBlock = sizeof(TcpRtt);
-
-  RttPool(std::uint32_t capacity, Counter& dry) : blocks_(capacity), free_(capacity), dry_(dry) {}
-
-  TcpRtt* find(std::uint32_t place) noexcept {
-    return place < kMissing ? &blocks_[place] : nullptr;
-  }
-  // The block at this place; a new one, and its place, if there is none yet. Null: missing.
-  TcpRtt* get(std::uint32_t& place) noexcept;
-  void prefetch(std::uint32_t place) const noexcept {
-    if (place >= kMissing) return;
-    const char* block = reinterpret_cast<const char*>(&blocks_.data()[place]);
-    __builtin_prefetch(block, 1, 2);
-    __builtin_prefetch(block + kBytesPerBlock - 1, 1, 2);
-  }
-  // Any value that a session may hold.
-  void release(std::uint32_t place) noexcept;
-
-  std::uint64_t bytes() const noexcept { return blocks_.bytes(); }
-  void populate() noexcept { blocks_.populate(); }
-
- private:
-  auto next_of() noexcept {  // in a free block
-    return [this](std::uint32_t place) -> std::uint32_t& { return blocks_[place].sides[0].end; };
-  }
-
-  Array<TcpRtt> blocks_;
-  FreeList free_;
-  Counter& dry_;
-};
+inline std::uint32_t& next_of(TcpRtt& free) noexcept { return free.sides[0].end; }
+using RttPool = RarePool<TcpRtt>;
 
 }  // namespace linger

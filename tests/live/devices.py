@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import itertools
+import json
 import os
 import re
 import shutil
@@ -13,9 +14,11 @@ from stage import HERE, OWN, OWN_DPDK, Linger, Skipped, expect
 PCAPS = HERE.parent.parent / "pcaps"
 MICROSECONDS = b"\xd4\xc3\xb2\xa1"
 ETHERNET = 1
-# What net_pcap does not hand on: times that libpcap reads with a sign, the length that a cut packet
-# had on the wire, that a file breaks off.
-TOLD_OTHERWISE = {"clock_wild.pcap", "cut.pcap", "broken_off.pcap"}
+TIMES = {"@timestamp", "end", "duration"}
+# What net_pcap does not hand on, and the fields that differ for it: times that libpcap reads with a sign, the length
+# that a cut packet had on the wire, that a file breaks off, nanoseconds.
+TOLD_OTHERWISE = {"clock_wild": TIMES, "cut": {"bytes"}, "broken_off": set(),
+                  "pcap_nanoseconds": {*TIMES, "ack_ns", "syn_ack_ns", "time_ns"}}
 # Small rings, so that shards wait for each other.
 PLAYED = ("--stop-after-idle", "100ms", "--set", "idleSleep=1ms", "--set", "rxDescriptors=256", "--set",
           "maxPacketsInQueue=256")
@@ -37,17 +40,34 @@ def need_dpdk(linger):
 def is_told_alike(path):
     head = path.read_bytes()[:24]
     return (head[:4] == MICROSECONDS and struct.unpack("<I", head[20:])[0] == ETHERNET
-            and path.name not in TOLD_OTHERWISE)
+            and path.stem not in TOLD_OTHERWISE)
 
 
-def records_of(linger, *arguments):
+def records_of(linger, *arguments, code=0):
     run = subprocess.run([linger, *arguments, "-o", "-", "--set", "idSeed=test", "--set",
                           "maxStreams=10000", "--set", "parserMemory=16MiB", *OWN_DPDK, "--set",
                           f"dpdkFilePrefix={OWN}-{next(RUNS)}"],
                          capture_output=True, text=True, check=False)
-    expect(run.returncode == 0, f"exit code {run.returncode}:", run.stderr)
+    expect(run.returncode == code, f"exit code {run.returncode}:", run.stderr)
     expect("ledger    balanced" in run.stderr, run.stderr)
     return sorted(run.stdout.splitlines())
+
+
+def fields_that_differ(one, other):
+    """Their names, at any depth."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        expect(one.keys() == other.keys(), one, other)
+        pairs = [({name}, one[name], other[name]) for name in one]
+    elif isinstance(one, list) and isinstance(other, list):
+        expect(len(one) == len(other), one, other)
+        pairs = [(set(), *pair) for pair in zip(one, other)]
+    else:
+        return set()
+    return set().union(*(fields_that_differ(a, b) or (name if a != b else set()) for name, a, b in pairs))
+
+
+def by_id(lines):
+    return sorted(map(json.loads, lines), key=lambda record: record["event"]["id"])
 
 
 def for_each(test, arguments):
@@ -97,6 +117,14 @@ def run(tests, linger, blast, folder):
         captures = [path for path in sorted(PCAPS.glob("*.pcap")) if is_told_alike(path)]
         expect(len(captures) > 100, len(captures), "captures")
         for_each(compare, captures)
+
+    def net_pcap_differs_from_a_replay_as_stated():
+        need_dpdk(linger)
+        for name, fields in TOLD_OTHERWISE.items():
+            path = PCAPS / f"{name}.pcap"
+            played = by_id(records_of(linger, "-i", f"dpdk:net_pcap0,rx_pcap={path}", *PLAYED))
+            replayed = by_id(records_of(linger, "-r", path, code=3 if name == "broken_off" else 0))
+            expect(fields_that_differ(played, replayed) == fields, name, played, replayed)
 
     def directions_in_files_of_their_own_give_the_same_records():
         """As two ports, and as two queues of one port; by one shard and by several."""
@@ -155,6 +183,21 @@ def run(tests, linger, blast, folder):
         expect(any(line.startswith("fail") and "nowhere0" in line for line in findings), findings)
         expect(any("memory: " in line for line in findings), findings)
 
+    def cores_that_cannot_be_had_as_named_are_an_error_with_the_mend():
+        cores = sorted(os.sched_getaffinity(0))
+
+        def check(names, shards):
+            return subprocess.run([linger, "-T", "-i", "lo", "--set", f"shardCores={','.join(map(str, names))}",
+                                   "--set", f"packetThreads={shards}"], capture_output=True, text=True, check=False)
+
+        too_few = check(cores[:1], 2)
+        expect(too_few.returncode == 2 and "set packetThreads to 1" in too_few.stderr, too_few)
+        if len(cores) < os.cpu_count():
+            raise Skipped("not all cores are ours")
+        overlap = check(cores, len(cores))
+        expect(overlap.returncode == 1 and re.search("^fail .*shardCores names every core", overlap.stdout, re.M),
+               overlap)
+
     def memif(*options, settings=()):
         """linger and the generator as two processes, the directions of a session on two queues."""
         need_dpdk(linger)
@@ -199,11 +242,24 @@ def run(tests, linger, blast, folder):
         expect(code == 0 and sent["refused"] == 0, f"exit code {code}:", live.errors())
         expect("less than" in live.errors(), "no word of the small pool:", live.errors())
 
+    def memif_goes_on_when_its_peer_has_gone_and_another_comes():
+        need_dpdk(linger)
+        device = f"socket={folder}/again.sock,socket-abstract=no"
+        live = Linger(linger, ["-i", f"dpdk:net_memif0,role=server,{device}", "--set", "idleSleep=50us"], folder)
+        live.wait_for("capturing on")
+        sent = [numbers_of([blast, "small", "--share", "0.001", "--seed", str(seed), "--to",
+                            f"net_memif0,role=client,{device}"])["sent"] for seed in (1, 2)]
+        expect(live.stop() == 0, live.errors())
+        expect(live.number(r"seen ([\d,]+)") == sum(sent) and min(sent) > 0, sent, live.errors())
+
     tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
     tests.run(the_machine_is_checked_a_line_for_each_finding)
+    tests.run(cores_that_cannot_be_had_as_named_are_an_error_with_the_mend)
     tests.run(net_pcap_equals_a_replay)
+    tests.run(net_pcap_differs_from_a_replay_as_stated)
     tests.run(directions_in_files_of_their_own_give_the_same_records)
     tests.run(memif_tells_every_session_though_directions_come_apart)
+    tests.run(memif_goes_on_when_its_peer_has_gone_and_another_comes)
     tests.run(memif_accounts_for_what_the_sender_could_not_send)
     tests.run(a_full_handoff_ring_drops_and_the_ledger_says_how_much)
     tests.run(a_pool_without_mbufs_leaves_packets_with_the_sender)

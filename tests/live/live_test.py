@@ -105,22 +105,25 @@ class Live:
         if source.startswith("dpdk:"):
             devices.need_dpdk(self.linger)
         with Veth() as veth, Server(veth):
-            linger = self.capture(veth, "b", "-i", source, *settings)
-            before = veth.packets_at_rest("b")
-            linger.process.send_signal(signal.SIGSTOP)  # a shard that takes nothing
-            connect(veth, 400)
-            linger.process.send_signal(signal.SIGCONT)
-            connect(veth, 100)
-            frames = veth.packets_at_rest("b") - before
-            code = linger.stop()
-            lost = linger.number(r"port .* \+ lost ([\d,]+)")
-            seen = linger.number(r"seen ([\d,]+)")
-            expect(lost > 0, "nothing was lost:", linger.errors())
-            expect(seen + lost == frames, f"{frames} frames = {seen} + {lost}:", linger.errors())
-            expect(code == 3, "exit code", code)
-            expect("ledger    balanced" in linger.errors(), linger.errors())
-            expect(any(r["network"].get("capture_loss") for r in linger.records()),
-                   "no record says that packets are missing")
+            self.overload(veth, self.capture(veth, "b", "-i", source, *settings))
+
+    @staticmethod
+    def overload(veth, linger):
+        before = veth.packets_at_rest("b")
+        linger.process.send_signal(signal.SIGSTOP)  # a shard that takes nothing
+        connect(veth, 400)
+        linger.process.send_signal(signal.SIGCONT)
+        connect(veth, 100)
+        frames = veth.packets_at_rest("b") - before
+        code = linger.stop()
+        lost = linger.number(r"port .* \+ lost ([\d,]+)")
+        seen = linger.number(r"seen ([\d,]+)")
+        expect(lost > 0, "nothing was lost:", linger.errors())
+        expect(seen + lost == frames, f"{frames} frames = {seen} + {lost}:", linger.errors())
+        expect(code == 3, "exit code", code)
+        expect("ledger    balanced" in linger.errors(), linger.errors())
+        expect(any(r["network"].get("capture_loss") for r in linger.records()),
+               "no record says that packets are missing")
 
     def records_tell_the_losses_of_their_own_ports(self):
         """What `b` loses is told by sessions seen on `b`, not by those on `lo` at the same time."""
@@ -146,25 +149,27 @@ class Live:
             expect(told["127.0.0.1", False] == 1 and told["127.0.0.1", True] == 0, told, linger.errors())
             expect(told[veth.ADDRESSES["a"], True] > 0, told)
 
-    def a_monitor_port_is_captured_by_af_xdp(self):
+    def monitor_by_af_xdp(self, veth):
         """Both directions of the link, mirrored to a veth pair whose end is read by net_af_xdp."""
+        try:
+            veth.run("b", "ip", "link", "add", "name", "tap0", "type", "veth", "peer", "name", "mon0")
+            for name in ("tap0", "mon0"):
+                veth.run("b", "ip", "link", "set", "dev", name, "up")
+            veth.run("b", "tc", "qdisc", "add", "dev", "b", "clsact")
+            for way in ("ingress", "egress"):
+                veth.run("b", "tc", "filter", "add", "dev", "b", way, "u32", "match", "u32", "0", "0",
+                         "action", "mirred", "egress", "mirror", "dev", "tap0")
+        except subprocess.CalledProcessError as error:
+            raise Skipped(f"no tc mirred here: {error.stderr.strip()}") from error
+        try:
+            return self.capture(veth, "b", "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us")
+        except AssertionError as error:
+            raise Skipped(f"net_af_xdp does not start here: {error}") from error
+
+    def a_monitor_port_is_captured_by_af_xdp(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth, Server(veth):
-            try:
-                veth.run("b", "ip", "link", "add", "name", "tap0", "type", "veth", "peer", "name", "mon0")
-                for name in ("tap0", "mon0"):
-                    veth.run("b", "ip", "link", "set", "dev", name, "up")
-                veth.run("b", "tc", "qdisc", "add", "dev", "b", "clsact")
-                for way in ("ingress", "egress"):
-                    veth.run("b", "tc", "filter", "add", "dev", "b", way, "u32", "match", "u32", "0", "0",
-                             "action", "mirred", "egress", "mirror", "dev", "tap0")
-            except subprocess.CalledProcessError as error:
-                raise Skipped(f"no tc mirred here: {error.stderr.strip()}") from error
-            try:
-                linger = self.capture(veth, "b", "-i", "dpdk:net_af_xdp0,iface=mon0", "--set",
-                                      "idleSleep=50us")
-            except AssertionError as error:
-                raise Skipped(f"net_af_xdp does not start here: {error}") from error
+            linger = self.monitor_by_af_xdp(veth)
             before = veth.packets_at_rest("b")
             truth = connect(veth, 300)
             frames = veth.packets_at_rest("b") - before
@@ -176,6 +181,12 @@ class Live:
             if not lost:  # its rings are small: a busy machine may have lost some
                 expect_undisturbed(veth)
                 check_against(truth, linger)
+
+    def a_monitor_port_overloaded_by_af_xdp_is_counted_to_the_packet(self):
+        devices.need_dpdk(self.linger)
+        with Veth() as veth, Server(veth):
+            linger = self.monitor_by_af_xdp(veth)
+            self.overload(veth, linger)
 
     def a_link_that_goes_down_and_up_again_is_captured_on(self, source):
         if source.startswith("dpdk:"):
@@ -190,6 +201,20 @@ class Live:
             expect(linger.stop() == 0, linger.errors())
             ports = {r["source"]["port"] for r in linger.records() if r["network"]["transport"] == "tcp"}
             expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
+
+    def a_port_that_is_taken_away_ends_and_the_others_go_on(self):
+        with Veth() as veth, Server(veth):
+            veth.run("b", "ip", "link", "add", "name", "gone", "type", "veth", "peer", "name", "other")
+            veth.run("b", "ip", "link", "set", "dev", "gone", "up")
+            linger = self.capture(veth, "b", "-i", "gone", "-i", "b", "--set", "idleSleep=50us")
+            veth.run("b", "ip", "link", "delete", "gone")
+            time.sleep(0.2)
+            truth = connect(veth, 30)
+            expect(linger.stop() == 3, linger.errors())
+            expect(re.search("^linger: gone: ", linger.errors(), re.MULTILINE), linger.errors())
+            expect("ledger    balanced" in linger.errors(), linger.errors())
+            expect_undisturbed(veth)
+            check_against(truth, linger)
 
     def rights_are_given_up_and_outputs_still_opened_again(self):
         with Veth() as veth, Server(veth), ServiceManager(self.folder) as manager:
@@ -309,9 +334,11 @@ def main():
         tests.run(live.overload_is_counted_to_the_packet, "dpdk:net_af_packet0,iface=b")
         tests.run(live.records_tell_the_losses_of_their_own_ports)
         tests.run(live.a_monitor_port_is_captured_by_af_xdp)
+        tests.run(live.a_monitor_port_overloaded_by_af_xdp_is_counted_to_the_packet)
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
                   "dpdk:net_af_packet0,iface=b,framecnt=16384")
+        tests.run(live.a_port_that_is_taken_away_ends_and_the_others_go_on)
         tests.run(live.rights_are_given_up_and_outputs_still_opened_again)
         tests.run(live.a_peer_that_takes_nothing_costs_its_own_records_only)
         tests.run(live.both_interfaces_are_ports_of_one_run)
