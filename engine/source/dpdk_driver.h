@@ -38,7 +38,8 @@ inline constexpr std::array kDpdkDrivers = {
     DpdkDriver{"net_pcap", DriverTime::recorded_microseconds, DriverLoss::imissed_and_nombuf},
     DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel},
     DpdkDriver{"net_af_xdp", DriverTime::none, DriverLoss::kernel, true},
-    // The sender finds the ring full and keeps the packet.
+    // The sender finds the ring full and keeps the packet. When the sender ends, the driver unmaps
+    // the ring at once, even under a poll that reads it: rarely, that is a crash.
     DpdkDriver{"net_memif", DriverTime::none, DriverLoss::unknown, true},
     DpdkDriver{"net_ring", DriverTime::none, DriverLoss::unknown},
     DpdkDriver{"net_vhost", DriverTime::none, DriverLoss::unknown, true},
