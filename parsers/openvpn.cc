@@ -118,8 +118,9 @@ bool Openvpn::read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept {
     bytes = bytes.subspan(count);
     while (s.kept_bytes != 0) {
       const Answer answer = tls_.on_data(side, {s.kept.data(), s.kept_bytes}, tls_facts);
-      if (answer.kind == Answer::Kind::need && answer.bytes <= s.kept.size()) break;
-      if (answer.kind != Answer::Kind::took) return false;
+      const bool needs_more = answer.kind == Answer::Kind::need && answer.bytes > s.kept_bytes;
+      if (needs_more && answer.bytes <= s.kept.size()) break;
+      if (answer.kind != Answer::Kind::took || answer.bytes == 0) return false;
       const auto taken =
           static_cast<std::uint32_t>(std::min<std::uint64_t>(answer.bytes, s.kept_bytes));
       s.skip = answer.bytes - taken;
