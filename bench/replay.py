@@ -26,6 +26,7 @@ import tempfile
 import time
 
 CAPTURES = ("small", "bulk", "late", "nat", "ipv6", "flood", "mix", "talk")
+RECORDS = "records.ndjson"
 TCPDUMP, NO_PARSERS = "tcpdump copy", "linger, no parsers"
 # (capture, program): at most so many times the reference.
 BUDGETS = {
@@ -55,7 +56,7 @@ def programs(linger, capture, scratch):
         if "Hyperscan: not" not in subprocess.run([linger, "-V"], capture_output=True, text=True, check=True).stdout:
             commands["linger, parsers, rules"] = on_one_core + ["--set", f"rules={RULES}"]
         return commands
-    records = f"file:{scratch / 'records.ndjson'}"
+    records = f"file:{scratch / RECORDS}"
     commands = {
         "cat": ["cat", str(capture)],
         TCPDUMP: ["tcpdump", "-r", str(capture), "-w", "/dev/null"],
@@ -114,6 +115,7 @@ def measure(arguments, preset, scratch):
     run(["cat", str(capture)], scratch)  # into the page cache
     for _ in range(arguments.runs):
         for name, command in commands.items():
+            (scratch / RECORDS).unlink(missing_ok=True)  # to empty a gigabyte of it would take half a second
             result = run(command, scratch)
             results[name].append(result)
             trouble = disagreement(result, truth) if name.startswith("linger") else ""
