@@ -108,7 +108,7 @@ class Applications {
     void on_packet(std::uint32_t reader, const Packet& packet) noexcept {
       conversations.at(reader, packet.timestamp);
     }
-    void prefetch(std::uint32_t reader) const noexcept {
+    [[gnu::always_inline]] void prefetch(std::uint32_t reader) const noexcept {
       conversations.prefetch(reader);
       if (rules != nullptr) rules->prefetch(reader);
     }

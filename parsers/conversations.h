@@ -85,7 +85,7 @@ class Conversations {
   // The record is written, or there is nothing for it.
   void release(std::uint32_t id) noexcept;
 
-  void prefetch(std::uint32_t id) const noexcept {
+  [[gnu::always_inline]] void prefetch(std::uint32_t id) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&table_.data()[id]);
     __builtin_prefetch(lines, 1, 2);
     __builtin_prefetch(lines + 64, 1, 2);

@@ -31,7 +31,7 @@ class ExtensionPool {
     return e != nullptr && e->detail != 0 ? &blocks_[e->detail - 1].detail : nullptr;
   }
 
-  void prefetch(const SessionCold& cold) const noexcept {
+  [[gnu::always_inline]] void prefetch(const SessionCold& cold) const noexcept {
     if (cold.extension != kNoSlot) prefetch(cold.extension);
   }
 
@@ -66,7 +66,7 @@ class ExtensionPool {
   void populate() noexcept { blocks_.populate(); }
 
  private:
-  void prefetch(std::uint32_t block) const noexcept {
+  [[gnu::always_inline]] void prefetch(std::uint32_t block) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&blocks_.data()[block]);
     for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
   }

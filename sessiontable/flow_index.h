@@ -54,7 +54,7 @@ class FlowIndex {
       : buckets_(std::max<std::uint64_t>(capacity / static_cast<std::uint64_t>(load) + 1, 2)),
         count_(buckets_.size()) {}
 
-  void prefetch(FlowHash hash) const noexcept {
+  [[gnu::always_inline]] void prefetch(FlowHash hash) const noexcept {
     __builtin_prefetch(&buckets_.data()[home(hash)], 0,
                        2);  // into L2: L1 has too few miss buffers for a burst
   }

@@ -38,7 +38,7 @@ class RarePool {
     return nullptr;
   }
 
-  void prefetch(std::uint32_t place) const noexcept {
+  [[gnu::always_inline]] void prefetch(std::uint32_t place) const noexcept {
     if (place >= kMissing) return;
     const char* block = reinterpret_cast<const char*>(&blocks_.data()[place]);
     __builtin_prefetch(block, 1, 2);

@@ -232,8 +232,8 @@ static_assert(sizeof(SessionCold) == 64);
 
 // What its opening told, of interest again at its end.
 struct SessionOpening {
-  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
-  std::uint32_t id_sequence;            // sequence number of the first packet; part of the id
+  std::array<std::uint32_t, 2> rtt_ns;        // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint32_t id_sequence;                  // sequence number of the first packet; part of the id
   std::array<std::uint16_t, 2> syn, syn_ack;  // counts per side, saturating
   std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
   std::array<std::uint16_t, kVlanDepthMax> vlan;

@@ -70,7 +70,8 @@ class TimerWheel {
   }
 
   // What an unlink() of the session with this link will touch.
-  static void prefetch_neighbours(const Owner& owner, TimerLink link) noexcept {
+  [[gnu::always_inline]] static void prefetch_neighbours(const Owner& owner,
+                                                         TimerLink link) noexcept {
     if (!is_end(link.next)) owner.prefetch_timer_link(link.next);
     if (!is_end(link.previous)) owner.prefetch_timer_link(link.previous);
   }
@@ -151,11 +152,11 @@ class TimerWheel {
     }
     return kNoSlot;
   }
-  void prefetch_next(std::uint32_t slot) const noexcept {
+  [[gnu::always_inline]] void prefetch_next(std::uint32_t slot) const noexcept {
     const std::uint32_t next = owner_.timer_link(slot).next;
     if (!is_end(next)) owner_.prefetch_session(next);
   }
-  void prefetch_bucket(std::uint32_t bucket) const noexcept {
+  [[gnu::always_inline]] void prefetch_bucket(std::uint32_t bucket) const noexcept {
     for (const Queue& queue : buckets_[bucket])
       if (queue.head != kNoSlot) owner_.prefetch_session(queue.head);
   }
