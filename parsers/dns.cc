@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "parsers/digest.h"
 #include "parsers/list.h"
 
 namespace linger {
@@ -16,6 +17,7 @@ constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kNameBytesMax = 255;  // RFC 1035 §2.3.4
 constexpr int kPointersMax = 16;            // in one name
 constexpr std::size_t kQuestionsMax = 32;   // mDNS asks several things at once
+constexpr std::size_t kDigestedMax = 512;   // of a response, to know it again
 
 constexpr unsigned kInverseQuery = 1;  // RFC 1035 §6.4: asks with an answer, for its name
 
@@ -310,11 +312,18 @@ Dns::Pending* Dns::find(unsigned side, std::uint16_t id) noexcept {
   return nullptr;
 }
 
+bool Dns::is_told(std::uint16_t id, std::uint32_t response_digest) const noexcept {
+  return id != 0 && std::any_of(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+           return pending.id == id && pending.response_digest == response_digest;
+         });
+}
+
 Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
   Pending& pending = pending_[next_];
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
              .retries = 0,
+             .response_digest = 0,
              .id = id,
              .row = facts.open_row(),
              .side = static_cast<std::uint8_t>(side),
@@ -335,11 +344,16 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
   }
   Pending* other = find(side, header.id);
   if (other != nullptr && other->is_response == header.is_response()) other = nullptr;
+  const std::uint32_t digest =
+      header.is_response() ? short_digest(message.first(std::min(message.size(), kDigestedMax)))
+                           : 0;
+  if (other == nullptr && header.is_response() && is_told(header.id, digest)) return true;
   const bool is_whole = other != nullptr;
   Pending& own = is_whole ? *other : add(side, header.id, facts);
   const Row row = own.row;
   if (is_whole) own.is_used = false;
   if (!is_whole) own.is_response = header.is_response();
+  if (header.is_response()) own.response_digest = digest;
   if (is_whole && header.is_response()) facts.duration_since(Field::round_trip, own.time, row);
   if (header.is_response() || !is_whole) {
     facts.text(Field::type, std::string_view(header.is_response() ? "answer" : "query"), row);

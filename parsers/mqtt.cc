@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "parsers/digest.h"
 #include "parsers/lines.h"
 #include "parsers/list.h"
 
@@ -39,12 +40,6 @@ void skip_properties(Reader& reader) noexcept {
   std::uint32_t length;
   const std::size_t bytes = read_length({reader.position(), reader.remaining()}, length);
   reader.skip(bytes == 0 || bytes > 4 ? reader.remaining() + 1 : bytes + length);
-}
-
-std::uint32_t hash_of(Bytes bytes) noexcept {  // FNV-1a; equal ones cost a topic, no more
-  std::uint32_t hash = 2'166'136'261u;
-  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 16'777'619u;
-  return hash;
 }
 
 }  // namespace
@@ -152,7 +147,7 @@ bool Mqtt::read_subscribe(Bytes packet, Facts& facts) noexcept {
 // Once each; 5.0 has numbers instead of topics that were told before, which are empty here.
 void Mqtt::tell_topic(Topics& topics, Field field, Bytes topic, Facts& facts) noexcept {
   if (topic.empty() || topics.count == kTopicsMax) return;
-  const std::uint32_t hash = hash_of(topic);
+  const std::uint32_t hash = short_digest(topic);  // equal ones cost a topic, no more
   const auto end = topics.hashes.begin() + static_cast<std::ptrdiff_t>(topics.count);
   if (std::find(topics.hashes.begin(), end, hash) != end) return;
   topics.hashes[topics.count++] = hash;

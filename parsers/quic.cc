@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "parsers/list.h"
 #include "parsers/quic_told.h"
@@ -199,6 +200,7 @@ void Quic::tell(Facts& facts) const noexcept {
 // RFC 9000 §17.2.1.
 void Quic::on_negotiation(Bytes versions, Facts& facts) noexcept {
   constexpr std::size_t kVersionsMax = 16;
+  if (std::exchange(has_negotiation_, true)) return;
   Reader reader(versions);
   for (std::size_t i = 0; i < kVersionsMax && reader.remaining() >= 4; ++i)
     tell_quic_version(Field::server_versions, reader.be32(), facts);

@@ -147,6 +147,7 @@ class Quic {
   std::uint16_t short_count_ = 0;
   std::uint8_t client_ = 2;  // its side; 2: not known yet
   bool has_version_ = false;
+  bool has_negotiation_ = false;
   bool has_early_data_ = false;
   bool awaits_keys_ = false;  // behind a Retry
 };

@@ -59,6 +59,28 @@ TEST(dns, an_unanswered_query_is_told_with_its_retries) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":2}])"));
 }
 
+// As mirror ports send them, and resolvers that are asked again.
+TEST(dns, a_response_that_comes_again_is_told_once) {
+  const std::string once = hear(kExchange, Carrier::datagrams).objects;
+  EXPECT_EQ(hear({{0, kQuery}, {1, kResponse}, {1, kResponse}}, Carrier::datagrams).objects, once);
+  EXPECT_EQ(hear({{1, kResponse}, {1, kResponse}, {0, kQuery}}, Carrier::datagrams).objects,
+            hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams).objects);
+}
+
+TEST(dns, another_response_of_the_same_id_and_the_same_after_another_query_are_told) {
+  const auto count = [](const Dialogue& dialogue) {
+    const std::string objects = hear(dialogue, Carrier::datagrams).objects;
+    std::size_t transactions = 0;
+    for (std::size_t at = 0; (at = objects.find(R"("id":)", at)) != std::string::npos; ++at)
+      ++transactions;
+    return transactions;
+  };
+  std::string other = kResponse;
+  other.back() = 0x02;
+  EXPECT_EQ(count({{0, kQuery}, {1, kResponse}, {1, other}}), 2u);
+  EXPECT_EQ(count({{0, kQuery}, {1, kResponse}, {0, kQuery}, {1, kResponse}}), 2u);
+}
+
 TEST(dns, a_response_before_its_query_joins_it) {
   const Heard heard = hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams);
   EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
