@@ -185,12 +185,10 @@ def fragments(step, turned=False):
 def segments(step):
     def cut(packet, _):
         header, protocol, data = packet
-        if protocol != TCP or len(data) < 20 or not 20 <= (data[12] >> 4) * 4 < len(data) - step:
+        summed = kind_of_checksum(header, data) if protocol == TCP else None
+        if not summed or not 20 <= (data[12] >> 4) * 4 < len(data) - step or data[13] & (SYN | RST | URG):
             return None
         offset, flags = (data[12] >> 4) * 4, data[13]
-        summed = kind_of_checksum(header, data)
-        if summed is None or flags & (SYN | RST | URG):
-            return None
         payload, sequence = data[offset:], struct.unpack_from(">I", data, 4)[0]
         pieces = []
         for at in range(0, len(payload), step):
@@ -217,6 +215,8 @@ def kind_of_checksum(header, data):
     def none(*_):
         return b"\0\0"
 
+    if len(data) < 20:
+        return None
     bare = data[:16] + b"\0\0" + data[18:]
     return next((way for way in (right, none, begun, begun_without_length) if way(header, bare) == data[16:18]), None)
 
@@ -224,11 +224,13 @@ def kind_of_checksum(header, data):
 # --- Order and addresses --------------------------------------------------------------------------
 
 
-def without_repeats(frames):
-    """What a mirror port sent twice is told by what follows it, and other frames follow when all are cut."""
+def sound(frames):
+    """Without what a mirror port sent twice and what was damaged: either is told by the packets around it."""
     kept = []
     for frame in frames:
-        if all(frame.data != other.data for other in kept[-8:]):
+        packet = whole(network(frame))
+        damaged = packet and packet.protocol == TCP and not kind_of_checksum(packet.header, packet.payload)
+        if not damaged and all(frame.data != other.data for other in kept[-8:]):
             kept.append(frame)
     return kept
 
@@ -259,7 +261,7 @@ def swapped(frames):
 
 
 def without_other_protocols(frames):
-    """IPv4 of TCP and UDP without options and fragments, and IPv6."""
+    """IPv4 of TCP and UDP without options and fragments, and with the checksum that IPv6 has to have; and IPv6."""
     return [frame for frame in frames if translatable(network(frame))]
 
 
@@ -267,7 +269,9 @@ def translatable(layer):
     if not is_ip(layer):
         return False
     packet = whole(layer)
-    return bool(packet) and packet.protocol in (TCP, UDP) and (layer.kind == IPV6 or len(packet.header) == 20)
+    if not packet or has_options(packet.header):
+        return False
+    return packet.protocol == TCP or (packet.protocol == UDP and packet.payload[6:8] != b"\0\0")
 
 
 def as_ipv6(frame):
@@ -276,8 +280,6 @@ def as_ipv6(frame):
     if layer.kind != IPV4:
         return None
     header, protocol, payload = whole(layer)
-    if protocol == UDP and payload[6:8] == b"\0\0":
-        return None
     prefix = bytes.fromhex("20010db8 00000000 d2460000")
     addresses = prefix + header[12:16] + prefix + header[16:]
     packet = struct.pack(">IHBB", 6 << 28, len(payload), protocol, header[8]) + addresses + payload
@@ -295,7 +297,7 @@ SPREAD = WRAPPED + ("packets", "tcp.late.packets", "tcp.late.bytes", "tcp.rtt.sa
 KIB = 1024
 
 SEGMENTED = SPREAD + ("tcp.retransmitted", "tcp.duplicates", "tcp.out_of_order", "tcp.keep_alives", "tcp.late",
-    "tcp.flags.ece")
+    "tcp.flags.ece", "tcp.flags.fin")
 # A RST or a bare ACK that comes again is no duplicate, nor is a SYN that may open a session, or what is late.
 TWICE = SPREAD + ("tcp.duplicates", "tcp.late", "tcp.flags", "tcp.duplicate_acks", "tcp.syn_candidates",
     "bad_checksums")
@@ -332,13 +334,13 @@ CHANGES = (
     change("PPP", as_link(PPP, lambda kind: struct.pack(">HH", 0xFF03, 0x21 if kind == IPV4 else 0x57)), WRAPPED),
     change("fragments", fragments(256), SPREAD),
     change("fragments, turned", fragments(64, turned=True), SPREAD),
-    change("segments of 100", segments(100), SEGMENTED, without_repeats, largest=200 * KIB),
-    change("segments of 7", segments(7), SEGMENTED, without_repeats, largest=200 * KIB),
-    change("segments of 1", segments(1), SEGMENTED, without_repeats, largest=60 * KIB),
+    change("segments of 100", segments(100), SEGMENTED, sound, largest=200 * KIB),
+    change("segments of 7", segments(7), SEGMENTED, sound, largest=200 * KIB),
+    change("segments of 1", segments(1), SEGMENTED, sound, largest=60 * KIB),
     change("twice, TCP", doubled, TWICE, of_tcp(True)),
-    change("twice, others", doubled, TWICE + ("payload_bytes",), of_tcp(False)),
+    change("twice, others", doubled, TWICE + ("payload_bytes", "dns.retries"), of_tcp(False)),
     change("neighbours swapped", swapped),
-    change("IPv6", each(as_ipv6), WRAPPED + ("event.id", "links", "ip", "community_id", "network.type", "mptcp"),
+    change("IPv6", each(as_ipv6), WRAPPED + ("event.id", "links", "ip", "community_id", "network.type", "mptcp", "tcp.duplicates"),
         prepare=without_other_protocols),
     change("cut short", None, largest=8 * KIB),
 )

@@ -31,6 +31,7 @@ HOUR = 3600 * SECOND
 # How long after its last packet a record is written, at most.
 LINGERING = {"closed": 6 * SECOND, "reset": 6 * SECOND, "attempt": 31 * SECOND, "idle": 601 * SECOND}
 CUTS_MAX = 12
+REPLAY_SECONDS = 600
 
 Result = collections.namedtuple("Result", "exit_code records said")
 
@@ -44,7 +45,7 @@ IDENTITY = ("event.id", "event.action", "event.start", "event.duration", "networ
 
 def replay(linger, arguments, data):
     try:
-        done = subprocess.run([linger, "-q", *arguments], input=data, capture_output=True, check=False, timeout=120)
+        done = subprocess.run([linger, "-q", *arguments], input=data, capture_output=True, check=False, timeout=REPLAY_SECONDS)
     except subprocess.TimeoutExpired:
         return Result("none in time", [], "")
     return Result(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode())
