@@ -11,6 +11,7 @@ import struct
 from frames import *
 
 SECOND = 10**9
+HOUR = 3600 * SECOND
 
 # make: frames -> frames (None in the row of what is no change but a check of its own); ignored: fields that may
 # differ, with all below them; prepare: what is done to the frames that both are made of; encode: frames, folder ->
@@ -224,20 +225,33 @@ def kind_of_checksum(header, data):
 # --- Order and addresses --------------------------------------------------------------------------
 
 
+def steady(frames):
+    """Without steps of the clock that a second packet of the time would confirm."""
+    made, shift, last = [], 0, frames[0].time if frames else 0
+    for frame in frames:
+        step = frame.time - last
+        shift += max(-HOUR, min(step, HOUR)) - step
+        last = frame.time
+        made.append(frame._replace(time=max(frame.time + shift, 0)))
+    return made
+
+
 def sound(frames):
     """Without what a mirror port sent twice and what was damaged: either is told by the packets around it."""
-    kept = []
+    kept, marks = [], []
     for frame in frames:
         packet = whole(network(frame))
         damaged = packet and packet.protocol == TCP and not kind_of_checksum(packet.header, packet.payload)
-        if not damaged and all(frame.data != other.data for other in kept[-8:]):
+        mark = (packet.header[4:6], packet.payload) if packet else frame.data
+        if not damaged and mark not in marks[-8:]:
             kept.append(frame)
-    return kept
+            marks.append(mark)
+    return steady(kept)
 
 
 def of_tcp(is_wanted):
     def prepare(frames):
-        return [frame for frame in frames if ((whole(network(frame)) or (0, 0))[1] == TCP) == is_wanted]
+        return steady([frame for frame in frames if (protocol_of(network(frame)) == TCP) == is_wanted])
     return prepare
 
 
@@ -332,8 +346,8 @@ CHANGES = (
     change("raw IP", as_link(RAW, lambda kind: b""), WRAPPED),
     change("loopback", as_link(NULL, lambda kind: struct.pack("<I", 2 if kind == IPV4 else 30)), WRAPPED),
     change("PPP", as_link(PPP, lambda kind: struct.pack(">HH", 0xFF03, 0x21 if kind == IPV4 else 0x57)), WRAPPED),
-    change("fragments", fragments(256), SPREAD),
-    change("fragments, turned", fragments(64, turned=True), SPREAD),
+    change("fragments", fragments(256), SPREAD, steady),
+    change("fragments, turned", fragments(64, turned=True), SPREAD, steady),
     change("segments of 100", segments(100), SEGMENTED, sound, largest=200 * KIB),
     change("segments of 7", segments(7), SEGMENTED, sound, largest=200 * KIB),
     change("segments of 1", segments(1), SEGMENTED, sound, largest=60 * KIB),

@@ -187,6 +187,10 @@ def whole(layer):
     return None
 
 
+def protocol_of(layer):
+    return layer.body[9 if layer.kind == IPV4 else 6] if is_ip(layer) and len(layer.body) > 9 else None
+
+
 def ip_packet(header, payload, flags=None):
     """The header before another payload; flags: of an IPv4 fragment."""
     if header[0] >> 4 == 6:

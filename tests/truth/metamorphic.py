@@ -24,10 +24,9 @@ import subprocess
 import sys
 import tempfile
 
-from changes import CHANGES, EXPLAINED, SECOND
+from changes import CHANGES, EXPLAINED, HOUR, SECOND
 from frames import pcapng, read
 
-HOUR = 3600 * SECOND
 # How long after its last packet a record is written, at most.
 LINGERING = {"closed": 6 * SECOND, "reset": 6 * SECOND, "attempt": 31 * SECOND, "idle": 601 * SECOND}
 CUTS_MAX = 12
