@@ -6,6 +6,7 @@
 //
 // Fragments are taken in order; what comes before its turn is left to be sent again.
 #include <algorithm>
+#include <utility>
 
 #include "parsers/tls.h"
 #include "parsers/tls_told.h"
@@ -55,8 +56,11 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
     if (length > bytes.size() - kRecordHeadBytes) break;  // the capture cut it
     const Bytes record = bytes.subspan(kRecordHeadBytes, length);
     if (bytes[0] == kHandshake && !read_fragments(s, record, facts)) return Answer::malformed();
-    if (bytes[0] == kAlert && length == 2)
-      tell_alert(s.messages.is_client(), record[0], record[1], facts);
+    if (bytes[0] == kAlert && length == 2) {
+      const std::uint32_t end = load_be32(bytes.data() + 7) + 1;
+      const bool is_repeated = std::exchange(s.alert_end, end) == end;  // by a mirror port
+      if (!is_repeated) tell_alert(s.messages.is_client(), record[0], record[1], facts);
+    }
     bytes = bytes.subspan(kRecordHeadBytes + length);
   }
   return Answer::took_all();

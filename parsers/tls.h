@@ -145,6 +145,7 @@ class Tls {
     TlsMessages messages;
     std::uint32_t record_left = 0;  // of a record of messages
     std::uint32_t offset = 0;       // in a message of DTLS, where it goes on
+    std::uint32_t alert_end = 0;    // of DTLS: the record's number behind the last alert's
     std::uint16_t sequence = 0;     // of that message
     bool is_begun = false;
     bool has_changed = false;  // ChangeCipherSpec

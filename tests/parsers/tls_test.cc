@@ -301,9 +301,10 @@ TEST(dtls, what_is_behind_a_lost_fragment_is_read_but_not_joined_to_it) {
 TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
   const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
                             {0, "\x00\x01\x00\x08 a binding request"s},
-                            {1, datagram("\x02\x46", 0, 21)}},
+                            {1, datagram("\x02\x46", 0, 21)},
+                            {1, datagram("\x02\x46", 0, 21)}},  // the same record again
                            Carrier::datagrams);
-  EXPECT_THAT(heard.objects, HasSubstr(R"("description":"protocol_version")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("description":"protocol_version"}])"));
   EXPECT_FALSE(heard.is_malformed);
 }
 
