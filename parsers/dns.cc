@@ -14,10 +14,11 @@ using Field = DnsField;
 constexpr ProtocolField kFields[] = {LINGER_DNS_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr std::size_t kHeaderBytes = 12;
-constexpr std::size_t kNameBytesMax = 255;  // RFC 1035 §2.3.4
-constexpr int kPointersMax = 16;            // in one name
-constexpr std::size_t kQuestionsMax = 32;   // mDNS asks several things at once
-constexpr std::size_t kDigestedMax = 512;   // of a response, to know it again
+constexpr std::size_t kNameBytesMax = 255;            // RFC 1035 §2.3.4
+constexpr int kPointersMax = 16;                      // in one name
+constexpr std::size_t kQuestionsMax = 32;             // mDNS asks several things at once
+constexpr std::size_t kDigestedMax = 512;             // of a message, to know it again
+constexpr DurationNs kRepeatMax = 10 * kMillisecond;  // mDNS repeats after a second (RFC 6762 §5.2)
 
 constexpr unsigned kInverseQuery = 1;  // RFC 1035 §6.4: asks with an answer, for its name
 
@@ -312,10 +313,11 @@ Dns::Pending* Dns::find(unsigned side, std::uint16_t id) noexcept {
   return nullptr;
 }
 
-bool Dns::is_told(std::uint16_t id, std::uint32_t response_digest) const noexcept {
-  return id != 0 && std::any_of(pending_.begin(), pending_.end(), [&](const Pending& pending) {
-           return pending.id == id && pending.response_digest == response_digest;
-         });
+bool Dns::is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept {
+  return std::any_of(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+    const bool is_soon = now.value - pending.time.value <= kRepeatMax;
+    return pending.id == id && pending.digest == digest && (id != 0 || is_soon);
+  });
 }
 
 Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
@@ -323,7 +325,7 @@ Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
              .retries = 0,
-             .response_digest = 0,
+             .digest = 0,
              .id = id,
              .row = facts.open_row(),
              .side = static_cast<std::uint8_t>(side),
@@ -344,16 +346,16 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
   }
   Pending* other = find(side, header.id);
   if (other != nullptr && other->is_response == header.is_response()) other = nullptr;
+  const bool may_repeat = header.is_response() || header.id == 0;
   const std::uint32_t digest =
-      header.is_response() ? short_digest(message.first(std::min(message.size(), kDigestedMax)))
-                           : 0;
-  if (other == nullptr && header.is_response() && is_told(header.id, digest)) return true;
+      may_repeat ? short_digest(message.first(std::min(message.size(), kDigestedMax))) : 0;
+  if (other == nullptr && may_repeat && is_told(header.id, digest, facts.now())) return true;
   const bool is_whole = other != nullptr;
   Pending& own = is_whole ? *other : add(side, header.id, facts);
   const Row row = own.row;
   if (is_whole) own.is_used = false;
   if (!is_whole) own.is_response = header.is_response();
-  if (header.is_response()) own.response_digest = digest;
+  if (may_repeat) own.digest = digest;
   if (is_whole && header.is_response()) facts.duration_since(Field::round_trip, own.time, row);
   if (header.is_response() || !is_whole) {
     facts.text(Field::type, std::string_view(header.is_response() ? "answer" : "query"), row);

@@ -6,11 +6,12 @@
 //
 // A transaction is a query and the response with its id from the other side, whichever comes first.
 // A response that comes again, from a mirror port or because its query did, is told once; another
-// one of that id is told. A response without query, and mDNS's announcements, stand alone. Behind a
-// gap a stream goes on if what comes next is a message as detection wants it. Limits: kPendingMax
-// queries wait for their response, the oldest is given up; kAnswersMax answers are told of a
-// message, all are counted; names as RFC 1035 has them (255 bytes, pointers only backwards). RFC
-// 6762 (mDNS), RFC 4795 (LLMNR).
+// one of that id is told. Messages of mDNS, which have no id, come again within kRepeatMax. A
+// response without query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if
+// what comes next is a message as detection wants it. Limits: kPendingMax queries wait for their
+// response, the oldest is given up; kAnswersMax answers are told of a message, all are counted;
+// names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS), RFC 4795
+// (LLMNR).
 #pragma once
 
 #include <array>
@@ -66,7 +67,7 @@ class Dns {
   struct Pending {  // a message that waits for the other half
     Timestamp time{};
     std::uint32_t retries = 0;
-    std::uint32_t response_digest = 0;  // kept when the transaction is told
+    std::uint32_t digest = 0;  // of the message told last; kept when the transaction is told
     std::uint16_t id = 0;
     Row row = kNoRow;
     std::uint8_t side = 0;
@@ -76,7 +77,7 @@ class Dns {
 
   bool read(unsigned side, Bytes message, Facts& facts) noexcept;
   Pending* find(unsigned side, std::uint16_t id) noexcept;
-  bool is_told(std::uint16_t id, std::uint32_t response_digest) const noexcept;
+  bool is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept;
   Pending& add(unsigned side, std::uint16_t id, Facts& facts) noexcept;
 
   std::array<Pending, kPendingMax> pending_;

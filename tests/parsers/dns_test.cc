@@ -67,6 +67,20 @@ TEST(dns, a_response_that_comes_again_is_told_once) {
             hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams).objects);
 }
 
+// mDNS has no ids, and repeats itself after a second at the earliest; here a message comes each
+// millisecond.
+TEST(dns, a_message_without_id_that_comes_again_at_once_is_told_once) {
+  const std::string query = "\0\0"s + kQuery.substr(2), response = "\0\0"s + kResponse.substr(2);
+  EXPECT_EQ(hear({{0, query}, {0, query}}, Carrier::datagrams).objects,
+            hear({{0, query}}, Carrier::datagrams).objects);
+  EXPECT_EQ(hear({{0, response}, {0, response}}, Carrier::datagrams).objects,
+            hear({{0, response}}, Carrier::datagrams).objects);
+  Dialogue later(12, {0, kQuery});
+  later.front() = later.back() = {0, query};
+  EXPECT_THAT(hear(later, Carrier::datagrams).objects,
+              testing::ContainsRegex(R"("id":"0".*"id":"0")"));
+}
+
 TEST(dns, another_response_of_the_same_id_and_the_same_after_another_query_are_told) {
   const auto count = [](const Dialogue& dialogue) {
     const std::string objects = hear(dialogue, Carrier::datagrams).objects;

@@ -12,6 +12,7 @@ ETHERNET, NULL, PPP, RAW, SLL, SLL2 = 1, 0, 9, 101, 113, 276
 IPV4, IPV6 = 0x0800, 0x86DD
 VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 TCP, UDP = 6, 17
+TUNNEL_PORTS = {1701, 2152, 3544, 4754, 4789, 4790, 5072, 5247, 6081, 6635, 8472}
 FIN, SYN, RST, PSH, URG, CWR = 1, 2, 4, 8, 32, 128
 MACS = bytes.fromhex("020000000002 020000000001")
 
@@ -249,5 +250,7 @@ def endpoints(layer):
     if not packet or packet.protocol not in (TCP, UDP) or len(packet.payload) < 8 or has_options(packet.header):
         return None
     addresses, ports = addresses_of(packet.header), packet.payload
+    if packet.protocol == UDP and not TUNNEL_PORTS.isdisjoint((be16(ports, 0), be16(ports, 2))):
+        return None
     middle = len(addresses) // 2
     return packet.protocol, addresses[:middle] + ports[0:2], addresses[middle:] + ports[2:4]
