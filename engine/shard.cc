@@ -407,6 +407,7 @@ void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
 
 void Shard::hand(Record& record, PortSet ports, Bytes items) noexcept {
   record.capture_loss = losses_ != nullptr && losses_->overlaps(ports, record.start, record.end);
+  record.mark_usual();
   for (auto& output : outputs_) output->hand(index_, record, items);
 }
 
