@@ -159,11 +159,14 @@ struct Record : UsualFields, RareFields {
 
  private:
   static bool is_zero(const RareFields& rare) noexcept {
-    std::array<std::uint64_t, sizeof rare / sizeof(std::uint64_t)> words;
-    static_assert(sizeof words == sizeof rare);
-    std::memcpy(&words, &rare, sizeof rare);
+    static_assert(sizeof rare % sizeof(std::uint64_t) == 0);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&rare);
     std::uint64_t bits = 0;
-    for (const std::uint64_t word : words) bits |= word;
+    for (std::size_t i = 0; i < sizeof rare; i += sizeof(std::uint64_t)) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes + i, sizeof word);
+      bits |= word;
+    }
     return bits == 0;
   }
 };
