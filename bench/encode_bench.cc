@@ -64,7 +64,8 @@ Record make_record(Mix mix, std::mt19937& random) {
 std::vector<Record> make_records(Mix mix) {
   std::mt19937 random(1);
   std::vector<Record> records;
-  for (std::size_t i = 0; i < kRecords; ++i) records.push_back(make_record(mix, random));
+  for (std::size_t i = 0; i < kRecords; ++i)
+    records.emplace_back(make_record(mix, random)).mark_usual();
   return records;
 }
 

@@ -22,21 +22,31 @@ constexpr int kSweepSteps = 4 * kBurstMax;  // as a shard does it
 struct RecordSink : SessionSink {
   std::uint64_t records = 0;
   virtual void take(const Record& record) noexcept = 0;
-  void on_session(const SessionView& view) noexcept override { take(make_record(view)); }
+  void on_session(const SessionView& view) noexcept override { hand(make_record(view)); }
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
-    take(make_late_record(block, id));
+    hand(make_late_record(block, id));
   }
   void on_flood(const FloodSecond& flood, const Id128& id) noexcept override {
-    take(make_flood_record(flood, id));
+    hand(make_flood_record(flood, id));
   }
 
  protected:
   ~RecordSink() = default;
+
+ private:
+  void hand(Record&& record) noexcept {  // as a shard does
+    record.mark_usual();
+    take(record);
+  }
 };
 
 struct BinarySink final : RecordSink {
   std::vector<Record> ring = std::vector<Record>(4096);
-  void take(const Record& record) noexcept override { ring[records++ % 4096] = record; }
+  void take(const Record& record) noexcept override {
+    Record& place = ring[records++ % ring.size()];
+    place.usual() = record.usual();
+    if (!record.is_usual) place.rare() = record.rare();
+  }
 };
 
 struct NdjsonSink final : RecordSink {

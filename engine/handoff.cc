@@ -13,11 +13,7 @@ Handoff::Handoff(std::uint32_t shard_count, std::size_t ring_packets) : shard_co
 }
 
 bool Handoff::push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept {
-  // Counted before the packet can be seen: its owner may be done with it at once.
-  if (packet.buffer != nullptr) packet.buffer->users.fetch_add(1, std::memory_order_relaxed);
-  if (ring(from, to).push(packet)) return true;
-  if (packet.buffer != nullptr) packet.buffer->users.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  return ring(from, to).push(packet);
 }
 
 void Handoff::pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept {
@@ -48,11 +44,21 @@ bool Handoff::is_drained(std::uint32_t to) noexcept {
   return true;
 }
 
-void release_buffers(const Burst& burst) noexcept {
-  for (std::uint32_t i = 0; i < burst.count;) {
-    PacketBuffer* buffer = burst.packets[i].buffer;
+void hold_buffers(const Burst& burst, std::span<const std::uint32_t> which) noexcept {
+  for (std::size_t i = 0; i < which.size();) {
+    PacketBuffer* buffer = burst.packets[which[i]].buffer;
     std::uint32_t run = 1;
-    while (i + run < burst.count && burst.packets[i + run].buffer == buffer) ++run;
+    while (i + run < which.size() && burst.packets[which[i + run]].buffer == buffer) ++run;
+    if (buffer != nullptr) buffer->users.fetch_add(run, std::memory_order_relaxed);
+    i += run;
+  }
+}
+
+void release_buffers(std::span<const Packet> packets) noexcept {
+  for (std::size_t i = 0; i < packets.size();) {
+    PacketBuffer* buffer = packets[i].buffer;
+    std::uint32_t run = 1;
+    while (i + run < packets.size() && packets[i + run].buffer == buffer) ++run;
     // With the source's acquire: it reuses the bytes only after we have read them.
     if (buffer != nullptr) buffer->users.fetch_sub(run, std::memory_order_release);
     i += run;

@@ -10,6 +10,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/base/flow_key.h"
@@ -36,7 +37,8 @@ class Handoff {
                           : linger::owner_of(packet.hash, shard_count_);
   }
 
-  // Writing shard `from`. False: the ring is full, nothing was taken.
+  // Writing shard `from`, which holds the packet's buffer for the owner (hold_buffers). False: the
+  // ring is full, nothing was taken.
   bool push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept;
 
   // Reading shard `to`: fills the burst with at most kBurstMax packets of `from`, in the order they
@@ -70,7 +72,12 @@ class Handoff {
   std::vector<std::unique_ptr<Progress>> progress_;
 };
 
-// The owner is done with a burst of handed-over packets.
-void release_buffers(const Burst& burst) noexcept;
+// Packets of a burst, for their owners, before these can see them: they may be done with them at
+// once. All together: a locked instruction between two pushes would wait until the other core has
+// let go of what the first one writes.
+void hold_buffers(const Burst& burst, std::span<const std::uint32_t> which) noexcept;
+
+// The owner is done with packets that were handed to it, or they could not be handed.
+void release_buffers(std::span<const Packet> packets) noexcept;
 
 }  // namespace linger

@@ -26,6 +26,9 @@ Reason reason_of(Ending ending) noexcept {
   return Reason::none;
 }
 
+// Zero is not written once more to a record's rare fields: soon all of them are looked at in words
+// wider than what is written here (Record::mark_usual), which would wait for it to arrive in L1.
+
 // Fields of one side: session sides are canonical, record sides are source and destination.
 template <class To, class From>
 void fill_sides(std::array<To, 2>& to, const std::array<From, 2>& from, unsigned source) noexcept {
@@ -117,7 +120,7 @@ void fill_tunnels(Record& record, const SessionView& view, unsigned source) noex
 }
 
 void fill_mptcp(Record& record, const SessionView& view) noexcept {
-  record.mptcp_missing = view.rare != nullptr && view.rare->mptcp == MptcpPool::kMissing;
+  if (view.rare != nullptr) record.mptcp_missing = view.rare->mptcp == MptcpPool::kMissing;
   if (view.mptcp == nullptr) return;
   MptcpSubflow subflow = *view.mptcp;
   if (view.session.hot.originator() != 0) subflow.reverse();
@@ -174,7 +177,8 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
     const std::uint8_t scale = opening.window_scale[side];
     record.window_scale[side ^ source] = scale == kNoWindowScale ? 0 : scale;
     record.payload_bytes[side ^ source] = tcp_payload_bytes(view.session, view.extension, side);
-    record.missed_bytes[side ^ source] = tcp_missed_bytes(view.session, view.extension, side);
+    const std::uint64_t missed = tcp_missed_bytes(view.session, view.extension, side);
+    if (missed != 0) record.missed_bytes[side ^ source] = missed;
   }
 }
 

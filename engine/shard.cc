@@ -154,7 +154,7 @@ bool Shard::track_all() noexcept {
     merge();
   }
   for (Inlet& inlet : others_) {
-    release_buffers(*inlet.burst);
+    release_buffers({inlet.burst->packets.data(), inlet.burst->count});
     inlet.burst->count = inlet.next = 0;
   }
   return true;
@@ -281,36 +281,46 @@ void Shard::count_flags(const Packet& packet) noexcept {
   }
 }
 
-// Foreign packets go to the shard that owns their session; ours stay in the burst, in order.
+// Foreign packets go to the shard that owns their session; ours stay in the burst, in order. Whose
+// the next one is nobody can predict: so the two are listed first, without branches.
 void Shard::exchange(Burst& burst) noexcept {
-  const std::uint32_t shards = handoff_.shard_count();
-  if (shards == 1 && loss_ == TestLoss::none) return;
+  if (loss_ != TestLoss::none) [[unlikely]]
+    lose_one(burst);
+  if (handoff_.shard_count() == 1) return;
+  std::array<std::uint32_t, kBurstMax> owners;
+  std::array<std::uint32_t, kBurstMax> ours;
+  std::array<std::uint32_t, kBurstMax> others;
   std::uint32_t kept = 0;
+  std::uint32_t gone = 0;
   for (std::uint32_t i = 0; i < burst.count; ++i) {
-    Packet& packet = burst.packets[i];
+    const Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::session) continue;
-    if (is_lost(TestLoss::packet)) continue;
-    const std::uint32_t owner = handoff_.owner_of(packet);
-    if (owner == index_) {
-      if (kept != i) burst.packets[kept] = packet;
-      ++kept;
-      continue;
-    }
-    if (is_lost(TestLoss::handoff)) continue;
-    bool taken = handoff_.push(index_, owner, packet);
-    while (!taken && may_wait()) {
-      sched_yield();
-      taken = handoff_.push(index_, owner, packet);
-    }
-    if (taken) {
-      counters_.handed_over.add(packet.frames);
-      count_handed_over(packet);
-    } else {
-      counters_.handoff_full.add(packet.frames);
-      counters_.handoff_full_bytes.add(packet.wire_bytes);
-    }
+    owners[i] = handoff_.owner_of(packet);
+    ours[kept] = others[gone] = i;
+    kept += owners[i] == index_;
+    gone += owners[i] != index_;
   }
+  const auto foreign = std::span(others).first(gone);
+  hold_buffers(burst, foreign);
+  for (const std::uint32_t i : foreign) hand_over(burst.packets[i], owners[i]);
+  for (std::uint32_t i = 0; i < kept; ++i)
+    if (ours[i] != i) burst.packets[i] = burst.packets[ours[i]];
   burst.count = kept;
+}
+
+void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
+  bool is_taken = handoff_.push(index_, owner, packet);
+  while (!is_taken && may_wait()) {
+    sched_yield();
+    is_taken = handoff_.push(index_, owner, packet);
+  }
+  if (is_taken) {
+    counters_.handed_over.add(packet.frames);
+    return count_handed_over(packet);
+  }
+  release_buffers({&packet, 1});
+  counters_.handoff_full.add(packet.frames);
+  counters_.handoff_full_bytes.add(packet.wire_bytes);
 }
 
 void Shard::count_handed_over(const Packet& packet) noexcept {
@@ -407,6 +417,7 @@ void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
 
 void Shard::hand(Record& record, PortSet ports, Bytes items) noexcept {
   record.capture_loss = losses_ != nullptr && losses_->overlaps(ports, record.start, record.end);
+  record.mark_usual();
   for (auto& output : outputs_) output->hand(index_, record, items);
 }
 
@@ -418,10 +429,16 @@ void Shard::lose_for_test(TestLoss loss) noexcept {
   }
 }
 
-bool Shard::is_lost(TestLoss what) noexcept {
-  if (loss_ != what) return false;
-  loss_ = TestLoss::none;
-  return true;
+// A packet that is counted, and then seen by nobody.
+void Shard::lose_one(Burst& burst) noexcept {
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    Packet& packet = burst.packets[i];
+    if (packet.verdict != Verdict::session) continue;
+    if (loss_ == TestLoss::handoff && handoff_.owner_of(packet) == index_) continue;
+    packet.verdict = Verdict::malformed;
+    loss_ = TestLoss::none;
+    return;
+  }
 }
 
 }  // namespace linger

@@ -119,6 +119,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void count(const Burst& burst) noexcept;
   void count_flags(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
+  void hand_over(const Packet& packet, std::uint32_t owner) noexcept;
   bool take_over() noexcept;
   bool track_all() noexcept;
   void merge() noexcept;
@@ -127,7 +128,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   bool has_empty_inlet() const noexcept;
   void stamp(Burst& burst) noexcept;
   void track(Burst& burst) noexcept;
-  bool is_lost(TestLoss what) noexcept;
+  void lose_one(Burst& burst) noexcept;
   void count_handed_over(const Packet& packet) noexcept;
   void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   void finish() noexcept;

@@ -394,7 +394,9 @@ std::size_t NdjsonEncoder::put(const Record& record, const MptcpConnection* conn
                                std::string_view objects, char* out) noexcept {
   tally_.add(record);
   const Context context{record, observer_, time_text_, mptcp_tokens_, connection, objects};
-  const char* end = put_line(out, context, std::make_index_sequence<kFieldCount>{});
+  const char* end = record.is_usual
+                        ? put_line(out, context, std::make_index_sequence<kUsualFieldCount>{})
+                        : put_line(out, context, std::make_index_sequence<kFieldCount>{});
   return static_cast<std::size_t>(end - out);
 }
 

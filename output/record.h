@@ -2,7 +2,8 @@
 // members come from the list in record_fields.h; all zero is an empty record.
 //
 // Owner: the shard that fills it, then whoever took it from the ring. Trivially copyable, no
-// pointers. Limit: kRecordBytesMax. A protocol's fields are one more group of lines in the list.
+// pointers. Limits: the assertions at the end. A protocol's fields are one more group of lines in
+// the list.
 #pragma once
 
 #include <array>
@@ -104,17 +105,36 @@ LINGER_RECORD_KINDS(LINGER_KIND)
 #undef LINGER_KIND
 }  // namespace kind
 
-struct Record {
 #define LINGER_ONE(k, member, path, presence, help) kind::k::Type member{};
 #define LINGER_PAIR(k, member, path, presence, help) std::array<kind::k::Type, 2> member{};
 #define LINGER_NOTHING(k, member, path, presence, help)
-  LINGER_RECORD_FIELDS(LINGER_ONE, LINGER_PAIR, LINGER_NOTHING, LINGER_PAIR, LINGER_NOTHING)
+
+// What records of most sessions are made of.
+struct UsualFields {
+  LINGER_USUAL_FIELDS(LINGER_ONE, LINGER_PAIR, LINGER_NOTHING, LINGER_PAIR, LINGER_NOTHING)
+
+  std::uint32_t items_bytes = 0;  // of what parsers found, which travels beside the record
+  ClockNs clock = 0;              // of its last packet: what is decided goes by it (links.h)
+  bool is_usual = false;          // the others are known to be zero: mark_usual()
+};
+
+// Zero in most records: neither carried from thread to thread then, nor looked at by the encoder.
+struct RareFields {
+  LINGER_RARE_FIELDS(LINGER_ONE, LINGER_PAIR, LINGER_NOTHING, LINGER_PAIR, LINGER_NOTHING)
+};
 #undef LINGER_ONE
 #undef LINGER_PAIR
 #undef LINGER_NOTHING
 
-  std::uint32_t items_bytes = 0;  // of what parsers found, which travels beside the record
-  ClockNs clock = 0;              // of its last packet: what is decided goes by it (links.h)
+struct Record : UsualFields, RareFields {
+  Record() noexcept { std::memset(static_cast<void*>(this), 0, sizeof *this); }  // padding too
+
+  const UsualFields& usual() const noexcept { return *this; }
+  const RareFields& rare() const noexcept { return *this; }
+  UsualFields& usual() noexcept { return *this; }
+  RareFields& rare() noexcept { return *this; }
+  // Before it is handed on. A record that is not marked only costs more.
+  void mark_usual() noexcept { is_usual = !is_connection() && is_zero(rare()); }
 
   // What the list's VIEW lines look at.
   const Record& self() const noexcept { return *this; }
@@ -136,8 +156,21 @@ struct Record {
     const bool is_end = action == Action::session_end || action == Action::mptcp_end;
     return is_end ? R"(["connection","end"])" : R"(["connection","info"])";
   }
+
+ private:
+  static bool is_zero(const RareFields& rare) noexcept {
+    static_assert(sizeof rare % sizeof(std::uint64_t) == 0);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&rare);
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < sizeof rare; i += sizeof(std::uint64_t)) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes + i, sizeof word);
+      bits |= word;
+    }
+    return bits == 0;
+  }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(Record) <= 904);
+static_assert(sizeof(UsualFields) <= 400 && sizeof(RareFields) <= 504);
 
 }  // namespace linger

@@ -76,7 +76,7 @@
   X(Flag, checksums_offloaded, "checksums_offloaded", nonzero,                                  \
     "This side's checksums were left to its network card, and not judged.")
 
-#define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                 \
+#define LINGER_USUAL_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                  \
   VIEW(Time, end, "@timestamp", always,                                                            \
        "When the record's last packet was captured (= event.end).")                                \
   VIEW(Word, ecs_version(), "ecs.version", always, "Version of the Elastic Common Schema.")        \
@@ -121,16 +121,24 @@
   ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
   ONE(Flag, tunnels_missing, "network.tunnels_missing", nonzero,                                   \
       "tunnelPool was dry: the session lies in tunnels that are not listed.")                      \
-  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                         \
-      "The tunnels around the session's first packet, outermost first, at most four.")             \
   LINGER_SIDE_FIELDS(SOURCE)                                                                       \
   LINGER_SIDE_FIELDS(DESTINATION)                                                                  \
   VIEW(Observer, self(), "observer.name", always, "Who saw the session (setting node).")           \
+  ONE(Uint8, icmp_type, "icmp.type", if_icmp, "Type of the first packet.")                         \
+  ONE(Uint8, icmp_code, "icmp.code", if_icmp, "Code of the first packet.")                         \
+  ONE(Uint16, icmp_id, "icmp.id", nonzero, "Identifier of an echo.")                               \
+  ONE(Uint8, icmp_error_type, "icmp.errors.type", if_icmp_errors,                                  \
+      "Type of the first ICMP error that quotes the session.")                                     \
+  ONE(Uint8, icmp_error_code, "icmp.errors.code", if_icmp_errors, "Its code.")                     \
+  ONE(Uint32, icmp_error_packets, "icmp.errors.packets", nonzero,                                  \
+      "ICMP errors that quote the session.")                                                       \
+  ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \
+      "Bytes of the frames of those errors.")                                                      \
+  PAIR(Uint32, verification_tag, "sctp.verification_tag", nonzero,                                 \
+       "Verification tag of the packets this side sends.")                                         \
   ONE(State, state, "tcp.state", if_tcp, "How the connection went, in Zeek's conn_state letters.") \
   ONE(Text, history, "tcp.history", tcp_nonzero,                                                   \
       "What happened, in Zeek's history letters; capitals are the source's.")                      \
-  ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                       \
-      "syn-flood: sessions that have no record of their own.")                                     \
   ONE(Flag, mid_stream, "tcp.mid_stream", nonzero,                                                 \
       "No SYN was seen: the session began before the capture.")                                    \
   ONE(Flag, extension_missing, "tcp.extension_missing", nonzero,                                   \
@@ -172,87 +180,85 @@
   PAIR(                                                                                            \
       Flag, overlaps, "tcp.overlap_conflict", nonzero,                                             \
       "Segments of this side held different bytes for the same numbers, as far as the first were " \
-      "still held for a reader.")                                                                  \
-  PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
-  PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.")  \
-  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                          \
-       "Payload of the packets after the close.")                                                  \
-  PAIR(Uint32, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                     \
-  PAIR(Uint32, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                     \
-  PAIR(Uint32, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                     \
-  PAIR(Uint32, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")                \
-  PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.")  \
-  ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                         \
-      "RSTs after the close whose sequence number did not fit.")                                   \
-  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                       \
-      "SYNs with another ISN that never became a session.")                                        \
-  PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \
-       "Segments whose payload was seen before.")                                                  \
-  PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
-       "Payload bytes seen before.")                                                               \
-  PAIR(Uint32, spurious_packets, "tcp.retransmitted.spurious", nonzero,                            \
-       "Of these segments those that had been acknowledged when they came.")                       \
-  PAIR(Uint32, duplicates, "tcp.duplicates", nonzero,                                              \
-       "Segments seen again within dedupWindow; counted in packets and bytes, else nowhere.")      \
-  PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                      \
-       "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                 \
-  PAIR(Uint32, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")   \
-  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                   \
-  PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                          \
-       "Bytes never seen that the other side acknowledged: the capture missed them.")              \
-  PAIR(Uint32, zero_windows, "tcp.zero_windows", nonzero,                                          \
-       "Segments that announced a closed window.")                                                 \
-  PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                    \
-       "How long this side's window was closed.")                                                  \
-  PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                      \
-  PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                            \
-       "RSTs that fitted, but whose receiver carried on.")                                         \
-  PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                      \
-       "RSTs outside the receiver's window; they changed nothing.")                                \
-  ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \
-      "event.id of the finished session that had the same addresses and ports.")                   \
-  ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                     \
-      "event.id of the next session with the same addresses and ports.")                           \
-  ONE(Id, continues, "tcp.continues", tcp_nonzero,                                                 \
-      "event.id of the session, cut before its end, that this one goes on with.")                  \
-  ONE(Uint8, icmp_type, "icmp.type", if_icmp, "Type of the first packet.")                         \
-  ONE(Uint8, icmp_code, "icmp.code", if_icmp, "Code of the first packet.")                         \
-  ONE(Uint16, icmp_id, "icmp.id", nonzero, "Identifier of an echo.")                               \
-  ONE(Uint8, icmp_error_type, "icmp.errors.type", if_icmp_errors,                                  \
-      "Type of the first ICMP error that quotes the session.")                                     \
-  ONE(Uint8, icmp_error_code, "icmp.errors.code", if_icmp_errors, "Its code.")                     \
-  ONE(Uint32, icmp_error_packets, "icmp.errors.packets", nonzero,                                  \
-      "ICMP errors that quote the session.")                                                       \
-  ONE(Uint64, icmp_error_bytes, "icmp.errors.bytes", nonzero,                                      \
-      "Bytes of the frames of those errors.")                                                      \
-  ONE(MptcpVersion, mptcp_version, "mptcp.version", nonzero,                                       \
-      "Version of MPTCP, as far as the handshake was seen.")                                       \
-  ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                             \
-      "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is "  \
-      "not known), or offered: no MPTCP came of it.")                                              \
-  PAIR(Flag, mptcp_fail, "mptcp.fail", nonzero,                                                    \
-       "This side said that a checksum failed (MP_FAIL).")                                         \
-  PAIR(Uint8, mptcp_removed, "mptcp.removed_address_count", nonzero,                               \
-       "Addresses that this side withdrew (REMOVE_ADDR).")                                         \
-  PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                             \
-       "Token of this side's host, eight hexadecimal digits: what names the connection. A join "   \
-       "knows that of its receiver, the initial subflow both.")                                    \
-  PAIR(Uint8, mptcp_address_id, "mptcp.address_id", if_mptcp_join, "Address ID of this side.")     \
-  PAIR(Flag, mptcp_backup, "mptcp.backup", nonzero,                                                \
-       "This side asked last that the subflow be used only as backup.")                            \
-  PAIR(Flag, mptcp_data_fin, "mptcp.data_fin", nonzero, "This side closed the connection.")        \
-  PAIR(Flag, mptcp_fastclose, "mptcp.fastclose", nonzero,                                          \
-       "This side aborted the connection (MP_FASTCLOSE).")                                         \
-  PAIR(Flag, mptcp_reset, "mptcp.reset", nonzero,                                                  \
-       "This side gave a reason for resetting the subflow (MP_TCPRST).")                           \
-  ONE(Flag, mptcp_missing, "mptcp.missing", nonzero,                                               \
-      "mptcpPool was dry: a subflow that does not name its connection.")                           \
-  ONE(Uint32, mptcp_subflows, "mptcp.subflow_count", if_mptcp_end, "Subflows that were seen.")     \
-  ONE(Uint32, mptcp_idle_subflows, "mptcp.idle_subflow_count", if_mptcp_end,                       \
-      "Of them, those that carried no payload.")                                                   \
-  VIEW(MptcpPaths, self(), "mptcp.subflows", if_mptcp_end,                                         \
-       "The first 32 subflows with their share of the payload; source is the connection's.")       \
-  VIEW(MptcpAddresses, self(), "mptcp.unused_addresses", if_mptcp_end,                             \
-       "Addresses that a side announced (ADD_ADDR) and no subflow used, at most 16.")              \
-  PAIR(Uint32, verification_tag, "sctp.verification_tag", nonzero,                                 \
-       "Verification tag of the packets this side sends.")
+      "still held for a reader.")
+
+#define LINGER_RARE_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                  \
+  ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                      \
+      "syn-flood: sessions that have no record of their own.")                                    \
+  PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")         \
+  PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.") \
+  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                         \
+       "Payload of the packets after the close.")                                                 \
+  PAIR(Uint32, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                    \
+  PAIR(Uint32, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                    \
+  PAIR(Uint32, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                    \
+  PAIR(Uint32, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")               \
+  PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.") \
+  ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                        \
+      "RSTs after the close whose sequence number did not fit.")                                  \
+  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                      \
+      "SYNs with another ISN that never became a session.")                                       \
+  PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                       \
+       "Segments whose payload was seen before.")                                                 \
+  PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                           \
+       "Payload bytes seen before.")                                                              \
+  PAIR(Uint32, spurious_packets, "tcp.retransmitted.spurious", nonzero,                           \
+       "Of these segments those that had been acknowledged when they came.")                      \
+  PAIR(Uint32, duplicates, "tcp.duplicates", nonzero,                                             \
+       "Segments seen again within dedupWindow; counted in packets and bytes, else nowhere.")     \
+  PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                     \
+       "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                \
+  PAIR(Uint32, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")  \
+  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                  \
+  PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                         \
+       "Bytes never seen that the other side acknowledged: the capture missed them.")             \
+  PAIR(Uint32, zero_windows, "tcp.zero_windows", nonzero,                                         \
+       "Segments that announced a closed window.")                                                \
+  PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                   \
+       "How long this side's window was closed.")                                                 \
+  PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                     \
+  PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                           \
+       "RSTs that fitted, but whose receiver carried on.")                                        \
+  PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                     \
+       "RSTs outside the receiver's window; they changed nothing.")                               \
+  ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                      \
+      "event.id of the finished session that had the same addresses and ports.")                  \
+  ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                    \
+      "event.id of the next session with the same addresses and ports.")                          \
+  ONE(Id, continues, "tcp.continues", tcp_nonzero,                                                \
+      "event.id of the session, cut before its end, that this one goes on with.")                 \
+  ONE(MptcpVersion, mptcp_version, "mptcp.version", nonzero,                                      \
+      "Version of MPTCP, as far as the handshake was seen.")                                      \
+  ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                            \
+      "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is " \
+      "not known), or offered: no MPTCP came of it.")                                             \
+  PAIR(Flag, mptcp_fail, "mptcp.fail", nonzero,                                                   \
+       "This side said that a checksum failed (MP_FAIL).")                                        \
+  PAIR(Uint8, mptcp_removed, "mptcp.removed_address_count", nonzero,                              \
+       "Addresses that this side withdrew (REMOVE_ADDR).")                                        \
+  PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                            \
+       "Token of this side's host, eight hexadecimal digits: what names the connection. A join "  \
+       "knows that of its receiver, the initial subflow both.")                                   \
+  PAIR(Uint8, mptcp_address_id, "mptcp.address_id", if_mptcp_join, "Address ID of this side.")    \
+  PAIR(Flag, mptcp_backup, "mptcp.backup", nonzero,                                               \
+       "This side asked last that the subflow be used only as backup.")                           \
+  PAIR(Flag, mptcp_data_fin, "mptcp.data_fin", nonzero, "This side closed the connection.")       \
+  PAIR(Flag, mptcp_fastclose, "mptcp.fastclose", nonzero,                                         \
+       "This side aborted the connection (MP_FASTCLOSE).")                                        \
+  PAIR(Flag, mptcp_reset, "mptcp.reset", nonzero,                                                 \
+       "This side gave a reason for resetting the subflow (MP_TCPRST).")                          \
+  ONE(Flag, mptcp_missing, "mptcp.missing", nonzero,                                              \
+      "mptcpPool was dry: a subflow that does not name its connection.")                          \
+  ONE(Uint32, mptcp_subflows, "mptcp.subflow_count", if_mptcp_end, "Subflows that were seen.")    \
+  ONE(Uint32, mptcp_idle_subflows, "mptcp.idle_subflow_count", if_mptcp_end,                      \
+      "Of them, those that carried no payload.")                                                  \
+  VIEW(MptcpPaths, self(), "mptcp.subflows", if_mptcp_end,                                        \
+       "The first 32 subflows with their share of the payload; source is the connection's.")      \
+  VIEW(MptcpAddresses, self(), "mptcp.unused_addresses", if_mptcp_end,                            \
+       "Addresses that a side announced (ADD_ADDR) and no subflow used, at most 16.")             \
+  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                        \
+      "The tunnels around the session's first packet, outermost first, at most four.")
+
+#define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION) \
+  LINGER_USUAL_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)        \
+  LINGER_RARE_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)

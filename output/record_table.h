@@ -92,6 +92,14 @@ inline constexpr auto kFieldsAndEnd = make_fields(LINGER_RECORD_FIELDS(
     LINGER_ENTRY, LINGER_PAIR, LINGER_ENTRY, LINGER_SOURCE, LINGER_DESTINATION) FieldsEnd{});
 inline constexpr std::size_t kFieldCount = kFieldsAndEnd.kCount - 1;
 
+// Those of UsualFields come first.
+#define LINGER_COUNT_ONE(k, expression, path, p, help) +1
+#define LINGER_COUNT_PAIR(k, member, path, p, help) +2
+inline constexpr std::size_t kUsualFieldCount = LINGER_USUAL_FIELDS(
+    LINGER_COUNT_ONE, LINGER_COUNT_PAIR, LINGER_COUNT_ONE, LINGER_COUNT_ONE, LINGER_COUNT_ONE);
+#undef LINGER_COUNT_ONE
+#undef LINGER_COUNT_PAIR
+
 #undef LINGER_ENTRY
 #undef LINGER_PAIR
 #undef LINGER_SOURCE

@@ -134,6 +134,7 @@ Record largest_record() {
   r.mptcp_backup = r.mptcp_data_fin = r.mptcp_fastclose = r.mptcp_reset = {true, true};
   r.mptcp_fail = {true, true};
   r.mptcp_missing = true;
+  r.is_usual = false;
   r.application_malformed = r.application_gap = r.application_missing = r.capture_loss = true;
   for (TunnelLayer& layer : r.tunnels.layer) {
     layer.kind = TunnelKind::vxlan_gpe;
@@ -212,7 +213,31 @@ TEST(ndjson, any_subset_of_the_optional_fields_gives_an_object) {
           << field.path << "\n"
           << line;
     });
+    r.mark_usual();
+    ASSERT_EQ(line_of(r), line);
   }
+}
+
+// The encoder leaves the rare fields of such a record out, whatever they are.
+TEST(ndjson, a_record_with_any_of_the_rare_fields_is_not_marked_as_usual) {
+  const Record largest = largest_record();
+  const Record least = sample_record();
+  const auto is_marked = [](Record r) {
+    r.mark_usual();
+    return r.is_usual;
+  };
+  Record r = least;
+  EXPECT_TRUE(is_marked(r));
+  r.action = Action::mptcp_end;
+  EXPECT_FALSE(is_marked(r));
+#define LINGER_TRY(k, member, path, presence, help) \
+  r = least;                                        \
+  r.member = largest.member;                        \
+  EXPECT_FALSE(is_marked(r)) << path;
+#define LINGER_NOTHING(k, member, path, presence, help)
+  LINGER_RARE_FIELDS(LINGER_TRY, LINGER_TRY, LINGER_NOTHING, LINGER_TRY, LINGER_NOTHING)
+#undef LINGER_TRY
+#undef LINGER_NOTHING
 }
 
 TEST(ndjson, the_name_of_the_observer_is_valid_whatever_it_holds) {
