@@ -182,9 +182,8 @@ Answer Socks::read_request4(Bytes bytes, Facts& facts) noexcept {
   const bool is_named = has_domain4(bytes);
   std::size_t end = user_end;
   if (is_named && user_end != std::string_view::npos) end = end_of_text(bytes, user_end + 1);
-  if (end == std::string_view::npos)
-    return bytes.size() > kUserAt + 2 * kTextMax ? Answer::malformed()
-                                                 : Answer::need(bytes.size() + 1);
+  if (std::min(end, bytes.size()) > kUserAt + 2 * kTextMax) return Answer::malformed();
+  if (end == std::string_view::npos) return Answer::need(bytes.size() + 1);
   command_ = bytes[1];
   if (command_ != kConnect && command_ != kBind) return Answer::malformed();
   facts.number(Field::version, 4);
