@@ -12,6 +12,7 @@
 #include <chrono>
 #include <future>
 
+#include "engine/base/backoff.h"
 #include "engine/cores.h"
 #include "engine/service.h"
 #include "engine/source/capture_file_source.h"
@@ -23,9 +24,8 @@ namespace {
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
 constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
-constexpr int kPauses = 64;                                    // idle polls before a shard yields,
-constexpr int kYields = 256;  // and before it sleeps (live: for idleSleep)
-constexpr timespec kNap = {0, 50'000};
+constexpr int kPauses = 64;   // live: idle polls before a shard yields,
+constexpr int kYields = 256;  // and before it sleeps for idleSleep
 
 sigset_t control_signals() noexcept {
   sigset_t set;
@@ -313,20 +313,27 @@ tl::expected<void, std::string> Engine::start() {
 void Engine::run_shard(std::uint32_t index) noexcept {
   pthread_setname_np(pthread_self(), fmt::format("shard {}", index).c_str());
   if (!cores_.empty()) pin_to(cores_[index]);
+  Backoff backoff;
   for (int idle = 0;;) {
     const Shard::Progress progress = shards_[index]->poll();
     if (progress == Shard::Progress::done) break;
-    idle = progress == Shard::Progress::busy ? 0 : idle + 1;
-    if (idle != 0 && !rest(idle)) idle = kPauses;
+    if (progress == Shard::Progress::busy) {
+      backoff.reset();
+      idle = 0;
+    } else if (!is_live_) {
+      backoff.wait();
+    } else if (!rest(++idle)) {
+      idle = kPauses;
+    }
   }
   finished_shards_.fetch_add(processor_time(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
   if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     pthread_kill(control_thread_, kShardFinished);
 }
 
-// What a shard does after so many polls that found nothing. False: it will not do more.
+// What a live shard does after so many polls that found nothing. False: it will not do more.
 bool Engine::rest(int idle_polls) const noexcept {
-  if (idle_polls < kPauses || (is_live_ && settings_.idleSleep == 0)) {
+  if (idle_polls < kPauses || settings_.idleSleep == 0) {
     _mm_pause();
     return idle_polls < kPauses;
   }
@@ -334,8 +341,7 @@ bool Engine::rest(int idle_polls) const noexcept {
     sched_yield();
     return true;
   }
-  const timespec sleep = {is_live_ ? settings_.idleSleep / kSecond : 0,
-                          is_live_ ? settings_.idleSleep % kSecond : kNap.tv_nsec};
+  const timespec sleep = {settings_.idleSleep / kSecond, settings_.idleSleep % kSecond};
   nanosleep(&sleep, nullptr);
   return true;
 }

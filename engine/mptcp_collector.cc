@@ -1,10 +1,10 @@
 #include "engine/mptcp_collector.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
+
+#include "engine/base/backoff.h"
 
 namespace linger {
 namespace {
@@ -41,10 +41,8 @@ void MptcpCollector::finish() {
 
 void MptcpCollector::hand(std::size_t shard, const MptcpNotice& notice) noexcept {
   Inlet& inlet = *inlets_[shard];
-  while (!inlet.ring.push(notice)) {
+  for (Backoff backoff; !inlet.ring.push(notice); backoff.wait())
     if (!inlet.waits) return inlet.lost.add();
-    sched_yield();
-  }
 }
 
 void MptcpCollector::run() noexcept {

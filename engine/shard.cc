@@ -1,6 +1,5 @@
 #include "engine/shard.h"
 
-#include <immintrin.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/base/backoff.h"
 #include "engine/session_record.h"
 
 namespace linger {
@@ -310,8 +310,8 @@ void Shard::exchange(Burst& burst) noexcept {
 
 void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
   bool is_taken = handoff_.push(index_, owner, packet);
-  while (!is_taken && may_wait()) {
-    sched_yield();
+  for (Backoff backoff; !is_taken && may_wait();) {
+    backoff.wait();
     is_taken = handoff_.push(index_, owner, packet);
   }
   if (is_taken) {

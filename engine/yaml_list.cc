@@ -15,9 +15,19 @@ std::string place_of(const std::string& place, const YAML::Mark& mark) {
   return fmt::format("{}:{}", place, mark.line + 1);
 }
 
+// How messages call an entry, behind its place: its kind and name, as in "rule a: ".
+std::string title_of(const YAML::Node& entry, std::string_view kind) {
+  constexpr std::size_t kNameMax = 63;
+  const YAML::Node name = entry["name"];
+  if (!name || !name.IsScalar()) return {};
+  return fmt::format("{} {}: ", kind, name.Scalar().substr(0, kNameMax));
+}
+
 ReadYaml<YamlMember> read_member(const YAML::Node& key, const YAML::Node& value,
-                                 const std::string& place) {
-  YamlMember member{key.as<std::string>(), {}, place_of(place, key.Mark())};
+                                 const YamlEntry& entry, const std::string& place) {
+  YamlMember member{key.as<std::string>(), {}, place_of(place, key.Mark()), entry.title};
+  for (const YamlMember& other : entry.members)
+    if (other.key == member.key) return member.wrong("it stands here twice");
   if (value.IsScalar()) {
     member.values.push_back(value.as<std::string>());
     return member;
@@ -33,11 +43,11 @@ ReadYaml<YamlMember> read_member(const YAML::Node& key, const YAML::Node& value,
 }  // namespace
 
 tl::unexpected<std::string> YamlMember::wrong(std::string_view what) const {
-  return tl::unexpected(fmt::format("{}: {}: {}", place, key, what));
+  return tl::unexpected(fmt::format("{}: {}{}: {}", place, title, key, what));
 }
 
 tl::unexpected<std::string> YamlEntry::wrong(std::string_view what) const {
-  return tl::unexpected(fmt::format("{}: {}", place, what));
+  return tl::unexpected(fmt::format("{}: {}{}", place, title, what));
 }
 
 ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const std::string& place,
@@ -47,27 +57,30 @@ ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const s
     const YAML::Node root = YAML::Load(yaml);
     if (root.IsNull()) return list;
     if (!root.IsSequence())
-      return YamlEntry{{}, place_of(place, root.Mark())}.wrong(
+      return YamlEntry{{}, place_of(place, root.Mark()), {}}.wrong(
           fmt::format("not a list of {}", entries));
     for (const YAML::Node& node : root) {
-      YamlEntry entry{{}, place_of(place, node.Mark())};
+      YamlEntry entry{{}, place_of(place, node.Mark()), {}};
       if (!node.IsMap()) return entry.wrong(fmt::format("not a {}", form));
+      entry.title = title_of(node, form.substr(0, form.find(':')));
       for (const auto& pair : node) {
-        auto member = read_member(pair.first, pair.second, place);
+        auto member = read_member(pair.first, pair.second, entry, place);
         if (!member) return tl::unexpected(member.error());
         entry.members.push_back(*std::move(member));
       }
       list.push_back(std::move(entry));
     }
   } catch (const YAML::Exception& error) {
-    return YamlEntry{{}, place_of(place, error.mark)}.wrong(fmt::format("not YAML: {}", error.msg));
+    return YamlEntry{{}, place_of(place, error.mark), {}}.wrong(
+        fmt::format("not YAML: {}", error.msg));
   }
   return list;
 }
 
 ReadYaml<std::string> read_text(std::string_view setting, const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream)
+  if (stream) stream.peek();  // a directory opens, but has nothing to read
+  if (!stream.is_open() || stream.bad())
     return tl::unexpected(fmt::format("{}: {}: {}", setting, file, std::strerror(errno)));
   return std::string{std::istreambuf_iterator<char>(stream), {}};
 }

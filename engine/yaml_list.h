@@ -15,6 +15,7 @@ struct YamlMember {
   std::string key;
   std::vector<std::string> values;  // one, if it is no list
   std::string place;                // file:line
+  std::string title;                // of its entry
 
   // Behind its name.
   tl::unexpected<std::string> wrong(std::string_view what) const;
@@ -23,6 +24,7 @@ struct YamlMember {
 struct YamlEntry {
   std::vector<YamlMember> members;
   std::string place;  // file:line
+  std::string title;  // kind and name, as in "rule a: "; empty: it has no name
 
   tl::unexpected<std::string> wrong(std::string_view what) const;
 };
@@ -30,7 +32,8 @@ struct YamlEntry {
 template <class T>
 using ReadYaml = tl::expected<T, std::string>;
 
-// `place` names the text in messages, `entries` what it should be a list of, `form` one of them.
+// `place` names the text in messages, `entries` what it should be a list of, `form` one of them, as
+// in "rule: name, pattern".
 ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const std::string& place,
                                                 std::string_view entries, std::string_view form);
 

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/base/backoff.h"
+
 namespace linger {
 
 namespace {
@@ -16,14 +18,6 @@ constexpr std::size_t kBatchMax = 256;  // records taken from one ring before th
 constexpr int kSpins = 64;
 constexpr auto kSleepFirst = std::chrono::microseconds(50);
 constexpr auto kSleepLast = std::chrono::microseconds(1'000);
-
-void wait_for_room(int spin) noexcept {
-  if (spin < kSpins) {
-    _mm_pause();
-  } else {
-    std::this_thread::yield();
-  }
-}
 
 }  // namespace
 
@@ -80,15 +74,13 @@ void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept
   if (inlet.ring.push(record, items)) [[likely]]
     return;
   if (!inlet.waits) return inlet.unencoded.add(record);
-  for (int spin = 0; !inlet.ring.push(record, items); ++spin) wait_for_room(spin);
+  for (Backoff backoff; !inlet.ring.push(record, items);) backoff.wait();
 }
 
 void Output::hand(std::size_t shard, const RecordLink& link) noexcept {
   Inlet& inlet = *inlets_[shard];
-  for (int spin = 0; !links_.hand(shard, link); ++spin) {
+  for (Backoff backoff; !links_.hand(shard, link); backoff.wait())
     if (!inlet.waits) return links_.count_lost(shard);
-    wait_for_room(spin);
-  }
 }
 
 void Output::hand(const MptcpConnection& connection) noexcept {
@@ -96,7 +88,7 @@ void Output::hand(const MptcpConnection& connection) noexcept {
   if (connections_->ring.push(connection)) return;
   if (is_live_ && !has_drained_.load(std::memory_order_relaxed))
     return connections_->unencoded.add(connection.record);
-  for (int spin = 0; !connections_->ring.push(connection); ++spin) wait_for_room(spin);
+  for (Backoff backoff; !connections_->ring.push(connection);) backoff.wait();
 }
 
 void Output::wait_from_now(std::size_t shard) noexcept {

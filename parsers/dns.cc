@@ -52,20 +52,20 @@ struct Word {
 };
 // IANA: Domain Name System (DNS) Parameters.
 constexpr Word kTypes[] = {
-    {1, "A"},       {2, "NS"},     {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},   {13, "HINFO"},
-    {15, "MX"},     {16, "TXT"},   {17, "RP"},    {18, "AFSDB"}, {24, "SIG"},   {25, "KEY"},
-    {28, "AAAA"},   {29, "LOC"},   {33, "SRV"},   {35, "NAPTR"}, {36, "KX"},    {37, "CERT"},
-    {39, "DNAME"},  {41, "OPT"},   {43, "DS"},    {44, "SSHFP"}, {46, "RRSIG"}, {47, "NSEC"},
-    {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},  {59, "CDS"},   {64, "SVCB"},  {65, "HTTPS"},
-    {99, "SPF"},    {249, "TKEY"}, {250, "TSIG"}, {251, "IXFR"}, {252, "AXFR"}, {255, "ANY"},
-    {256, "URI"},   {257, "CAA"}};
+    {1, "A"},      {2, "NS"},      {5, "CNAME"},  {6, "SOA"},    {10, "NULL"},  {12, "PTR"},
+    {13, "HINFO"}, {15, "MX"},     {16, "TXT"},   {17, "RP"},    {18, "AFSDB"}, {24, "SIG"},
+    {25, "KEY"},   {28, "AAAA"},   {29, "LOC"},   {33, "SRV"},   {35, "NAPTR"}, {36, "KX"},
+    {37, "CERT"},  {39, "DNAME"},  {41, "OPT"},   {43, "DS"},    {44, "SSHFP"}, {46, "RRSIG"},
+    {47, "NSEC"},  {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},  {59, "CDS"},   {64, "SVCB"},
+    {65, "HTTPS"}, {99, "SPF"},    {249, "TKEY"}, {250, "TSIG"}, {251, "IXFR"}, {252, "AXFR"},
+    {255, "ANY"},  {256, "URI"},   {257, "CAA"}};
 constexpr Word kClasses[] = {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}};
 constexpr Word kOpCodes[] = {{0, "QUERY"},  {1, "IQUERY"}, {2, "STATUS"},
                              {4, "NOTIFY"}, {5, "UPDATE"}, {6, "DSO"}};
-constexpr Word kResponseCodes[] = {{0, "NOERROR"},  {1, "FORMERR"},  {2, "SERVFAIL"},
-                                   {3, "NXDOMAIN"}, {4, "NOTIMP"},   {5, "REFUSED"},
-                                   {6, "YXDOMAIN"}, {7, "YXRRSET"},  {8, "NXRRSET"},
-                                   {9, "NOTAUTH"},  {10, "NOTZONE"}, {11, "DSOTYPENI"}};
+constexpr Word kResponseCodes[] = {
+    {0, "NOERROR"},  {1, "FORMERR"},    {2, "SERVFAIL"}, {3, "NXDOMAIN"},  {4, "NOTIMP"},
+    {5, "REFUSED"},  {6, "YXDOMAIN"},   {7, "YXRRSET"},  {8, "NXRRSET"},   {9, "NOTAUTH"},
+    {10, "NOTZONE"}, {11, "DSOTYPENI"}, {16, "BADVERS"}, {23, "BADCOOKIE"}};
 constexpr Word kFlags[] = {{kAuthoritative, "AA"},    {kTruncated, "TC"},
                            {kRecursionDesired, "RD"}, {kRecursionAvailable, "RA"},
                            {kAuthentic, "AD"},        {kCheckingDisabled, "CD"}};
@@ -163,6 +163,25 @@ bool read_record(Bytes message, std::size_t& at, Record& record, Text* name) noe
   if (message.size() - record.data < record.data_bytes) return false;
   at = record.data + record.data_bytes;
   return true;
+}
+
+// With the upper eight bits that EDNS keeps in its record's TTL (RFC 6891 §6.1.3), which is one of
+// the additional records, most often their last; behind kRecordsMax others it is not looked for.
+unsigned response_code_of(Bytes message, const Header& header) noexcept {
+  constexpr unsigned kRecordsMax = 64, kOpt = 41;
+  const unsigned code = header.response_code();
+  const unsigned others = unsigned{header.answers} + header.authorities;
+  if (header.additions == 0 || header.questions > kQuestionsMax || others > kRecordsMax)
+    return code;
+  std::size_t at = kHeaderBytes;
+  for (unsigned i = 0; i < header.questions; ++i, at += 4)
+    if (!read_name(message, at, nullptr) || message.size() - at < 4) return code;
+  for (unsigned i = 0; i < std::min(others + header.additions, kRecordsMax); ++i) {
+    Record record;
+    if (!read_record(message, at, record, nullptr)) return code;
+    if (i >= others && record.type == kOpt) return code | record.ttl >> 24 << 4;
+  }
+  return code;
 }
 
 // --- Answers ----------------------------------------------------------------------------------
@@ -368,7 +387,8 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
   if (header.is_response()) {
     for (const Word& flag : kFlags)
       if ((header.flags & flag.number) != 0) facts.text(Field::header_flags, flag.text, row);
-    tell_word(facts, Field::response_code, kResponseCodes, header.response_code(), "RCODE", row);
+    tell_word(facts, Field::response_code, kResponseCodes, response_code_of(message, header),
+              "RCODE", row);
     facts.number(Field::answers_count, header.answers, row);
   }
   std::size_t at = kHeaderBytes;

@@ -12,15 +12,18 @@ using Field = HttpField;
 
 constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
 
+constexpr std::string_view kVersion = "HTTP/1.";
+
 bool is_version(std::string_view text) noexcept {
-  return text.size() == 8 && text.starts_with("HTTP/1.") && is_digits(text.substr(7));
+  return text.size() == 8 && text.starts_with(kVersion) && is_digits(text.substr(7));
 }
 
-bool is_method(std::string_view text) noexcept {  // of all that are in use
-  return text.size() >= 2 && text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
+bool begins_method(std::string_view text) noexcept {  // of all that are in use
+  return text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
          });
 }
+bool is_method(std::string_view text) noexcept { return text.size() >= 2 && begins_method(text); }
 
 struct RequestLine {
   std::string_view method, target, version;
@@ -77,13 +80,31 @@ bool tell_target(std::string_view method, std::string_view target, Row row, Fact
   return has_host;
 }
 
+// RFC 9110 §8.6: a number, perhaps repeated by who joins fields. False: it is none, or several.
+bool read_length(std::string_view value, std::uint64_t& length) noexcept {
+  bool has_one = false;
+  while (true) {
+    const std::size_t comma = std::min(value.find(','), value.size());
+    const std::string_view digits = trimmed(value.substr(0, comma));
+    if (!is_digits(digits) || digits.size() > 18) return false;
+    std::uint64_t number = 0;
+    for (const char c : digits) number = 10 * number + static_cast<unsigned>(c - '0');
+    if (has_one && number != length) return false;
+    length = number;
+    has_one = true;
+    if (comma == value.size()) return true;
+    value.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 // A first line that is whole says it; of a longer one the method and how the target begins.
 Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::stream) return Detection::no;
   const std::string_view text = text_of(bytes);
-  if (text.starts_with("HTTP/1."))
+  if (kVersion.starts_with(text)) return Detection::maybe;
+  if (text.starts_with(kVersion))
     return text.size() < 12                       ? Detection::maybe
            : is_response_line(text.substr(0, 12)) ? Detection::yes
                                                   : Detection::no;
@@ -92,7 +113,9 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   RequestLine parts;
   if (taken != 0) return split_request(text_of(line), parts) ? Detection::yes : Detection::no;
   const std::size_t space = text.find(' ');
-  if (space == std::string_view::npos || !is_method(text.substr(0, space))) return Detection::no;
+  if (space == std::string_view::npos)
+    return begins_method(text) ? Detection::maybe : Detection::no;
+  if (!is_method(text.substr(0, space))) return Detection::no;
   const std::string_view target = text.substr(space + 1);
   if (bytes.size() < kDetectBytesMax) return Detection::maybe;
   const bool is_target =
@@ -103,14 +126,23 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
 // As many lines as there are, up to a body.
 Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   Message& message = messages_[side];
+  if (!is_begun_[side] && count_ == 0) {
+    const std::size_t start = text_of(bytes).find_first_not_of("\r\n");
+    if (start == std::string_view::npos) return Answer::need(bytes.size() + 1);
+    const Bytes first = bytes.subspan(start, std::min(bytes.size() - start, kDetectBytesMax));
+    const Detection detection = detect(Carrier::stream, first);
+    if (detection == Detection::no) return Answer::took_all();
+    if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
+  }
   std::size_t done = 0;
   while (done < bytes.size()) {
     if (message.phase == Phase::to_end) {
       message.body_bytes += bytes.size() - done;
       return Answer::took(bytes.size());
     }
-    std::size_t taken;
-    const Bytes line = line_of(bytes.subspan(done), taken);
+    std::size_t taken = 0;
+    const bool is_early = message.asks_for_tunnel && count_ != 0;  // it may be for the tunnel
+    const Bytes line = is_early ? Bytes{} : line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax) return Answer::malformed();
     if (taken == 0) {
       if (bytes.size() - done >= kLineBytesMax) return Answer::malformed();
@@ -137,6 +169,7 @@ Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
       [[fallthrough]];
     case Phase::start:
       if (line.empty()) return Answer::took(0);  // RFC 9112 §2.2
+      is_begun_[side] = true;
       return read_start(message, line, facts) ? Answer::took(0) : Answer::malformed();
     case Phase::fields:
       if (!line.empty()) {
@@ -222,13 +255,14 @@ Http::Request Http::pop(Facts& facts) noexcept {
 
 // --- Fields -------------------------------------------------------------------------------------
 
-// RFC 9112 §5. A line that is no field, or folds one (§5.2), is passed over. False: a length that
-// is none.
+// RFC 9112 §5. A line that is no field, or folds one (§5.2), is passed over; blanks before the
+// colon, which there should not be (§5.1), too. False: a length that is none, or another one than
+// before (§6.3).
 bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
   const std::string_view text = text_of(line);
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || text.front() == ' ' || text.front() == '\t') return true;
-  const std::string_view name = text.substr(0, colon);
+  const std::string_view name = trimmed(text.substr(0, colon));
   const auto value = [&] { return trimmed(text.substr(colon + 1)); };
   const auto tell = [&](Field field) { facts.text(field, value(), message.row); };
   const bool is_request = !message.is_response;
@@ -261,12 +295,11 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       break;
     case 14:
       if (equals(name, "content-length")) {
-        const std::string_view digits = value();
-        if (!is_digits(digits) || digits.size() > 18) return false;
+        std::uint64_t length = 0;
+        if (!read_length(value(), length)) return false;
+        if (message.has_length && message.length != length) return false;
         message.has_length = true;
-        message.length = 0;
-        for (const char c : digits)
-          message.length = 10 * message.length + static_cast<unsigned>(c - '0');
+        message.length = length;
       }
       break;
     case 17:
@@ -345,7 +378,9 @@ void Http::tell_body(const Message& message, std::uint64_t unseen, Facts& facts)
 
 void Http::end_message(Message& message, Facts& facts) noexcept {
   tell_body(message, 0, facts);
+  const bool asks_for_tunnel = !message.is_response && message.method == Method::connect;
   message = {};
+  message.asks_for_tunnel = asks_for_tunnel;
 }
 
 // Gaps in bodies of known length are never told: these bytes were skipped. In a line, all is lost.

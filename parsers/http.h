@@ -3,9 +3,11 @@
 //     request   METHOD SP target SP HTTP/1.x CRLF  fields CRLF  body             RFC 9112 §2, §3
 //     response  HTTP/1.x SP status SP reason CRLF  fields CRLF  body             RFC 9112 §4
 //
-// Which side asks is told by what it says. Responses join their requests in order; one without
-// request is a transaction of its own. Bodies are counted, never looked at: by length, in chunks,
-// or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to CONNECT, another protocol begins.
+// Which side asks is told by what it says; one that answers nobody's request and begins with
+// anything else (a probe, the rest of what the capture missed) is not looked at. Responses join
+// their requests in order; one without request is a transaction of its own. Bodies are counted,
+// never looked at: by length, in chunks, or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to
+// CONNECT, another protocol begins; what a client says behind a CONNECT waits for the answer.
 // Limits: lines of kLineBytesMax, kPendingMax requests that wait; what is pipelined beyond is told
 // apart from its responses.
 #pragma once
@@ -67,7 +69,8 @@ class Http {
     bool is_response = false;
     bool has_length = false;
     bool is_chunked = false;
-    bool has_host = false;  // in the target
+    bool has_host = false;         // in the target
+    bool asks_for_tunnel = false;  // a CONNECT, which was the last one
   };
   struct Request {  // that waits for its response
     Timestamp time{};
@@ -88,6 +91,7 @@ class Http {
   Request pop(Facts& facts) noexcept;
 
   std::array<Message, 2> messages_;
+  std::array<bool, 2> is_begun_{};  // sides that are known to say this
   std::array<Request, kPendingMax> pending_;
   std::uint32_t unlisted_ = 0;  // requests behind them that found no room
   std::uint8_t first_ = 0;

@@ -194,6 +194,7 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
 }
 
 void Quic::tell(Facts& facts) const noexcept {
+  if (version_ != 0) tell_quic_version(Field::version, version_, facts);
   if (const auto least = spin_.least()) facts.number(Field::spin_rtt, *least);
 }
 
@@ -211,12 +212,12 @@ void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
   if (s.has_hello() && (side != client_ || !awaits_keys_)) return;
   Bytes frames;
   if (client_ != 2 && side != client_) {
-    const auto opened = facts.tools<Tools>().open(keys_[1], packet.bytes, packet.number_at);
+    const auto opened = open_with_id(QuicRole::server, packet, facts);
     if (!opened) return;
+    version_ = packet.version;
     frames = *opened;
   } else if (!open_as_client(side, packet, frames, facts)) {
-    if (!has_version_) tell_quic_version(Field::version, packet.version, facts);
-    has_version_ = true;  // that much is in the clear
+    if (version_ == 0) version_ = packet.version;  // that much is in the clear
     return;
   }
   if (!s.has_id) {
@@ -236,25 +237,36 @@ void Quic::on_server_id(Bytes id, Facts& facts) noexcept {
 // The first packet has keys of its own id; so has the first one behind a Retry.
 bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
                           Facts& facts) noexcept {
-  Tools& crypto = facts.tools<Tools>();
   if (side == client_) {
-    if (const auto opened = crypto.open(keys_[0], packet.bytes, packet.number_at)) {
+    if (const auto opened = open_with_id(QuicRole::client, packet, facts)) {
       frames = *opened;
       return true;
     }
   }
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
-  const auto opened = crypto.open(keys, packet.bytes, packet.number_at);
+  const auto opened = facts.tools<Tools>().open(keys, packet.bytes, packet.number_at);
   if (!opened) return false;
   if (client_ == 2) facts.bytes(Field::original_id, packet.to);
   awaits_keys_ = false;
   client_ = static_cast<std::uint8_t>(side);
-  keys_[0] = keys;
-  keys_[1] = quic_initial_keys(packet.version, packet.to, QuicRole::server);
-  tell_quic_version(Field::version, packet.version, facts);
-  has_version_ = true;
+  std::copy(packet.to.begin(), packet.to.end(), id_.begin());
+  id_bytes_ = static_cast<std::uint8_t>(packet.to.size());
+  keys_ = keys;
+  keys_role_ = QuicRole::client;
+  keys_version_ = version_ = packet.version;
   frames = *opened;
   return true;
+}
+
+// Makes keys only when the other side, or another version, has its turn.
+std::optional<Bytes> Quic::open_with_id(QuicRole role, const Packet& packet,
+                                        Facts& facts) noexcept {
+  if (role != keys_role_ || packet.version != keys_version_) {
+    keys_ = quic_initial_keys(packet.version, Bytes(id_).first(id_bytes_), role);
+    keys_role_ = role;
+    keys_version_ = packet.version;
+  }
+  return facts.tools<Tools>().open(keys_, packet.bytes, packet.number_at);
 }
 
 // RFC 9000 §19, of the frames that may be in an Initial packet (§12.4).

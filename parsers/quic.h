@@ -7,13 +7,14 @@
 // The shard takes the protection off and copies what CRYPTO frames carry, each byte once, in
 // whatever order they come; the hellos are put together where the record is encoded, and told as
 // fields of `tls`. Keys follow from the connection id of the client's first packet, or of the first
-// one behind a Retry. The spin bit of packets with short headers tells the round trip, of which the
-// least is told. A session that goes on with a connection from another address, or after a pause,
-// sends short headers from the first packet on: the server's connection id, which it then shows, is
-// a link, so that its record names this session. A client that moves on purpose takes an id that
-// nobody has seen (RFC 9000 §9.5). Limits: kWindow from the handshake on for that; kCryptoBytesMax
-// of each side, in at most ByteRanges::kMax parts at a time; it is over after kShortMax packets
-// with short headers. Memory: one small block.
+// one behind a Retry, and from the version of each packet: a server may answer in another one (RFC
+// 9369 §4.1), which is then the version in use. The spin bit of packets with short headers tells
+// the round trip, of which the least is told. A session that goes on with a connection from another
+// address, or after a pause, sends short headers from the first packet on: the server's connection
+// id, which it then shows, is a link, so that its record names this session. A client that moves on
+// purpose takes an id that nobody has seen (RFC 9000 §9.5). Limits: kWindow from the handshake on
+// for that; kCryptoBytesMax of each side, in at most ByteRanges::kMax parts at a time; it is over
+// after kShortMax packets with short headers. Memory: one small block.
 #pragma once
 
 #include <array>
@@ -141,12 +142,18 @@ class Quic {
   void read_frames(unsigned side, Bytes frames, Facts& facts) noexcept;
   void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;
 
-  QuicKeys keys_[2];  // by QuicRole
+  std::optional<Bytes> open_with_id(QuicRole role, const Packet& packet, Facts& facts) noexcept;
+
+  QuicKeys keys_;  // of what `keys_role_` sends in `keys_version_`
+  std::uint32_t keys_version_ = 0;
+  std::uint32_t version_ = 0;                          // in use
+  std::array<std::uint8_t, LinkKey::kIdBytesMax> id_;  // that keys are made of
+  std::uint8_t id_bytes_ = 0;
+  QuicRole keys_role_{};
   std::array<Side, 2> sides_;
   SpinBit spin_;
   std::uint16_t short_count_ = 0;
   std::uint8_t client_ = 2;  // its side; 2: not known yet
-  bool has_version_ = false;
   bool has_negotiation_ = false;
   bool has_early_data_ = false;
   bool awaits_keys_ = false;  // behind a Retry

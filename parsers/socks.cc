@@ -1,6 +1,7 @@
 #include "parsers/socks.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "parsers/list.h"
 
@@ -11,7 +12,14 @@ using Field = SocksField;
 
 constexpr ProtocolField kFields[] = {LINGER_SOCKS_FIELDS(LINGER_FIELD_ROW)};
 
-enum Command : std::uint8_t { kConnect = 1, kBind = 2, kUdpAssociate = 3 };
+// The last two are Tor's ("Tor's extensions to the SOCKS protocol").
+enum Command : std::uint8_t {
+  kConnect = 1,
+  kBind = 2,
+  kUdpAssociate = 3,
+  kResolve = 0xf0,
+  kResolvePtr = 0xf1
+};
 enum Method : std::uint8_t {
   kNoAuthentication = 0,
   kGssapi = 1,
@@ -19,7 +27,6 @@ enum Method : std::uint8_t {
   kNoneAccepted = 255
 };
 
-constexpr std::string_view kCommands[] = {"connect", "bind", "udp-associate"};
 constexpr std::string_view kReplies4[] = {"granted", "rejected", "identd-unreachable",
                                           "identd-mismatch"};
 constexpr std::uint8_t kGranted4 = 90;
@@ -92,6 +99,27 @@ std::size_t bytes_of5(Bytes bytes) noexcept {
   }
 }
 
+// A proxy may know more than the standard has, or refuse it: then its number.
+void tell_command(std::uint8_t command, Facts& facts) noexcept {
+  const auto tell = [&](std::string_view text) { facts.text(Field::command, text); };
+  switch (command) {
+    case kConnect:
+      return tell("connect");
+    case kBind:
+      return tell("bind");
+    case kUdpAssociate:
+      return tell("udp-associate");
+    case kResolve:
+      return tell("resolve");
+    case kResolvePtr:
+      return tell("resolve-ptr");
+    default:
+      char digits[3];
+      const auto end = std::to_chars(digits, digits + sizeof digits, command).ptr;
+      return tell({digits, static_cast<std::size_t>(end - digits)});
+  }
+}
+
 struct AddressFields {
   Field domain, ip, port;
 };
@@ -154,14 +182,13 @@ Answer Socks::read_request4(Bytes bytes, Facts& facts) noexcept {
   const bool is_named = has_domain4(bytes);
   std::size_t end = user_end;
   if (is_named && user_end != std::string_view::npos) end = end_of_text(bytes, user_end + 1);
-  if (end == std::string_view::npos)
-    return bytes.size() > kUserAt + 2 * kTextMax ? Answer::malformed()
-                                                 : Answer::need(bytes.size() + 1);
+  if (std::min(end, bytes.size()) > kUserAt + 2 * kTextMax) return Answer::malformed();
+  if (end == std::string_view::npos) return Answer::need(bytes.size() + 1);
   command_ = bytes[1];
   if (command_ != kConnect && command_ != kBind) return Answer::malformed();
   facts.number(Field::version, 4);
   if (user_end != kUserAt) facts.text(Field::user, bytes.subspan(kUserAt, user_end - kUserAt));
-  facts.text(Field::command, kCommands[command_ - 1]);
+  tell_command(command_, facts);
   if (is_named)
     facts.text(Field::domain, bytes.subspan(user_end + 1, end - user_end - 1));
   else
@@ -175,10 +202,10 @@ Answer Socks::read_request5(Bytes bytes, Facts& facts) noexcept {
   if (bytes[0] != 5) return Answer::malformed();
   if (bytes.size() < 5) return Answer::need(5);
   const std::size_t whole = bytes_of5(bytes);
-  if (whole == 0 || bytes[1] < kConnect || bytes[1] > kUdpAssociate) return Answer::malformed();
+  if (whole == 0) return Answer::malformed();
   if (bytes.size() < whole) return Answer::need(whole);
   command_ = bytes[1];
-  facts.text(Field::command, kCommands[command_ - 1]);
+  tell_command(command_, facts);
   tell_address5(bytes.first(whole), {Field::domain, Field::ip, Field::port}, facts);
   asks_ = Asks::nothing;
   return Answer::took(whole);
@@ -241,12 +268,12 @@ Answer Socks::end_reply(bool is_good, std::size_t taken, Facts& facts) noexcept 
     facts.flag(Field::failed);
     return Answer::done();
   }
-  if (command_ == kUdpAssociate) return Answer::done();
   if (command_ == kBind && !has_reply_) {
     has_reply_ = true;
     return Answer::took(taken);
   }
-  return Answer::hand_over(taken);
+  const bool is_tunnel = command_ == kConnect || command_ == kBind;
+  return is_tunnel ? Answer::hand_over(taken) : Answer::done();
 }
 
 namespace parser {

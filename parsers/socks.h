@@ -24,7 +24,8 @@ namespace linger {
   X(version, number, "version", "4 or 5.")                                                     \
   X(method, number, "method", "Authentication that the proxy chose (RFC 1928, section 3).")    \
   X(user, text, "user.name", "Name that the client gave.")                                     \
-  X(command, text, "command", "connect, bind or udp-associate.")                               \
+  X(command, text, "command",                                                                  \
+    "connect, bind, udp-associate, Tor's resolve and resolve-ptr, or a number.")               \
   X(domain, text, "destination.domain", "Host asked for, by name.")                            \
   X(ip, ip, "destination.ip", "Host asked for, by address.")                                   \
   X(port, number, "destination.port", "Port asked for.")                                       \

@@ -166,12 +166,19 @@ class Loader {
     return mark.is_null() ? place : fmt::format("{}:{}", place, mark.line + 1);
   }
 
+  static std::string_view without_blanks(std::string_view text) {
+    const auto first = std::min(text.find_first_not_of(' '), text.size());
+    return text.substr(first, text.find_last_not_of(' ') + 1 - first);
+  }
+
+  // a,b or, as in a file, [a, b].
   static RawValue split_list(std::string_view text) {
+    text = without_blanks(text);
     if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
     RawValue raw{{}, true};
     while (!text.empty()) {
       const auto item = text.substr(0, text.find(','));
-      raw.items.emplace_back(item);
+      raw.items.emplace_back(without_blanks(item));
       text.remove_prefix(std::min(text.size(), item.size() + 1));
     }
     return raw;

@@ -183,6 +183,7 @@ TEST(Settings, assignments_change_single_values) {
   EXPECT_EQ(assigned("bpf=").bpf, "");
   EXPECT_THAT(assigned("sessionKey=vlan,tunnel").sessionKey, ElementsAre("vlan", "tunnel"));
   EXPECT_THAT(assigned("sessionKey=[vlan]").sessionKey, ElementsAre("vlan"));
+  EXPECT_THAT(assigned("sessionKey= [vlan , tunnel ]").sessionKey, ElementsAre("vlan", "tunnel"));
   EXPECT_THAT(assigned("output=").output, IsEmpty());
 }
 

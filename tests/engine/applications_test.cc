@@ -58,10 +58,11 @@ TEST(signatures, that_are_wrong_are_named_with_their_line) {
   EXPECT_EQ(error_of("a: b"), "x.yaml:1: not a list of signatures");
   EXPECT_EQ(error_of("- a"), "x.yaml:1: not a signature: name, pattern, carrier");
   EXPECT_EQ(error_of("- {name: a, pattern: b}"),
-            "x.yaml:1: pattern: it has to begin with ^, at the first byte");
+            "x.yaml:1: signature a: pattern: it has to begin with ^, at the first byte");
   EXPECT_EQ(error_of("\n- {name: A, pattern: ^b}"),
-            "x.yaml:2: name: only a-z, 0-9, '-', '_' and '.'");
-  EXPECT_EQ(error_of("- {name: a, pattern: ^b, carrier: pigeon}").find("x.yaml:1: carrier: pigeon"),
+            "x.yaml:2: signature A: name: only a-z, 0-9, '-', '_' and '.'");
+  EXPECT_EQ(error_of("- {name: a, pattern: ^b, carrier: pigeon}")
+                .find("x.yaml:1: signature a: carrier: pigeon"),
             0u);
   EXPECT_EQ(error_of("- [").find("x.yaml:1: not YAML: "), 0u);
   EXPECT_EQ(load_signatures({"/nowhere.yaml"}).error(),

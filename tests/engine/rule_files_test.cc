@@ -43,22 +43,28 @@ TEST(rule_files, that_are_wrong_are_named_with_their_line) {
   expect_error("a: b", "r.yaml:1: not a list of rules");
   expect_error("- a", "r.yaml:1: not a rule: name, pattern, tag, flags, direction");
   expect_error("\n- {pattern: a}", "r.yaml:2: name: it is missing");
-  expect_error("- {name: a}", "r.yaml:1: pattern: it is missing");
-  expect_error("- name: a\n  patern: a", "r.yaml:2: patern: no member of a rule: name, pattern");
-  expect_error("- {name: a, pattern: {a: b}}", "r.yaml:1: pattern: not a text");
-  expect_error("- {name: a, pattern: [a, b]}", "r.yaml:1: pattern: not a text");
-  expect_error("- {name: a, tag: [[a]]}", "r.yaml:1: tag: not a list of texts");
+  expect_error("- {name: a}", "r.yaml:1: rule a: pattern: it is missing");
+  expect_error("- name: a\n  patern: a",
+               "r.yaml:2: rule a: patern: no member of a rule: name, pattern");
+  expect_error("- {name: a, pattern: {a: b}}", "r.yaml:1: rule a: pattern: not a text");
+  expect_error("- {name: a, pattern: [a, b]}", "r.yaml:1: rule a: pattern: not a text");
+  expect_error("- {name: a, tag: [[a]]}", "r.yaml:1: rule a: tag: not a list of texts");
   expect_error("- name: " + std::string(kRuleTextMax + 1, 'a'),
-               "r.yaml:1: name: it takes a text of 1 to 63 bytes");
-  expect_error("- {name: a, flags: [i]}", "r.yaml:1: flags: i; allowed: caseless, dotall");
-  expect_error("- {name: a, flags: [utf8]}", "r.yaml:1: flags: utf8: packets are any bytes");
-  expect_error("- {name: a, direction: up}", "r.yaml:1: direction: up; allowed: source");
+               "r.yaml:1: rule " + std::string(kRuleTextMax, 'a') +
+                   ": name: it takes a text of 1 to 63 bytes");
+  expect_error("- {name: a, flags: [i]}", "r.yaml:1: rule a: flags: i; allowed: caseless, dotall");
+  expect_error("- {name: a, flags: [utf8]}",
+               "r.yaml:1: rule a: flags: utf8: packets are any bytes");
+  expect_error("- {name: a, direction: up}", "r.yaml:1: rule a: direction: up; allowed: source");
   expect_error("- {name: a, protocol: htpp}",
-               "r.yaml:1: protocol: there is none named htpp; allowed: tcp, udp, http");
-  expect_error("- {name: a, ports: [80, 0]}", "r.yaml:1: ports: 0 is no port");
+               "r.yaml:1: rule a: protocol: there is none named htpp; allowed: tcp, udp, http");
+  expect_error("- {name: a, ports: [80, 0]}", "r.yaml:1: rule a: ports: 0 is no port");
+  expect_error("- {name: a, pattern: a,\n   tag: b, pattern: c}",
+               "r.yaml:2: rule a: pattern: it stands here twice");
   expect_error("- [", "r.yaml:1: not YAML: ");
   EXPECT_EQ(load_rules({"/nowhere.yaml"}, {}).error(),
             "rules: /nowhere.yaml: No such file or directory");
+  EXPECT_EQ(load_rules({"/"}, {}).error(), "rules: /: Is a directory");
 }
 
 }  // namespace

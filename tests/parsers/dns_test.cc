@@ -123,6 +123,32 @@ TEST(dns, of_a_response_that_breaks_off_its_header_is_told) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("response_code":"NOERROR","answers_count":2)"));
 }
 
+TEST(dns, a_response_code_has_its_upper_bits_in_edns) {
+  // A PTR among the additional records, then OPT with extended code 1: 0x17 with the header's 7.
+  const std::string additions =
+      "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"s +
+      "\x00\x00\x29\x04\xd0\x01\x00\x00\x00\x00\x02xx"s;
+  const std::string refused =
+      "\x12\x34\x81\x07\x00\x01\x00\x00\x00\x00\x00\x02"s + kQuestion + additions;
+  const auto code_of = [](const std::string& response) {
+    const Heard heard = hear({{0, kQuery}, {1, response}}, Carrier::datagrams);
+    const std::size_t at = heard.objects.find(R"("response_code":")") + 17;
+    return heard.objects.substr(at, heard.objects.find('"', at) - at);
+  };
+  EXPECT_EQ(code_of(refused), "BADCOOKIE");
+  std::string other = refused;
+  other[3] = 0x08;
+  EXPECT_EQ(code_of(other), "RCODE24");
+  other[11] = 0x01;  // one addition, which is no OPT
+  EXPECT_EQ(code_of(other), "NXRRSET");
+  other[11] = 0x03;  // it breaks off behind OPT
+  EXPECT_EQ(code_of(other), "RCODE24");
+  other[5] = 0x02;  // a second question, which is none
+  EXPECT_EQ(code_of(other), "NXRRSET");
+  expect_nothing_garbled({{0, kQuery}, {1, kResponse + additions}}, Carrier::datagrams);
+  expect_hostile_is_survived({{0, kQuery}, {1, refused}}, Carrier::datagrams);
+}
+
 TEST(dns, an_inverse_query_has_its_question_in_the_response) {
   const std::string answer = "\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04"s;
   const std::string query = "\x12\x34\x09\x80\x00\x00\x00\x01\x00\x00\x00\x00"s + answer;

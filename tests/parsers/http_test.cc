@@ -8,6 +8,8 @@
 namespace linger::test {
 namespace {
 
+using namespace std::string_literals;
+
 const Dialogue kPlain = {
     {0,
      "GET /a/b?c=d HTTP/1.1\r\nHost: www.example.com:8080\r\nUser-Agent: curl/7.88\r\n"
@@ -69,6 +71,23 @@ TEST(http, a_response_without_request_is_a_transaction) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":200)"));
 }
 
+TEST(http, what_answers_another_thing_than_a_request_is_told) {
+  const std::string refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+  for (const std::string& probe :
+       {"TP/1.1\r\nHost: a\r\n\r\n"s, "\x03\x00\x00\x0b\x06\xe0"s + std::string(5, '\0'),
+        "get / HTTP/1.1\r\n\r\n"s, "\n"s}) {
+    const Heard heard = hear({{0, probe}, {1, refusal}, {0, probe}, {1, refusal}});
+    EXPECT_EQ(heard.objects, R"(,"http":[{"version":"1.1","response":{"status_code":400,)"
+                             R"("body":{"bytes":2}}},{"version":"1.1","response":{)"
+                             R"("status_code":400,"body":{"bytes":2}}}])");
+    EXPECT_FALSE(heard.is_malformed);
+    expect_same_however_cut({{0, probe}, {1, refusal}});
+  }
+  // Which side is which may be known before the first word is whole.
+  expect_same_however_cut({{1, refusal}, {0, "GET "}, {0, "* HTTP/1.0\r\n\r\n"}});
+  EXPECT_TRUE(hear({kPlain[0], {1, "ICY 200 OK\r\n\r\n"}}).is_malformed);
+}
+
 TEST(http, a_gap_in_a_body_is_no_gap) {
   const Heard heard = hear({kPlain[0],
                             {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"},
@@ -95,6 +114,44 @@ TEST(http, behind_connect_another_protocol_begins) {
   const Heard heard = hear(tunnel);
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("domain":"example.com","port":443)"));
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
+}
+
+TEST(http, what_a_client_says_behind_connect_waits_for_the_answer) {
+  const std::string connect = "CONNECT example.com:443 HTTP/1.1\r\n\r\n";
+  const Dialogue early = {{0, connect},
+                          {0, kPlain[0].bytes},
+                          {1, "HTTP/1.1 200 Established\r\n\r\n"},
+                          {1, kPlain[1].bytes}};
+  expect_same_however_cut(early);
+  const Heard heard = hear(early);
+  EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":200)"));
+  EXPECT_FALSE(heard.is_malformed);
+
+  const Heard refused = hear({{0, connect},
+                              {1, "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n"},
+                              {0, connect},
+                              {1, "HTTP/1.1 403 No\r\n\r\n"}});
+  EXPECT_THAT(refused.objects, testing::HasSubstr(R"("status_code":407)"));
+  EXPECT_THAT(refused.objects, testing::HasSubstr(R"("status_code":403)"));
+}
+
+TEST(http, a_length_may_be_repeated_but_not_another_one) {
+  const auto answered = [](const std::string& fields) {
+    return hear({{1, "HTTP/1.1 200 OK\r\n" + fields + "\r\nabHTTP/1.1 204 No\r\n\r\n"}});
+  };
+  for (const std::string fields :
+       {"Content-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length : 2\r\n",
+        "Content-Length: 2\r\ncontent-length:2 ,2\r\n"}) {
+    const Heard heard = answered(fields);
+    EXPECT_FALSE(heard.is_malformed) << fields;
+    EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":2}}},{)")) << fields;
+    EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":204)")) << fields;
+  }
+  for (const std::string fields :
+       {"Content-Length: 2, 3\r\n", "Content-Length: 2,\r\n", "Content-Length: -2\r\n",
+        "Content-Length: 2\r\nContent-Length: 3\r\n"})
+    EXPECT_TRUE(answered(fields).is_malformed) << fields;
 }
 
 TEST(http, what_connect_names_beside_a_host_is_no_domain) {

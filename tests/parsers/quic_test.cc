@@ -156,6 +156,33 @@ TEST(quic, version_2_and_drafts_are_read) {
   }
 }
 
+TEST(quic, a_server_may_answer_in_another_version) {
+  // RFC 9001 §A.3: its hello.
+  const std::string hello = from_hex(
+      "020000560303eefce7f7b37ba1d1632e96677825ddf73988cfc79825df566dc5430b9a045a12001301"
+      "00002e00330024001d00209d3c940d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9"
+      "da1a002b00020304");
+  const auto answer = [&](std::uint32_t version, const std::string& frames) {
+    return quic_initial({.version = version,
+                         .is_client = false,
+                         .keys_id = rfc9001_id(),
+                         .to = "me",
+                         .from = "server's",
+                         .frames = frames});
+  };
+  const std::string first_half = rfc9001_hello().substr(0, 100);
+  const Dialogue said = {{0, client_packet(quic_crypto(0, first_half))},
+                         {1, answer(1, "\x02\x00\x00\x00\x00"s + std::string(20, '\0'))},
+                         {0, client_packet(quic_crypto(100, rfc9001_hello().substr(100)), 1, 1)},
+                         {1, answer(kQuicV2, quic_crypto(0, hello))},
+                         {0, client_packet("\x02\x00\x00\x00\x00"s, kQuicV2, 2)}};
+  const Heard heard = hear(said, kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(kHello));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("quic":{"version":"2","client":)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"connection_id":"7365727665722773"})"));
+}
+
 TEST(quic, keys_change_with_a_retry) {
   const std::string retry = quic_retry("me", "retrying", "token");
   const std::string again = quic_initial({.version = 1,

@@ -91,6 +91,24 @@ TEST(socks, a_bind_hands_over_behind_its_second_reply) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+TEST(socks, commands_beyond_the_standard_are_told) {
+  const auto asked = [](char command, const std::string& reply) {
+    return hear({{0, "\x05\x01\x00"s},
+                 {1, "\x05\x00"s},
+                 {0, "\x05"s + command + "\x00\x03\x07"s + "a.onion\0\0"s},
+                 {1, reply}});
+  };
+  const Heard resolved = asked('\xf0', "\x05\x00\x00\x01\xc0\x00\x02\x01\x00\x00"s);
+  EXPECT_THAT(resolved.objects,
+              HasSubstr(R"("command":"resolve","destination":{"domain":"a.onion")"));
+  EXPECT_THAT(resolved.objects, HasSubstr(R"("bound":{"ip":"192.0.2.1")"));
+  EXPECT_THAT(asked('\xf1', "").objects, HasSubstr(R"("command":"resolve-ptr")"));
+  const Heard refused = asked('\x07', "\x05\x07\x00\x01\x00\x00\x00\x00\x00\x00"s);
+  EXPECT_THAT(refused.objects, HasSubstr(R"("command":"7")"));
+  EXPECT_THAT(refused.objects, HasSubstr(R"("text":"command-not-supported")"));
+  EXPECT_FALSE(resolved.is_malformed || refused.is_malformed);
+}
+
 TEST(socks, an_association_for_datagrams_ends_there) {
   const Heard heard = hear({{0, "\x05\x01\x00"s},
                             {1, "\x05\x00"s},

@@ -171,11 +171,12 @@ FIELDS = [
     Field("modbus", "exception_codes", "modbus.exception_code", str),
 ]
 
-# Words of linger that tshark has as numbers.
+# Words of linger that tshark has as numbers; of a response code it has the header's four bits.
 WORDS = {
     ("dns", "response_code"): {
         "NOERROR": "0", "FORMERR": "1", "SERVFAIL": "2", "NXDOMAIN": "3", "NOTIMP": "4", "REFUSED": "5",
         "YXDOMAIN": "6", "YXRRSET": "7", "NXRRSET": "8", "NOTAUTH": "9", "NOTZONE": "10", "DSOTYPENI": "11",
+        "BADVERS": "0", "BADCOOKIE": "7",
     },
     ("socks", "command"): {"connect": "1", "bind": "2", "udp-associate": "3"},
     ("mqtt", "version"): {"3.1": "3", "3.1.1": "4", "5.0": "5"},
