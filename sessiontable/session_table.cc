@@ -245,9 +245,11 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     if (*guess != kNoSlot) {
       prefetch_hot(*guess);
       if (is_read) prefetch_stream(*guess);
+      if (is_read && packet.payload_bytes != 0) prefetch_payload(packet);
       if (*quiet_flags == kNeverQuiet) prefetch_key(*guess);
     } else {
       graveyard_.prefetch(packet.hash);
+      prefetch_link_layer(packet);
     }
     ++guess, ++quiet_flags;
   }

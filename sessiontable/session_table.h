@@ -161,6 +161,13 @@ class SessionTable final : private LateSink, private FloodSink {
   [[gnu::always_inline]] void prefetch_stream(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&stream_of_.data()[slot], 1, 2);
   }
+  // Another core may have decoded the packet.
+  [[gnu::always_inline]] static void prefetch_payload(const Packet& packet) noexcept {
+    __builtin_prefetch(packet.data + packet.payload_offset);
+  }
+  [[gnu::always_inline]] static void prefetch_link_layer(const Packet& packet) noexcept {
+    __builtin_prefetch(packet.data);
+  }
   [[gnu::always_inline]] void prefetch_rare(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&rare_.data()[slot], 1, 2);
   }
