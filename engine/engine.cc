@@ -292,6 +292,18 @@ void Engine::tell_notes() {
     if (!options_.quiet) fmt::print(stderr, "linger: {}\n", notes[notes_told_]);
 }
 
+// Of ports that are gone, once each. The run ends when none is left.
+void Engine::tell_troubles() {
+  const std::vector<std::string> troubles = ports_.troubles();
+  for (const std::string& trouble : troubles) {
+    if (std::ranges::count(troubles_told_, trouble) != 0) continue;
+    troubles_told_.push_back(trouble);
+    const std::size_t left = options_.interfaces.size() - troubles_told_.size();
+    fmt::print(stderr, "linger: {}; {}\n", trouble,
+               left != 0 ? "the other ports go on" : "no port is left");
+  }
+}
+
 tl::expected<void, std::string> Engine::start() {
   control_thread_ = pthread_self();
   if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
@@ -455,6 +467,7 @@ void Engine::stop_if_idle(double seconds) {
 void Engine::watch_ports(double seconds) {
   watch_.look(ports_.totals(), system_time());
   tell_notes();
+  tell_troubles();
   if (settings_.statsInterval == 0 || options_.quiet) return;
   const double interval = static_cast<double>(settings_.statsInterval) / kSecond;
   if (next_statistics_ == 0) next_statistics_ = interval;
@@ -487,8 +500,10 @@ int Engine::report(double seconds) {
   if (is_reader_gone()) return kExitWell;  // `linger … | head` has what it wanted
   const Ledger ledger = this->ledger();
   int code = kExitWell;
-  const std::string trouble = is_live_ ? ports_.trouble() : source_->trouble();
-  if (!trouble.empty()) {
+  if (is_live_) {
+    tell_troubles();
+    if (!troubles_told_.empty()) code = kExitLost;
+  } else if (const std::string trouble = source_->trouble(); !trouble.empty()) {
     fmt::print(stderr, "linger: {}\n", trouble);
     code = kExitLost;
   }
@@ -504,6 +519,9 @@ int Engine::report(double seconds) {
     if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);
     code = kExitLost;
   }
+  // Nobody asked it to end: who watches the service is to start it again.
+  if (is_live_ && !stopped_ && troubles_told_.size() == options_.interfaces.size())
+    code = kExitFailed;
   return code;
 }
 

@@ -71,6 +71,7 @@ class Engine {
   void stop_if_idle(double seconds);
   void watch_ports(double seconds);
   void tell_notes();
+  void tell_troubles();
   tl::expected<void, std::string> give_up_rights();
   void show_progress(double seconds);
   void warn_if_full(double seconds);
@@ -86,6 +87,7 @@ class Engine {
   LivePorts ports_;                 // of a live run
   PortWatch watch_;
   std::size_t notes_told_ = 0;
+  std::vector<std::string> troubles_told_;
   const bool is_live_;
   std::vector<int> cores_;  // shardCores
   std::vector<std::unique_ptr<Output>> outputs_;

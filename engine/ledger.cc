@@ -90,7 +90,7 @@ void write_checksums(Out out, const Ledger& l) {
                  grouped(l.offloaded_checksums));
 }
 
-std::string terms_of(const PortCounts& c) {
+std::string terms_of(const PortCounts& c, bool is_over) {
   std::string text = fmt::format("taken {}", grouped(c.taken));
   const auto add = [&](std::string_view name, std::uint64_t count) {
     if (count != 0) text += fmt::format(" + {} {}", name, grouped(count));
@@ -99,14 +99,15 @@ std::string terms_of(const PortCounts& c) {
   add("before the start", c.early);
   add("without a buffer", c.unbuffered);
   text += c.lost ? fmt::format(" + lost {}", grouped(*c.lost)) : ", losses unknown";
+  if (!is_over) add("waiting", c.waiting().value_or(0));
   if (c.cut != 0) text += fmt::format(", cut for want of a buffer {}", grouped(c.cut));
   return text;
 }
 
-void write_port(Out out, const PortTotals& port) {
+void write_port(Out out, const PortTotals& port, bool is_over) {
   const auto line = [&](std::string_view name, const PortCounts& c) {
     const std::string received = c.received ? "received " + grouped(*c.received) + " = " : "";
-    fmt::format_to(out, "  port      {}: {}{}\n", name, received, terms_of(c));
+    fmt::format_to(out, "  port      {}: {}{}\n", name, received, terms_of(c, is_over));
   };
   line(port.name, port.sum);
   if (port.queues.size() < 2) return;
@@ -178,7 +179,7 @@ std::vector<std::string> Ledger::residues() const {
     taken += c.taken;
     if (c.received && c.lost)
       expect(found, port.name + ": packets received against packets accounted for", *c.received,
-             c.taken + c.filtered + c.early + c.unbuffered + *c.lost);
+             c.accounted());
   }
   if (!ports.empty())
     expect(found, "packets taken from ports against packets seen", taken, seen().packets);
@@ -257,6 +258,14 @@ void add_mptcp(Ledger& ledger, const MptcpCounters& counters) {
 #undef LINGER_LEDGER_ADD
 }
 
+namespace {
+
+std::string number_of(std::optional<std::uint64_t> count) {
+  return count ? std::to_string(*count) : "unknown";
+}
+
+}  // namespace
+
 std::string statistics_of(const Ledger& l, const RunTimes& times,
                           const std::vector<PortWatch::Rates>& rates) {
   const PacketSum seen = l.seen();
@@ -269,8 +278,8 @@ std::string statistics_of(const Ledger& l, const RunTimes& times,
       l.records_dropped());
   for (std::size_t i = 0; i < l.ports.size(); ++i) {
     const PortTotals& port = l.ports[i];
-    text += fmt::format(" port={} taken={} lost={}", port.name, port.sum.taken,
-                        port.sum.lost ? std::to_string(*port.sum.lost) : "unknown");
+    text += fmt::format(" port={} taken={} lost={} waiting={}", port.name, port.sum.taken,
+                        number_of(port.sum.lost), number_of(port.sum.waiting()));
     if (i < rates.size())
       text += fmt::format(
           " taken_100ms_mean={} taken_100ms_worst={} lost_100ms_mean={} lost_100ms_worst={}",
@@ -347,7 +356,7 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
   if (l.summarised != 0)
     fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
                    grouped(l.summarised));
-  for (const PortTotals& port : l.ports) write_port(out, port);
+  for (const PortTotals& port : l.ports) write_port(out, port, times.is_over);
   if (!l.ports.empty() && l.shards.size() > 1) write_steering(out, l);
   write_limits(out, l);
   for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);

@@ -126,10 +126,12 @@ std::vector<std::string> LivePorts::abilities() const {
   return abilities;
 }
 
-std::string LivePorts::trouble() const {
+std::vector<std::string> LivePorts::troubles() const {
+  std::vector<std::string> troubles;
   for (const auto& port : ports_)
-    if (std::string trouble = port->trouble(); !trouble.empty()) return trouble;
-  return {};
+    if (std::string trouble = port->trouble(); !trouble.empty())
+      troubles.push_back(std::move(trouble));
+  return troubles;
 }
 
 std::vector<std::string> LivePorts::notes() const {

@@ -35,8 +35,8 @@ class LivePorts {
   std::vector<PortTotals> totals() const;
   // What they can do, a sentence each, for -T.
   std::vector<std::string> abilities() const;
-  // What went wrong, a sentence; empty: nothing. After the last poll.
-  std::string trouble() const;
+  // Of ports that are gone, a sentence each.
+  std::vector<std::string> troubles() const;
   // What devices could not do, a sentence each.
   std::vector<std::string> notes() const;
 

@@ -5,11 +5,13 @@
 // clang-format on
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -102,10 +104,18 @@ class DpdkPort final : public LivePort {
 
   bool steers_to_owners() const noexcept override { return steered_as_ == SteeredAs::owners; }
 
+  std::string trouble() const override {
+    return is_gone_ ? fmt::format("dpdk:{}: the device disappeared", name_) : std::string();
+  }
+
   // While the run goes on its two sides are of one moment: the device is asked between two looks at
   // the queues, again if these have taken more than a burst each meanwhile.
   PortTotals totals() override {
     note_wrong_time();
+    if (!is_gone_ && is_gone()) {
+      is_gone_ = true;
+      for (const auto& queue : queues_) queue->lose_device();
+    }
     rte_eth_stats stats{};
     bool is_told = false;
     PortTotals totals = totals_of_queues();
@@ -140,6 +150,14 @@ class DpdkPort final : public LivePort {
     }
     totals.sum.early = early_;
     return totals;
+  }
+
+  // Drivers of an interface of the kernel poll on when it is taken away.
+  bool is_gone() const noexcept {
+    char name[IF_NAMESIZE];
+    return rte_eth_dev_is_removed(port_) != 0 ||
+           (info_.if_index != 0 && if_indextoname(info_.if_index, name) == nullptr &&
+            errno == ENXIO);
   }
 
   Outcome fail(const std::string& what, int status) const {
@@ -318,6 +336,7 @@ class DpdkPort final : public LivePort {
   std::uint64_t lost_before_ = 0;  // by them, before the start
   std::uint64_t early_ = 0;
   bool has_noted_time_ = false;
+  bool is_gone_ = false;
   bool is_found_ = false;
   bool is_started_ = false;
   std::unique_ptr<rte_mempool, FreePool> pool_;

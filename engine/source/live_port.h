@@ -8,11 +8,13 @@
 // The ledger of a port: received = taken + filtered + early + unbuffered + lost. Where the device
 // does not say how much it lost, `lost` is unknown, never 0. Exact once all queues have ended;
 // while they run, to a burst for each queue where the device counts what it hands over (virtual
-// ones of DPDK), else what waits in its ring is received and not yet taken.
+// ones of DPDK). Others count what they put into their ring: of these waiting() is what lies there
+// not yet taken, and 0 when they pause.
 //
 // Owner: the control thread; queues belong to their shards. The port outlives all packets.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +33,15 @@ struct PortCounts {
   std::uint64_t early = 0;                // before all queues of the port were ready
   std::uint64_t unbuffered = 0;           // no memory of ours was free for them
   std::uint64_t cut = 0;                  // of taken: for the same reason
+
+  std::uint64_t accounted() const noexcept {
+    return taken + filtered + early + unbuffered + lost.value_or(0);
+  }
+  // Received and not yet accounted for, while the queues run.
+  std::optional<std::uint64_t> waiting() const noexcept {
+    if (!received || !lost) return {};
+    return *received - std::min(*received, accounted());
+  }
 };
 
 struct PortTotals {
@@ -53,13 +64,13 @@ class LivePort {
   // start().
   virtual bool steers_to_owners() const noexcept { return false; }
 
-  // Reads the device's counters: a few system calls.
+  // Reads the device's counters, and whether it is still there: a few system calls.
   virtual PortTotals totals() = 0;
 
   // What the device can do, for -T: a sentence.
   virtual std::string ability() const = 0;
 
-  // Why a queue ended before it was asked to; empty: none did. After the last rx().
+  // Why its queues ended before they were asked to; empty: they did not.
   virtual std::string trouble() const { return {}; }
 
   // What the device could not do, a sentence each. After start(); totals() may add to them.

@@ -18,6 +18,7 @@ std::int64_t monotonic_ns() noexcept { return read_clock(CLOCK_MONOTONIC); }
 
 RxStatus LiveQueue::rx(Burst& burst) noexcept {
   release_kept();
+  if (is_lost_.load(std::memory_order_relaxed) && !is_draining_) drain();
   burst.count = 0;
   if (has_held_) {
     burst.packets[burst.count++] = held_;
@@ -38,7 +39,9 @@ RxStatus LiveQueue::rx(Burst& burst) noexcept {
   }
   burst.clock = clock_.now();
   if (burst.count != 0) return RxStatus::packets;
-  return is_end ? RxStatus::end : RxStatus::idle;
+  if (!is_end) return RxStatus::idle;
+  has_ended_.store(true, std::memory_order_release);
+  return RxStatus::end;
 }
 
 bool LiveQueue::drain() noexcept {
@@ -50,7 +53,7 @@ bool LiveQueue::drain() noexcept {
 }
 
 bool LiveQueue::is_closed() const noexcept {
-  return has_failed_ || (is_draining_ && monotonic_ns() >= drain_until_);
+  return is_draining_ && monotonic_ns() >= drain_until_;
 }
 
 bool LiveQueue::is_drained() const noexcept {

@@ -2,11 +2,12 @@
 //
 // Stamps the source clock, on empty polls too, so that a quiet link expires on time. A step in time
 // waits for the packet after it, as in a replay. drain() ends with the first pause after it, or
-// when a device that cannot be quietened has gone on for drain_max. Recorded queues (net_pcap
-// playing a file) tell the times of their packets only. Owner: one shard; counters are read by
-// anybody.
+// when a device that cannot be quietened has gone on for drain_max. A device that is taken away
+// drains too: what it has left behind is received. Recorded queues (net_pcap playing a file) tell
+// the times of their packets only. Owner: one shard; counters are read by anybody.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "engine/base/counter.h"
@@ -31,6 +32,13 @@ class LiveQueue : public Source {
   bool drain() noexcept final;
   bool is_recorded() const noexcept final { return options_.is_recorded; }
 
+  // The device is gone: the queue ends once nothing more comes of it. Any thread.
+  void lose_device() noexcept { is_lost_.store(true, std::memory_order_relaxed); }
+  // It is gone and the queue has ended, so that its counters stay. Any thread.
+  bool has_lost_device() const noexcept {
+    return has_ended_.load(std::memory_order_acquire) && is_lost_.load(std::memory_order_relaxed);
+  }
+
   struct alignas(64) Counters {
     Counter taken;
     Counter filtered;
@@ -47,9 +55,6 @@ class LiveQueue : public Source {
   // What arrives from now on is not received, as far as the device can do that.
   virtual void refuse_more() noexcept {}
 
-  // The device is gone for good.
-  void fail() noexcept { has_failed_ = true; }
-
   Counters counters_;
 
  private:
@@ -63,7 +68,8 @@ class LiveQueue : public Source {
   Packet held_;                          // steps in time: waits for the packet after it
   bool has_held_ = false;                // and counts as a user of its buffer
   PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
-  bool has_failed_ = false;
+  std::atomic<bool> is_lost_{false};
+  std::atomic<bool> has_ended_{false};  // released by the shard with all that it counted
   bool is_draining_ = false;
   std::int64_t drain_until_ = 0;  // monotonic clock: at the latest
   std::int64_t last_packet_ = 0;  // monotonic clock, while draining

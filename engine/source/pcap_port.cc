@@ -26,6 +26,7 @@ namespace {
 constexpr int kSnapBytes = 262'144;
 constexpr int kBlockMilliseconds = 10;  // the kernel hands over a block that is not full after this
 constexpr DurationNs kDrainPause = 3 * kBlockMilliseconds * kMillisecond;
+constexpr DurationNs kDrainMax = kMinute;  // ample for a ring of 2 GiB, to which nothing is added
 constexpr std::size_t kCopyBlockBytes = std::size_t{512} << 10;
 
 struct ClosePcap {
@@ -81,11 +82,13 @@ class Followed {
 
 class PcapQueue final : public LiveQueue {
  public:
-  PcapQueue(Handle handle, const PcapPortOptions& options)
-      : LiveQueue({.clock_jump = options.clock_jump, .drain_pause = kDrainPause}),
+  PcapQueue(Handle handle, const PcapPortOptions& options, bool is_loopback)
+      : LiveQueue(
+            {.clock_jump = options.clock_jump, .drain_pause = kDrainPause, .drain_max = kDrainMax}),
         handle_(std::move(handle)),
         link_type_(link_type_of(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
+        is_loopback_(is_loopback),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
 
@@ -106,28 +109,28 @@ class PcapQueue final : public LiveQueue {
     const auto ignore = [](u_char*, const pcap_pkthdr*, const u_char*) {};
     while (pcap_dispatch(handle(), -1, ignore, nullptr) > 0) {
     }
-    PortCounts before = counts();
-    early_ = *before.received;
-    early_lost_ = *before.lost;
+    counts();
+    early_ = received_.value();
+    early_lost_ = lost_.value();
   }
 
-  // Control thread.
+  // Control thread. Our side first: what is taken has been received.
   PortCounts counts() noexcept {
+    PortCounts counts;
+    counts.taken = counters_.taken.value();
+    counts.unbuffered = counters_.unbuffered.value();
+    counts.early = early_;
     pcap_stat stat{};
     if (pcap_stats(handle(), &stat) == 0) {
       received_.follow(stat.ps_recv);
       lost_.follow(stat.ps_drop);
     }
-    PortCounts counts;
-    counts.received = received_.value();
+    if (!is_loopback_) counts.received = received_.value();
     counts.lost = lost_.value() - early_lost_;
-    counts.taken = counters_.taken.value();
-    counts.early = early_;
-    counts.unbuffered = counters_.unbuffered.value();
     return counts;
   }
 
-  std::string trouble() const override { return trouble_; }
+  std::string trouble() const override { return has_lost_device() ? trouble_ : std::string(); }
 
  private:
   std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept override {
@@ -136,9 +139,9 @@ class PcapQueue final : public LiveQueue {
     count_ = 0;
     const int status = pcap_dispatch(handle(), static_cast<int>(room), &on_packet,
                                      reinterpret_cast<u_char*>(this));
-    if (status < 0 && status != PCAP_ERROR_BREAK) {
+    if (status < 0 && status != PCAP_ERROR_BREAK && trouble_.empty()) {
       trouble_ = pcap_geterr(handle());
-      fail();
+      lose_device();
     }
     return count_;
   }
@@ -174,14 +177,15 @@ class PcapQueue final : public LiveQueue {
   const Handle handle_;
   const std::uint16_t link_type_;
   const PortSet port_bit_;
+  const bool is_loopback_;
   bpf_program filter_{};
   BlockPool pool_;
   std::unique_ptr<CaptureBlock> block_;
   std::size_t used_ = 0;
   Packet* packets_ = nullptr;  // during receive()
   std::uint32_t count_ = 0;
-  std::string trouble_;
-  Followed received_;  // control thread, from here on
+  std::string trouble_;  // once, before the device is lost
+  Followed received_;    // control thread, from here on
   Followed lost_;
   std::uint64_t early_ = 0;  // of received_ and lost_, before the start
   std::uint64_t early_lost_ = 0;
@@ -225,18 +229,17 @@ class PcapPort final : public LivePort {
 
   PortTotals totals() override {
     PortTotals totals{.name = interface_, .sum = {}, .queues = {}};
-    totals.sum.received = totals.sum.lost = 0;
+    totals.sum.lost = 0;
+    if (!is_loopback_) totals.sum.received = 0;
     for (const auto& queue : queues_) {
-      PortCounts counts = queue->counts();
-      *totals.sum.received += *counts.received;
+      const PortCounts counts = queue->counts();
+      if (counts.received) *totals.sum.received += *counts.received;
       *totals.sum.lost += *counts.lost;
       totals.sum.taken += counts.taken;
       totals.sum.early += counts.early;
       totals.sum.unbuffered += counts.unbuffered;
-      if (is_loopback_) counts.received.reset();
       totals.queues.push_back(counts);
     }
-    if (is_loopback_) totals.sum.received.reset();
     return totals;
   }
 
@@ -256,7 +259,7 @@ class PcapPort final : public LivePort {
       notes_.push_back(fmt::format("{}: no promiscuous mode", interface_));
     if (pcap_setnonblock(handle.get(), 1, error) != 0)
       return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
-    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_));
+    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_, is_loopback_));
     if (!queues_.back()->compile(options_.bpf))
       return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
     return {};

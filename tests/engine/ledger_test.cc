@@ -84,13 +84,27 @@ TEST(ledger, each_port_accounts_for_what_it_received) {
   EXPECT_EQ(ledger.residues().size(), 2u);
 }
 
+TEST(ledger, what_waits_in_a_ring_is_told_while_the_run_goes_on_and_a_residue_at_its_end) {
+  Ledger ledger = balanced();
+  ledger.ports = {port_of({.received = 15, .lost = 2, .taken = 10})};
+  EXPECT_NE(summary_of(ledger, {.is_over = false})
+                .find("eth0: received 15 = taken 10 + lost 2 + waiting 3\n"),
+            std::string::npos);
+  EXPECT_NE(statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=2 waiting=3\n"),
+            std::string::npos);
+  EXPECT_EQ(ledger.residues().size(), 1u);
+  ledger.ports = {port_of({.received = 9, .lost = 0, .taken = 10})};  // asked a moment before
+  EXPECT_EQ(summary_of(ledger, {.is_over = false}).find("waiting"), std::string::npos);
+}
+
 TEST(ledger, losses_that_a_device_does_not_tell_are_unknown_and_never_0) {
   Ledger ledger = balanced();
   ledger.ports = {port_of({.received = {}, .lost = {}, .taken = 10})};
   EXPECT_TRUE(ledger.residues().empty());
   EXPECT_NE(summary_of(ledger, {}).find("eth0: taken 10, losses unknown\n"), std::string::npos);
-  EXPECT_NE(statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=unknown\n"),
-            std::string::npos);
+  EXPECT_NE(
+      statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=unknown waiting=unknown\n"),
+      std::string::npos);
 }
 
 TEST(ledger, each_output_is_checked_and_named) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""live_test.py LINGER BLAST: live capture from outside, against real TCP stacks and virtual devices.
+"""live_test.py LINGER BLAST [WORD]: live capture from outside, against real TCP stacks and virtual devices.
 
-TAP on standard output. A test that this machine cannot run is skipped with the reason.
+TAP on standard output. WORD: only tests whose name contains it. A test that this machine cannot run is skipped with the reason.
 """
 
 import collections
@@ -20,9 +20,11 @@ import time
 import devices
 import service
 from stage import HERE, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
+from traffic import FLOOD_SOURCE
 
 CONNECTIONS = 1500
 PORT = 8080
+BURST = 64  # packets that a shard takes at once
 
 
 class Server:
@@ -81,6 +83,15 @@ class Live:
         linger = Linger(self.linger, arguments, self.folder, veth.command(side))
         linger.wait_for("capturing on")
         return linger
+
+    def capture_or_skip(self, veth, *arguments):
+        """net_af_xdp asks much of a kernel."""
+        try:
+            return self.capture(veth, "b", *arguments)
+        except AssertionError as error:
+            if "net_af_xdp" not in " ".join(arguments):
+                raise
+            raise Skipped(f"net_af_xdp does not start here: {error}") from error
 
     def every_connection_is_one_session(self, source, shards):
         if source.startswith("dpdk:"):
@@ -161,10 +172,7 @@ class Live:
                          "action", "mirred", "egress", "mirror", "dev", "tap0")
         except subprocess.CalledProcessError as error:
             raise Skipped(f"no tc mirred here: {error.stderr.strip()}") from error
-        try:
-            return self.capture(veth, "b", "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us")
-        except AssertionError as error:
-            raise Skipped(f"net_af_xdp does not start here: {error}") from error
+        return self.capture_or_skip(veth, "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us")
 
     def a_monitor_port_is_captured_by_af_xdp(self):
         devices.need_dpdk(self.linger)
@@ -202,19 +210,35 @@ class Live:
             ports = {r["source"]["port"] for r in linger.records() if r["network"]["transport"] == "tcp"}
             expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
 
-    def a_port_that_is_taken_away_ends_and_the_others_go_on(self):
+    def a_port_that_is_taken_away_ends_and_the_others_go_on(self, source):
+        """While frames arrive; then with no other port: the run ends by itself."""
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        name = re.escape(source.split(",")[0])
         with Veth() as veth, Server(veth):
-            veth.run("b", "ip", "link", "add", "name", "gone", "type", "veth", "peer", "name", "other")
-            veth.run("b", "ip", "link", "set", "dev", "gone", "up")
-            linger = self.capture(veth, "b", "-i", "gone", "-i", "b", "--set", "idleSleep=50us")
-            veth.run("b", "ip", "link", "delete", "gone")
-            time.sleep(0.2)
-            truth = connect(veth, 30)
-            expect(linger.stop() == 3, linger.errors())
-            expect(re.search("^linger: gone: ", linger.errors(), re.MULTILINE), linger.errors())
-            expect("ledger    balanced" in linger.errors(), linger.errors())
-            expect_undisturbed(veth)
-            check_against(truth, linger)
+            for others in (["-i", "b"], []):
+                for words in (["add", "name", "gone", "type", "veth", "peer", "name", "other"],
+                              ["set", "dev", "gone", "up"], ["set", "dev", "other", "up"]):
+                    veth.run("b", "ip", "link", *words)
+                linger = self.capture_or_skip(veth, "-i", source, *others, "--set", "idleSleep=50us", "--set",
+                                              "statsInterval=100ms")
+                with subprocess.Popen(veth.command("b", sys.executable, HERE / "traffic.py", "frames", "other", "-")):
+                    linger.wait_for(f" port={name} taken=[1-9]")
+                    veth.run("b", "ip", "link", "delete", "gone")
+                linger.wait_for(f"(?m)^linger: {name}: .* disappeared; "
+                                + ("the other ports go on" if others else "no port is left"))
+                if others:
+                    truth = connect(veth, 30)
+                    expect(linger.stop() == 3, linger.errors())
+                    expect_undisturbed(veth)
+                    tcp = [r for r in linger.records() if r["network"]["transport"] == "tcp"]
+                    expect(sorted(r["source"]["port"] for r in tcp) == truth["ports"], linger.errors())
+                else:
+                    expect(linger.process.wait(10) == 1, linger.errors())
+                expect("ledger    balanced" in linger.errors(), linger.errors())
+                told = sum(r["source"]["packets"] for r in linger.records() if r["source"].get("ip") == FLOOD_SOURCE)
+                taken = linger.number(rf"port +{name}: .*taken ([\d,]+)")
+                expect(told == taken > 0, f"{told} of {taken} frames in records:", linger.errors())
 
     def rights_are_given_up_and_outputs_still_opened_again(self):
         with Veth() as veth, Server(veth), ServiceManager(self.folder) as manager:
@@ -263,6 +287,33 @@ class Live:
             expect_undisturbed(veth)
             expect(code == 0, f"exit code {code}:", linger.errors())
             check_against(truth, linger)
+
+    def a_capture_that_goes_on_accounts_for_every_frame(self, source):
+        """Whenever it is asked; what waits in the ring is told where the device counts it."""
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        terms = (rf"port      {re.escape(source.split(',')[0])}: received ([\d,]+) = taken ([\d,]+)"
+                 r"(?: \+ before the start ([\d,]+))? \+ lost ([\d,]+)(?: \+ waiting ([\d,]+))?\n")
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", source, "--set", "packetThreads=2")
+            def ask():
+                before = len(linger.errors())
+                linger.process.send_signal(signal.SIGUSR1)
+                linger.wait_for("(?s)output .*written", start=before)
+                found = re.search(terms, linger.errors()[before:]).groups("0")
+                received, *parts = (int(number.replace(",", "")) for number in found)
+                expect(received <= sum(parts) <= received + 2 * BURST, found)
+                return parts
+            with subprocess.Popen(veth.command("a", sys.executable, HERE / "traffic.py", "frames", "a", "-")) as flood:
+                while ask()[0] < 20000:
+                    pass
+                asked = [ask() for _ in range(20)]
+                flood.kill()
+            expect(asked[0][0] < asked[-1][0], "it stands still:", asked)
+            veth.packets_at_rest("b")
+            expect(ask()[-1] == 0, "something waits though nothing comes:", linger.errors())
+            code = linger.stop()
+            expect("ledger    balanced" in linger.errors() and code in (0, 3), f"exit code {code}:", linger.errors())
 
     def offloads_are_recognised(self):
         """Frames above the MTU and checksums left to the card: the same sessions."""
@@ -322,7 +373,7 @@ class Live:
 
 def main():
     linger = pathlib.Path(sys.argv[1]).resolve()
-    tests = Tests()
+    tests = Tests(*sys.argv[3:])
     with tempfile.TemporaryDirectory() as folder:
         live = Live(linger, pathlib.Path(folder))
         tests.run(live.every_connection_is_one_session, "b", 1)
@@ -338,10 +389,13 @@ def main():
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
                   "dpdk:net_af_packet0,iface=b,framecnt=16384")
-        tests.run(live.a_port_that_is_taken_away_ends_and_the_others_go_on)
+        for source in ("gone", "dpdk:net_af_packet0,iface=gone", "dpdk:net_af_xdp0,iface=gone"):
+            tests.run(live.a_port_that_is_taken_away_ends_and_the_others_go_on, source)
         tests.run(live.rights_are_given_up_and_outputs_still_opened_again)
         tests.run(live.a_peer_that_takes_nothing_costs_its_own_records_only)
         tests.run(live.both_interfaces_are_ports_of_one_run)
+        for source in ("b", "dpdk:net_af_packet0,iface=b,qpairs=2,framecnt=16384"):
+            tests.run(live.a_capture_that_goes_on_accounts_for_every_frame, source)
         tests.run(live.offloads_are_recognised)
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
         tests.run(live.a_filter_keeps_the_rest_out)

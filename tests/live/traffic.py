@@ -3,6 +3,7 @@
     traffic.py serve ADDRESS PORT
     traffic.py hold ADDRESS PORT         one connection, until standard input ends
     traffic.py datagrams ADDRESS PORT    one for each line of standard input, of one session
+    traffic.py frames INTERFACE -        the same datagram again and again, until the interface is gone
     traffic.py connect ADDRESS PORT CONNECTIONS SEED
         prints {"connections": …, "aborted": …, "sent": bytes, "received": bytes, "ports": […]}
 
@@ -10,6 +11,7 @@ A client sends a request, reads the response to its end, and closes; a part of t
 RST halfway. Every port is used once.
 """
 
+import errno
 import json
 import random
 import socket
@@ -18,6 +20,7 @@ import sys
 import threading
 
 CLIENT_THREADS = 8
+FLOOD_SOURCE = "10.78.0.1"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of no time
 
 
@@ -87,6 +90,23 @@ def datagrams(address, port):
             print("sent", flush=True)
 
 
+def frames(interface):
+    payload = b"x" * 100
+    udp = struct.pack(">HHHH", 1024, 9, 8 + len(payload), 0) + payload
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                     *map(socket.inet_aton, (FLOOD_SOURCE, "10.78.0.2")))
+    frame = bytes.fromhex("0200000000020200000000010800") + ip + udp
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind((interface, 0))
+        while True:
+            try:
+                sender.send(frame)
+            except OSError as error:
+                if error.errno == errno.ENOBUFS:  # its queue is full, or it is being taken away
+                    continue
+                return
+
+
 def main():
     _, what, address, port, *rest = sys.argv
     if what == "serve":
@@ -95,10 +115,13 @@ def main():
         with socket.create_connection((address, int(port))):
             print("connected", flush=True)
             sys.stdin.read()
+    elif what == "frames":
+        frames(address)
     elif what == "datagrams":
         datagrams(address, int(port))
     else:
         connect(address, int(port), *map(int, rest))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,6 @@ constexpr std::int64_t kStart = 1'704'067'200 * kSecond;
 
 class TestQueue final : public LiveQueue {
  public:
-  using LiveQueue::fail;
   using LiveQueue::LiveQueue;
 
   std::deque<std::vector<std::int64_t>> arrivals;  // timestamps, a burst each
@@ -100,11 +99,22 @@ TEST_F(LiveQueueTest, draining_a_device_that_never_pauses_ends_all_the_same) {
   EXPECT_EQ(queue.rx(*burst), RxStatus::end);
 }
 
-TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it) {
-  TestQueue queue(LiveQueueOptions{});
+TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it_after_what_it_left) {
+  TestQueue queue({.is_recorded = true});
   EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
-  queue.fail();
+  queue.arrivals = {{kStart}};
+  queue.lose_device();
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_FALSE(queue.has_lost_device());
   EXPECT_EQ(queue.rx(*burst), RxStatus::end);
+  EXPECT_TRUE(queue.has_lost_device());
+}
+
+TEST_F(LiveQueueTest, one_that_was_asked_to_end_has_lost_no_device) {
+  TestQueue queue(LiveQueueOptions{});
+  queue.drain();
+  EXPECT_EQ(queue.rx(*burst), RxStatus::end);
+  EXPECT_FALSE(queue.has_lost_device());
 }
 
 }  // namespace
