@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "engine/source/dpdk_eal.h"
+#include "engine/source/dpdk_link.h"
 #include "engine/source/dpdk_queue.h"
 #include "engine/source/dpdk_steering.h"
 #include "engine/source/kernel_sockets.h"
@@ -55,6 +56,7 @@ class DpdkPort final : public LivePort {
     const std::vector<int> sockets_before = packet_sockets();
     if (auto found = find(); !found) return found;
     if (auto made = make_pool(); !made) return made;
+    if (auto known = learn_link_types(); !known) return known;
     if (auto configured = configure(); !configured) return configured;
     if (auto set_up = set_up_queues(); !set_up) return set_up;
     if (driver_.loss == DriverLoss::kernel) sockets_.watch_new(sockets_before);
@@ -79,6 +81,7 @@ class DpdkPort final : public LivePort {
           std::make_unique<DpdkQueue>(DpdkQueueOptions{.port = port_,
                                                        .queue = i,
                                                        .port_bit = options_.port_bit,
+                                                       .link_type = link_types_[i],
                                                        .time = time_,
                                                        .held_max = options_.handoff_packets,
                                                        .bpf = options_.bpf,
@@ -237,6 +240,27 @@ class DpdkPort final : public LivePort {
     return {};
   }
 
+  Outcome learn_link_types() {
+    if (const std::string name = interface_without_ethernet(info_.if_index); !name.empty())
+      return tl::unexpected(fmt::format(
+          "-i dpdk:{0}: {1} has no Ethernet, which DPDK takes all frames for; use -i {1}", name_,
+          name));
+    link_types_.assign(options_.queue_count, kLinkEthernet);
+    if (files() != 0) {
+      auto of_files = link_types_of_files(devargs_);
+      if (!of_files) return tl::unexpected(fmt::format("-i dpdk:{}: {}", name_, of_files.error()));
+      if (of_files->size() != options_.queue_count)
+        return tl::unexpected(
+            fmt::format("-i dpdk:{}: net_pcap is for files (rx_pcap=FILE); of an interface, use "
+                        "-i and its name",
+                        name_));
+      link_types_ = std::move(*of_files);
+    }
+    if (auto good = check_bpf(options_.bpf, link_types_); !good)
+      return tl::unexpected(fmt::format("-i dpdk:{}: {}", name_, good.error()));
+    return {};
+  }
+
   Outcome make_pool() {
     const std::uint64_t needed = mbufs_needed(options_);
     const std::uint64_t least = std::uint64_t{options_.queue_count} * options_.descriptors;
@@ -330,6 +354,7 @@ class DpdkPort final : public LivePort {
   rte_eth_dev_info info_{};
   DpdkDriver driver_ = kAnyDpdkDriver;
   DriverTime time_ = DriverTime::none;
+  std::vector<std::uint16_t> link_types_;  // of what each queue receives
   std::optional<DpdkSteering> steering_;
   SteeredAs steered_as_ = SteeredAs::device;
   KernelSockets sockets_;          // of the driver

@@ -9,7 +9,6 @@
 namespace linger {
 namespace {
 
-constexpr std::uint16_t kLinkEthernet = 1;
 // Held mbufs looked at in one call. While all are looked at once, a quarter as many can be added:
 // they are never more than 4/3 of those in use.
 constexpr std::uint32_t kHeldLooks = 4 * kBurstMax;
@@ -99,7 +98,7 @@ std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
     packet.timestamp = time_of(mbuf, now);
     packet.captured_bytes = mbuf->data_len;
     packet.wire_bytes = mbuf->pkt_len;
-    packet.link_type = kLinkEthernet;
+    packet.link_type = options_.link_type;
     packet.ports = options_.port_bit;
     if (mbuf->nb_segs > 1 && !gather(mbuf, packet)) counters_.cut.add();
   }

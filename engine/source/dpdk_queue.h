@@ -14,6 +14,7 @@
 
 #include "engine/packet/datagram_arena.h"
 #include "engine/source/dpdk_driver.h"
+#include "engine/source/link_type.h"
 #include "engine/source/live_queue.h"
 #include "engine/source/packet_filter.h"
 #include "engine/source/tick_clock.h"
@@ -24,6 +25,7 @@ struct DpdkQueueOptions {
   std::uint16_t port = 0;
   std::uint16_t queue = 0;
   PortSet port_bit = 0;
+  std::uint16_t link_type = kLinkEthernet;
   DriverTime time = DriverTime::none;
   std::uint64_t held_max = 0;  // mbufs that other shards may use at a time
   std::string bpf = {};

@@ -10,17 +10,14 @@
 #include <memory>
 #include <utility>
 
+#include "engine/source/link_type.h"
+
 namespace linger {
 namespace {
 
 constexpr int kSnapBytes = 262'144;
-constexpr std::uint16_t kLinkEthernet = 1;
-constexpr std::uint16_t kLinkRawIp = 101;
 // Ethernet, raw IP, Linux cooked v1 and v2, null, PPP, 802.11 without and with radiotap
 constexpr std::uint16_t kLinkTypes[] = {kLinkEthernet, kLinkRawIp, 113, 276, 0, 9, 105, 127};
-
-// A file's LINKTYPE_ is libpcap's DLT_ but for a few old ones, of which raw IP is the one in use.
-int dlt_of(std::uint16_t link_type) { return link_type == kLinkRawIp ? DLT_RAW : link_type; }
 
 // The error message; empty when it compiled.
 std::string compile(const std::string& expression, std::uint16_t link_type, bpf_program& code) {
@@ -36,9 +33,10 @@ std::string compile(const std::string& expression, std::uint16_t link_type, bpf_
 
 }  // namespace
 
-tl::expected<void, std::string> check_bpf(const std::string& expression) {
+tl::expected<void, std::string> check_bpf(const std::string& expression,
+                                          std::span<const std::uint16_t> link_types) {
   std::string first_error;
-  for (const std::uint16_t link_type : kLinkTypes) {
+  for (const std::uint16_t link_type : link_types) {
     bpf_program code{};
     const std::string error = compile(expression, link_type, code);
     if (error.empty()) {
@@ -48,6 +46,10 @@ tl::expected<void, std::string> check_bpf(const std::string& expression) {
     if (first_error.empty()) first_error = error;
   }
   return tl::unexpected(fmt::format("BPF expression \"{}\": {}", expression, first_error));
+}
+
+tl::expected<void, std::string> check_bpf(const std::string& expression) {
+  return check_bpf(expression, kLinkTypes);
 }
 
 void PacketFilter::FreeCode::operator()(bpf_program* code) const noexcept {

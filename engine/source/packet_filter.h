@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -18,8 +19,10 @@ struct bpf_program;
 
 namespace linger {
 
-// Says in libpcap's words, with the expression, why it is no filter for any link type that linger
-// decodes.
+// Says in libpcap's words, with the expression, why it is no filter for any of these link types …
+tl::expected<void, std::string> check_bpf(const std::string& expression,
+                                          std::span<const std::uint16_t> link_types);
+// … or any that linger decodes.
 tl::expected<void, std::string> check_bpf(const std::string& expression);
 
 class PacketFilter {

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "engine/source/block_pool.h"
+#include "engine/source/link_type.h"
 
 namespace linger {
 namespace {
@@ -61,11 +62,6 @@ std::string why_not_active(pcap_t* handle, const std::string& interface, int sta
   }
 }
 
-// LINKTYPE_ values are libpcap's DLT_ but for raw IP, of those that an interface can have.
-std::uint16_t link_type_of(int dlt) {
-  return dlt == DLT_RAW ? 101 : static_cast<std::uint16_t>(dlt);
-}
-
 // A 32-bit count of libpcap, followed across its wrap.
 class Followed {
  public:
@@ -86,7 +82,7 @@ class PcapQueue final : public LiveQueue {
       : LiveQueue(
             {.clock_jump = options.clock_jump, .drain_pause = kDrainPause, .drain_max = kDrainMax}),
         handle_(std::move(handle)),
-        link_type_(link_type_of(pcap_datalink(handle_.get()))),
+        link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
         is_loopback_(is_loopback),
         pool_(kCopyBlockBytes) {}

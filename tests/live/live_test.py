@@ -344,6 +344,17 @@ class Live:
             expect(cores.count({core}) == 1 and sum(core in of_one for of_one in cores) == 1, cores)
             check_against(truth, linger)
 
+    def an_interface_without_ethernet_is_no_dpdk_port(self):
+        devices.need_dpdk(self.linger)
+        with Veth() as veth:
+            try:
+                veth.run("b", "ip", "tuntap", "add", "mode", "tun", "name", "tun0")
+            except subprocess.CalledProcessError as error:
+                raise Skipped(f"no tun here: {error.stderr.strip()}") from error
+            linger = Linger(self.linger, ["-i", "dpdk:net_af_packet0,iface=tun0"], self.folder, veth.command("b"))
+            expect(linger.process.wait(20) == 1, linger.errors())
+            expect("tun0 has no Ethernet" in linger.errors() and "use -i tun0" in linger.errors(), linger.errors())
+
     def a_filter_keeps_the_rest_out(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "udp")
@@ -398,6 +409,7 @@ def main():
             tests.run(live.a_capture_that_goes_on_accounts_for_every_frame, source)
         tests.run(live.offloads_are_recognised)
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
+        tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)

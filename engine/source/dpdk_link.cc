@@ -1,0 +1,49 @@
+#include "engine/source/dpdk_link.h"
+
+// clang-format off
+#include "engine/base/socket_headers.h"  // before pcap.h
+// clang-format on
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <pcap/pcap.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string_view>
+
+#include "engine/source/link_type.h"
+
+namespace linger {
+
+tl::expected<std::vector<std::uint16_t>, std::string> link_types_of_files(
+    const std::string& devargs) {
+  constexpr std::string_view kFile = ",rx_pcap=";
+  std::vector<std::uint16_t> types;
+  for (std::size_t at = devargs.find(kFile); at != std::string::npos;
+       at = devargs.find(kFile, at + 1)) {
+    const std::size_t from = at + kFile.size();
+    const std::string path = devargs.substr(from, devargs.find(',', from) - from);
+    char error[PCAP_ERRBUF_SIZE] = {};
+    const std::unique_ptr<pcap_t, decltype(&pcap_close)> file(
+        pcap_open_offline(path.c_str(), error), &pcap_close);
+    if (!file) return tl::unexpected(fmt::format("rx_pcap={}: {}", path, error));
+    types.push_back(link_type_of_dlt(pcap_datalink(file.get())));
+  }
+  return types;
+}
+
+std::string interface_without_ethernet(unsigned index) {
+  ifreq request{};
+  if (if_indextoname(index, request.ifr_name) == nullptr) return {};
+  const std::string name = request.ifr_name;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool is_known = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &request) == 0;
+  if (fd >= 0) close(fd);
+  const int kind = request.ifr_hwaddr.sa_family;
+  return !is_known || kind == ARPHRD_ETHER || kind == ARPHRD_LOOPBACK ? std::string() : name;
+}
+
+}  // namespace linger
