@@ -94,6 +94,15 @@ class PcapQueue final : public LiveQueue {
   }
   bool let_in() noexcept { return pcap_setfilter(handle(), &filter_) == 0; }
 
+  // Else libpcap filters by itself, and nobody counts what it keeps back.
+  bool is_filtered_by_kernel() noexcept {
+    socklen_t instructions = 0;
+    return getsockopt(pcap_fileno(handle()), SOL_SOCKET, SO_GET_FILTER, nullptr, &instructions) ==
+               0 &&
+           instructions != 0;
+  }
+  std::uint32_t filter_instructions() const noexcept { return filter_.bf_len; }
+
   void refuse_more() noexcept override {
     sock_filter refuse = {BPF_RET | BPF_K, 0, 0, 0};
     const sock_fprog program = {1, &refuse};
@@ -206,8 +215,14 @@ class PcapPort final : public LivePort {
     for (const auto& queue : queues_) queue->refuse_more();
     std::this_thread::sleep_for(std::chrono::nanoseconds(kDrainPause));
     for (const auto& queue : queues_) queue->discard();
-    for (const auto& queue : queues_)
+    for (const auto& queue : queues_) {
       if (!queue->let_in()) return tl::unexpected(trouble_of(*queue, "the filter"));
+      if (!queue->is_filtered_by_kernel())
+        return tl::unexpected(
+            fmt::format("-i {}: the kernel does not take this filter of {} instructions; raise "
+                        "net.core.optmem_max, or shorten it to {} at most",
+                        interface_, queue->filter_instructions(), BPF_MAXINSNS));
+    }
     return {};
   }
 

@@ -344,6 +344,17 @@ class Live:
             expect(cores.count({core}) == 1 and sum(core in of_one for of_one in cores) == 1, cores)
             check_against(truth, linger)
 
+    def a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend(self):
+        with Veth() as veth:
+            try:
+                veth.run("b", "sysctl", "-qw", "net.core.optmem_max=1024")  # of this namespace alone since Linux 6.7
+            except subprocess.CalledProcessError as error:
+                raise Skipped(f"no limit of its own here: {error.stderr.strip()}") from error
+            words = " or ".join(f"host 10.0.{i}.1" for i in range(60)).split()
+            linger = Linger(self.linger, ["-i", "b", *words], self.folder, veth.command("b"))
+            expect(linger.process.wait(20) == 1, linger.errors())
+            expect("raise net.core.optmem_max" in linger.errors(), linger.errors())
+
     def an_interface_without_ethernet_is_no_dpdk_port(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth:
@@ -409,6 +420,7 @@ def main():
             tests.run(live.a_capture_that_goes_on_accounts_for_every_frame, source)
         tests.run(live.offloads_are_recognised)
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
+        tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
