@@ -97,6 +97,7 @@ class Check {
       say(Finding::fail, "memory: tables need {} MiB, {} MiB are available; lower maxStreams",
           needed, free);
     }
+    lines_.push_back(check_transparent_pages());
   }
 
   void check_cores() {
@@ -214,6 +215,18 @@ std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interf
   for (const auto& [node, need] : nodes)
     compare(need, " of node " + node, sys / "devices/system/node" / ("node" + node));
   return lines;
+}
+
+MachineLine check_transparent_pages(const fs::path& sys) {
+  const fs::path path = sys / "kernel/mm/transparent_hugepage/enabled";
+  std::ifstream file(path);
+  std::string modes;
+  if (std::getline(file, modes) && modes.find("[never]") == std::string::npos)
+    return {Finding::ok, "memory: tables lie on transparent huge pages"};
+  return {Finding::warn,
+          fmt::format("memory: no transparent huge pages for tables: slower with millions of "
+                      "sessions; echo madvise > {}",
+                      path.string())};
 }
 
 std::string text_of(const std::vector<MachineLine>& lines) {

@@ -28,6 +28,9 @@ std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interf
                                           std::uint64_t bytes_each,
                                           const std::filesystem::path& sys = "/sys");
 
+// Of these: the transparent huge pages that session tables lie on.
+MachineLine check_transparent_pages(const std::filesystem::path& sys = "/sys");
+
 std::string text_of(const std::vector<MachineLine>& lines);
 
 }  // namespace linger

@@ -83,6 +83,27 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
   return std::filesystem::is_regular_file(words[0], error) ? words[0] : std::string();
 }
 
+// Each packet of a device that is named twice would count twice.
+std::string interface_named_twice(const std::vector<std::string>& interfaces) {
+  constexpr std::string_view kAll = "any";
+  std::vector<std::string> names;
+  for (const std::string& interface : interfaces) {
+    const std::string name = interface.substr(0, interface.find(','));
+    if (std::ranges::count(names, name) != 0)
+      return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
+                         name.starts_with("dpdk:")
+                             ? "; virtual devices have a number each, as net_memif0 and net_memif1"
+                             : "");
+    names.push_back(name);
+  }
+  if (names.size() > 1 && std::ranges::count(names, kAll) != 0)
+    return fmt::format(
+        "-i {}: it hears every interface, and the packets of the others would count "
+        "twice; give it alone",
+        kAll);
+  return {};
+}
+
 std::string conflict_of(const Options& options, const std::vector<std::string>& filter_words) {
   const bool reads = !options.read.empty();
   const bool captures = !options.interfaces.empty();
@@ -92,6 +113,7 @@ std::string conflict_of(const Options& options, const std::vector<std::string>& 
   for (const auto* names : {&options.read, &options.interfaces, &options.outputs}) {
     if (std::ranges::count(*names, "") > 0) return "-r, -i and -o need a name, not ''";
   }
+  if (const auto why = interface_named_twice(options.interfaces); !why.empty()) return why;
   if (std::ranges::count(options.read, "-") > 1)
     return "-r -: standard input can be read once only";
   if (const auto file = file_among_filter_words(filter_words); !file.empty()) {

@@ -135,6 +135,10 @@ TEST(Options, bad_usage_says_what_is_wrong) {
   EXPECT_THAT(error_of({"-r", "x", "-i", "eth0"}), HasSubstr("-r and -i exclude each other"));
   EXPECT_THAT(error_of({"-r", "x", "-q", "-v"}), HasSubstr("-q and -v exclude each other"));
   EXPECT_THAT(error_of({"-r", ""}), HasSubstr("need a name"));
+  EXPECT_THAT(error_of({"-i", "eth0", "-i", "eth1", "-i", "eth0"}), HasSubstr("-i eth0: it is"));
+  EXPECT_THAT(error_of({"-i", "dpdk:net_pcap0,rx_pcap=a", "-i", "dpdk:net_pcap0,rx_pcap=b"}),
+              HasSubstr("a number each"));
+  EXPECT_THAT(error_of({"-i", "any", "-i", "eth0"}), HasSubstr("give it alone"));
   EXPECT_THAT(error_of({"--dump-schema", "all"}), HasSubstr("'all' is not known; allowed: "));
 }
 

@@ -61,6 +61,21 @@ TEST(machine, huge_pages_are_counted_on_the_node_of_each_card) {
             "300 MiB\n");
 }
 
+TEST(machine, tables_want_transparent_huge_pages) {
+  const TemporaryFolder sys;
+  const std::filesystem::path folder = sys.file("kernel/mm/transparent_hugepage");
+  std::filesystem::create_directories(folder);
+  const auto finding_of = [&](const std::string& modes) {
+    std::ofstream(folder / "enabled") << modes << '\n';
+    return check_transparent_pages(sys.file(""));
+  };
+  EXPECT_EQ(finding_of("always [madvise] never").finding, Finding::ok);
+  EXPECT_EQ(finding_of("[always] madvise never").finding, Finding::ok);
+  const MachineLine never = finding_of("always madvise [never]");
+  EXPECT_EQ(never.finding, Finding::warn);
+  EXPECT_THAT(never.text, testing::EndsWith("echo madvise > " + (folder / "enabled").string()));
+}
+
 TEST(machine, too_few_huge_pages_are_a_failure_with_the_mend) {
   const Machine machine;
   machine.has_card("0000:af:00.0", 1);
