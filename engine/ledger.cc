@@ -100,7 +100,7 @@ std::string terms_of(const PortCounts& c, bool is_over) {
   add("without a buffer", c.unbuffered);
   text += c.lost ? fmt::format(" + lost {}", grouped(*c.lost)) : ", losses unknown";
   if (!is_over) add("waiting", c.waiting().value_or(0));
-  if (c.cut != 0) text += fmt::format(", cut for want of a buffer {}", grouped(c.cut));
+  if (c.cut != 0) text += fmt::format(", cut {}", grouped(c.cut));
   return text;
 }
 

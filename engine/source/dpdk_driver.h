@@ -29,14 +29,15 @@ struct DpdkDriver {
   std::string_view name;
   DriverTime time;
   DriverLoss loss;
-  bool needs_tx = false;  // as many transmit queues: the driver asks for them, or its peer does
+  bool needs_tx = false;     // as many transmit queues: the driver asks for them, or its peer does
+  bool cuts_frames = false;  // in silence (dpdk_link.h)
 };
 
 inline constexpr std::array kDpdkDrivers = {
     DpdkDriver{"mlx5_pci", DriverTime::ticks, DriverLoss::imissed},
     DpdkDriver{"mlx5_auxiliary", DriverTime::ticks, DriverLoss::imissed},
     DpdkDriver{"net_pcap", DriverTime::recorded_microseconds, DriverLoss::imissed_and_nombuf},
-    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel},
+    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel, false, true},
     DpdkDriver{"net_af_xdp", DriverTime::none, DriverLoss::kernel, true},
     // The sender finds the ring full and keeps the packet. When the sender ends, the driver unmaps
     // the ring at once, even under a poll that reads it: rarely, that is a crash.

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <memory>
 #include <string_view>
 
@@ -33,6 +34,17 @@ tl::expected<std::vector<std::uint16_t>, std::string> link_types_of_files(
     types.push_back(link_type_of_dlt(pcap_datalink(file.get())));
   }
   return types;
+}
+
+std::uint32_t frame_bytes_of_af_packet(const std::string& devargs) {
+  constexpr std::string_view kSlot = ",framesz=";
+  constexpr std::uint32_t kSlotUsual = 2'048;
+  constexpr std::uint32_t kBefore =
+      66;  // tpacket2_hdr, sockaddr_ll, and 14 of 16 bytes for Ethernet
+  std::uint32_t slot = kSlotUsual;
+  if (const std::size_t at = devargs.find(kSlot); at != std::string::npos)
+    std::from_chars(devargs.data() + at + kSlot.size(), devargs.data() + devargs.size(), slot);
+  return slot > kBefore ? slot - kBefore : 0;
 }
 
 std::string interface_without_ethernet(unsigned index) {

@@ -56,7 +56,7 @@ class DpdkPort final : public LivePort {
     const std::vector<int> sockets_before = packet_sockets();
     if (auto found = find(); !found) return found;
     if (auto made = make_pool(); !made) return made;
-    if (auto known = learn_link_types(); !known) return known;
+    if (auto known = learn_frames(); !known) return known;
     if (auto configured = configure(); !configured) return configured;
     if (auto set_up = set_up_queues(); !set_up) return set_up;
     if (driver_.loss == DriverLoss::kernel) sockets_.watch_new(sockets_before);
@@ -82,6 +82,7 @@ class DpdkPort final : public LivePort {
                                                        .queue = i,
                                                        .port_bit = options_.port_bit,
                                                        .link_type = link_types_[i],
+                                                       .cut_bytes = cut_bytes_,
                                                        .time = time_,
                                                        .held_max = options_.handoff_packets,
                                                        .bpf = options_.bpf,
@@ -240,11 +241,18 @@ class DpdkPort final : public LivePort {
     return {};
   }
 
-  Outcome learn_link_types() {
+  Outcome learn_frames() {
     if (const std::string name = interface_without_ethernet(info_.if_index); !name.empty())
       return tl::unexpected(fmt::format(
           "-i dpdk:{0}: {1} has no Ethernet, which DPDK takes all frames for; use -i {1}", name_,
           name));
+    if (driver_.cuts_frames) {
+      cut_bytes_ = frame_bytes_of_af_packet(devargs_);
+      note(fmt::format(
+          "frames of {} bytes and more are cut, and counted as such; -i and the name of "
+          "the interface takes them whole",
+          cut_bytes_));
+    }
     link_types_.assign(options_.queue_count, kLinkEthernet);
     if (files() != 0) {
       auto of_files = link_types_of_files(devargs_);
@@ -354,6 +362,7 @@ class DpdkPort final : public LivePort {
   rte_eth_dev_info info_{};
   DpdkDriver driver_ = kAnyDpdkDriver;
   DriverTime time_ = DriverTime::none;
+  std::uint32_t cut_bytes_ = UINT32_MAX;
   std::vector<std::uint16_t> link_types_;  // of what each queue receives
   std::optional<DpdkSteering> steering_;
   SteeredAs steered_as_ = SteeredAs::device;

@@ -100,6 +100,7 @@ std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
     packet.wire_bytes = mbuf->pkt_len;
     packet.link_type = options_.link_type;
     packet.ports = options_.port_bit;
+    if (mbuf->pkt_len >= options_.cut_bytes) counters_.cut.add();
     if (mbuf->nb_segs > 1 && !gather(mbuf, packet)) counters_.cut.add();
   }
   return count_;

@@ -26,6 +26,7 @@ struct DpdkQueueOptions {
   std::uint16_t queue = 0;
   PortSet port_bit = 0;
   std::uint16_t link_type = kLinkEthernet;
+  std::uint32_t cut_bytes = UINT32_MAX;  // frames from so long may have been cut by the driver
   DriverTime time = DriverTime::none;
   std::uint64_t held_max = 0;  // mbufs that other shards may use at a time
   std::string bpf = {};

@@ -32,7 +32,7 @@ struct PortCounts {
   std::uint64_t filtered = 0;             // by the BPF expression, where not the device did it
   std::uint64_t early = 0;                // before all queues of the port were ready
   std::uint64_t unbuffered = 0;           // no memory of ours was free for them
-  std::uint64_t cut = 0;                  // of taken: for the same reason
+  std::uint64_t cut = 0;                  // of taken: by the driver, or for the same reason
 
   std::uint64_t accounted() const noexcept {
     return taken + filtered + early + unbuffered + lost.value_or(0);

@@ -344,6 +344,21 @@ class Live:
             expect(cores.count({core}) == 1 and sum(core in of_one for of_one in cores) == 1, cores)
             check_against(truth, linger)
 
+    def a_jumbo_frame_is_whole_or_counted_as_cut(self, source, bytes_each):
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        with Veth() as veth:
+            for side in "ab":
+                veth.run(side, "ip", "link", "set", "dev", side, "mtu", 9000)
+            linger = self.capture(veth, "b", "-i", source, "--set", "idleSleep=50us", "udp port 9")
+            veth.run("a", sys.executable, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+                     f"[s.sendto(bytes(8000), ('{veth.ADDRESSES['b']}', 9)) for _ in range(10)]")
+            is_whole = bytes_each == 8042
+            expect(linger.stop() == (0 if is_whole else 3), linger.errors())
+            expect([r["source"]["bytes"] for r in linger.records() if r["network"]["transport"] == "udp"]
+                   == [10 * bytes_each], linger.errors())
+            expect(is_whole or linger.number(r", cut ([\d,]+)") == 10, linger.errors())
+
     def a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend(self):
         with Veth() as veth:
             try:
@@ -420,6 +435,8 @@ def main():
             tests.run(live.a_capture_that_goes_on_accounts_for_every_frame, source)
         tests.run(live.offloads_are_recognised)
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
+        tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "b", 8042)
+        tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "dpdk:net_af_packet0,iface=b,framecnt=4096", 1982)
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
