@@ -293,7 +293,7 @@ class RuleBench {
   static constexpr std::size_t kSegments = 10;
 
   explicit RuleBench(std::size_t streams)
-      : rules_(std::move(*RuleSet::make({.rules = rules(), .streams = streams}))),
+      : rules_(std::move(*RuleSet::make({.rules = rules(), .streams = {streams}}))),
         scans_(1, *rules_, 0, counters_) {
     while (page_.size() < 1'400)
       page_ += "<li><a href=\"/items/" + std::to_string(page_.size()) + "\">an item</a></li>\n";

@@ -56,10 +56,9 @@ class FrameSource final : public Source {
   std::size_t next_ = 0;
 };
 
-Settings settings_of(std::uint32_t shards) {
+Settings settings_of_shard() {
   Settings settings;
-  settings.packetThreads = shards;
-  settings.maxStreams = shards * kSessions;
+  settings.maxStreams = kSessions;
   settings.graveyardSize = 2 * settings.maxStreams;
   settings.tcpClosingTimeout = 200 * kMillisecond;  // most sessions end on the way
   return settings;
@@ -67,8 +66,9 @@ Settings settings_of(std::uint32_t shards) {
 
 // One stream of sessions, divided among their owners.
 std::array<Frames, kShards> make_frames() {
-  const DecodeSettings decode_settings = decode_settings_of(settings_of(kShards), kSeeds.table);
+  const DecodeSettings decode_settings = decode_settings_of(settings_of_shard(), kSeeds.table);
   Traffic traffic({.sessions = kShards * kSessions});
+  const Shares shares = Shares::equal(kShards);
   std::array<Frames, kShards> made;
   TrafficPacket told;
   while (traffic.next(told)) {
@@ -77,7 +77,7 @@ std::array<Frames, kShards> make_frames() {
     packet.captured_bytes = packet.wire_bytes = static_cast<std::uint32_t>(told.bytes.size());
     packet.link_type = 1;
     decode(packet, decode_settings);
-    Frames& frames = made[owner_of(packet.hash, kShards)];
+    Frames& frames = made[shares.owner_of(packet.hash)];
     frames.frames.push_back({{told.timestamp_ns}, frames.bytes.size(), packet.captured_bytes});
     frames.bytes.insert(frames.bytes.end(), told.bytes.begin(), told.bytes.end());
   }
@@ -86,8 +86,8 @@ std::array<Frames, kShards> make_frames() {
 
 // So many shards at once, each on its core; nanoseconds a packet of the slowest.
 double run(const std::array<Frames, kShards>& frames, std::uint32_t count) {
-  const Settings settings = settings_of(count);
-  Handoff handoff(count, settings.maxPacketsInQueue);
+  const Settings settings = settings_of_shard();
+  Handoff handoff(Shares::equal(count), settings.maxPacketsInQueue);
   std::vector<std::unique_ptr<Output>> outputs;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<FrameSource>> sources;

@@ -16,11 +16,6 @@ const ParserSet kProxyParser = ParserSet{1}
                                << (std::find(kParsers.begin(), kParsers.end(), &parser::proxy) -
                                    kParsers.begin());
 
-template <class T>
-T share(std::uint64_t whole, const Settings& settings) noexcept {
-  return static_cast<T>((whole + settings.packetThreads - 1) / settings.packetThreads);
-}
-
 bool is_anything_wanted(const Settings& settings) noexcept {
   const auto set = parsers_of(settings);
   return (set && *set != 0) || !settings.signatures.empty() || !settings.rules.empty();
@@ -37,7 +32,8 @@ std::string cache_folder(const Settings& settings) {
 }
 
 std::uint32_t blocks_of(const Settings& settings) noexcept {
-  return share<std::uint32_t>(settings.reorderMemory / sizeof(HeldBlock), settings);
+  return static_cast<std::uint32_t>(
+      std::max<std::uint64_t>(1, settings.reorderMemory / sizeof(HeldBlock)));
 }
 
 }  // namespace
@@ -62,7 +58,8 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
   return set;
 }
 
-tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings& settings) {
+tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const Settings> shards) {
+  const Settings& settings = shards.front();
   const auto enabled = parsers_of(settings);
   if (!enabled) return tl::unexpected(enabled.error());
   auto signatures = load_signatures(settings.signatures);
@@ -72,15 +69,16 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings&
   if (*enabled == 0 && signatures->empty() && settings.rules.empty()) return nullptr;
   auto reading = std::make_unique<Reading>();
   auto detector = Detector::make({.enabled = *enabled,
-                                  .shards = settings.packetThreads,
+                                  .shards = shards.size(),
                                   .signatures = *std::move(signatures),
                                   .cache_folder = cache_folder(settings)});
   if (!detector) return tl::unexpected(detector.error());
   reading->detector = *std::move(detector);
   if (settings.rules.empty()) return reading;
+  std::vector<std::size_t> streams;
+  for (const Settings& shard : shards) streams.push_back(shard.ruleStreams);
   auto set = RuleSet::make({.rules = *std::move(rules),
-                            .shards = settings.packetThreads,
-                            .streams = share<std::size_t>(settings.ruleStreams, settings),
+                            .streams = std::move(streams),
                             .cache_folder = cache_folder(settings)});
   if (!set) return tl::unexpected(set.error());
   reading->rules = *std::move(set);
@@ -89,8 +87,8 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings&
 
 Applications::Applications(const Settings& settings, const Reading& reading, std::size_t shard,
                            TableCounters& table_counters, ParserCounters& counters)
-    : reader_{.conversations = {{.conversations = table_share(settings).sessions,
-                                 .memory = share<std::uint64_t>(settings.parserMemory, settings),
+    : reader_{.conversations = {{.conversations = static_cast<std::uint32_t>(settings.maxStreams),
+                                 .memory = settings.parserMemory,
                                  .transactions =
                                      static_cast<std::uint16_t>(settings.maxTransactions),
                                  .certificates =
@@ -98,12 +96,13 @@ Applications::Applications(const Settings& settings, const Reading& reading, std
                                 *reading.detector,
                                 shard,
                                 counters},
-              .rules = reading.rules == nullptr
-                           ? nullptr
-                           : std::make_unique<RuleScans>(table_share(settings).sessions,
-                                                         *reading.rules, shard, counters),
+              .rules =
+                  reading.rules == nullptr
+                      ? nullptr
+                      : std::make_unique<RuleScans>(static_cast<std::uint32_t>(settings.maxStreams),
+                                                    *reading.rules, shard, counters),
               .proxy_ports = settings.proxyPorts},
-      streams_({.streams = share<std::uint32_t>(settings.read_sessions(), settings),
+      streams_({.streams = static_cast<std::uint32_t>(settings.read_sessions()),
                 .blocks = blocks_of(settings),
                 .limit_bytes = settings.readLimit,
                 .reorder_window = settings.reorderWindow},

@@ -30,9 +30,9 @@ struct Reading {
   std::unique_ptr<RuleSet> rules;  // null: the settings have none
 };
 
-// What the settings want to be known; null: nothing. Control thread; reads the files of signatures
-// and rules.
-tl::expected<std::unique_ptr<Reading>, std::string> make_reading(const Settings& settings);
+// What the settings want to be known; null: nothing. `shards`: the settings of each, which differ
+// in nothing but sizes. Control thread; reads the files of signatures and rules.
+tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const Settings> shards);
 
 class Applications {
  public:

@@ -114,7 +114,7 @@ std::string cost_of(const Settings& settings) {
 }  // namespace
 
 tl::expected<std::string, StartError> Engine::cost() const {
-  const auto reading = make_reading(settings_);
+  const auto reading = make_reading(shard_settings_);
   if (!reading) return tl::unexpected(StartError{kExitUsage, reading.error()});
   std::string text = cost_of(settings_);
   if (*reading == nullptr || (*reading)->rules == nullptr) return text;
@@ -128,8 +128,14 @@ tl::expected<std::string, StartError> Engine::cost() const {
 Engine::Engine(const Options& options, const Settings& settings)
     : options_(options),
       settings_(settings),
-      handoff_(static_cast<std::uint32_t>(settings.packetThreads), settings.maxPacketsInQueue),
-      is_live_(!options.interfaces.empty()) {}
+      shares_(options.interfaces.empty()
+                  ? Shares::beside_reader(static_cast<std::uint32_t>(settings.packetThreads))
+                  : Shares::equal(static_cast<std::uint32_t>(settings.packetThreads))),
+      handoff_(shares_, settings.maxPacketsInQueue),
+      is_live_(!options.interfaces.empty()) {
+  for (std::uint32_t i = 0; i < shares_.shard_count(); ++i)
+    shard_settings_.push_back(shares_.settings_of(i, settings));
+}
 
 tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
@@ -165,7 +171,7 @@ tl::expected<void, StartError> Engine::open() {
 }
 
 tl::expected<void, StartError> Engine::open_reading() {
-  auto made = make_reading(settings_);
+  auto made = make_reading(shard_settings_);
   if (!made) return tl::unexpected(StartError{kExitUsage, made.error()});
   if (*made != nullptr) readings_.push_back(std::move(*made));
   return {};
@@ -174,7 +180,7 @@ tl::expected<void, StartError> Engine::open_reading() {
 // The files of signatures and rules are read again. What is wrong with them leaves all as it is.
 void Engine::reload_reading() {
   if (readings_.empty() || (settings_.signatures.empty() && settings_.rules.empty())) return;
-  auto made = make_reading(settings_);
+  auto made = make_reading(shard_settings_);
   if (!made) {
     fmt::print(stderr, "linger: {}; signatures and rules stay as they were\n", made.error());
     return;
@@ -250,10 +256,11 @@ void Engine::make_shards() {
 }
 
 std::unique_ptr<Shard> Engine::make_shard(std::uint32_t index, const Seeds& seeds) {
-  auto shard = std::make_unique<Shard>(index, settings_, seeds, handoff_, outputs_, !is_live_);
+  const Settings& settings = shard_settings_[index];
+  auto shard = std::make_unique<Shard>(index, settings, seeds, handoff_, outputs_, !is_live_);
   if (options_.profile) shard->measure();
   shard->attach(*collector_);
-  if (!readings_.empty()) shard->read_applications(settings_, *readings_.back());
+  if (!readings_.empty()) shard->read_applications(settings, *readings_.back());
   shard->lose_for_test(options_.test_loss);
   if (options_.interfaces.size() > 1) shard->know_ports();
   if (is_live_) shard->populate();

@@ -82,6 +82,8 @@ class Engine {
 
   const Options& options_;
   const Settings& settings_;
+  const Shares shares_;
+  std::vector<Settings> shard_settings_;
   Handoff handoff_;
   std::unique_ptr<Source> source_;  // of a replay
   LivePorts ports_;                 // of a live run

@@ -2,12 +2,13 @@
 
 namespace linger {
 
-Handoff::Handoff(std::uint32_t shard_count, std::size_t ring_packets) : shard_count_(shard_count) {
+Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
+    : shares_(shares), shard_count_(shares.shard_count()) {
   for (std::uint32_t bucket = 0; bucket < kRssBuckets; ++bucket)
-    owners_[bucket] = static_cast<std::uint8_t>(bucket % shard_count);
-  for (std::uint32_t from = 0; from < shard_count; ++from) {
+    owners_[bucket] = static_cast<std::uint8_t>(bucket % shard_count_);
+  for (std::uint32_t from = 0; from < shard_count_; ++from) {
     progress_.push_back(std::make_unique<Progress>());
-    for (std::uint32_t to = 0; to < shard_count; ++to)
+    for (std::uint32_t to = 0; to < shard_count_; ++to)
       rings_.push_back(from == to ? nullptr : std::make_unique<Ring>(ring_packets));
   }
 }

@@ -16,25 +16,19 @@
 #include "engine/base/flow_key.h"
 #include "engine/base/rss.h"
 #include "engine/packet/packet.h"
+#include "engine/shares.h"
 
 namespace linger {
 
-// Which shard owns the session of this hash. Mixed again: the index uses the hash's other ends.
-inline std::uint32_t owner_of(FlowHash hash, std::uint32_t shard_count) noexcept {
-  const std::uint64_t mixed = (hash * 0x9e37'79b9'7f4a'7c15) >> 32;
-  return static_cast<std::uint32_t>((mixed * shard_count) >> 32);
-}
-
 class Handoff {
  public:
-  Handoff(std::uint32_t shard_count, std::size_t ring_packets);
+  Handoff(const Shares& shares, std::size_t ring_packets);
 
   // Before the first poll: sessions belong to the shard whose queue a network card steers them to.
   void follow_cards() noexcept { follows_cards_ = true; }
 
   std::uint32_t owner_of(const Packet& packet) const noexcept {
-    return follows_cards_ ? owners_[rss_bucket(packet.key)]
-                          : linger::owner_of(packet.hash, shard_count_);
+    return follows_cards_ ? owners_[rss_bucket(packet.key)] : shares_.owner_of(packet.hash);
   }
 
   // Writing shard `from`, which holds the packet's buffer for the owner (hold_buffers). False: the
@@ -65,7 +59,8 @@ class Handoff {
     return *rings_[from * shard_count_ + to];
   }
 
-  std::uint32_t shard_count_;
+  const Shares shares_;
+  const std::uint32_t shard_count_;
   bool follows_cards_ = false;
   std::array<std::uint8_t, kRssBuckets> owners_{};
   std::vector<std::unique_ptr<Ring>> rings_;  // null on the diagonal

@@ -45,9 +45,10 @@ tl::expected<std::unique_ptr<RuleSet>, std::string> RuleSet::make(RuleOptions op
   set->rules_ = std::move(options.rules);
   if (auto made = set->compile(options.cache_folder); !made) return tl::unexpected(made.error());
   set->note_ports();
-  set->shelves_ = std::vector<Shelf>(options.shards);
-  for (Shelf& shelf : set->shelves_)
-    if (auto made = set->fill(shelf, options.streams); !made) return tl::unexpected(made.error());
+  set->shelves_ = std::vector<Shelf>(options.streams.size());
+  for (std::size_t i = 0; i < set->shelves_.size(); ++i)
+    if (auto made = set->fill(set->shelves_[i], options.streams[i]); !made)
+      return tl::unexpected(made.error());
   return set;
 }
 

@@ -60,8 +60,7 @@ struct Rule {
 
 struct RuleOptions {
   std::vector<Rule> rules;
-  std::size_t shards = 1;
-  std::size_t streams = 0;  // of each shard
+  std::vector<std::size_t> streams = {0};  // of each shard
   std::string cache_folder{};
 };
 

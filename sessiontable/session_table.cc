@@ -17,23 +17,9 @@ constexpr int kSweepSteps = 256;
 // Damage is rare: where it is not, the checksums are a network card's, or the capture was edited.
 constexpr std::uint64_t kRightForEachWrong = 8;
 
-}  // namespace
+std::uint32_t narrow(std::uint64_t count) noexcept { return static_cast<std::uint32_t>(count); }
 
-TableShare table_share(const Settings& settings) noexcept {
-  const auto part = [&](std::uint64_t all) {
-    return std::max<std::uint64_t>(1, all / settings.packetThreads);
-  };
-  TableShare share;
-  share.sessions = static_cast<std::uint32_t>(part(settings.maxStreams));
-  share.graves = part(settings.graveyard_size());
-  share.late_blocks = static_cast<std::uint32_t>(part(settings.latePool));
-  share.extensions = static_cast<std::uint32_t>(part(settings.extension_pool()));
-  share.tunnels = static_cast<std::uint32_t>(part(settings.tunnelPool));
-  share.subflows = static_cast<std::uint32_t>(part(settings.mptcpPool));
-  share.measured = static_cast<std::uint32_t>(part(settings.rtt_pool()));
-  if (settings.synFloodSummary) share.flood_rate = part(settings.synFloodRate);
-  return share;
-}
+}  // namespace
 
 SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
                            const HashSeed& id_seed, TableCounters& counters, SessionSink& sink)
@@ -46,22 +32,23 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                settings.tcpClosingTimeout, settings.tcpRstTimeout, settings.udpTimeout,
                settings.icmpTimeout,       settings.sctpTimeout,   settings.espTimeout,
                settings.otherTimeout},
-      index_(table_share(settings).sessions, IndexLoad::sparse),
-      hot_(table_share(settings).sessions),
-      cold_(table_share(settings).sessions),
-      openings_(table_share(settings).sessions),
-      rare_(table_share(settings).sessions),
-      free_(table_share(settings).sessions),
-      extensions_(table_share(settings).extensions, counters.extension_dry),
-      tunnels_(table_share(settings).tunnels, decode_settings.seed, counters.tunnels_missing),
-      mptcp_(table_share(settings).subflows, counters.mptcp_missing, kUntoldSubflow),
-      rtts_(table_share(settings).measured, counters.rtt_missing),
-      graveyard_({.graves = table_share(settings).graves,
-                  .blocks = table_share(settings).late_blocks,
+      index_(narrow(settings.maxStreams), IndexLoad::sparse),
+      hot_(narrow(settings.maxStreams)),
+      cold_(narrow(settings.maxStreams)),
+      openings_(narrow(settings.maxStreams)),
+      rare_(narrow(settings.maxStreams)),
+      free_(narrow(settings.maxStreams)),
+      extensions_(narrow(settings.extension_pool()), counters.extension_dry),
+      tunnels_(narrow(settings.tunnelPool), decode_settings.seed, counters.tunnels_missing),
+      mptcp_(narrow(settings.mptcpPool), counters.mptcp_missing, kUntoldSubflow),
+      rtts_(narrow(settings.rtt_pool()), counters.rtt_missing),
+      graveyard_({.graves = settings.graveyard_size(),
+                  .blocks = narrow(settings.latePool),
                   .late_timeout = settings.lateTimeout,
                   .continue_timeout = settings.continueTimeout},
                  counters, *this),
-      syn_flood_(table_share(settings).flood_rate, decode_settings.seed, *this) {
+      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
+                 *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));

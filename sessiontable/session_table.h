@@ -70,18 +70,6 @@ class SessionSink {
   ~SessionSink() = default;
 };
 
-struct TableShare {  // one shard's part of the run's limits
-  std::uint32_t sessions = 0;
-  std::uint64_t graves = 0;
-  std::uint32_t late_blocks = 0;
-  std::uint32_t extensions = 0;
-  std::uint32_t tunnels = 0;
-  std::uint32_t subflows = 0;
-  std::uint32_t measured = 0;    // round trip times
-  std::uint64_t flood_rate = 0;  // 0: no summaries
-};
-TableShare table_share(const Settings& settings) noexcept;
-
 class SessionTable final : private LateSink, private FloodSink {
  public:
   SessionTable(const Settings& settings, const DecodeSettings& decode_settings,

@@ -160,8 +160,6 @@ class Loader {
   }
 
  private:
-  static constexpr std::uint64_t kStreamsPerThreadMin = 64;  // a shard's table works from here on
-
   static std::string at(const std::string& place, const YAML::Mark& mark) {
     return mark.is_null() ? place : fmt::format("{}:{}", place, mark.line + 1);
   }

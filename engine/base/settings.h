@@ -21,6 +21,8 @@
 
 namespace linger {
 
+inline constexpr std::uint64_t kStreamsPerThreadMin = 64;  // a table works from here on
+
 struct Settings {
   // Not inline: there are some seventy members.
   Settings();

@@ -50,7 +50,6 @@ Seen run(FakeNic& nic, const Frames& frames, std::size_t segment_bytes = 2'000,
          const std::string& bpf = {}) {
   Settings settings;
   settings.maxStreams = 4'000;
-  settings.packetThreads = FakeNic::kQueues;
   settings.maxPacketsInQueue = 2'048;
   auto port = open_dpdk_port(nic.name, {.queue_count = FakeNic::kQueues,
                                         .descriptors = 512,
@@ -59,7 +58,7 @@ Seen run(FakeNic& nic, const Frames& frames, std::size_t segment_bytes = 2'000,
   if (!port) throw std::runtime_error(port.error());
   if (auto started = (*port)->start(); !started) throw std::runtime_error(started.error());
 
-  Handoff handoff(FakeNic::kQueues, settings.maxPacketsInQueue);
+  Handoff handoff(Shares::equal(FakeNic::kQueues), settings.maxPacketsInQueue);
   if ((*port)->steers_to_owners()) handoff.follow_cards();
   std::vector<std::unique_ptr<Output>> outputs;
   std::vector<std::unique_ptr<Shard>> shards;

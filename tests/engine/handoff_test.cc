@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <random>
 #include <vector>
 
 namespace linger {
@@ -17,7 +16,7 @@ Packet packet_of(ClockNs clock, PacketBuffer* buffer = nullptr) {
 }
 
 TEST(handoff, packets_arrive_in_the_order_they_were_pushed) {
-  Handoff handoff(3, 1'024);
+  Handoff handoff(Shares::equal(3), 1'024);
   for (ClockNs i = 0; i < 150; ++i) ASSERT_TRUE(handoff.push(0, 2, packet_of(i)));
   handoff.publish_clock(0, 999);
   auto burst = std::make_unique<Burst>();
@@ -32,7 +31,7 @@ TEST(handoff, packets_arrive_in_the_order_they_were_pushed) {
 }
 
 TEST(handoff, time_never_runs_ahead_of_packets_that_are_still_in_the_ring) {
-  Handoff handoff(2, 1'024);
+  Handoff handoff(Shares::equal(2), 1'024);
   for (ClockNs i = 1; i <= kBurstMax + 5; ++i) handoff.push(0, 1, packet_of(i));
   handoff.publish_clock(0, kBurstMax + 5);
   auto burst = std::make_unique<Burst>();
@@ -43,7 +42,7 @@ TEST(handoff, time_never_runs_ahead_of_packets_that_are_still_in_the_ring) {
 }
 
 TEST(handoff, time_passes_without_packets) {
-  Handoff handoff(2, 64);
+  Handoff handoff(Shares::equal(2), 64);
   handoff.publish_clock(0, 77);
   auto burst = std::make_unique<Burst>();
   handoff.pop(0, 1, *burst);
@@ -52,7 +51,7 @@ TEST(handoff, time_passes_without_packets) {
 }
 
 TEST(handoff, a_full_ring_takes_nothing) {
-  Handoff handoff(2, 64);
+  Handoff handoff(Shares::equal(2), 64);
   std::uint32_t taken = 0;
   while (handoff.push(0, 1, packet_of(taken))) ++taken;
   EXPECT_EQ(taken, 64u);
@@ -77,7 +76,7 @@ TEST(handoff, buffers_are_held_until_their_packets_are_released) {
 }
 
 TEST(handoff, is_drained_when_all_have_closed_and_the_rings_are_empty) {
-  Handoff handoff(3, 64);
+  Handoff handoff(Shares::equal(3), 64);
   handoff.push(0, 1, packet_of(0));
   handoff.close(0);
   handoff.close(1);
@@ -88,32 +87,6 @@ TEST(handoff, is_drained_when_all_have_closed_and_the_rings_are_empty) {
   auto burst = std::make_unique<Burst>();
   handoff.pop(0, 1, *burst);
   EXPECT_TRUE(handoff.is_drained(1));
-}
-
-TEST(handoff, owners_are_spread_evenly_and_in_range) {
-  std::mt19937_64 random(1);
-  for (const std::uint32_t shards : {1u, 2u, 3u, 8u, 64u}) {
-    std::vector<std::uint32_t> count(shards);
-    for (int i = 0; i < 64'000; ++i) ++count.at(owner_of(random(), shards));
-    for (const std::uint32_t share : count) {
-      EXPECT_GT(share, 64'000 / shards * 8 / 10);
-      EXPECT_LT(share, 64'000 / shards * 12 / 10);
-    }
-  }
-}
-
-// The index takes its bucket from the high bits of the hash and its tag from the low ones: a shard
-// must still use all of both.
-TEST(handoff, the_owner_says_nothing_about_the_bucket) {
-  std::mt19937_64 random(2);
-  std::vector<std::uint32_t> upper_half(8);
-  std::vector<std::uint32_t> all(8);
-  for (int i = 0; i < 64'000; ++i) {
-    const FlowHash hash = random();
-    ++all[owner_of(hash, 8)];
-    upper_half[owner_of(hash, 8)] += hash >> 63;
-  }
-  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(upper_half[i], all[i] / 2, all[i] / 20);
 }
 
 }  // namespace

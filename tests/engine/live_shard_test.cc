@@ -71,7 +71,6 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   TemporaryFolder folder;
   Settings settings;
   settings.maxStreams = 10'000;
-  settings.packetThreads = plan.shards;
   std::vector<std::unique_ptr<Output>> outputs;
   outputs.push_back(std::make_unique<Output>(
       *parse_output_uri("file:" + folder.file("records")),
@@ -87,7 +86,7 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   const auto goes_to_last = plan.goes_to_last != nullptr ? plan.goes_to_last : is_from_server;
   for (const Frame& frame : frames) queues[goes_to_last(frame) ? queue_count - 1 : 0]->add(frame);
 
-  Handoff handoff(plan.shards, plan.ring_packets);
+  Handoff handoff(Shares::equal(plan.shards), plan.ring_packets);
   std::vector<std::unique_ptr<Shard>> shards;
   for (std::uint32_t i = 0; i < plan.shards; ++i) {
     const Seeds seeds{make_hash_seed(7), make_hash_seed(1)};
@@ -374,7 +373,7 @@ TEST(live_shard, a_quiet_link_expires_on_time) {
   for (const Frame& frame : frames) queue.add(frame);
   Settings settings;
   settings.maxStreams = 1'000;
-  Handoff handoff(1, 64);
+  Handoff handoff(Shares::equal(1), 64);
   std::vector<std::unique_ptr<Output>> none;
   Shard shard(0, settings, {make_hash_seed(1), make_hash_seed(2)}, handoff, none, false);
   shard.attach(queue);

@@ -57,7 +57,6 @@ RunResult run(const Frames& frames, const RunPlan& plan) {
   TemporaryFolder folder;
   Settings settings;
   settings.maxStreams = 10'000;
-  settings.packetThreads = plan.shards;
   std::vector<std::unique_ptr<Output>> outputs;
   outputs.push_back(std::make_unique<Output>(
       *parse_output_uri("file:" + folder.file("records")),
@@ -70,7 +69,7 @@ RunResult run(const Frames& frames, const RunPlan& plan) {
   for (const Frame& frame : frames)
     packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
   MemorySource source(packets);
-  Handoff handoff(plan.shards, plan.ring_packets);
+  Handoff handoff(Shares::equal(plan.shards), plan.ring_packets);
   std::vector<std::unique_ptr<Shard>> shards;
   for (std::uint32_t i = 0; i < plan.shards; ++i) {
     const Seeds seeds{make_hash_seed(plan.shards), make_hash_seed(1)};

@@ -85,11 +85,10 @@ std::vector<Rule> rules() {
 class Run {
  public:
   explicit Run(bool waits) {
-    settings_.packetThreads = kShards;
-    settings_.maxStreams = kShards * 40;
-    settings_.graveyardSize = kShards * 200;
-    settings_.latePool = kShards * 4;
-    settings_.extensionPool = kShards * 2;
+    settings_.maxStreams = 40;
+    settings_.graveyardSize = 200;
+    settings_.latePool = 4;
+    settings_.extensionPool = 2;
     settings_.udpSaveTimeout = settings_.tcpSaveTimeout = 10 * kSecond;
     Profile profile{.name = "guard", .tuples = 400, .reuse = 50, .late = 80, .flood = 500};
     profile.doubled = profile.reordered = profile.capture_loss = 5;
@@ -99,7 +98,7 @@ class Run {
     add_applications(packets);
     const std::size_t count = packets.size() + 1;
     source_ = std::make_unique<MemorySource>(std::move(packets));
-    handoff_ = std::make_unique<Handoff>(kShards, count);
+    handoff_ = std::make_unique<Handoff>(Shares::equal(kShards), count);
     outputs_.push_back(std::make_unique<Output>(
         OutputUri{},
         OutputOptions{
@@ -108,7 +107,7 @@ class Run {
     for (std::uint32_t i = 0; i < kShards; ++i)
       shards_.push_back(std::make_unique<Shard>(i, settings_, seeds, *handoff_, outputs_, waits));
     reading_.detector = std::move(*Detector::make({.shards = kShards}));
-    reading_.rules = std::move(*RuleSet::make({.rules = rules(), .shards = kShards, .streams = 4}));
+    reading_.rules = std::move(*RuleSet::make({.rules = rules(), .streams = {4, 4}}));
     for (auto& shard : shards_) shard->read_applications(settings_, reading_);
     shards_.front()->attach(*source_);
   }

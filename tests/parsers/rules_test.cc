@@ -31,7 +31,7 @@ class Scanned {
  public:
   explicit Scanned(std::vector<Rule> rules, Carrier carrier = Carrier::stream,
                    std::size_t streams = 2)
-      : rules_(*RuleSet::make({.rules = std::move(rules), .streams = streams})),
+      : rules_(*RuleSet::make({.rules = std::move(rules), .streams = {streams}})),
         scans_(1, *rules_, 0, counters_) {
     scans_.open(0, carrier, 0, kPort);
   }
@@ -191,8 +191,8 @@ TEST_F(Rules, more_than_a_record_tells_leave_the_first_of_the_list) {
 
 TEST_F(Rules, that_are_replaced_are_kept_by_their_sessions) {
   ParserCounters counters;
-  auto before = *RuleSet::make({.rules = {rule("before", "aabb")}, .streams = 4});
-  auto after = *RuleSet::make({.rules = {rule("after", "aabb")}, .streams = 4});
+  auto before = *RuleSet::make({.rules = {rule("before", "aabb")}, .streams = {4}});
+  auto after = *RuleSet::make({.rules = {rule("after", "aabb")}, .streams = {4}});
   RuleScans scans(2, *before, 0, counters);
   const auto told = [&](std::uint32_t session) {
     std::uint8_t room[kRuleItemsMax];

@@ -20,6 +20,11 @@ Seeds seeds_of(const Plan& plan) {
   return {make_hash_seed(plan.seed + 1), make_hash_seed(plan.seed + 2)};
 }
 
+Shares shares_of(const Plan& plan) {
+  const auto count = static_cast<std::uint32_t>(plan.settings.packetThreads);
+  return plan.seed % 2 == 0 ? Shares::equal(count) : Shares::beside_reader(count);
+}
+
 std::vector<std::string> lines_of(const std::vector<Record>& records) {
   NdjsonEncoder encoder(RunInfo{});
   std::vector<char> buffer(NdjsonEncoder::kLineBytesMax);
@@ -110,7 +115,7 @@ Plan make_plan(std::uint64_t seed) {
   plan.whole_shards = random.chance(30);
   plan.has_limits = plan.profile.is_unambiguous && random.chance(40);
   if (plan.has_limits) {
-    s.maxStreams = static_cast<std::uint64_t>(random.between(8, 64)) * s.packetThreads;
+    s.maxStreams = static_cast<std::uint64_t>(random.between(8, 64));  // of each shard
     s.graveyardSize = 20'000;
     if (random.chance(50)) plan.profile.flood = 500;
   }
@@ -154,6 +159,7 @@ Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   for (std::uint32_t i = 0; i < count; ++i)
     tables.push_back(std::make_unique<TableRun>(plan, decode_settings, outcome.records));
   MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
+  const Shares shares = shares_of(plan);
   Burst burst;
   const auto work_all = [&](int percent) {
     for (auto& table : tables)
@@ -163,7 +169,7 @@ Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets) {
     decode(burst, decode_settings);
     for (std::uint32_t i = 0; i < burst.count; ++i)
       if (burst.packets[i].verdict == Verdict::session)
-        tables[owner_of(burst.packets[i].hash, count)]->inbox.push_back(burst.packets[i]);
+        tables[shares.owner_of(burst.packets[i].hash)]->inbox.push_back(burst.packets[i]);
     work_all(70);
   }
   const auto is_idle = [](const auto& table) { return table->inbox.empty(); };
@@ -187,7 +193,7 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
       uri, OutputOptions{.shard_count = count, .ring_capacity = 64, .run = {}, .writer = {}}));
   if (!outputs.front()->open()) return {{}, {}, {}, {"cannot open " + file.path()}};
   outputs.front()->start();
-  Handoff handoff(count, packets.size() + 1);  // nobody may wait in one thread
+  Handoff handoff(shares_of(plan), packets.size() + 1);  // nobody may wait in one thread
   std::vector<std::unique_ptr<Shard>> shards;
   for (std::uint32_t i = 0; i < count; ++i)
     shards.push_back(
