@@ -1,7 +1,7 @@
 // The patterns of parsers without Hyperscan: for a build that has none, and as the twin that the
 // other one is compared with.
 //
-//     ^  byte  .  \xNN  \r  \n  \. …  [a-z\x00]  [^…]  (…|…)  x{n}  x{n,m}  x?  (?i)
+//     ^  byte  .  \xNN  \r  \n  \t  \. …  [a-z\x00]  [^…]  (…|…)  x{n}  x{n,m}  x?  (?i)
 //
 // Matches from the first byte, and only the first kBytesMax. All places that could have been
 // reached are carried along, so that no pattern takes longer than its length times that of the
@@ -143,7 +143,7 @@ class PlainMatch {
       const unsigned high = digit(next());
       return (high << 4 | digit(next())) & 0xff;
     }
-    return escaped == 'r' ? '\r' : escaped == 'n' ? '\n' : escaped;
+    return escaped == 'r' ? '\r' : escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped;
   }
 
   const std::string_view pattern_;

@@ -177,6 +177,7 @@ TEST(plain_match, knows_all_that_patterns_are_made_of) {
   EXPECT_EQ(end_of("^ab", "abc"), 2u);
   EXPECT_EQ(end_of("^ab", "xab"), 99u);
   EXPECT_EQ(end_of("^a.\\.", "a\n."), 3u);
+  EXPECT_EQ(end_of("^[ \\t]", "\t"), 1u);
   EXPECT_EQ(end_of("^\\x0a\\r[\\n\\x41-C]", "\n\rB"), 3u);
   EXPECT_EQ(end_of("^[^a-c]", "d"), 1u);
   EXPECT_EQ(end_of("^[^a-c]", "b"), 99u);
