@@ -46,6 +46,7 @@ class FileStream final : public ByteStream {
   }
   std::string reason() const override { return std::strerror(errno_); }
   std::uint64_t input_bytes() const noexcept override { return input_bytes_; }
+  bool may_wait() const noexcept override { return can_wait_; }
 
  private:
   int fd_;
@@ -90,6 +91,7 @@ class ReplayedStream final : public ByteStream {
   }
   std::string reason() const override { return rest_->reason(); }
   std::uint64_t input_bytes() const noexcept override { return rest_->input_bytes(); }
+  bool may_wait() const noexcept override { return rest_->may_wait(); }
 
  private:
   std::array<std::uint8_t, kMagicBytes> head_;
@@ -128,6 +130,7 @@ class Decompressor : public ByteStream {
   std::string reason() const final { return reason_; }
   std::uint64_t input_bytes() const noexcept final { return input_->input_bytes(); }
   bool is_compressed() const noexcept final { return true; }
+  bool may_wait() const noexcept final { return input_->may_wait(); }
 
  protected:
   // Decompresses from [begin_, end_) and returns the bytes written; sets has_output_ when there are

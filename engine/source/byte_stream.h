@@ -37,6 +37,8 @@ class ByteStream {
   virtual std::string reason() const { return {}; }
   virtual std::uint64_t input_bytes() const noexcept = 0;  // read so far, before decompression
   virtual bool is_compressed() const noexcept { return false; }
+  // read() may say `again`: the bytes come when they come.
+  virtual bool may_wait() const noexcept { return false; }
 };
 
 inline constexpr const char* kStandardInput = "-";

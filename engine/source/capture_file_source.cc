@@ -1,6 +1,7 @@
 #include "engine/source/capture_file_source.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,11 +20,17 @@ constexpr std::size_t kLookBlockBytes = 16 << 10;
 constexpr int kTurnsMax = 1024;
 
 tl::expected<std::unique_ptr<CaptureReader>, std::string> open_reader(const std::string& path,
-                                                                      BlockPool& pool) {
+                                                                      BlockPool& pool,
+                                                                      ReadAhead* ahead) {
   auto stream = open_file_stream(path).and_then(
       [](std::unique_ptr<ByteStream>&& raw) { return decompressed(std::move(raw)); });
   if (!stream) return tl::unexpected(std::move(stream.error()));
-  return std::make_unique<CaptureReader>(std::move(*stream), pool);
+  return std::make_unique<CaptureReader>(std::move(*stream), pool, ahead);
+}
+
+int cores_of_this_thread() noexcept {
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
 }
 
 tl::unexpected<std::string> error_of(const std::string& path, const std::string& reason) {
@@ -35,7 +42,8 @@ tl::unexpected<std::string> error_of(const std::string& path, const std::string&
 CaptureFileSource::CaptureFileSource(const CaptureOptions& options)
     : pool_(options.block_bytes, options.retired_bytes_max),
       filter_(options.bpf),
-      clock_(options.clock_jump) {}
+      clock_(options.clock_jump),
+      may_read_ahead_(cores_of_this_thread() > 1) {}
 
 CaptureFileSource::Outcome CaptureFileSource::add(const std::string& path, bool is_only) {
   std::error_code ignored;
@@ -76,7 +84,8 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
   const bool is_regular = S_ISREG(status.st_mode);
   const bool stays_open = is_only || is_stdin || !is_regular;
   BlockPool look_pool(kLookBlockBytes);
-  auto reader = open_reader(path, stays_open ? pool_ : look_pool);
+  auto reader =
+      stays_open ? open_reader(path, pool_, ahead()) : open_reader(path, look_pool, nullptr);
   if (!reader) return error_of(path, reader.error());
   CaptureReader::Status head = CaptureReader::Status::again;
   while (head == CaptureReader::Status::again) head = (*reader)->read_head();
@@ -192,7 +201,7 @@ bool CaptureFileSource::choose_input() noexcept {
 }
 
 bool CaptureFileSource::open_current() noexcept {
-  auto reader = open_reader(current_->path, pool_);
+  auto reader = open_reader(current_->path, pool_, ahead());
   if (!reader) {
     say_trouble(current_->path, "cannot be read any more: " + reader.error());
     current_.reset();

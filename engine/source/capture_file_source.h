@@ -5,6 +5,8 @@
 // the command line). Within one file the order is the file's, whatever its timestamps say. Never
 // drops: without a free block, rx() is `idle`.
 //
+// Where there is a core for it, a large compressed file is decompressed by a thread of its own.
+//
 // Owner: the shard that calls rx(); totals and bytes are read by anybody. The source outlives all
 // packets it gave out. Limits: kOpenFilesMax inputs at a time, 64 MiB of blocks that wait for other
 // threads.
@@ -85,6 +87,7 @@ class CaptureFileSource final : public Source {
   [[gnu::cold]] void say_trouble(const std::string& path, const std::string& what) noexcept;
   void stamp(Burst& burst) noexcept;
 
+  ReadAhead* ahead() noexcept { return may_read_ahead_ ? &ahead_ : nullptr; }
   static bool is_after(const InputPointer& a, const InputPointer& b) noexcept {
     return a->key > b->key;
   }
@@ -96,12 +99,14 @@ class CaptureFileSource final : public Source {
   }
 
   BlockPool pool_;
+  ReadAhead ahead_{pool_};
   PacketFilter filter_;
   SourceClock clock_;
   Packet held_;                          // steps in time: waits for the packet after it
   bool has_held_ = false;                // and counts as a user of its block
   PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
   bool is_at_end_ = false;
+  const bool may_read_ahead_;
   InputPointer current_;               // being read; null between two inputs
   std::vector<InputPointer> open_;     // a heap, the next one in front
   std::vector<InputPointer> pending_;  // sorted, the next one last

@@ -11,13 +11,16 @@ namespace {
 
 // Less room than this at the end of a block (as a share of it) is not worth a read().
 constexpr std::size_t kRoomShare = 8;
+// Blocks, before a thread that decompresses ahead is worth starting.
+constexpr std::size_t kBlocksAlone = 4;
 
 }  // namespace
 
-CaptureReader::CaptureReader(std::unique_ptr<ByteStream> stream, BlockPool& pool)
-    : stream_(std::move(stream)), pool_(pool) {}
+CaptureReader::CaptureReader(std::unique_ptr<ByteStream> stream, BlockPool& pool, ReadAhead* ahead)
+    : stream_(std::move(stream)), pool_(pool), ahead_(ahead) {}
 
 CaptureReader::~CaptureReader() {
+  if (is_ahead_) ahead_->stop();
   if (block_) pool_.retire(std::move(block_));
 }
 
@@ -62,6 +65,7 @@ CaptureReader::Status CaptureReader::read_head() noexcept {
 }
 
 CaptureReader::Fill CaptureReader::fill(std::size_t needed_bytes) noexcept {
+  if (is_ahead()) return fill_ahead();
   if (!make_room(needed_bytes)) return Fill::again;
   const StreamRead got = stream_->read(block_->data.get() + end_, block_->capacity - end_);
   input_bytes_ = stream_->input_bytes();
@@ -77,6 +81,40 @@ CaptureReader::Fill CaptureReader::fill(std::size_t needed_bytes) noexcept {
       break;
   }
   return Fill::damaged;
+}
+
+bool CaptureReader::is_ahead() noexcept {
+  const bool is_long = parsed_bytes_ > kBlocksAlone * pool_.block_bytes();
+  if (!is_ahead_ && ahead_ != nullptr && is_long && stream_->is_compressed())
+    is_ahead_ = ahead_->start(*stream_);
+  return is_ahead_;
+}
+
+// The next block, with what is left of this one before it; where that is too much, its bytes behind
+// what is left.
+CaptureReader::Fill CaptureReader::fill_ahead() noexcept {
+  const std::size_t left = end_ - begin_;
+  const bool fits = left <= ahead_->headroom();
+  if (!fits && !make_room(left + pool_.block_bytes())) return Fill::again;
+  ReadAhead::Filled next = ahead_->next();
+  if (!next.block) return Fill::again;
+  input_bytes_ = next.input_bytes;
+  const std::size_t count = next.end - next.begin;
+  if (next.status == StreamStatus::bytes) {
+    if (fits) {
+      if (left != 0)
+        std::memcpy(next.block->data.get() + next.begin - left, block_->data.get() + begin_, left);
+      std::swap(block_, next.block);
+      begin_ = next.begin - left;
+      end_ = next.end;
+    } else {
+      std::memcpy(block_->data.get() + end_, next.block->data.get() + next.begin, count);
+      end_ += count;
+    }
+  }
+  if (next.block) pool_.retire(std::move(next.block));
+  if (next.status == StreamStatus::bytes) return Fill::bytes;
+  return next.status == StreamStatus::end ? Fill::end : Fill::damaged;
 }
 
 // What is needed, more than there is, fits into the block from begin_ on, and there is room to

@@ -1,9 +1,10 @@
 // One capture file being read: its byte stream, the block its packets point into, its parser.
 //
 // A record that straddles the end of a block is moved to the start of the next one; one that is
-// larger than a block gets a block of its own, touched only as its bytes really come. Bytes are
-// counted after decompression. Owner: the source's thread. Cost: one read() a block, no copy but
-// the straddling tail.
+// larger than a block gets a block of its own, touched only as its bytes really come. What is
+// compressed and longer than a few blocks is decompressed ahead. Bytes are counted after
+// decompression. Owner: the source's thread. Cost: one read() a block, no copy but the straddling
+// tail.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "engine/source/block_pool.h"
 #include "engine/source/byte_stream.h"
 #include "engine/source/capture_parser.h"
+#include "engine/source/read_ahead.h"
 
 namespace linger {
 
@@ -26,7 +28,8 @@ class CaptureReader {
     damaged,  // trouble() says where and why; what came before is good
   };
 
-  CaptureReader(std::unique_ptr<ByteStream> stream, BlockPool& pool);
+  // `ahead`: of the same pool, used by one reader at a time; null: nothing is.
+  CaptureReader(std::unique_ptr<ByteStream> stream, BlockPool& pool, ReadAhead* ahead = nullptr);
   ~CaptureReader();
   CaptureReader(const CaptureReader&) = delete;
   CaptureReader& operator=(const CaptureReader&) = delete;
@@ -47,11 +50,15 @@ class CaptureReader {
   enum class Fill : std::uint8_t { bytes, again, end, damaged };
 
   Fill fill(std::size_t needed_bytes) noexcept;
+  Fill fill_ahead() noexcept;
+  bool is_ahead() noexcept;
   bool make_room(std::size_t needed_bytes) noexcept;
   [[gnu::cold]] Status damaged(const std::string& reason) noexcept;
 
   std::unique_ptr<ByteStream> stream_;
   BlockPool& pool_;
+  ReadAhead* const ahead_;
+  bool is_ahead_ = false;
   std::unique_ptr<CaptureBlock> block_;
   std::size_t begin_ = 0;  // in block_: bytes read and not yet parsed
   std::size_t end_ = 0;

@@ -114,10 +114,12 @@ struct ReadSizes {
 };
 
 // Reads a capture held in memory, without a clock.
-inline ReadCapture read_capture(std::span<const std::uint8_t> bytes, const ReadSizes& sizes = {}) {
+inline ReadCapture read_capture_once(std::span<const std::uint8_t> bytes, const ReadSizes& sizes,
+                                     bool is_ahead) {
   BlockPool pool(sizes.block_bytes);
+  ReadAhead ahead(pool);
   auto stream = decompressed(open_memory_stream(bytes, sizes.piece_bytes));
-  CaptureReader reader(std::move(*stream), pool);
+  CaptureReader reader(std::move(*stream), pool, is_ahead ? &ahead : nullptr);
   ReadCapture result;
   std::vector<Packet> packets(kBurstMax);
   CaptureReader::Status status = CaptureReader::Status::full;
@@ -131,6 +133,16 @@ inline ReadCapture read_capture(std::span<const std::uint8_t> bytes, const ReadS
   result.trouble = reader.trouble();
   result.is_capture = reader.is_capture();
   return result;
+}
+
+// By one thread, and with one that decompresses ahead: to the same end.
+inline ReadCapture read_capture(std::span<const std::uint8_t> bytes, const ReadSizes& sizes = {}) {
+  ReadCapture alone = read_capture_once(bytes, sizes, false);
+  const ReadCapture ahead = read_capture_once(bytes, sizes, true);
+  EXPECT_EQ(ahead.packets, alone.packets);
+  EXPECT_EQ(ahead.trouble, alone.trouble);
+  EXPECT_EQ(ahead.is_capture, alone.is_capture);
+  return alone;
 }
 
 }  // namespace linger::test
