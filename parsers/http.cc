@@ -18,6 +18,8 @@ bool is_version(std::string_view text) noexcept {
   return text.size() == 8 && text.starts_with(kVersion) && is_digits(text.substr(7));
 }
 
+constexpr bool is_line_end(std::uint8_t byte) noexcept { return byte == '\r' || byte == '\n'; }
+
 bool begins_method(std::string_view text) noexcept {  // of all that are in use
   return text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
@@ -142,6 +144,10 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     }
     std::size_t taken = 0;
     const bool is_early = message.asks_for_tunnel && count_ != 0;  // it may be for the tunnel
+    if (is_early && is_line_end(bytes[done])) {  // but not what ends no line (RFC 9112 §2.2)
+      ++done;
+      continue;
+    }
     const Bytes line = is_early ? Bytes{} : line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax) return Answer::malformed();
     if (taken == 0) {

@@ -116,6 +116,15 @@ TEST(http, behind_connect_another_protocol_begins) {
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
 }
 
+TEST(http, a_blank_line_behind_connect_is_not_the_tunnels) {
+  const Dialogue tunnel = {{0, "CONNECT example.com:80 HTTP/1.1\r\n\r\n\n"},
+                           {1, "HTTP/1.1 200 Established\r\n\r\n\n"},
+                           {0, kPlain[0].bytes},
+                           {1, kPlain[1].bytes}};
+  expect_same_however_cut(tunnel);
+  EXPECT_THAT(hear(tunnel).objects, testing::HasSubstr("/a/b?c=d"));
+}
+
 TEST(http, what_a_client_says_behind_connect_waits_for_the_answer) {
   const std::string connect = "CONNECT example.com:443 HTTP/1.1\r\n\r\n";
   const Dialogue early = {{0, connect},
