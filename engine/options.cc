@@ -83,12 +83,22 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
   return std::filesystem::is_regular_file(words[0], error) ? words[0] : std::string();
 }
 
+// Behind a driver of DPDK that opens an interface, that one.
+std::string device_of(const std::string& interface) {
+  constexpr std::string_view kInterface = ",iface=";
+  const std::size_t at = interface.find(kInterface);
+  if (!interface.starts_with("dpdk:") || at == std::string::npos)
+    return interface.substr(0, interface.find(','));
+  const std::size_t begin = at + kInterface.size();
+  return interface.substr(begin, interface.find(',', begin) - begin);
+}
+
 // Each packet of a device that is named twice would count twice.
 std::string interface_named_twice(const std::vector<std::string>& interfaces) {
   constexpr std::string_view kAll = "any";
   std::vector<std::string> names;
   for (const std::string& interface : interfaces) {
-    const std::string name = interface.substr(0, interface.find(','));
+    const std::string name = device_of(interface);
     if (std::ranges::count(names, name) != 0)
       return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
                          name.starts_with("dpdk:")

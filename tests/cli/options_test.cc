@@ -75,6 +75,20 @@ TEST(Options, a_dash_reads_standard_input_once) {
   EXPECT_THAT(error_of({"-r", "-", "-r", "-"}), HasSubstr("once only"));
 }
 
+TEST(Options, a_device_is_captured_once) {
+  const auto error_of_both = [](const std::string& one, const std::string& other) {
+    return error_of({"-i", one.c_str(), "-i", other.c_str()});
+  };
+  EXPECT_THAT(error_of_both("b", "b"), HasSubstr("-i b: it is given twice"));
+  EXPECT_THAT(error_of_both("b", "dpdk:net_af_packet0,qpairs=1,iface=b"),
+              HasSubstr("-i b: it is given twice"));
+  EXPECT_THAT(error_of_both("dpdk:net_memif0,id=1", "dpdk:net_memif0,id=2"),
+              HasSubstr("virtual devices have a number each"));
+  EXPECT_THAT(error_of_both("any", "b"), HasSubstr("give it alone"));
+  EXPECT_THAT(options({"-i", "a", "-i", "dpdk:net_af_packet0,iface=b"}).interfaces,
+              testing::SizeIs(2));
+}
+
 TEST(Options, flags_may_be_joined) {
   const auto o = options({"-qTr", "x"});
   EXPECT_TRUE(o.quiet);
