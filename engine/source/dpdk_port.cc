@@ -347,7 +347,9 @@ class DpdkPort final : public LivePort {
       if (status != 0)
         return fail(
             fmt::format(
-                "receive queue {} cannot be set up; if another process has it, end that one", i),
+                "receive queue {} cannot be set up; if another process has it, end that "
+                "one{}",
+                i, driver_.name == "net_af_xdp" ? "; XDP takes an MTU of about 3,500 at most" : ""),
             status);
       if (driver_.needs_tx)
         rte_eth_tx_queue_setup(port_, i, tx_descriptors, rte_eth_dev_socket_id(port_), nullptr);
