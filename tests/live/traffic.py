@@ -8,7 +8,7 @@
         prints {"connections": …, "aborted": …, "sent": bytes, "received": bytes, "ports": […]}
 
 A client sends a request, reads the response to its end, and closes; a part of them aborts with a
-RST halfway. Every port is used once.
+RST halfway.
 """
 
 import errno
