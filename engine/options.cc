@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 namespace linger {
@@ -83,14 +84,15 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
   return std::filesystem::is_regular_file(words[0], error) ? words[0] : std::string();
 }
 
-// Behind a driver of DPDK that opens an interface, that one.
-std::string device_of(const std::string& interface) {
+// Its own, and behind a driver of DPDK that opens an interface, that one's.
+std::vector<std::string> names_of(const std::string& interface) {
   constexpr std::string_view kInterface = ",iface=";
+  std::vector<std::string> names = {interface.substr(0, interface.find(','))};
   const std::size_t at = interface.find(kInterface);
-  if (!interface.starts_with("dpdk:") || at == std::string::npos)
-    return interface.substr(0, interface.find(','));
+  if (!interface.starts_with("dpdk:") || at == std::string::npos) return names;
   const std::size_t begin = at + kInterface.size();
-  return interface.substr(begin, interface.find(',', begin) - begin);
+  names.push_back(interface.substr(begin, interface.find(',', begin) - begin));
+  return names;
 }
 
 // Each packet of a device that is named twice would count twice.
@@ -98,15 +100,16 @@ std::string interface_named_twice(const std::vector<std::string>& interfaces) {
   constexpr std::string_view kAll = "any";
   std::vector<std::string> names;
   for (const std::string& interface : interfaces) {
-    const std::string name = device_of(interface);
-    if (std::ranges::count(names, name) != 0)
-      return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
-                         name.starts_with("dpdk:")
-                             ? "; virtual devices have a number each, as net_memif0 and net_memif1"
-                             : "");
-    names.push_back(name);
+    for (const std::string& name : names_of(interface)) {
+      if (std::ranges::count(names, name) != 0)
+        return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
+                           name.starts_with("dpdk:") ? "; virtual devices have a number each, as "
+                                                       "net_memif0 and net_memif1"
+                                                     : "");
+    }
+    std::ranges::copy(names_of(interface), std::back_inserter(names));
   }
-  if (names.size() > 1 && std::ranges::count(names, kAll) != 0)
+  if (interfaces.size() > 1 && std::ranges::count(names, kAll) != 0)
     return fmt::format(
         "-i {}: it hears every interface, and the packets of the others would count "
         "twice; give it alone",

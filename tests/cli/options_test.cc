@@ -84,6 +84,8 @@ TEST(Options, a_device_is_captured_once) {
               HasSubstr("-i b: it is given twice"));
   EXPECT_THAT(error_of_both("dpdk:net_memif0,id=1", "dpdk:net_memif0,id=2"),
               HasSubstr("virtual devices have a number each"));
+  EXPECT_THAT(error_of_both("dpdk:net_af_packet0,iface=a", "dpdk:net_af_packet0,iface=b"),
+              HasSubstr("virtual devices have a number each"));
   EXPECT_THAT(error_of_both("any", "b"), HasSubstr("give it alone"));
   EXPECT_THAT(options({"-i", "a", "-i", "dpdk:net_af_packet0,iface=b"}).interfaces,
               testing::SizeIs(2));
