@@ -1,6 +1,7 @@
 #include "engine/cores.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -24,6 +25,13 @@ bool take(std::string_view& text, char c) noexcept {
   return true;
 }
 
+std::string list_of(const cpu_set_t& set) {
+  std::vector<int> cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  return fmt::format("{}", fmt::join(cores, ","));
+}
+
 }  // namespace
 
 tl::expected<std::vector<int>, std::string> parse_cores(const std::string& text) {
@@ -40,8 +48,8 @@ tl::expected<std::vector<int>, std::string> parse_cores(const std::string& text)
       if (std::ranges::count(cores, core) != 0)
         return tl::unexpected(fmt::format("shardCores: core {} comes twice in '{}'", core, text));
       if (!CPU_ISSET(core, &there))
-        return tl::unexpected(fmt::format("shardCores: this process has no core {}; it has {}",
-                                          core, CPU_COUNT(&there)));
+        return tl::unexpected(fmt::format("shardCores: this process has no core {}; choose from {}",
+                                          core, list_of(there)));
       cores.push_back(core);
     }
     if (!is_good)

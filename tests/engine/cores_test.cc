@@ -18,5 +18,13 @@ TEST(cores, a_wrong_list_is_an_error_that_names_the_setting) {
   }
 }
 
+TEST(cores, that_are_not_there_are_an_error_with_those_that_are) {
+  const auto cores = parse_cores("1023");
+  ASSERT_FALSE(cores);
+  EXPECT_TRUE(cores.error().starts_with("shardCores: this process has no core 1023; choose from "));
+  const auto there = cores.error().substr(cores.error().rfind(' ') + 1);
+  EXPECT_TRUE(parse_cores(there)) << there;
+}
+
 }  // namespace
 }  // namespace linger
