@@ -14,6 +14,7 @@
 #include "engine/cores.h"
 #include "engine/engine.h"
 #include "engine/live.h"
+#include "engine/service.h"
 #include "engine/source/huge_pages.h"
 
 namespace linger {
@@ -75,6 +76,7 @@ class Check {
   std::vector<MachineLine> run() {
     check_memory();
     check_cores();
+    check_user();
     if (std::ranges::any_of(interfaces_, is_dpdk)) check_memory_of_dpdk();
     for (const std::string& interface : interfaces_)
       is_dpdk(interface) ? check_pci(interface) : check_interface(interface);
@@ -122,6 +124,16 @@ class Check {
       return say(Finding::warn, "huge pages: dpdkHugePages is false; slower, only virtual devices");
     std::ranges::move(check_huge_pages(interfaces_, dpdk_port_memory_needed(settings_)),
                       std::back_inserter(lines_));
+  }
+
+  void check_user() {
+    if (settings_.user.empty()) {
+      if (geteuid() == 0) say(Finding::warn, "user: it stays root; name another in user");
+    } else if (const auto found = find_user(settings_.user); !found) {
+      say(Finding::fail, "{}", found.error());
+    } else {
+      say(Finding::ok, "user: becomes {} once devices and outputs are open", settings_.user);
+    }
   }
 
   void check_interface(const std::string& name) {

@@ -8,7 +8,6 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,13 +65,19 @@ void notify_service(const std::string& state) noexcept {
   close(descriptor);
 }
 
-tl::expected<void, std::string> become_user(const std::string& user) {
+tl::expected<const passwd*, std::string> find_user(const std::string& user) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr)
     return tl::unexpected(
         fmt::format("user: there is no user {}; useradd --system {} makes one", user, user));
-  if (initgroups(user.c_str(), entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
-      setuid(entry->pw_uid) != 0)
+  return entry;
+}
+
+tl::expected<void, std::string> become_user(const std::string& user) {
+  const auto entry = find_user(user);
+  if (!entry) return tl::unexpected(entry.error());
+  if (initgroups(user.c_str(), (*entry)->pw_gid) != 0 || setgid((*entry)->pw_gid) != 0 ||
+      setuid((*entry)->pw_uid) != 0)
     return tl::unexpected(
         fmt::format("user: cannot become {}: {}; start as root, or leave user "
                     "empty",

@@ -3,6 +3,8 @@
 // by all threads of the process.
 #pragma once
 
+#include <pwd.h>
+
 #include <string>
 #include <tl/expected.hpp>
 
@@ -11,7 +13,10 @@ namespace linger {
 // Tells the service manager (sd_notify(3)); nothing happens where there is none.
 void notify_service(const std::string& state) noexcept;
 
-// Becomes this user for good, with its groups. The error names the setting and the mend.
+// Its entry, until the next call. The error names the setting and the mend.
+tl::expected<const passwd*, std::string> find_user(const std::string& user);
+
+// Becomes this user for good, with its groups. The same error.
 tl::expected<void, std::string> become_user(const std::string& user);
 
 // Gives up the system calls that a capture never makes: to run programs, look into other processes,

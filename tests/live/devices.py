@@ -182,6 +182,11 @@ def run(tests, linger, blast, folder):
         expect(any(line.startswith("fail") and "nowhere0" in line for line in findings), findings)
         expect(any("memory: " in line for line in findings), findings)
 
+    def a_user_who_is_not_there_is_found_by_the_check():
+        run = subprocess.run([linger, "-T", "-i", "lo", "--set", "user=nobody-of-that-name"], capture_output=True,
+                             text=True, check=False)
+        expect(run.returncode == 1 and re.search("^fail +user: .*useradd", run.stdout, re.M), run)
+
     def cores_that_cannot_be_had_as_named_are_an_error_with_the_mend():
         cores = sorted(os.sched_getaffinity(0))
 
@@ -253,6 +258,7 @@ def run(tests, linger, blast, folder):
 
     tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
     tests.run(the_machine_is_checked_a_line_for_each_finding)
+    tests.run(a_user_who_is_not_there_is_found_by_the_check)
     tests.run(cores_that_cannot_be_had_as_named_are_an_error_with_the_mend)
     tests.run(net_pcap_equals_a_replay)
     tests.run(net_pcap_differs_from_a_replay_as_stated)
