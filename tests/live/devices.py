@@ -154,7 +154,8 @@ def run(tests, linger, blast, folder):
         expect("setcap" in error_of("-i", "lo", program=copy, user="nobody"), "permission")
         need_dpdk(linger)
         for device, mend in {"0000:3b:00.7": "dpdk-devbind.py", "net_nothing0": "no such driver",
-                             f"net_pcap0,rx_pcap={folder}/none": "no such driver or file"}.items():
+                             f"net_pcap0,rx_pcap={folder}/none": "interface or file",
+                             "net_af_packet0,iface=nowhere0": "No such device"}.items():
             expect(mend in error_of("-i", f"dpdk:{device}", *OWN_DPDK), device)
         capture = PCAPS / "late_rst.pcap"
         expect("set packetThreads to 1" in error_of("-i", "dpdk:net_af_packet0,iface=lo", "--set",
