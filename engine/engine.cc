@@ -448,7 +448,9 @@ void Engine::on_signal(int signal) {
       reload_reading();
       break;
     case SIGUSR1:
-      fmt::print(stderr, "{}{}", summary_of(ledger(), {.is_over = false}), profile(ledger()));
+      fmt::print(stderr, "{}{}",
+                 summary_of(ledger(), {.seconds = seconds_since(first_.moment), .is_over = false}),
+                 profile(ledger()));
       break;
     default:
       break;
