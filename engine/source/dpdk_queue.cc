@@ -50,9 +50,10 @@ std::uint32_t DpdkQueue::receive(Packet* packets, std::uint32_t room) noexcept {
   const Timestamp now = system_time();
   if (has_ticks && ticks_.is_due(now)) compare_clocks(now);
   for (std::uint32_t i = 0; i < count_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
-  const std::uint32_t filled = fill(packets, now);
-  const std::uint32_t kept = filter_.keep_matching(packets, filled);
-  counters_.filtered.add(filled - kept);
+  const bool has_cut = fill(packets, now);
+  const std::uint32_t kept = filter_.keep_matching(packets, count_);
+  counters_.filtered.add(count_ - kept);
+  if (has_cut) count_cut(packets, kept);
   return kept;
 }
 
@@ -89,7 +90,9 @@ void DpdkQueue::release_held() noexcept {
   rte_pktmbuf_free_bulk(done.data(), free);
 }
 
-std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
+// Whether any of them is cut.
+bool DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
+  bool has_cut = false;
   for (std::uint32_t i = 0; i < count_; ++i) {
     rte_mbuf* mbuf = mbufs_[i];
     Packet& packet = packets[i];
@@ -100,23 +103,32 @@ std::uint32_t DpdkQueue::fill(Packet* packets, Timestamp now) noexcept {
     packet.wire_bytes = mbuf->pkt_len;
     packet.link_type = options_.link_type;
     packet.ports = options_.port_bit;
-    if (mbuf->pkt_len >= options_.cut_bytes) counters_.cut.add();
-    if (mbuf->nb_segs > 1 && !gather(mbuf, packet)) counters_.cut.add();
+    if (mbuf->nb_segs > 1) gather(mbuf, packet);
+    has_cut |= is_cut(packet);
   }
-  return count_;
+  return has_cut;
 }
 
-// False: no room; the packet goes on as far as its first segment.
-bool DpdkQueue::gather(const rte_mbuf* mbuf, Packet& packet) noexcept {
+bool DpdkQueue::is_cut(const Packet& packet) const noexcept {
+  return packet.wire_bytes >= options_.cut_bytes || packet.captured_bytes < packet.wire_bytes;
+}
+
+// Those that the filter has left.
+void DpdkQueue::count_cut(const Packet* packets, std::uint32_t count) noexcept {
+  counters_.cut.add(static_cast<std::uint64_t>(
+      std::count_if(packets, packets + count, [this](const Packet& p) { return is_cut(p); })));
+}
+
+// Without room the packet goes on as far as its first segment.
+void DpdkQueue::gather(const rte_mbuf* mbuf, Packet& packet) noexcept {
   DatagramArena::Block* block = arena_.take(mbuf->pkt_len);
-  if (block == nullptr) return false;
+  if (block == nullptr) return;
   std::uint8_t* to = block->data();
   for (const rte_mbuf* segment = mbuf; segment != nullptr; segment = segment->next)
     to = std::copy_n(rte_pktmbuf_mtod(segment, const std::uint8_t*), segment->data_len, to);
   packet.data = block->data();
   packet.buffer = block;
   packet.captured_bytes = mbuf->pkt_len;
-  return true;
 }
 
 // Packets without the flag take the time of their burst.

@@ -50,8 +50,10 @@ class DpdkQueue final : public LiveQueue {
   std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept override;
   void release_burst() noexcept;
   void release_held() noexcept;
-  std::uint32_t fill(Packet* packets, Timestamp now) noexcept;
-  bool gather(const rte_mbuf* mbuf, Packet& packet) noexcept;
+  bool fill(Packet* packets, Timestamp now) noexcept;
+  void gather(const rte_mbuf* mbuf, Packet& packet) noexcept;
+  bool is_cut(const Packet& packet) const noexcept;
+  void count_cut(const Packet* packets, std::uint32_t count) noexcept;
   Timestamp time_of(const rte_mbuf* mbuf, Timestamp now) noexcept;
   void compare_clocks(Timestamp now) noexcept;
 

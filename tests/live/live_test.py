@@ -365,6 +365,19 @@ class Live:
                    == [10 * bytes_each], linger.errors())
             expect(is_whole or linger.number(r", cut ([\d,]+)") == 10, linger.errors())
 
+    def a_cut_frame_that_the_filter_keeps_out_is_no_loss(self):
+        devices.need_dpdk(self.linger)
+        with Veth() as veth:
+            for side in "ab":
+                veth.run(side, "ip", "link", "set", "dev", side, "mtu", 9000)
+            linger = self.capture(veth, "b", "-i", "dpdk:net_af_packet0,iface=b,framecnt=4096", "--set",
+                                  "idleSleep=50us", "tcp")
+            veth.run("a", sys.executable, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+                     f"s.sendto(bytes(8000), ('{veth.ADDRESSES['b']}', 9))")
+            expect(linger.stop() == 0, linger.errors())
+            expect(linger.number(r" filtered ([\d,]+)") > 0 and ", cut " not in linger.errors().split("port ")[1],
+                   linger.errors())
+
     def a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend(self):
         with Veth() as veth:
             try:
@@ -443,6 +456,7 @@ def main():
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
         tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "b", 8042)
         tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "dpdk:net_af_packet0,iface=b,framecnt=4096", 1982)
+        tests.run(live.a_cut_frame_that_the_filter_keeps_out_is_no_loss)
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
