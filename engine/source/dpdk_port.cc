@@ -256,6 +256,10 @@ class DpdkPort final : public LivePort {
           "the interface takes them whole",
           cut_bytes_));
     }
+    if (driver_.takes_away)
+      note(
+          "the kernel no longer gets what arrives here: for a monitor port, not for one with "
+          "addresses in use; -i and the name of the interface leaves it there");
     link_types_.assign(options_.queue_count, kLinkEthernet);
     if (files() != 0) {
       auto of_files = link_types_of_files(devargs_);

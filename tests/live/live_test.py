@@ -197,6 +197,7 @@ class Live:
         with Veth() as veth, Server(veth):
             linger = self.monitor_by_af_xdp(veth)
             self.overload(veth, linger)
+            expect("the kernel no longer gets what arrives here" in linger.errors(), linger.errors())
 
     def a_link_that_goes_down_and_up_again_is_captured_on(self, source):
         if source.startswith("dpdk:"):
