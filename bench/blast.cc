@@ -3,7 +3,7 @@
 //     linger-blast small -w small.pcap          1.2 M sessions of 9 small packets
 //     linger-blast late --sessions 1000         made and counted, not written
 //     linger-blast talk -w talk.pcap            40,000 sessions that say something (talk_mix.h)
-//     linger-blast mix --to net_memif0,role=client,socket=/run/x.sock
+//     linger-blast mix --wrapping vxlan --to net_memif0,role=client,socket=/run/x.sock
 //     linger-blast live --sessions 100000 --packets 50000000 --to …
 //     linger-blast receive --from net_memif0,role=server,socket=/run/x.sock
 //
@@ -11,8 +11,9 @@
 // is 60-byte segments (64 on a wire) of sessions that all stay open, in random order; `receive` is
 // a loop that takes packets and does nothing else, to hold figures against.
 //
-// What it made goes to standard output as one line of name=value, so that truth is exact. The
-// options change what the preset says. Exit codes: 0 well, 1 not written, 2 bad usage.
+// What it made goes to standard output as one line of name=value, so that truth is exact, and what
+// it sent as another. The options change what the preset says. Exit codes: 0 well, 1 not written, 2
+// bad usage.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -66,6 +67,8 @@ const std::map<std::string, TrafficOptions> kPresets = {
 };
 
 constexpr std::string_view kTalk = "talk";  // of another generator
+constexpr std::string_view kLive = "live";  // and for ports alone, as is:
+constexpr std::string_view kReceive = "receive";
 constexpr TrafficOptions kTalkOptions = {.sessions = 40'000, .sessions_per_second = 2'000};
 
 // A pcap file with nanoseconds (magic a1b23c4d), in the byte order of the machine.
@@ -100,9 +103,17 @@ class CaptureFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+void tell(const TrafficTruth& truth, std::uint64_t seed) {
+  fmt::print(
+      "sessions={} packets={} bytes={} late_packets={} repeated_packets={} reused={} "
+      "flood_syns={} seconds={:.3f} seed={}\n",
+      truth.sessions, truth.packets, truth.bytes, truth.late_packets, truth.repeated_packets,
+      truth.reused, truth.flood_syns, static_cast<double>(truth.duration) / kSecond, seed);
+}
+
 // Makes it all; false when `path` could not be written.
 template <class Source>
-bool blast(Source&& traffic, std::uint64_t seed, const std::string& path) {
+bool write(Source&& traffic, std::uint64_t seed, const std::string& path) {
   CaptureFile file;
   const bool writes = !path.empty();
   bool good = !writes || file.open(path);
@@ -113,12 +124,7 @@ bool blast(Source&& traffic, std::uint64_t seed, const std::string& path) {
     fmt::print(stderr, "linger-blast: {}: {}\n", path, std::strerror(errno));
     return false;
   }
-  const TrafficTruth& truth = traffic.truth();
-  fmt::print(
-      "sessions={} packets={} bytes={} late_packets={} repeated_packets={} reused={} "
-      "flood_syns={} seconds={:.3f} seed={}\n",
-      truth.sessions, truth.packets, truth.bytes, truth.late_packets, truth.repeated_packets,
-      truth.reused, truth.flood_syns, static_cast<double>(truth.duration) / kSecond, seed);
+  tell(traffic.truth(), seed);
   return true;
 }
 
@@ -134,16 +140,11 @@ int tell(const char* what, const tl::expected<PortFigures, std::string>& figures
   return 0;
 }
 
-// The lower of two ports is the server's, of which there are few.
-FrameStore frames_of(const TrafficOptions& options) {
+template <class Source>
+FrameStore frames_of(Source&& traffic, std::uint64_t seed) {
   FrameStore frames;
-  Traffic traffic(options);
-  for (TrafficPacket packet; traffic.next(packet);) {
-    const std::size_t ip = 14;
-    const std::size_t ports = ip + (packet.bytes[ip] >> 4 == 6 ? 40 : 20);
-    const bool is_from_server = (packet.bytes[ports] << 8 | packet.bytes[ports + 1]) < 1'024;
-    frames.add(packet.bytes, is_from_server);
-  }
+  for (TrafficPacket packet; traffic.next(packet);) frames.add(packet.bytes, packet.is_from_server);
+  tell(traffic.truth(), seed);
   return frames;
 }
 
@@ -173,27 +174,35 @@ FrameStore live_frames(std::uint64_t sessions, std::uint64_t seed) {
   return frames;
 }
 
-// What concerns ports; nothing: the preset makes a capture.
-std::optional<int> run_port(const std::string& preset, const TrafficOptions& options,
-                            SendOptions& port, const std::string& from) {
-  if (preset == "receive") return tell("received", receive(from, 1));
-  if (port.devargs.empty()) return {};
-  const bool is_live = preset == "live";
-  FrameStore frames = is_live ? live_frames(options.sessions, options.seed) : frames_of(options);
-  if (is_live) port.payload_bytes = kLivePayload;
-  return tell("sent", send(frames, port));
+FrameStore frames_of(const std::string& preset, const TrafficOptions& options) {
+  if (preset == kLive) return live_frames(options.sessions, options.seed);
+  if (preset == kTalk)
+    return frames_of(TalkMix(options.seed, options.sessions, options.sessions_per_second),
+                     options.seed);
+  return frames_of(Traffic(options), options.seed);
 }
 #endif
+
+int bad_usage(const std::string& why) {
+  fmt::print(stderr, "linger-blast: {}\n", why);
+  return 2;
+}
 
 int run(int argc, char** argv) {
   std::string names(kTalk);
   for (const auto& [name, options] : kPresets) names += ", " + name;
+#ifdef LINGER_HAS_DPDK
+  names += fmt::format("; with --to also {}; with --from {}", kLive, kReceive);
+#endif
   const std::string first = argc > 1 ? argv[1] : "";
   const auto found = kPresets.find(first);
-  const bool is_preset = found != kPresets.end() || first == kTalk;
   TrafficOptions options = found != kPresets.end() ? found->second : kTalkOptions;
 
-  CLI::App app("Makes session traffic out of a seed, as a capture file.", "linger-blast");
+  CLI::App app(
+      "Makes session traffic out of a seed, as a capture file or to a DPDK port, and prints what "
+      "it "
+      "made.",
+      "linger-blast");
   app.option_defaults()->always_capture_default();
   std::string preset, path, wrapping;
   double share = 1;
@@ -212,36 +221,44 @@ int run(int argc, char** argv) {
 #ifdef LINGER_HAS_DPDK
   SendOptions port;
   std::string from;
-  app.add_option("--to", port.devargs, "the DPDK device to send to");
+  app.add_option("--to", port.devargs, "the DPDK device to send to")->excludes("-w");
   app.add_option("--from", from, "receive: the DPDK device");
   app.add_option("--queues", port.queues, "transmit queues")->check(CLI::Range(1, 16));
   app.add_option("--packets", port.packets, "the same frames again until so many; 0: once");
   app.add_flag("--apart", port.is_apart, "the directions of a session on different queues");
   app.add_flag("--give-up", port.gives_up, "what the port refuses is counted and not sent again");
 #endif
-  app.add_option("--wrapping", wrapping, "vlan or vxlan")->check(CLI::IsMember({"vlan", "vxlan"}));
+  app.add_option("--wrapping", wrapping,
+                 "the frames of all but talk and live in a VLAN or in VXLAN")
+      ->check(CLI::IsMember({"vlan", "vxlan"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-#ifdef LINGER_HAS_DPDK
-  if (preset == "live" || preset == "receive" || !port.devargs.empty()) {
-    options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
-    if (const auto code = run_port(preset, options, port, from)) return *code;
-  }
-#endif
-  if (!is_preset) {
-    fmt::print(stderr, "linger-blast: the preset comes first; there are: {}\n", names);
-    return 2;
-  }
   options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
   if (wrapping == "vlan") options.wrapping = Wrapping::vlan;
   if (wrapping == "vxlan") options.wrapping = Wrapping::vxlan;
+  bool is_preset = found != kPresets.end() || first == kTalk;
+#ifdef LINGER_HAS_DPDK
+  if (first == kReceive)
+    return from.empty() ? bad_usage("receive needs --from") : tell("received", receive(from, 1));
+  is_preset |= first == kLive && !port.devargs.empty();
+#endif
+  if (!is_preset) return bad_usage("the preset comes first; there are: " + names);
+  if (!wrapping.empty() && found == kPresets.end())
+    return bad_usage(fmt::format("--wrapping is not for {}", preset));
+#ifdef LINGER_HAS_DPDK
+  if (!port.devargs.empty()) {
+    FrameStore frames = frames_of(preset, options);
+    if (preset == kLive) port.payload_bytes = kLivePayload;
+    return tell("sent", send(frames, port));
+  }
+#endif
   const bool is_made =
-      preset == kTalk ? blast(TalkMix(options.seed, options.sessions, options.sessions_per_second),
+      preset == kTalk ? write(TalkMix(options.seed, options.sessions, options.sessions_per_second),
                               options.seed, path)
-                      : blast(Traffic(options), options.seed, path);
+                      : write(Traffic(options), options.seed, path);
   return is_made ? 0 : 1;
 }
 

@@ -39,7 +39,7 @@ class FrameStore {
 struct SendOptions {
   std::string devargs;
   std::uint16_t queues = 1;
-  bool is_apart = false;      // the directions on different queues, else a session on one
+  bool is_apart = false;      // the directions on different queues, else packets in turn
   bool gives_up = false;      // what is refused is not offered again
   std::uint64_t packets = 0;  // all frames, again and again, until so many; 0: once
   // All frames are segments of this much payload: the sequence number moves on each time, so that

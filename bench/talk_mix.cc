@@ -170,7 +170,7 @@ bool TalkMix::next(TrafficPacket& packet) {
   turns_.pop();
   const Talk& talk = talks_[turn.talk];
   write(talk[turn.word], turn.session);
-  packet = {turn.time, frame_};
+  packet = {turn.time, frame_, !talk[turn.word].is_from_client};
   ++truth_.packets;
   truth_.bytes += frame_.size();
   truth_.duration = turn.time - arrival_of(0);

@@ -216,7 +216,7 @@ void Traffic::emit_flood_syn(TrafficPacket& packet) {
 
 void Traffic::emit(const Segment& segment, std::int64_t time, TrafficPacket& packet) {
   const std::size_t bytes = writer_.write(segment, frame_.data());
-  packet = {time, {frame_.data(), bytes}};
+  packet = {time, {frame_.data(), bytes}, segment.direction == kServer};
   ++truth_.packets;
   truth_.bytes += bytes;
   truth_.duration = time - kBegin;

@@ -64,6 +64,7 @@ struct TrafficTruth {
 struct TrafficPacket {
   std::int64_t timestamp_ns = 0;  // since 1970
   std::span<const std::uint8_t> bytes;
+  bool is_from_server = false;
 };
 
 class Traffic {

@@ -225,6 +225,20 @@ def run(tests, linger, blast, folder):
         expect(re.search("losses unknown", live.errors()), live.errors())
         return truth, sent, live, code
 
+    def what_the_generator_sends_is_what_it_writes():
+        need_dpdk(linger)
+        port = ["--to", "net_null0"]
+        for traffic in (["talk"], ["mix"], ["mix", "--wrapping", "vxlan"]):
+            traffic += ["--share", "0.001"]
+            made = numbers_of([blast, *traffic])
+            sent = numbers_of([blast, *traffic, *port])
+            expect(made["packets"] == sent["packets"] == sent["sent"] > 0 and sent["refused"] == 0, made, sent)
+            expect(made["sessions"] == sent["sessions"] and made["bytes"] == sent["bytes"], made, sent)
+        for wrong in (["nothing", *port], ["live"], ["receive"], ["small", "-w", "x", *port],
+                      ["talk", "--wrapping", "vlan"]):
+            run = subprocess.run([blast, *wrong], capture_output=True, text=True, check=False)
+            expect(run.returncode == 2 and run.stderr, wrong, run)
+
     def memif_tells_every_session_though_directions_come_apart():
         truth, sent, live, code = memif()
         expect(code == 0, "exit code", code, live.errors())
@@ -264,6 +278,7 @@ def run(tests, linger, blast, folder):
     tests.run(net_pcap_equals_a_replay)
     tests.run(net_pcap_differs_from_a_replay_as_stated)
     tests.run(directions_in_files_of_their_own_give_the_same_records)
+    tests.run(what_the_generator_sends_is_what_it_writes)
     tests.run(memif_tells_every_session_though_directions_come_apart)
     tests.run(memif_goes_on_when_its_peer_has_gone_and_another_comes)
     tests.run(memif_accounts_for_what_the_sender_could_not_send)
