@@ -271,11 +271,12 @@ std::string statistics_of(const Ledger& l, const RunTimes& times,
   const PacketSum seen = l.seen();
   std::string text = fmt::format(
       "linger: statistics seconds={:.1f} packets={} bytes={} opened={} ended={} late_packets={} "
-      "handed_over={} handoff_full={} lost={} records_dropped={}",
+      "handed_over={} directions_sampled={} directions_apart={} handoff_full={} lost={} "
+      "records_dropped={}",
       times.seconds, seen.packets, seen.bytes, l.opened,
       l.ended_attempt + l.ended_idle + l.ended_closed + l.ended_reset + l.ended_evicted,
-      l.late_lingering + l.late_buried, l.handed_over, l.handoff_full.packets, l.packets_lost(),
-      l.records_dropped());
+      l.late_lingering + l.late_buried, l.handed_over, l.directions_sampled, l.directions_apart,
+      l.handoff_full.packets, l.packets_lost(), l.records_dropped());
   for (std::size_t i = 0; i < l.ports.size(); ++i) {
     const PortTotals& port = l.ports[i];
     text += fmt::format(" port={} taken={} lost={} waiting={}", port.name, port.sum.taken,

@@ -107,6 +107,16 @@ TEST(ledger, losses_that_a_device_does_not_tell_are_unknown_and_never_0) {
       std::string::npos);
 }
 
+TEST(ledger, a_line_of_statistics_tells_whether_the_directions_of_sessions_come_apart) {
+  Ledger ledger = balanced();
+  ledger.handed_over = 7;
+  ledger.directions_sampled = 4;
+  ledger.directions_apart = 3;
+  EXPECT_NE(
+      statistics_of(ledger, {}, {}).find(" handed_over=7 directions_sampled=4 directions_apart=3 "),
+      std::string::npos);
+}
+
 TEST(ledger, each_output_is_checked_and_named) {
   Ledger ledger = balanced();
   ledger.outputs.push_back({"file:y", ledger.outputs[0].totals});
