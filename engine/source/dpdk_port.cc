@@ -211,10 +211,10 @@ class DpdkPort final : public LivePort {
     const bool is_there = rte_eth_dev_get_port_by_name(name_.c_str(), &there) == 0;
     if (!is_there && !is_pci_device(devargs_)) {
       if (const int status = rte_dev_probe(devargs_.c_str()); status != 0)
-        return tl::unexpected(fmt::format(
-            "-i dpdk:{}: no such driver, interface or file, wrong options, or another process has "
-            "it; the lines above say which",
-            name_));
+        return tl::unexpected(
+            fmt::format("-i dpdk:{}: no such driver, interface or file, no permission, wrong "
+                        "options, or another process has it; the lines above say which",
+                        name_));
     }
     rte_dev_iterator iterator;
     RTE_ETH_FOREACH_MATCHING_DEV(port_, (is_there ? name_ : devargs_).c_str(), &iterator) {
