@@ -158,7 +158,7 @@ class Linger:
         until = time.monotonic() + seconds
         while not re.search(pattern, self.errors()[start:]):
             if self.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"no '{pattern}' in:\n{self.errors()}")
+                raise AssertionError(f"no '{pattern}', exit code {self.process.poll()}, in:\n{self.errors()}")
             time.sleep(0.01)
 
     def stop(self, seconds=60):
