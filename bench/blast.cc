@@ -199,9 +199,7 @@ int run(int argc, char** argv) {
   TrafficOptions options = found != kPresets.end() ? found->second : kTalkOptions;
 
   CLI::App app(
-      "Makes session traffic out of a seed, as a capture file or to a DPDK port, and prints what "
-      "it "
-      "made.",
+      "Makes session traffic out of a seed, for a capture file or a DPDK port, and tells it.",
       "linger-blast");
   app.option_defaults()->always_capture_default();
   std::string preset, path, wrapping;
