@@ -1,13 +1,14 @@
 // The blocks that capture files are read into; packets point into them.
 //
 //     reading   a reader's current block                        any number, one per open file
+//     ahead     being filled by ReadAhead's thread, or full     a few, of one file
 //     retired   read to its end; packets may still point here   at most `retired_bytes_max`, else
 //     take() refuses free      used again, the one freed last first (it is still in the cache)
 //
 // A retired block is free when its users are gone (handed-over packets) and the burst it was
-// retired in is over. Owner: the source's thread; other threads only count `users` down (release;
-// paired with the acquire here). Memory is touched as it is filled: a ten-packet capture costs one
-// page.
+// retired in is over. Owner: the source's thread, which gives blocks to ReadAhead and gets them
+// back; other threads only count `users` down (release; paired with the acquire here). Memory is
+// touched as it is filled: a ten-packet capture costs one page.
 #pragma once
 
 #include <cstddef>
