@@ -1,21 +1,18 @@
 #include "sessiontable/session_id.h"
 
-#include <algorithm>
-
 namespace linger {
 
 Id128 make_session_id(const FlowKey& key, Timestamp start, std::uint32_t id_sequence,
                       unsigned ordinal, const HashSeed& seed) noexcept {
-  FlowKey first = key;
-  first.scope ^= static_cast<std::uint64_t>(start.value) * 0x9e37'79b9'7f4a'7c15;
-  HashSeed second_seed = seed;
-  std::rotate(second_seed.words.begin(), second_seed.words.begin() + 3, second_seed.words.end());
-  FlowKey second = key;
-  second.scope ^= static_cast<std::uint64_t>(start.value) + seed.words[2];
+  const auto begin = static_cast<std::uint64_t>(start.value);
+  auto first = key.words();
+  auto second = first;
+  first.back() ^= begin * 0x9e37'79b9'7f4a'7c15;
+  second.back() ^= begin + seed.words[2];
   const std::uint64_t tail = std::uint64_t{ordinal} << 32 | id_sequence;
   const uint128 mixed = static_cast<uint128>(tail + seed.words[5]) * (seed.words[1] | 1);
   return {hash_of(first, seed) ^ static_cast<std::uint64_t>(mixed >> 64),
-          hash_of(second, second_seed) ^ static_cast<std::uint64_t>(mixed)};
+          hash_of<3>(second, seed) ^ static_cast<std::uint64_t>(mixed)};
 }
 
 }  // namespace linger

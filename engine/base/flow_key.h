@@ -81,16 +81,21 @@ struct HashSeed {
 // run.
 HashSeed make_hash_seed(std::uint64_t secret) noexcept;
 
-inline FlowHash hash_of(const FlowKey& key, const HashSeed& seed) noexcept {
-  const auto k = key.words();
-  const auto& s = seed.words;
-  uint128 sum = static_cast<uint128>(k[0] + s[0]) * (k[1] + s[1]);
-  sum += static_cast<uint128>(k[2] + s[2]) * (k[3] + s[3]);
-  sum += static_cast<uint128>(k[4] + s[4]) * (k[5] + s[5]);
+// Of the six words of a key; From: which word of the seed comes first.
+template <std::size_t From = 0>
+inline FlowHash hash_of(const std::array<std::uint64_t, 6>& k, const HashSeed& seed) noexcept {
+  const auto s = [&](std::size_t i) { return seed.words[(From + i) % 8]; };
+  uint128 sum = static_cast<uint128>(k[0] + s(0)) * (k[1] + s(1));
+  sum += static_cast<uint128>(k[2] + s(2)) * (k[3] + s(3));
+  sum += static_cast<uint128>(k[4] + s(4)) * (k[5] + s(5));
   const auto low = static_cast<std::uint64_t>(sum);
   const auto high = static_cast<std::uint64_t>(sum >> 64);
-  const uint128 mixed = static_cast<uint128>(low ^ s[6]) * ((high ^ s[7]) | 1);
+  const uint128 mixed = static_cast<uint128>(low ^ s(6)) * ((high ^ s(7)) | 1);
   return static_cast<std::uint64_t>(mixed) ^ static_cast<std::uint64_t>(mixed >> 64) ^ high;
+}
+
+inline FlowHash hash_of(const FlowKey& key, const HashSeed& seed) noexcept {
+  return hash_of(key.words(), seed);
 }
 
 }  // namespace linger

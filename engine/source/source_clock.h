@@ -27,39 +27,62 @@ class SourceClock {
   // Stamps the packets in order and returns how many; one fewer than `count` when the last one
   // steps and its successor is not known yet. `is_end`: there is none.
   std::uint32_t stamp_burst(Packet* packets, std::uint32_t count, bool is_end) noexcept {
-    SourceClock clock = *this;  // a local copy, which no store to a packet can alias
     std::uint32_t i = 0;
-    for (; i < count; ++i) {
+    while (i < count) {
+      i += stamp_usual(packets + i, count - i);
+      if (i == count) break;
       const bool is_last = i + 1 == count;
-      if (is_last && !is_end && clock.is_jump(packets[i].timestamp)) [[unlikely]]
-        break;
-      packets[i].clock =
-          clock.stamp(packets[i].timestamp, is_last ? nullptr : &packets[i + 1].timestamp);
+      if (is_last && !is_end && is_jump(packets[i].timestamp)) break;
+      packets[i].clock = stamp(packets[i].timestamp, is_last ? nullptr : &packets[i + 1].timestamp);
+      ++i;
     }
-    *this = clock;
     return i;
   }
 
   // `next`: of the packet read after this one; null: there is none.
   ClockNs stamp(Timestamp timestamp, const Timestamp* next) noexcept {
-    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond. No
-    // branch on what is as good as random on a fast link: whether a packet is later than the one
-    // before.
+    // Up to 2116 a Timestamp counts nanoseconds; until the start `reference_` lies beyond.
     if (is_unusual(timestamp)) [[unlikely]]
       return stamp_rare(timestamp, next);
-    const DurationNs forward = std::max<DurationNs>(timestamp.value - reference_.value, 0);
-    reference_.value += forward;
-    now_ = std::min(now_ + forward, kClockMax);
+    follow(timestamp, reference_, now_);
     return now_;
   }
 
  private:
   static constexpr DurationNs kForwardMax = 400 * kDay;
 
+  // Those before the first that is unusual: how many. In registers, one step waits for the other.
+  std::uint32_t stamp_usual(Packet* packets, std::uint32_t count) noexcept {
+    Timestamp reference = reference_;
+    ClockNs now = now_;
+    const DurationNs jump = jump_;
+    std::uint32_t i = 0;
+    for (; i < count; ++i) {
+      const Timestamp timestamp = packets[i].timestamp;
+      if (is_unusual(timestamp, reference, jump)) [[unlikely]]
+        break;
+      follow(timestamp, reference, now);
+      packets[i].clock = now;
+    }
+    reference_ = reference;
+    now_ = now;
+    return i;
+  }
+
+  static bool is_unusual(Timestamp timestamp, Timestamp reference, DurationNs jump) noexcept {
+    const DurationNs step = timestamp.value - reference.value;
+    const bool is_plain = (timestamp.value | reference.value) < kTimestampFineMax;
+    return !is_plain || step > jump || step < -jump;
+  }
   bool is_unusual(Timestamp timestamp) const noexcept {
-    const DurationNs step = timestamp.value - reference_.value;
-    const bool is_plain = (timestamp.value | reference_.value) < kTimestampFineMax;
-    return !is_plain || step > jump_ || step < -jump_;
+    return is_unusual(timestamp, reference_, jump_);
+  }
+  // No branch on what is as good as random on a fast link: whether a packet is later than the one
+  // before.
+  static void follow(Timestamp timestamp, Timestamp& reference, ClockNs& now) noexcept {
+    const DurationNs forward = std::max<DurationNs>(timestamp.value - reference.value, 0);
+    reference.value += forward;
+    now = std::min(now + forward, kClockMax);
   }
   bool is_jump(Timestamp timestamp) const noexcept {
     if (!is_unusual(timestamp) || !is_started_) return false;
