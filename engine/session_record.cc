@@ -156,9 +156,9 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   record.state = conn_state_of(view.session);
   if (cold.is_flipped) record.history.append('^');
   for (std::size_t i = 0; i < kHistoryMax; ++i) {
-    const auto [letter, side] = cold.history[i];
+    const char letter = cold.history.letter(i, source);
     if (letter == '\0') break;
-    record.history.append(side == source ? letter : static_cast<char>(letter | 0x20));
+    record.history.append(letter);
   }
   record.mid_stream = cold.isn_known == 0;
   record.extension_missing = cold.extension_dry != 0;

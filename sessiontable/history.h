@@ -20,14 +20,9 @@ class History {
  public:
   static constexpr std::string_view kLetters = "SHADFRGTW";
 
-  struct Event {
-    char letter = '\0';  // upper case; '\0': none
-    unsigned side = 0;
-  };
-
-  constexpr Event operator[](std::size_t i) const noexcept {
-    const unsigned code = code_at(i);
-    return code == 0 ? Event{} : Event{kLetters[code / 2 - 1], code & 1};
+  // Letter i: upper case for what `originator` did, lower case for the other side; '\0': none.
+  constexpr char letter(std::size_t i, unsigned originator) const noexcept {
+    return kText[code_at(i) ^ originator];
   }
 
   // `letter` is one of kLetters.
@@ -59,10 +54,23 @@ class History {
   static constexpr unsigned kBits = 5;
   static constexpr std::size_t kEarly = 12;
 
+  static constexpr auto kCodes = [] {
+    std::array<std::uint8_t, 128> codes{};
+    for (std::size_t i = 0; i < kLetters.size(); ++i)
+      codes[static_cast<std::size_t>(kLetters[i])] = static_cast<std::uint8_t>((i + 1) << 1);
+    return codes;
+  }();
+  // Of code ^ originator: of an equal side both bits are equal.
+  static constexpr auto kText = [] {
+    std::array<char, 1u << kBits> text{};
+    for (std::size_t i = 0; i < kLetters.size(); ++i) {
+      text[(i + 1) << 1] = kLetters[i];
+      text[(i + 1) << 1 | 1] = static_cast<char>(kLetters[i] | 0x20);
+    }
+    return text;
+  }();
   static constexpr unsigned code_of(unsigned side, char letter) noexcept {
-    unsigned i = 0;
-    while (kLetters[i] != letter) ++i;
-    return (i + 1) << 1 | side;
+    return kCodes[static_cast<std::size_t>(letter)] | side;
   }
   // Whether one of twelve codes is this one: whether one of their differences is 0.
   static constexpr bool holds(std::uint64_t codes, unsigned code) noexcept {

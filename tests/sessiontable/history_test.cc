@@ -7,10 +7,10 @@
 namespace linger::test {
 namespace {
 
-std::string text_of(const History& history) {
+std::string text_of(const History& history, unsigned originator = 0) {
   std::string text;
-  for (std::size_t i = 0; i < kHistoryMax && history[i].letter != '\0'; ++i)
-    text += static_cast<char>(history[i].letter | (history[i].side != 0 ? 0x20 : 0));
+  for (std::size_t i = 0; i < kHistoryMax && history.letter(i, originator) != '\0'; ++i)
+    text += history.letter(i, originator);
   return text;
 }
 
@@ -19,6 +19,7 @@ TEST(history, keeps_each_letter_once_a_side_in_order) {
   for (const char* event = "ShADadFfAaD"; *event != '\0'; ++event)
     history.write(*event >= 'a' ? 1 : 0, static_cast<char>(*event & ~0x20));
   EXPECT_EQ(text_of(history), "ShADadFf");
+  EXPECT_EQ(text_of(history, 1), "sHadADfF");
 }
 
 TEST(history, leaves_out_what_does_not_fit) {
