@@ -162,6 +162,7 @@ struct Record : UsualFields, RareFields {
     static_assert(sizeof rare % sizeof(std::uint64_t) == 0);
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(&rare);
     std::uint64_t bits = 0;
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < sizeof rare; i += sizeof(std::uint64_t)) {
       std::uint64_t word;
       std::memcpy(&word, bytes + i, sizeof word);

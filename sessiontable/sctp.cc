@@ -21,7 +21,7 @@ Membership sctp_membership(const SessionHot& hot, const Packet& packet) noexcept
 }
 
 // An association's tags and its end. `acknowledged` holds the tag of the packets each side sends.
-void sctp_update(Session s, const Packet& packet) noexcept {
+void sctp_update(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const SctpHeader& sctp = packet.sctp;
   if (sctp.first_chunk == kSctpInit || sctp.first_chunk == kSctpInitAck)

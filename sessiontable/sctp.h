@@ -12,7 +12,7 @@ namespace linger {
 Membership sctp_membership(const SessionHot& hot, const Packet& packet) noexcept;
 
 // A packet that joins the session: tags, and its end (SHUTDOWN COMPLETE, ABORT).
-void sctp_update(Session session, const Packet& packet) noexcept;
+void sctp_update(const Session& session, const Packet& packet) noexcept;
 
 // A packet against a buried session.
 GraveVerdict sctp_judge(const Grave& grave, const Packet& packet) noexcept;

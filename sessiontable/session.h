@@ -185,11 +185,12 @@ struct alignas(64) SessionHot {
 static_assert(sizeof(SessionHot) == 128);
 
 // Keys are read by other threads too: word by word.
+inline constexpr std::size_t kKeyWords = sizeof(FlowKey) / sizeof(std::uint64_t);
 inline void store_key(FlowKey& to, const FlowKey& from) noexcept {
   auto* words = reinterpret_cast<std::uint64_t*>(&to);
-  const auto values = from.words();
-  for (std::size_t i = 0; i < values.size(); ++i)
-    __atomic_store_n(&words[i], values[i], __ATOMIC_RELEASE);
+#pragma GCC unroll 6
+  for (std::size_t i = 0; i < kKeyWords; ++i)
+    __atomic_store_n(&words[i], from.word(i), __ATOMIC_RELEASE);
 }
 inline FlowKey load_key(const FlowKey& from) noexcept {
   const auto* words = reinterpret_cast<const std::uint64_t*>(&from);

@@ -13,15 +13,6 @@ constexpr int kSweepShare = 4;  // part of a sweep's steps that the graveyard ma
 
 }  // namespace
 
-ClockNs SessionTable::deadline(std::uint32_t slot) const noexcept {
-  const SessionHot& hot = hot_[slot];
-  const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.own())];
-  const ClockNs due = hot.last_clock + timeout;
-  if (!lingers(hot.phase)) return due;
-  return PLANTED(
-      1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)), due);
-}
-
 void SessionTable::link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept {
   cold_[slot].wheel = static_cast<std::uint8_t>(wheel) & 15;
   wheel_of(wheel).link(slot, due);
@@ -178,7 +169,8 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
   int late_steps = steps / kSweepShare + 1;
   graveyard_.expire(now_, late_steps);
   for (std::size_t i = 0; i < kPhaseCount; ++i) {
-    while (sweep(wheels_[sweep_from_], steps)) {
+    Wheel& wheel = wheels_[sweep_from_];
+    while (wheel.is_behind(now_) && sweep(wheel, steps)) {
     }
     if (steps <= 0) {  // the next sweep goes on here
       counters_.sweeps_behind.add();

@@ -98,7 +98,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
   const Id128 old_id = id_of(old);
   const PortSet old_ports = knows_ports() ? ports_of_[slot] : PortSet{0};
-  const std::uint32_t fresh = open(syn);
+  const std::uint32_t fresh = open(syn, slot);
   if (knows_ports()) ports_of_[fresh] |= old_ports;  // its SYNs came by some of them
   if (!from_candidate) {  // the addresses were read from the answer's frame
     std::swap(openings_[fresh].mac[0], openings_[fresh].mac[1]);
@@ -116,8 +116,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
 // --- Opening ----------------------------------------------------------------------------------
 
-// No session in the table: a buried one that the packet belongs to, or a new one.
-void SessionTable::miss(Packet& packet) noexcept {
+// No session in the table owns it: a buried one does, or a new one. `newest`: of its key.
+void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   const Remembered old = remember(packet);
   if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence)
     return join_buried(old, packet);
@@ -127,13 +127,14 @@ void SessionTable::miss(Packet& packet) noexcept {
   if (old.verdict == GraveVerdict::stranger) {
     if (packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kTcpRst) != 0)
       counters_.lone_rst.add();
-    const std::uint32_t slot = open(packet);
+    const std::uint32_t slot = open(packet, newest);
+    if (tcp_is_bare_syn(packet)) return begin_handshake(slot, packet);
     if (packet.key.protocol == kProtocolTcp && is_nonsense(packet))
       return count_damaged(session(slot), packet);
     return update(slot, packet);
   }
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
-  const std::uint32_t slot = open(packet);
+  const std::uint32_t slot = open(packet, newest);
   Session s = session(slot);
   if (grave.start == packet.timestamp) s.cold.ordinal = (grave.ordinal + 1) & 3;
   const bool continues = old.verdict == GraveVerdict::continues;
@@ -174,11 +175,13 @@ SessionTable::Remembered SessionTable::remember(const Packet& packet) const noex
   return best;
 }
 
-// A session of the packet's key, without any packets yet; in front of the incarnations there are.
-std::uint32_t SessionTable::open(const Packet& packet) noexcept {
-  limit_incarnations(packet);
+// A session of the packet's key, without any packets yet; in front of the incarnations there are,
+// of which `newest` is the newest.
+std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noexcept {
+  if (newest != kNoSlot) limit_incarnations(packet);
   const std::uint32_t slot = take_slot(packet);
-  const std::uint32_t older = find(packet.key, packet.hash);  // making room may have ended it
+  const std::uint32_t older =  // making room may have ended it
+      newest != kNoSlot ? find(packet.key, packet.hash) : kNoSlot;
   Session s = session(slot);
   begin(s, packet);
   if (knows_ports()) ports_of_[slot] = packet.ports;
@@ -199,7 +202,7 @@ std::uint32_t SessionTable::open(const Packet& packet) noexcept {
 }
 
 // What a new session knows from its first packet.
-void SessionTable::begin(Session s, const Packet& packet) noexcept {
+void SessionTable::begin(const Session& s, const Packet& packet) noexcept {
   const std::uint8_t protocol = packet.key.protocol;
   const Writing writing(s.hot.version);
   store_key(s.hot.key, packet.key);
@@ -216,26 +219,26 @@ void SessionTable::begin(Session s, const Packet& packet) noexcept {
   s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
   s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
                                                               : settings_.udpSaveTimeout));
-  s.cold = {};
-  s.opening = {};
-  s.cold.start = packet.timestamp;
-  s.cold.phase_clock = packet.clock;
-  s.cold.older = kNoSlot;
-  s.cold.extension = kNoSlot;
-  s.opening.id_sequence = sequence_of(packet);
-  s.cold.first_side = packet.direction & 1;
-  s.opening.vlan = packet.vlan;
-  s.cold.vlan_count = packet.vlan_count & 3;
+  SessionCold& cold = *new (&s.cold) SessionCold{};  // in place: an assignment goes by members
+  SessionOpening& opening = *new (&s.opening) SessionOpening{};
+  cold.start = packet.timestamp;
+  cold.phase_clock = packet.clock;
+  cold.older = kNoSlot;
+  cold.extension = kNoSlot;
+  opening.id_sequence = sequence_of(packet);
+  cold.first_side = packet.direction & 1;
+  opening.vlan = packet.vlan;
+  cold.vlan_count = packet.vlan_count & 3;
   if (packet.mac_offset != Packet::kNoMac) {
-    s.cold.has_mac = 1;
-    std::memcpy(s.opening.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
-    std::memcpy(s.opening.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
+    cold.has_mac = 1;
+    std::memcpy(opening.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
+    std::memcpy(opening.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
   }
   if (protocol == kProtocolTcp) {
     tcp_open(s, packet);
   } else if (s.hot.phase == Phase::icmp) {
-    s.cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
-                             packet.icmp.id};
+    cold.first_sequence = {static_cast<std::uint32_t>(packet.icmp.type << 8 | packet.icmp.code),
+                           packet.icmp.id};
   }
 }
 

@@ -111,7 +111,7 @@ void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcep
 }
 
 // The receiver of a damaged packet drops it: so it changes nothing but the counts.
-void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
+void SessionTable::count_damaged(const Session& s, const Packet& packet) noexcept {
   const Writing writing(s.hot.version);
   count(s, packet);
   if (!lingers(s.hot.phase)) return;
@@ -122,7 +122,7 @@ void SessionTable::count_damaged(Session s, const Packet& packet) noexcept {
 // --- Finding ----------------------------------------------------------------------------------
 
 // Counts the packet as its session's; a session's own packets only ever do this once each.
-inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
+inline void SessionTable::count_only(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const std::uint32_t packets = s.hot.packets[side] + packet.frames;
   s.hot.packets[side] = packets;
@@ -132,7 +132,7 @@ inline void SessionTable::count_only(Session s, const Packet& packet) noexcept {
   if (knows_ports()) note_ports(s, packet);
 }
 
-inline void SessionTable::count(Session s, const Packet& packet) noexcept {
+inline void SessionTable::count(const Session& s, const Packet& packet) noexcept {
   count_only(s, packet);
   s.hot.note_time(packet.clock, packet.timestamp);
   if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
@@ -168,7 +168,9 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
 inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packet) noexcept {
   if (guess == kNoSlot) return false;
   const Session s = session(guess);
-  if (!tcp_is_in_order(s, packet) || s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
+  const bool is_answer = (packet.tcp.flags & kTcpSyn) != 0;
+  if (is_answer ? !tcp_is_answer(s, packet) : !tcp_is_in_order(s, packet)) return false;
+  if (s.hot.fingerprint != SessionHot::fingerprint_of(packet.hash) ||
       packet.clock >= deadline(guess) || SessionHot::tick_of(packet.clock) >= s.hot.save_tick ||
       is_rtt_due(s.hot.packets[packet.direction] + packet.frames))
     return false;
@@ -177,7 +179,7 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
     const Writing writing(s.hot.version);
     count_only(s, packet);
     s.hot.note_time(packet.clock, packet.timestamp);
-    tcp_update_in_order(s, packet);
+    is_answer ? tcp_update_handshake(s, packet) : tcp_update_in_order(s, packet);
   }
   read(guess, packet);
   if (s.hot.phase != before) relink_if_nearer(guess);
@@ -248,21 +250,23 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < packets.size(); ++i) {
     const std::uint32_t slot = ahead.guess[i];
-    if (slot == kNoSlot || tcp_is_quiet(hot_[slot], ahead.quiet_flags[i]) ||
-        packets[i].key.protocol != kProtocolTcp)
+    if (slot == kNoSlot) continue;
+    const SessionHot& hot = hot_.data()[slot];
+    if (tcp_is_quiet(hot, ahead.quiet_flags[i]) || packets[i].key.protocol != kProtocolTcp)
       continue;
     prefetch_key(slot);
     prefetch_cold(slot);
-    if (hot_[slot].phase == Phase::opening) prefetch_opening(slot);
-    if ((hot_[slot].flags & kSessionWatched) != 0) prefetch_rare(slot);
+    if (hot.phase == Phase::opening) prefetch_opening(slot);
+    if ((hot.flags & kSessionWatched) != 0) prefetch_rare(slot);
     eventful[count++] = slot;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t slot = eventful[i];
-    extensions_.prefetch(cold_[slot]);
-    Wheel::prefetch_neighbours(*this, cold_[slot].timer);
-    if ((hot_[slot].flags & kSessionWatched) != 0 && cold_[slot].has_rare)
-      rtts_.prefetch(rare_[slot].rtt);
+    const SessionCold& cold = cold_.data()[slot];
+    extensions_.prefetch(cold);
+    Wheel::prefetch_neighbours(*this, cold.timer);
+    if ((hot_.data()[slot].flags & kSessionWatched) != 0 && cold.has_rare)
+      rtts_.prefetch(rare_.data()[slot].rtt);
   }
 }
 
@@ -275,14 +279,14 @@ void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   std::uint32_t slot = guess;
   if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
     slot = find(packet.key, packet.hash);
-  if (slot == kNoSlot) return miss(packet);
+  if (slot == kNoSlot) return miss(packet, kNoSlot);
   const SessionHot& hot = hot_[slot];
   if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
       packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.own())] &&
       packet.clock < hot.save_due() && (packet.flags & kPacketBadChecksum) == 0)
     return join(slot, packet);
   slot = settle(slot, packet.clock);
-  if (slot == kNoSlot) return miss(packet);
+  if (slot == kNoSlot) return miss(packet, kNoSlot);
   if (is_damaged(slot, packet)) return count_damaged(session(slot), packet);
   join_slowly(slot, packet);
 }
@@ -305,12 +309,12 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   auto [slot, membership] = choose(newest, packet);
   if (membership == Membership::stranger) {
     // A newer incarnation may have been buried before these.
-    if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet);
+    if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet, newest);
     // Without a SYN its numbers alone say so, and they are not to be believed.
     const bool is_by_numbers = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) == 0;
     if (is_by_numbers && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
-    slot = open(packet);
+    slot = open(packet, newest);
     link_to(slot, Link::reuse_of, old);
   }
   if (membership == Membership::member && protocol == kProtocolTcp &&
@@ -351,6 +355,14 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
   if (packet.key.protocol == kProtocolTcp && packet.tcp.mptcp_bytes != 0) note_mptcp(slot, packet);
   read(slot, packet);
   if (s.hot.phase != before) relink_if_nearer(slot);
+}
+
+// What update() would do with the SYN that opened the session.
+void SessionTable::begin_handshake(std::uint32_t slot, const Packet& packet) noexcept {
+  const Session s = session(slot);
+  const Writing writing(s.hot.version);
+  count_only(s, packet);
+  tcp_update_handshake(s, packet);
 }
 
 // Where the round trip times of the session are, once it is measured.

@@ -30,6 +30,7 @@
 #include "sessiontable/free_list.h"
 #include "sessiontable/graveyard.h"
 #include "sessiontable/mptcp.h"
+#include "sessiontable/planted.h"
 #include "sessiontable/session.h"
 #include "sessiontable/stream_stage.h"
 #include "sessiontable/syn_flood.h"
@@ -121,7 +122,15 @@ class SessionTable final : private LateSink, private FloodSink {
     return cold_[slot].wheel == static_cast<std::uint8_t>(hot_[slot].phase.own());
   }
   void link_anew(std::uint32_t slot) noexcept;
-  ClockNs deadline(std::uint32_t slot) const noexcept;
+  ClockNs deadline(std::uint32_t slot) const noexcept {
+    const SessionHot& hot = hot_[slot];
+    const DurationNs timeout = timeout_[static_cast<std::size_t>(hot.phase.own())];
+    const ClockNs due = hot.last_clock + timeout;
+    if (!lingers(hot.phase)) return due;
+    return PLANTED(
+        1, std::min(due, cold_[slot].phase_clock + std::max(timeout, settings_.lingerCeiling)),
+        due);
+  }
 
  private:
   friend class SessionReader;
@@ -188,9 +197,9 @@ class SessionTable final : private LateSink, private FloodSink {
   }
   void advance_far(ClockNs now) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
-  void count(Session session, const Packet& packet) noexcept;
-  void count_only(Session session, const Packet& packet) noexcept;
-  void count_damaged(Session session, const Packet& packet) noexcept;
+  void count(const Session& session, const Packet& packet) noexcept;
+  void count_only(const Session& session, const Packet& packet) noexcept;
+  void count_damaged(const Session& session, const Packet& packet) noexcept;
   void note_ports(const Session& session, const Packet& packet) noexcept;
   bool knows_ports() const noexcept { return ports_of_.size() != 0; }
   bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
@@ -201,6 +210,7 @@ class SessionTable final : private LateSink, private FloodSink {
                       std::uint32_t reader) noexcept;
 
   void update(std::uint32_t slot, const Packet& packet) noexcept;
+  void begin_handshake(std::uint32_t slot, const Packet& packet) noexcept;
   void note_mptcp(std::uint32_t slot, const Packet& packet) noexcept;
   TcpRtt* rtt_of(std::uint32_t slot, const Packet& packet) noexcept;
 
@@ -226,11 +236,11 @@ class SessionTable final : private LateSink, private FloodSink {
     Graveyard::Place place;
     GraveVerdict verdict = GraveVerdict::stranger;
   };
-  void miss(Packet& packet) noexcept;
+  void miss(Packet& packet, std::uint32_t newest) noexcept;
   Remembered remember(const Packet& packet) const noexcept;
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
-  std::uint32_t open(const Packet& packet) noexcept;
-  void begin(Session session, const Packet& packet) noexcept;
+  std::uint32_t open(const Packet& packet, std::uint32_t newest) noexcept;
+  void begin(const Session& session, const Packet& packet) noexcept;
   std::uint32_t take_tunnels(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
   void limit_incarnations(const Packet& packet) noexcept;

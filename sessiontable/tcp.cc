@@ -121,7 +121,7 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   return seq_within(tcp.sequence, PLANTED(12, low, low + 1), high);
 }
 
-void enter(Session s, Phase phase, ClockNs now) noexcept {
+void enter(const Session& s, Phase phase, ClockNs now) noexcept {
   if (phase >= Phase::half_closed && phase != s.hot.phase && !lingers(s.hot.phase))
     s.cold.phase_clock = now;
   s.hot.phase = phase;
@@ -135,7 +135,7 @@ Phase open_phase(const SessionHot& hot) noexcept {
   return fin0 || fin1 ? Phase::half_closed : Phase::established;
 }
 
-void update_rst(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void update_rst(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   saturating_increment(s.cold.rst[side]);
   s.cold.history.write(side, 'R');
@@ -153,7 +153,7 @@ void update_rst(Session s, const Packet& packet, const TcpContext& context) noex
 
 // A RST only closes tentatively: when its receiver sends new payload and its sender acknowledges
 // that, it was not taken (challenge ACK, RFC 5961 §3.2).
-void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
+void watch_reset(const Session& s, const Packet& packet, std::uint32_t peer_end,
                  const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   if (side != s.cold.rst_side) {
@@ -178,7 +178,7 @@ void watch_reset(Session s, const Packet& packet, std::uint32_t peer_end,
 
 // --- Sequence space ---------------------------------------------------------------------------
 
-void note_gap(Session s, unsigned side, std::uint32_t begin, std::uint32_t end,
+void note_gap(const Session& s, unsigned side, std::uint32_t begin, std::uint32_t end,
               const TcpContext& context) noexcept {
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
@@ -196,7 +196,7 @@ bool is_overtaken_by_fin(const Session& s, const Packet& packet,
 }
 
 // Sent again although it had been acknowledged: the retransmission was spurious.
-void count_if_spurious(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void count_if_spurious(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   if (!s.hot.has(kSessionAck0, side ^ 1) || seq_after(end_of(packet), s.hot.acknowledged[side ^ 1]))
     return;
@@ -205,8 +205,8 @@ void count_if_spurious(Session s, const Packet& packet, const TcpContext& contex
 }
 
 // Payload [begin, end) of a side, none of it beyond sequence_end.
-void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std::uint32_t end,
-                       const TcpContext& context) noexcept {
+void count_old_payload(const Session& s, const Packet& packet, std::uint32_t begin,
+                       std::uint32_t end, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
@@ -236,7 +236,7 @@ void count_old_payload(Session s, const Packet& packet, std::uint32_t begin, std
 
 // Moves a side's sequence space on by one segment. SYN and first segments have been through
 // note_first().
-void advance(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void advance(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   // A FIN sent again takes no number of its own, wherever a sloppy stack puts it.
   const bool fin_again = (packet.tcp.flags & kTcpFin) != 0 && s.hot.has(kSessionFin0, side);
@@ -267,7 +267,7 @@ void advance(Session s, const Packet& packet, const TcpContext& context) noexcep
 }
 
 // A side's first segment, or a SYN that tells where it began.
-void note_first(Session s, const Packet& packet) noexcept {
+void note_first(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   s.opening.features[side] = static_cast<std::uint8_t>(
       (s.opening.features[side] & (kTcpFinCrossed | kTcpOverlaps)) | features_of(packet.tcp));
@@ -292,7 +292,7 @@ std::uint32_t saturated_ns(DurationNs duration) noexcept {
   return static_cast<std::uint32_t>(std::clamp<DurationNs>(duration, 0, UINT32_MAX));
 }
 
-void update_syn(Session s, const Packet& packet) noexcept {
+void update_syn(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const bool syn_ack = has_ack(packet.tcp);
@@ -315,7 +315,8 @@ void update_syn(Session s, const Packet& packet) noexcept {
     s.opening.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
 }
 
-void update_acknowledgment(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void update_acknowledgment(const Session& s, const Packet& packet,
+                           const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
   if (!has_ack(tcp)) return;
@@ -341,7 +342,7 @@ bool crosses_fin(const Session& s, const Packet& packet) noexcept {
          s.hot.has(kSessionAck0, peer) && seq_before(s.hot.acknowledged[peer], end_of(packet));
 }
 
-void update_phase(Session s, const Packet& packet) noexcept {
+void update_phase(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const TcpHeader& tcp = packet.tcp;
@@ -373,13 +374,15 @@ void update_phase(Session s, const Packet& packet) noexcept {
 }
 
 // History letters of data and bare ACKs.
-void note_kind(Session s, const Packet& packet) noexcept {
+inline void note_kind(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   if (packet.payload_bytes != 0) {
-    if (!s.hot.has(kSessionData0, side)) s.cold.history.write(side, 'D');
+    if (s.hot.has(kSessionData0, side)) return;
+    s.cold.history.write(side, 'D');
     s.hot.set(kSessionData0, side);
   } else if ((packet.tcp.flags & (kHandshakeFlags | kTcpAck)) == kTcpAck) {
-    if (!s.hot.has(kSessionPureAck0, side)) s.cold.history.write(side, 'A');
+    if (s.hot.has(kSessionPureAck0, side)) return;
+    s.cold.history.write(side, 'A');
     s.hot.set(kSessionPureAck0, side);
   }
 }
@@ -433,7 +436,7 @@ bool tcp_is_foreign(const Session& s, const Packet& packet) noexcept {
   return distance > kInFlightMax && distance != kUnknown;
 }
 
-void tcp_open(Session s, const Packet& packet) noexcept {
+void tcp_open(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
   s.opening.window_scale = {kNoWindowScale, kNoWindowScale};
@@ -447,7 +450,7 @@ void tcp_open(Session s, const Packet& packet) noexcept {
   s.hot.phase = syn ? Phase::opening : Phase::established;
 }
 
-void tcp_update(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void tcp_update(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const bool was_lingering = lingers(s.hot.phase);
   if (take_duplicate(s, packet, context)) return;
@@ -485,14 +488,26 @@ void tcp_update(Session s, const Packet& packet, const TcpContext& context) noex
   if (s.hot.phase == Phase::reset && s.cold.rst_seen) watch_reset(s, packet, end_before, context);
 }
 
-void tcp_update_in_order(Session s, const Packet& packet) noexcept {
+void tcp_update_in_order(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  s.hot.advance_sequence(side, length_of(packet));
+  const bool is_fin = (packet.tcp.flags & kTcpFin) != 0;  // no SYN is in order
+  s.hot.advance_sequence(side, packet.payload_bytes + is_fin);
   s.hot.set(kSessionAck0, side);
   s.hot.acknowledged[side] = packet.tcp.acknowledgment;
   s.hot.window[side] = packet.tcp.window;
   note_kind(s, packet);
-  update_phase(s, packet);
+  if (is_fin || s.hot.phase == Phase::opening) update_phase(s, packet);
+}
+
+void tcp_update_handshake(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  note_first(s, packet);
+  update_syn(s, packet);
+  s.hot.advance_sequence(side, 1);
+  if (!has_ack(packet.tcp)) return;
+  s.hot.set(kSessionAck0, side);
+  s.hot.acknowledged[side] = packet.tcp.acknowledgment;
+  s.hot.window[side] = packet.tcp.window;
 }
 
 std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,

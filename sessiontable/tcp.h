@@ -40,13 +40,13 @@ std::uint32_t tcp_distance(const Session& session, const Packet& packet) noexcep
 bool tcp_is_foreign(const Session& session, const Packet& packet) noexcept;
 
 // The first segment of a session: originator, sequence space, phase. Counts are tcp_update's.
-void tcp_open(Session session, const Packet& packet) noexcept;
+void tcp_open(const Session& session, const Packet& packet) noexcept;
 
 // A session that goes on with a cut one: sides and sequence space as they were.
-void tcp_resume(Session session, const Grave& grave) noexcept;
+void tcp_resume(const Session& session, const Grave& grave) noexcept;
 
 // A segment that joins the session: sequence space, flags, history, phase.
-void tcp_update(Session session, const Packet& packet, const TcpContext& context) noexcept;
+void tcp_update(const Session& session, const Packet& packet, const TcpContext& context) noexcept;
 
 inline constexpr std::uint32_t kNeverQuiet = 0x1'0000;  // no session has it
 
@@ -62,7 +62,13 @@ inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept;
 // before or in it: the end of a handshake, the first data, a FIN and what acknowledges it. It is a
 // member, and tcp_update_in_order() does what tcp_update() would.
 inline bool tcp_is_in_order(const Session& session, const Packet& packet) noexcept;
-void tcp_update_in_order(Session session, const Packet& packet) noexcept;
+void tcp_update_in_order(const Session& session, const Packet& packet) noexcept;
+
+// How nearly all connections begin: the bare SYN that opens a session, and the SYN-ACK that answers
+// it before anything else came. For both tcp_update_handshake() does what tcp_update() would.
+inline bool tcp_is_bare_syn(const Packet& packet) noexcept;
+inline bool tcp_is_answer(const Session& session, const Packet& packet) noexcept;
+void tcp_update_handshake(const Session& session, const Packet& packet) noexcept;
 
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
@@ -144,6 +150,28 @@ inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {
            tcp.window != hot.window[side];
   return hot.phase == Phase::closed && length == 0 && unacknowledged == 0 && progress != 0 &&
          has_acknowledged && (flags & kBothFins) == kBothFins;
+}
+
+inline bool tcp_is_bare_syn(const Packet& packet) noexcept {
+  constexpr std::uint8_t kAllOfSyn = static_cast<std::uint8_t>(~(kTcpEce | kTcpCwr));
+  return packet.key.protocol == kProtocolTcp && (packet.tcp.flags & kAllOfSyn) == kTcpSyn &&
+         (packet.payload_bytes | packet.tcp.mptcp_bytes) == 0 &&
+         (packet.flags & (kPacketIcmpError | kPacketBadChecksum | kPacketOffloaded)) == 0;
+}
+
+inline bool tcp_is_answer(const Session& s, const Packet& packet) noexcept {
+  constexpr std::uint16_t kOfBoth = kSessionSeen0 | kSessionSeen1 | kSessionAck0 | kSessionAck1;
+  const SessionHot& hot = s.hot;
+  const unsigned peer = packet.direction ^ 1u;
+  const bool has_news =
+      (packet.key.protocol ^ kProtocolTcp) | packet.payload_bytes | packet.tcp.mptcp_bytes |
+      (packet.flags & (kPacketIcmpError | kPacketBadChecksum | kPacketOffloaded)) |
+      ((packet.tcp.flags & ~(kTcpEce | kTcpCwr)) ^ (kTcpSyn | kTcpAck));
+  return !has_news && hot.phase == Phase::opening &&
+         (hot.flags & (kOfBoth | kSessionNewest | kSessionHasOlder | kSessionWatched)) ==
+             (side_flag(kSessionSeen0, peer) | kSessionNewest) &&
+         packet.tcp.acknowledgment == hot.sequence_low[peer] && s.cold.isn_known == 1u << peer &&
+         s.cold.extension == kNoSlot;
 }
 
 }  // namespace linger

@@ -68,7 +68,7 @@ bool repeats_last(const Session& s, const Packet& packet) noexcept {
 }
 
 // Unless there is something left to watch for.
-void stop_watching(Session s, const TcpContext& context) noexcept {
+void stop_watching(const Session& s, const TcpContext& context) noexcept {
   if (context.rtt != nullptr && context.rtt->is_watching()) return;
   const TcpDetail* detail = context.extensions.find_detail(s.cold);
   if (detail == nullptr || (detail->closed_windows == 0 && detail->recent_count == 0))
@@ -77,7 +77,7 @@ void stop_watching(Session s, const TcpContext& context) noexcept {
 
 }  // namespace
 
-bool take_duplicate(Session s, const Packet& packet, const TcpContext& context) noexcept {
+bool take_duplicate(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const bool is_soon =
       context.dedup_window != 0 && packet.clock - context.last_clock <= context.dedup_window;
   const bool may_repeat = is_soon && repeats_last(s, packet);
@@ -113,14 +113,14 @@ bool is_duplicate_ack(const Session& s, const Packet& packet) noexcept {
          seq_after(sent_end(s.hot, peer), tcp.acknowledgment);
 }
 
-void count_duplicate_ack(Session s, unsigned side, const TcpContext& context) noexcept {
+void count_duplicate_ack(const Session& s, unsigned side, const TcpContext& context) noexcept {
   if (TcpDetail* detail = context.extensions.get_detail(s.cold))
     saturating_increment(detail->duplicate_acks[side]);
 }
 
 // --- Windows and marks ------------------------------------------------------------------------
 
-void count_marks(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void count_marks(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   std::uint8_t marks = packet.tcp.flags & (kTcpUrg | kTcpEce | kTcpCwr);
   if ((packet.tcp.flags & kTcpSyn) != 0) marks &= kTcpUrg;  // there they ask for ECN
   if (marks == 0) return;
@@ -131,7 +131,7 @@ void count_marks(Session s, const Packet& packet, const TcpContext& context) noe
   if ((marks & kTcpCwr) != 0) saturating_increment(detail->cwr);
 }
 
-void watch_rtt(Session s, const TcpContext& context) noexcept {
+void watch_rtt(const Session& s, const TcpContext& context) noexcept {
   if (context.rtt->is_watching()) {
     s.hot.flags |= kSessionWatched;
   } else if ((s.hot.flags & kSessionWatched) != 0) {
@@ -139,7 +139,7 @@ void watch_rtt(Session s, const TcpContext& context) noexcept {
   }
 }
 
-void watch_window(Session s, const Packet& packet, const TcpContext& context) noexcept {
+void watch_window(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
   const auto bit = static_cast<std::uint8_t>(1u << side);
   if (packet.tcp.window == 0) {

@@ -20,20 +20,21 @@
 namespace linger {
 
 // Whether the segment is a duplicate of the mirror port. Then it is counted, and that is all.
-bool take_duplicate(Session session, const Packet& packet, const TcpContext& context) noexcept;
+bool take_duplicate(const Session& session, const Packet& packet,
+                    const TcpContext& context) noexcept;
 
 // RFC 5681 §2. Asked before the segment joins.
 bool is_duplicate_ack(const Session& session, const Packet& packet) noexcept;
-void count_duplicate_ack(Session session, unsigned side, const TcpContext& context) noexcept;
+void count_duplicate_ack(const Session& session, unsigned side, const TcpContext& context) noexcept;
 
 // ECE and CWR outside the handshake, URG.
-void count_marks(Session session, const Packet& packet, const TcpContext& context) noexcept;
+void count_marks(const Session& session, const Packet& packet, const TcpContext& context) noexcept;
 
 // As long as its round trip times are measured.
-void watch_rtt(Session session, const TcpContext& context) noexcept;
+void watch_rtt(const Session& session, const TcpContext& context) noexcept;
 
 // A segment whose acknowledgment is its side's newest closes or opens that side's window.
-void watch_window(Session session, const Packet& packet, const TcpContext& context) noexcept;
+void watch_window(const Session& session, const Packet& packet, const TcpContext& context) noexcept;
 
 // TcpFeature of a SYN, SYN-ACK or any other segment; and a SYN that announces them.
 std::uint8_t features_of(const TcpHeader& tcp) noexcept;

@@ -7,7 +7,7 @@
 
 namespace linger {
 
-void tcp_resume(Session s, const Grave& grave) noexcept {
+void tcp_resume(const Session& s, const Grave& grave) noexcept {
   s.hot.set_originator(grave.originator);
   s.cold.is_flipped = 0;
   for (unsigned side = 0; side < 2; ++side) {

@@ -76,6 +76,9 @@ class TimerWheel {
     if (!is_end(link.previous)) owner.prefetch_timer_link(link.previous);
   }
 
+  // Whether due() has anything to do.
+  bool is_behind(ClockNs now) const noexcept { return cursor_ < tick_of(now); }
+
   // A slot that is due, still linked; kNoSlot: none is, or `steps` are used up (then steps is 0).
   std::uint32_t due(ClockNs now, int& steps) noexcept {
     const std::int64_t now_tick = tick_of(now);
