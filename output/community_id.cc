@@ -3,8 +3,10 @@
 #include "output/community_id.h"
 
 #include <openssl/sha.h>
+#include <smmintrin.h>
 
 #include <array>
+#include <cstddef>
 #include <cstring>
 
 namespace linger {
@@ -37,21 +39,39 @@ IcmpPorts icmp_ports(const Record& record) noexcept {
   return record.protocol == 1 ? find(kIcmpPairs) : find(kIcmp6Pairs);
 }
 
-char* put_base64(char* out, const std::uint8_t* data, std::size_t bytes) noexcept {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::size_t i = 0;
-  for (; i + 3 <= bytes; i += 3) {
-    const std::uint32_t group =
-        static_cast<std::uint32_t>(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
-    for (int shift = 18; shift >= 0; shift -= 6) *out++ = kDigits[(group >> shift) & 63];
-  }
-  if (bytes - i == 2) {  // the only rest that 20 bytes leave
-    const std::uint32_t group = static_cast<std::uint32_t>(data[i] << 16 | data[i + 1] << 8);
-    for (int shift = 18; shift >= 6; shift -= 6) *out++ = kDigits[(group >> shift) & 63];
-    *out++ = '=';
-  }
-  return out;
+// Twelve bytes as 16 digits of base64 (RFC 4648 §4); the bytes are three words of SHA-1, each with
+// its last byte first. In each group of three bytes, which become four digits, the middle one has
+// bits of two.
+__m128i base64_of(__m128i words) noexcept {
+  const __m128i groups =
+      _mm_shuffle_epi8(words, _mm_setr_epi8(2, 3, 1, 2, 7, 0, 6, 7, 4, 5, 11, 4, 9, 10, 8, 9));
+  const __m128i even = _mm_mulhi_epu16(_mm_and_si128(groups, _mm_set1_epi32(0x0fc0'fc00)),
+                                       _mm_set1_epi32(0x0400'0040));
+  const __m128i odd = _mm_mullo_epi16(_mm_and_si128(groups, _mm_set1_epi32(0x003f'03f0)),
+                                      _mm_set1_epi32(0x0100'0010));
+  const __m128i digits = _mm_or_si128(even, odd);
+  // What to add: by the range of the digit, A to Z 13, a to z 0, 0 to 9, + and / their own.
+  const __m128i is_capital = _mm_cmpgt_epi8(_mm_set1_epi8(26), digits);
+  const __m128i range = _mm_or_si128(_mm_subs_epu8(digits, _mm_set1_epi8(51)),
+                                     _mm_and_si128(is_capital, _mm_set1_epi8(13)));
+  constexpr char kSmall = 'a' - 26, kNumber = '0' - 52, kPlus = '+' - 62, kSlash = '/' - 63;
+  const __m128i added = _mm_setr_epi8(kSmall, kNumber, kNumber, kNumber, kNumber, kNumber, kNumber,
+                                      kNumber, kNumber, kNumber, kNumber, kPlus, kSlash, 'A', 0, 0);
+  return _mm_add_epi8(digits, _mm_shuffle_epi8(added, range));
+}
+
+// 27 digits and what fills them up.
+char* put_base64(char* out, const SHA_CTX& sha1) noexcept {
+  static_assert(offsetof(SHA_CTX, h3) == offsetof(SHA_CTX, h0) + 12 &&
+                offsetof(SHA_CTX, h4) == offsetof(SHA_CTX, h0) + 16);
+  const __m128i begin = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&sha1.h0));
+  const __m128i end = base64_of(_mm_loadu_si64(&sha1.h3));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), base64_of(begin));
+  _mm_storeu_si64(out + 16, end);
+  const std::uint32_t last = static_cast<std::uint32_t>(_mm_extract_epi32(end, 2));
+  std::memcpy(out + 24, &last, sizeof last);
+  out[27] = '=';
+  return out + 28;
 }
 
 }  // namespace
@@ -95,16 +115,9 @@ char* put_community_id(char* out, const Record& record) noexcept {
   SHA_CTX sha1;
   SHA1_Init(&sha1);
   SHA1_Transform(&sha1, block);
-  std::uint8_t digest[SHA_DIGEST_LENGTH];
-  std::size_t at = 0;
-  for (const std::uint32_t word : {sha1.h0, sha1.h1, sha1.h2, sha1.h3, sha1.h4}) {
-    const std::uint32_t big_endian = __builtin_bswap32(word);
-    std::memcpy(digest + at, &big_endian, sizeof big_endian);
-    at += sizeof big_endian;
-  }
   *out++ = '1';
   *out++ = ':';
-  return put_base64(out, digest, sizeof digest);
+  return put_base64(out, sha1);
 }
 
 }  // namespace linger
