@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/source/pcap_port.h"
 #ifdef LINGER_HAS_DPDK
@@ -52,6 +53,19 @@ tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string
 #endif
 
 }  // namespace
+
+std::string dpdk_device_of(const std::string& interface) {
+  constexpr std::string_view kPci = "pci:";
+  if (!is_dpdk(interface)) return {};
+  std::string device = interface.substr(kDpdkPrefix.size());
+  if (device.starts_with(kPci)) device.erase(0, kPci.size());
+  device.resize(std::min(device.find(','), device.size()));
+  const bool is_pci = device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos &&
+                      device.find(':') != std::string::npos;
+  if (!is_pci) return device;
+  std::ranges::transform(device, device.begin(), [](unsigned char c) { return std::tolower(c); });
+  return device.find(':') == 2 ? "0000:" + device : device;
+}
 
 std::uint64_t dpdk_port_memory_needed([[maybe_unused]] const Settings& settings) noexcept {
 #ifdef LINGER_HAS_DPDK

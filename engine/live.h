@@ -13,6 +13,9 @@
 
 namespace linger {
 
+// The device of dpdk:DEVARGS as /sys calls it: 0000:3b:00.0 of pci:3B:00.0 too. Empty: of others.
+std::string dpdk_device_of(const std::string& interface);
+
 // Memory that each DPDK port takes on its NUMA node, in bytes; 0: built without DPDK.
 std::uint64_t dpdk_port_memory_needed(const Settings& settings) noexcept;
 

@@ -16,6 +16,8 @@
 #include "engine/live.h"
 #include "engine/service.h"
 #include "engine/source/huge_pages.h"
+#include "output/uri.h"
+#include "output/writer.h"
 
 namespace linger {
 namespace {
@@ -42,13 +44,6 @@ std::uint64_t meminfo(const std::string& name) {
 }
 
 bool is_dpdk(const std::string& interface) noexcept { return interface.starts_with(kDpdkPrefix); }
-
-std::string device_of(const std::string& interface) {
-  std::string device = interface.substr(kDpdkPrefix.size());
-  if (device.starts_with("pci:")) device.erase(0, 4);
-  device.resize(std::min(device.find(','), device.size()));
-  return device.find(':') == 2 ? "0000:" + device : device;
-}
 
 // Empty: it has none, or says none.
 std::string node_of(const fs::path& device) {
@@ -77,6 +72,7 @@ class Check {
     check_memory();
     check_cores();
     check_user();
+    for (const std::string& output : settings_.output) check_output(output);
     if (std::ranges::any_of(interfaces_, is_dpdk)) check_memory_of_dpdk();
     for (const std::string& interface : interfaces_)
       is_dpdk(interface) ? check_pci(interface) : check_interface(interface);
@@ -136,6 +132,13 @@ class Check {
     }
   }
 
+  void check_output(const std::string& text) {
+    const auto uri = parse_output_uri(text);
+    if (!uri) return say(Finding::fail, "{}", uri.error());
+    if (const auto good = try_output(*uri); !good) return say(Finding::fail, "{}", good.error());
+    say(Finding::ok, "output '{}': it can be written to", text);
+  }
+
   void check_interface(const std::string& name) {
     const fs::path device = fs::path("/sys/class/net") / name;
     if (!fs::exists(device)) return;  // check_ports() says it
@@ -145,13 +148,13 @@ class Check {
   }
 
   void check_pci(const std::string& interface) {
-    const fs::path device = fs::path("/sys/bus/pci/devices") / device_of(interface);
+    const fs::path device = fs::path("/sys/bus/pci/devices") / dpdk_device_of(interface);
     if (!fs::exists(device)) return;
     std::error_code error;
     const fs::path driver = fs::read_symlink(device / "driver", error).filename();
     if (error)
       say(Finding::fail, "{}: no driver; dpdk-devbind.py --bind=vfio-pci {}", interface,
-          device_of(interface));
+          dpdk_device_of(interface));
     else
       say(Finding::ok, "{}: driver {}", interface, driver.string());
     check_node(interface, device);
@@ -203,7 +206,7 @@ std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interf
   std::map<std::string, Need> nodes;
   Need all;
   for (const std::string& interface : interfaces | std::views::filter(is_dpdk)) {
-    Need& of_node = nodes[node_of(sys / "bus/pci/devices" / device_of(interface))];
+    Need& of_node = nodes[node_of(sys / "bus/pci/devices" / dpdk_device_of(interface))];
     for (Need* need : {&all, &of_node}) {
       need->bytes += bytes_each;
       need->ports.push_back(interface);

@@ -9,8 +9,12 @@
 #include <iterator>
 #include <map>
 
+#include "engine/live.h"
+
 namespace linger {
 namespace {
+
+constexpr std::string_view kDpdk = "dpdk:";
 
 const std::map<std::string, Dump> kReferences = {{"json-schema", Dump::json_schema},
                                                  {"index-template", Dump::index_template},
@@ -87,9 +91,10 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
 // Its own, and behind a driver of DPDK that opens an interface, that one's.
 std::vector<std::string> names_of(const std::string& interface) {
   constexpr std::string_view kInterface = ",iface=";
-  std::vector<std::string> names = {interface.substr(0, interface.find(','))};
+  if (!interface.starts_with(kDpdk)) return {interface};
+  std::vector<std::string> names = {std::string(kDpdk) + dpdk_device_of(interface)};
   const std::size_t at = interface.find(kInterface);
-  if (!interface.starts_with("dpdk:") || at == std::string::npos) return names;
+  if (at == std::string::npos) return names;
   const std::size_t begin = at + kInterface.size();
   names.push_back(interface.substr(begin, interface.find(',', begin) - begin));
   return names;
@@ -101,11 +106,12 @@ std::string interface_named_twice(const std::vector<std::string>& interfaces) {
   std::vector<std::string> names;
   for (const std::string& interface : interfaces) {
     for (const std::string& name : names_of(interface)) {
+      const bool is_virtual = name.starts_with(kDpdk) && name.rfind(':') < kDpdk.size();
       if (std::ranges::count(names, name) != 0)
         return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
-                           name.starts_with("dpdk:") ? "; virtual devices have a number each, as "
-                                                       "net_memif0 and net_memif1"
-                                                     : "");
+                           is_virtual ? "; virtual devices have a number each, as net_memif0 and "
+                                        "net_memif1"
+                                      : "");
     }
     std::ranges::copy(names_of(interface), std::back_inserter(names));
   }
@@ -125,6 +131,13 @@ std::string conflict_of(const Options& options, const std::vector<std::string>& 
   if (options.quiet && options.verbose) return "-q and -v exclude each other";
   for (const auto* names : {&options.read, &options.interfaces, &options.outputs}) {
     if (std::ranges::count(*names, "") > 0) return "-r, -i and -o need a name, not ''";
+  }
+  for (const std::string& interface : options.interfaces) {
+    if (interface.starts_with(kDpdk) && dpdk_device_of(interface).empty())
+      return fmt::format(
+          "-i {}: it names no device; write dpdk:0000:3b:00.0, or a virtual one as "
+          "dpdk:net_af_packet0,iface=eth0",
+          interface);
   }
   if (const auto why = interface_named_twice(options.interfaces); !why.empty()) return why;
   if (std::ranges::count(options.read, "-") > 1)

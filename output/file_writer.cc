@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <filesystem>
 
 #include "output/writer.h"
 
@@ -19,6 +20,11 @@ namespace linger {
 namespace {
 
 constexpr int kPollMs = 50;  // how soon a wait notices abandon()
+
+std::string cannot_write(const OutputUri& uri, int error) {
+  return fmt::format("output '{}': cannot write '{}': {}", uri.text, uri.path,
+                     std::strerror(error));
+}
 
 class FileWriter final : public Writer {
  public:
@@ -29,8 +35,7 @@ class FileWriter final : public Writer {
     if (uri_.destination == Destination::standard_output) {
       fd_ = STDOUT_FILENO;
     } else if (fd_ = open_file(O_TRUNC); fd_ < 0) {
-      return tl::unexpected(fmt::format("output '{}': cannot write '{}': {}", uri_.text, uri_.path,
-                                        std::strerror(errno)));
+      return tl::unexpected(cannot_write(uri_, errno));
     }
     look_at_file();
     return {};
@@ -134,6 +139,23 @@ class FileWriter final : public Writer {
 };
 
 }  // namespace
+
+// A file that is not there yet needs a folder that it can be made in.
+tl::expected<void, std::string> try_file(const OutputUri& uri) {
+  const auto is_allowed = [](const std::string& path, int rights) {
+    return faccessat(AT_FDCWD, path.c_str(), rights, AT_EACCESS) == 0;
+  };
+  struct stat status {};
+  if (stat(uri.path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return tl::unexpected(cannot_write(uri, EISDIR));
+    if (!is_allowed(uri.path, W_OK)) return tl::unexpected(cannot_write(uri, errno));
+    return {};
+  }
+  const std::string folder = std::filesystem::path(uri.path).parent_path();
+  if (errno != ENOENT || !is_allowed(folder.empty() ? "." : folder, W_OK | X_OK))
+    return tl::unexpected(cannot_write(uri, errno));
+  return {};
+}
 
 std::unique_ptr<Writer> make_file_writer(const OutputUri& uri) {
   return std::make_unique<FileWriter>(uri);

@@ -35,4 +35,17 @@ std::unique_ptr<Writer> make_writer(const OutputUri& uri, const WriterOptions& o
   return nullptr;
 }
 
+tl::expected<void, std::string> try_output(const OutputUri& uri) {
+  switch (uri.destination) {
+    case Destination::standard_output:
+      return {};
+    case Destination::file:
+      return try_file(uri);
+    case Destination::unix_socket:
+    case Destination::tcp_socket:
+      return make_stream_writer(uri, {})->open();
+  }
+  return {};
+}
+
 }  // namespace linger

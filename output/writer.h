@@ -86,6 +86,12 @@ struct WriterOptions {
 
 std::unique_ptr<Writer> make_writer(const OutputUri& uri, const WriterOptions& options);
 
+// Whether records could go there now: a socket is connected to, a file is left as it is. The error
+// names the output and the mend.
+tl::expected<void, std::string> try_output(const OutputUri& uri);
+
+tl::expected<void, std::string> try_file(const OutputUri& uri);
+
 std::unique_ptr<Writer> make_file_writer(const OutputUri& uri);
 std::unique_ptr<Writer> make_stream_writer(const OutputUri& uri, const WriterOptions& options);
 

@@ -86,9 +86,16 @@ TEST(Options, a_device_is_captured_once) {
               HasSubstr("virtual devices have a number each"));
   EXPECT_THAT(error_of_both("dpdk:net_af_packet0,iface=a", "dpdk:net_af_packet0,iface=b"),
               HasSubstr("virtual devices have a number each"));
+  EXPECT_THAT(error_of_both("dpdk:0000:3b:00.0", "dpdk:3B:00.0,mprq_en=1"),
+              HasSubstr("-i dpdk:0000:3b:00.0: it is given twice"));
   EXPECT_THAT(error_of_both("any", "b"), HasSubstr("give it alone"));
   EXPECT_THAT(options({"-i", "a", "-i", "dpdk:net_af_packet0,iface=b"}).interfaces,
               testing::SizeIs(2));
+}
+
+TEST(Options, a_dpdk_device_has_a_name) {
+  EXPECT_THAT(error_of({"-i", "dpdk:"}), HasSubstr("-i dpdk:: it names no device"));
+  EXPECT_THAT(error_of({"-i", "dpdk:,iface=b"}), HasSubstr("it names no device"));
 }
 
 TEST(Options, flags_may_be_joined) {

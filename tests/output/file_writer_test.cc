@@ -54,6 +54,22 @@ class StandardOutput {
   int before_;
 };
 
+TEST(file_writer, is_tried_without_a_change_to_the_file) {
+  TemporaryFolder folder;
+  const auto error_of = [&](const std::string& name) {
+    const auto tried = try_output(*parse_output_uri("file:" + folder.file(name)));
+    return tried ? "" : tried.error().substr(tried.error().rfind(": ") + 2);
+  };
+  std::ofstream(folder.file("x")) << "older";
+  EXPECT_EQ(error_of("x"), "");
+  EXPECT_EQ(std::filesystem::file_size(folder.file("x")), 5u);
+  EXPECT_EQ(error_of("new"), "");
+  EXPECT_FALSE(std::filesystem::exists(folder.file("new")));
+  EXPECT_EQ(error_of(""), "Is a directory");
+  EXPECT_EQ(error_of("none/new"), "No such file or directory");
+  EXPECT_EQ(error_of("x/new"), "Not a directory");
+}
+
 TEST(file_writer, writes_what_it_was_given_and_replaces_what_was_there) {
   TemporaryFolder folder;
   std::ofstream(folder.file("x")) << "something older and longer";

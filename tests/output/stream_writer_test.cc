@@ -102,6 +102,7 @@ TEST(stream_writer, nobody_listening_is_an_error_at_start) {
     ASSERT_FALSE(result) << uri;
     EXPECT_NE(result.error().find(uri), std::string::npos);
     EXPECT_NE(result.error().find("is somebody listening there?"), std::string::npos);
+    EXPECT_FALSE(try_output(*parse_output_uri(uri)));
   }
 }
 
