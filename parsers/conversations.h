@@ -121,7 +121,6 @@ class Conversations {
     ParserSet unwanted = 0;
     BlockId state = kNoMemory;
     std::uint32_t next_free = kNone;
-    Phase phase = Phase::detecting;
     Carrier carrier = Carrier::stream;
     std::uint8_t parser = kNoParser;  // the last one that was found
     std::uint8_t opener = 0;
@@ -131,6 +130,9 @@ class Conversations {
     bool is_malformed = false;
     bool has_gap = false;
     bool is_dry = false;
+    // Far from `parser`: has_facts() asks for both, in one load if it can, which would wait for the
+    // narrow store that ends the conversation.
+    Phase phase = Phase::detecting;
   };
   static_assert(sizeof(Conversation) <= kBytesEach);
 

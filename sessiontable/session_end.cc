@@ -192,6 +192,7 @@ void SessionTable::end_batch(std::span<const std::uint32_t> slots, const EndOf& 
     index_.prefetch(hash[i]);
     graveyard_.prefetch(hash[i]);
     extensions_.prefetch(cold_[slots[i]]);
+    if (stage_ != nullptr) prefetch_stream(slots[i]);
   }
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const End end = end_of(slots[i]);
