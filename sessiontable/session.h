@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "engine/base/flow_key.h"
@@ -228,8 +230,12 @@ struct alignas(64) SessionCold {
   std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 
   bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
+  void clear() noexcept {  // all at once, but for what others read
+    start = Timestamp{};
+    std::memset(reinterpret_cast<char*>(this) + sizeof start, 0, sizeof *this - sizeof start);
+  }
 };
-static_assert(sizeof(SessionCold) == 64);
+static_assert(sizeof(SessionCold) == 64 && offsetof(SessionCold, start) == 0);
 
 // What its opening told, of interest again at its end.
 struct SessionOpening {
@@ -368,7 +374,7 @@ static_assert(sizeof(TcpDetail) <= sizeof(Extension));
 enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };
 constexpr bool is_finished(Ending ending) noexcept { return ending <= Ending::reset; }
 
-// One session's parts, wherever they lie.
+// One session's parts, wherever they lie; a const one changes them all the same.
 struct Session {
   SessionHot& hot;
   SessionCold& cold;

@@ -219,8 +219,10 @@ void SessionTable::begin(const Session& s, const Packet& packet) noexcept {
   s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
   s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
                                                               : settings_.udpSaveTimeout));
-  SessionCold& cold = *new (&s.cold) SessionCold{};  // in place: an assignment goes by members
-  SessionOpening& opening = *new (&s.opening) SessionOpening{};
+  SessionCold& cold = s.cold;
+  SessionOpening& opening = s.opening;
+  cold.clear();
+  opening = {};
   cold.start = packet.timestamp;
   cold.phase_clock = packet.clock;
   cold.older = kNoSlot;
