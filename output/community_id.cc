@@ -1,4 +1,4 @@
-// One block of SHA-1 takes 45 ns, OpenSSL's padding 10 more, EVP, which it prefers, 50 more.
+// EVP, which OpenSSL prefers, takes 50 ns more.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "output/community_id.h"
 
@@ -8,6 +8,8 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+
+#include "engine/base/bytes.h"
 
 namespace linger {
 
@@ -74,10 +76,51 @@ char* put_base64(char* out, const SHA_CTX& sha1) noexcept {
   return out + 28;
 }
 
+// The one block that is hashed, the side `first` before the other:
+//
+//     seed (2) = 0 | address | address | protocol | 0 | port | port     in network order
+//
+// and behind it, as FIPS 180-4 §5.1.1 says, a one, and the length in bits in the last word. Written
+// in vectors as wide as it will be read: narrower stores would have to arrive in L1 first (20 ns).
+void put_block(std::uint8_t* block, const Record& record, const std::uint16_t* port,
+               unsigned first) noexcept {
+  using Word = std::uint64_t;
+  const auto store = [&](int i, Word low, Word high) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(block) + i,
+                    _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low)));
+  };
+  constexpr Word kOne = 0x80;
+  const unsigned second = first ^ 1;
+  const std::uint8_t* a = record.address[first].bytes.data();
+  const std::uint8_t* b = record.address[second].bytes.data();
+  Word tail = Word{record.protocol} << 16 | kOne << 32;
+  Word behind = 0;
+  if (port != nullptr) {
+    const auto swapped = [&](unsigned side) { return Word{__builtin_bswap16(port[side])}; };
+    tail = Word{record.protocol} << 16 | swapped(first) << 32 | swapped(second) << 48;
+    behind = kOne;
+  }
+  const auto length = [&](unsigned address_bytes) {
+    const unsigned bits = 8 * (2 * address_bytes + (port != nullptr ? 8 : 4));
+    return Word{bits & 0xff} << 56 | Word{bits >> 8} << 48;
+  };
+  if (record.ip_version == 4) {
+    const Word from = load_le32(a), to = load_le32(b);
+    store(0, from << 16 | to << 48, to >> 16 | tail);
+    store(1, behind, 0);
+    store(2, 0, 0);
+    return store(3, 0, length(4));
+  }
+  const Word from[] = {load_le64(a), load_le64(a + 8)};
+  const Word to[] = {load_le64(b), load_le64(b + 8)};
+  store(0, from[0] << 16, from[0] >> 48 | from[1] << 16);
+  store(1, from[1] >> 48 | to[0] << 16, to[0] >> 48 | to[1] << 16);
+  store(2, to[1] >> 48 | tail, behind);
+  store(3, 0, length(16));
+}
+
 }  // namespace
 
-// seed (2) | lower address | higher address | protocol | 0 | port of the lower | port of the
-// higher, in network order
 char* put_community_id(char* out, const Record& record) noexcept {
   const std::size_t address_bytes = record.ip_version == 4 ? 4 : 16;
   std::array<std::uint16_t, 2> port = record.port;
@@ -92,26 +135,8 @@ char* put_community_id(char* out, const Record& record) noexcept {
       std::memcmp(record.address[0].bytes.data(), record.address[1].bytes.data(), address_bytes);
   const bool swap = !is_one_way && (order > 0 || (order == 0 && has_ports && port[0] > port[1]));
 
-  std::uint8_t block[SHA_CBLOCK] = {};
-  std::uint8_t* p = block + 2;
-  for (const int side : {swap ? 1 : 0, swap ? 0 : 1}) {
-    std::memcpy(p, record.address[side].bytes.data(), address_bytes);
-    p += address_bytes;
-  }
-  *p++ = record.protocol;
-  *p++ = 0;
-  if (has_ports) {
-    for (const int side : {swap ? 1 : 0, swap ? 0 : 1}) {
-      *p++ = static_cast<std::uint8_t>(port[side] >> 8);
-      *p++ = static_cast<std::uint8_t>(port[side]);
-    }
-  }
-  // Padded as FIPS 180-4 §5.1.1 says: a one, and the length in bits in the last word.
-  static_assert(2 + 2 * 16 + 2 + 4 + 1 + 8 <= SHA_CBLOCK);
-  const auto bits = static_cast<std::uint16_t>(8 * (p - block));
-  *p = 0x80;
-  block[SHA_CBLOCK - 2] = static_cast<std::uint8_t>(bits >> 8);
-  block[SHA_CBLOCK - 1] = static_cast<std::uint8_t>(bits);
+  alignas(16) std::uint8_t block[SHA_CBLOCK];
+  put_block(block, record, has_ports ? port.data() : nullptr, swap ? 1 : 0);
   SHA_CTX sha1;
   SHA1_Init(&sha1);
   SHA1_Transform(&sha1, block);

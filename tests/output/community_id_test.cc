@@ -1,8 +1,12 @@
 #include "output/community_id.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
+#include <tuple>
 
 namespace linger {
 namespace {
@@ -68,6 +72,41 @@ TEST(community_id, one_way_icmp_is_not_turned_round) {
   unreachable.icmp_type = 3;
   unreachable.icmp_code = 1;
   EXPECT_NE(id_of(unreachable), id_of(reversed(unreachable)));
+}
+
+// Byte by byte, as the specification tells it.
+std::string naive_id_of(const Record& r) {
+  const std::size_t bytes = r.ip_version == 4 ? 4 : 16;
+  const auto end = [&](unsigned side) {
+    return std::string(r.address[side].bytes.begin(), r.address[side].bytes.begin() + bytes);
+  };
+  const auto port = [&](unsigned side) {
+    return std::string{static_cast<char>(r.port[side] >> 8), static_cast<char>(r.port[side])};
+  };
+  const bool swap = std::tuple(end(0), port(0)) > std::tuple(end(1), port(1));
+  std::string text(2, '\0');
+  text += end(swap) + end(!swap) + static_cast<char>(r.protocol) + '\0';
+  if (r.has_ports()) text += port(swap) + port(!swap);
+  unsigned char digest[20], base64[29];
+  EXPECT_EQ(EVP_Digest(text.data(), text.size(), digest, nullptr, EVP_sha1(), nullptr), 1);
+  EXPECT_EQ(EVP_EncodeBlock(base64, digest, sizeof digest), 28);
+  return "1:" + std::string(reinterpret_cast<char*>(base64), 28);
+}
+
+TEST(community_id, is_what_a_naive_one_is) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 4'000; ++i) {
+    Record r;
+    r.ip_version = i % 2 == 0 ? 4 : 6;
+    r.protocol = i % 4 < 2 ? 17 : 50;
+    const std::size_t bytes = r.ip_version == 4 ? 4 : 16;
+    for (IpAddress& address : r.address)
+      std::generate_n(address.bytes.begin(), bytes,
+                      [&] { return static_cast<std::uint8_t>(random()); });
+    if (r.has_ports())
+      for (std::uint16_t& port : r.port) port = static_cast<std::uint16_t>(random());
+    ASSERT_EQ(id_of(r), naive_id_of(r)) << i;
+  }
 }
 
 }  // namespace
