@@ -41,8 +41,9 @@ def row_of(program, told):
         is_kept = measured <= limit if budget.group(2) == "<=" else measured >= limit
     unit = UNITS.get(program, "ns")
     ours = told.get("ns")
-    if ours is None and budget:  # not a time: memory
-        ours, unit = measured, budget.group(1)
+    if ours is None:  # not a time: memory
+        unit = budget.group(1) if budget else "bytes/session"
+        ours = told.get(unit)
     return {"what": f"{program} {name}", "unit": unit, "ours": ours, "reference": told.get("ref_ns"),
             "ratio": told.get("ratio"), "spread": told.get("spread_%"),
             "budget": told.get("label") or None, "measured": measured, "kept": is_kept,
