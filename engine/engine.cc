@@ -23,6 +23,9 @@ namespace {
 
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
+// timeout(1) and shells signal a process, and its group once more: the same again so soon is one
+// request.
+constexpr double kSameRequestSeconds = 0.25;
 constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
 constexpr int kPauses = 64;   // live: idle polls before a shard yields,
 constexpr int kYields = 256;  // and before it sleeps for idleSleep
@@ -438,7 +441,13 @@ void Engine::on_signal(int signal) {
   switch (signal) {
     case SIGINT:
     case SIGTERM:
-      if (stopped_) _exit(kExitLost);  // asked twice: at once
+      if (stopped_) {  // asked twice: at once
+        if (signal != stop_signal_ || seconds_since(stop_moment_) > kSameRequestSeconds)
+          _exit(kExitLost);
+        break;
+      }
+      stop_signal_ = signal;
+      stop_moment_ = std::chrono::steady_clock::now();
       if (is_live_) notify_service("STOPPING=1");
       stopped_ = true;
       stop(Ending::shutdown);

@@ -100,7 +100,9 @@ class Engine {
   std::vector<std::thread> threads_;
   std::atomic<std::uint32_t> running_{0};  // shard threads; counts down as they finish
   pthread_t control_thread_{};
-  bool stopped_ = false;           // by a signal
+  bool stopped_ = false;  // by a signal:
+  int stop_signal_ = 0;   // which, and when
+  std::chrono::steady_clock::time_point stop_moment_;
   double next_statistics_ = 0;     // seconds since the start
   double last_packet_ = 0;         // seconds since the start, as far as the control thread knows
   std::uint64_t seen_before_ = 0;  // packets

@@ -153,5 +153,23 @@ for threads in 1 4; do
   result $? "a_flood_is_told_whole_with_${threads}_threads" "$told told, $summarised summarised"
 done
 
+# timeout(1) signals its child, and then the group that both are in. The output waits meanwhile.
+python3 - >long.pcap <<'PYTHON'
+import struct, sys
+out = sys.stdout.buffer
+out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+for i in range(3000):
+    udp = struct.pack(">HHHH", 1024 + i, 9, 8, 0)
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    out.write(struct.pack("<IIII", 1_700_000_000, i, 28, 28) + ip + udp)
+PYTHON
+mkfifo slow
+(exec <slow && sleep 4 && cat >ended) &
+"$linger" -r long.pcap -o file:slow --set recordQueue=64 2>err &
+sleep 2 && kill -INT $! && sleep 0.1 && kill -INT $!
+wait
+[[ "$(wc -l <ended)" == 3000 ]] && grep -q 'ledger *balanced' err
+result $? "the_same_signal_again_at_once_is_one_request" "$(cat err)"
+
 echo "1..$count"
 exit "$bad"
