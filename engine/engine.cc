@@ -23,8 +23,7 @@ namespace {
 
 constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
-// timeout(1) and shells signal a process, and its group once more: the same again so soon is one
-// request.
+// timeout(1) signals its child, and then the group of both: the same again so soon is one request.
 constexpr double kSameRequestSeconds = 0.25;
 constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
 constexpr int kPauses = 64;   // live: idle polls before a shard yields,
