@@ -87,8 +87,8 @@ class Conversations {
 
   [[gnu::always_inline]] void prefetch(std::uint32_t id) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&table_.data()[id]);
-    __builtin_prefetch(lines, 1, 2);
-    __builtin_prefetch(lines + 64, 1, 2);
+    __builtin_prefetch(lines, 1);
+    __builtin_prefetch(lines + 64, 1);
   }
 
   std::uint32_t used() const noexcept { return used_; }

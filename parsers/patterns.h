@@ -92,7 +92,7 @@ class PatternStream {
   // No more comes: what matches at the end. Then as new.
   void finish(const PatternScratch& scratch, OnPattern on_match, void* context) noexcept;
   void reset() noexcept;
-  [[gnu::always_inline]] void prefetch() const noexcept { __builtin_prefetch(stream_.get(), 1, 2); }
+  [[gnu::always_inline]] void prefetch() const noexcept { __builtin_prefetch(stream_.get(), 1); }
 
  private:
   std::unique_ptr<hs_stream, FreePatterns> stream_;

@@ -68,7 +68,7 @@ class ExtensionPool {
  private:
   [[gnu::always_inline]] void prefetch(std::uint32_t block) const noexcept {
     const char* lines = reinterpret_cast<const char*>(&blocks_.data()[block]);
-    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1, 2);
+    for (std::size_t at = 0; at < sizeof(Extension); at += 64) __builtin_prefetch(lines + at, 1);
   }
 
   struct NextOf {

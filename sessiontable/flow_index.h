@@ -55,8 +55,7 @@ class FlowIndex {
         count_(buckets_.size()) {}
 
   [[gnu::always_inline]] void prefetch(FlowHash hash) const noexcept {
-    __builtin_prefetch(&buckets_.data()[home(hash)], 0,
-                       2);  // into L2: L1 has too few miss buffers for a burst
+    __builtin_prefetch(&buckets_.data()[home(hash)]);
   }
 
   // Calls accept(slot) for each slot under this hash's tag until it returns true; that slot, or

@@ -90,7 +90,7 @@ Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
   if (ring_.size() == 0 || fingerprint == 0) return nullptr;
   const auto slot = static_cast<std::uint32_t>(head_);
   Grave& place = ring_[slot];
-  __builtin_prefetch(ring_.data() + head_ + kLookAhead, 1, 2);  // harmless beyond the end
+  __builtin_prefetch(ring_.data() + head_ + kLookAhead, 1);  // harmless beyond the end
   if (place.fingerprint != 0) {
     if (!is_over(place, now)) counters_.graves_lost.add();
     index_.erase(place.fingerprint, slot);

@@ -41,8 +41,8 @@ class RarePool {
   [[gnu::always_inline]] void prefetch(std::uint32_t place) const noexcept {
     if (place >= kMissing) return;
     const char* block = reinterpret_cast<const char*>(&blocks_.data()[place]);
-    __builtin_prefetch(block, 1, 2);
-    __builtin_prefetch(block + kBytesPerBlock - 1, 1, 2);
+    __builtin_prefetch(block, 1);
+    __builtin_prefetch(block + kBytesPerBlock - 1, 1);
   }
 
   // Any value that a session may hold.

@@ -144,19 +144,19 @@ class SessionTable final : private LateSink, private FloodSink {
     return {hot_[slot], cold_[slot], openings_[slot]};
   }
   [[gnu::always_inline]] void prefetch_hot(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&hot_.data()[slot], 1, 2);
+    __builtin_prefetch(&hot_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_key(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&hot_.data()[slot].key, 1, 2);
+    __builtin_prefetch(&hot_.data()[slot].key, 1);
   }
   [[gnu::always_inline]] void prefetch_cold(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&cold_.data()[slot], 1, 2);
+    __builtin_prefetch(&cold_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_ports(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&ports_of_.data()[slot], 1, 2);
+    __builtin_prefetch(&ports_of_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_stream(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&stream_of_.data()[slot], 1, 2);
+    __builtin_prefetch(&stream_of_.data()[slot], 1);
   }
   // Another core may have decoded the packet.
   [[gnu::always_inline]] static void prefetch_payload(const Packet& packet) noexcept {
@@ -166,12 +166,12 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(packet.data);
   }
   [[gnu::always_inline]] void prefetch_rare(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&rare_.data()[slot], 1, 2);
+    __builtin_prefetch(&rare_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_opening(std::uint32_t slot) const noexcept {
     const char* bytes = reinterpret_cast<const char*>(&openings_.data()[slot]);
-    __builtin_prefetch(bytes, 1, 2);
-    __builtin_prefetch(bytes + sizeof(SessionOpening) - 1, 1, 2);
+    __builtin_prefetch(bytes, 1);
+    __builtin_prefetch(bytes + sizeof(SessionOpening) - 1, 1);
   }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
   Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }

@@ -212,8 +212,8 @@ template <StreamSink Sink>
 void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
   for (const StreamWork& work : packets) {
     const char* lines = reinterpret_cast<const char*>(&streams_[work.stream]);
-    __builtin_prefetch(lines, 1, 2);
-    __builtin_prefetch(lines + 64, 1, 2);
+    __builtin_prefetch(lines, 1);
+    __builtin_prefetch(lines + 64, 1);
   }
   for (const StreamWork& work : packets) {
     const Stream& stream = streams_[work.stream];
