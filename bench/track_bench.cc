@@ -3,7 +3,8 @@
 //
 // Our side gets decoded packets with their hash (decode makes it; see decode_bench), finds the
 // session and updates it: sequence space, counters, times. The reference hashes its 16-byte key (40
-// for IPv6) and finds a value. Both get bursts of 64 whose keys are in the first-level cache.
+// for IPv6) and finds a value. Both get bursts, the reference of the 64 keys that it takes at most,
+// from the first-level cache.
 // 2,000 sessions fit in the cache: what the instructions cost.
 #include "bench/measure.h"
 #include "bench/population.h"
