@@ -143,11 +143,14 @@ class Applications {
     const setting_kind::PortList::Value proxy_ports;  // empty: any
 
    private:
-    // `is_parsed`: a parser wants more, of one side or the other.
-    StreamAnswer answer(std::uint32_t reader, unsigned side, bool is_parsed) const noexcept {
-      if (is_parsed) return StreamAnswer::more;
+    // By what conversations want.
+    StreamAnswer answer(std::uint32_t reader, unsigned side,
+                        Conversations::Wanted wanted) const noexcept {
+      using enum Conversations::Wanted;
+      if (wanted == more || (rules != nullptr && rules->wants(reader, side)))
+        return StreamAnswer::more;
+      if (wanted == unknown) return StreamAnswer::side_unknown;
       if (rules == nullptr) return StreamAnswer::done;
-      if (rules->wants(reader, side)) return StreamAnswer::more;
       return rules->wants(reader, side ^ 1) ? StreamAnswer::side_done : StreamAnswer::done;
     }
   };

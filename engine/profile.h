@@ -88,7 +88,8 @@ class Profile {
 // A stream stage whose time is told apart from the session table's.
 class ProfiledStage final : public StreamStage {
  public:
-  ProfiledStage(StreamStage& stage, Profile& profile) noexcept : stage_(stage), profile_(profile) {}
+  ProfiledStage(StreamStage& stage, Profile& profile) noexcept
+      : StreamStage(stage), stage_(stage), profile_(profile) {}
 
   std::uint32_t open(const Packet& packet, const StreamStart& start) noexcept override;
   void work(std::span<StreamWork> packets) noexcept override;

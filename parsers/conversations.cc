@@ -59,17 +59,25 @@ std::uint32_t Conversations::open(Carrier carrier, unsigned opener, ParserSet un
   return id;
 }
 
-bool Conversations::on_data(std::uint32_t id, unsigned side, Bytes bytes) noexcept {
-  Conversation& c = table_[id];
-  pump(c, side, bytes);
-  return c.phase != Phase::over;
+Conversations::Wanted Conversations::wanted(const Conversation& c, unsigned side) noexcept {
+  if (c.phase == Phase::over) return Wanted::nothing;
+  const bool is_unknown = c.phase == Phase::detecting && c.sides[side].skip == kForGood;
+  return is_unknown ? Wanted::unknown : Wanted::more;
 }
 
-bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count) noexcept {
+Conversations::Wanted Conversations::on_data(std::uint32_t id, unsigned side,
+                                             Bytes bytes) noexcept {
+  Conversation& c = table_[id];
+  pump(c, side, bytes);
+  return wanted(c, side);
+}
+
+Conversations::Wanted Conversations::on_gap(std::uint32_t id, unsigned side,
+                                            std::uint64_t count) noexcept {
   Conversation& c = table_[id];
   Side& s = c.sides[side];
   if (s.kept_bytes == 0) count -= skipped(s.skip, count);
-  if (count == 0 || c.phase == Phase::over) return c.phase != Phase::over;
+  if (count == 0 || c.phase == Phase::over) return wanted(c, side);
   drop_kept(s);
   if (c.phase == Phase::detecting) {
     give_up(c, side);
@@ -82,22 +90,22 @@ bool Conversations::on_gap(std::uint32_t id, unsigned side, std::uint64_t count)
         c, side,
         parser.on_gap != nullptr ? parser.on_gap(state_of(c), side, count, facts) : Answer::done());
   }
-  return c.phase != Phase::over;
+  return wanted(c, side);
 }
 
-bool Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
-                                std::uint32_t sent_bytes) noexcept {
+Conversations::Wanted Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
+                                                 std::uint32_t sent_bytes) noexcept {
   Conversation& c = table_[id];
   if (c.phase == Phase::detecting && detect(c, bytes, true) != Detected::started) {
     if (c.tries == 0) note_first(c, side, bytes);
     if (++c.tries == kTriesMax) finish(c);
   }
-  if (c.phase != Phase::parsing) return c.phase != Phase::over;
+  if (c.phase != Phase::parsing) return wanted(c, side);
   Facts facts = facts_of(c);
   const Answer answer = parser_of(c).on_datagram(state_of(c), side, bytes, sent_bytes, facts);
   if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
   if (answer.kind == Answer::Kind::done) finish(c);
-  return c.phase != Phase::over;
+  return wanted(c, side);
 }
 
 void Conversations::on_end(std::uint32_t id, unsigned side) noexcept {

@@ -52,10 +52,12 @@ class Conversations {
   // When what comes next was captured.
   void at(std::uint32_t id, Timestamp now) noexcept { table_[id].now = now; }
 
-  // False: nothing more is wanted, of either side.
-  bool on_data(std::uint32_t id, unsigned side, Bytes bytes) noexcept;
-  bool on_gap(std::uint32_t id, unsigned side, std::uint64_t count) noexcept;
-  bool on_datagram(std::uint32_t id, unsigned side, Bytes bytes, std::uint32_t sent_bytes) noexcept;
+  // From now on. unknown: this side is read on only once the other one tells what they speak.
+  enum class Wanted : std::uint8_t { more, unknown, nothing };
+  Wanted on_data(std::uint32_t id, unsigned side, Bytes bytes) noexcept;
+  Wanted on_gap(std::uint32_t id, unsigned side, std::uint64_t count) noexcept;
+  Wanted on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
+                     std::uint32_t sent_bytes) noexcept;
   // The side has no more, or nobody will read on.
   void on_end(std::uint32_t id, unsigned side) noexcept;
 
@@ -136,6 +138,7 @@ class Conversations {
   };
   static_assert(sizeof(Conversation) <= kBytesEach);
 
+  static Wanted wanted(const Conversation& c, unsigned side) noexcept;
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
   void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
   enum class Detected : std::uint8_t { started, unsure, nothing };

@@ -13,10 +13,29 @@ StreamStart start_of(const Session& s) noexcept {
   return start;
 }
 
+// What a session's place knows of its stream beside the number, bit per side: it takes no more
+// bytes of the side; none of the side's bytes are missing, or nobody would ask for them.
+constexpr int kDoneShift = 28;
+constexpr int kWholeShift = 30;
+constexpr std::uint32_t kNumber = (1u << kDoneShift) - 1;
+
+std::uint32_t place_of(const Stream& stream, std::uint32_t number, const SessionHot& hot) noexcept {
+  std::uint32_t place = number;
+  for (unsigned side = 0; side < 2; ++side) {
+    const StreamSide& s = stream.sides[side];
+    const bool is_whole =
+        !s.is_reading() || (s.first == kNoBlock && s.next == hot.sequence_low[side] &&
+                            !(s.has_unseen && seq_after(s.unseen_end, s.next)));
+    place |= std::uint32_t{!s.takes_bytes()} << (kDoneShift + side);
+    place |= std::uint32_t{is_whole} << (kWholeShift + side);
+  }
+  return place;
+}
+
 }  // namespace
 
 void SessionTable::read_streams(StreamStage& stage) {
-  CHECK(!started_);
+  CHECK(!started_ && settings_.read_sessions() <= kNumber);
   stage_ = &stage;
   stream_of_ = Array<std::uint32_t>(free_.capacity());
 }
@@ -27,6 +46,23 @@ void SessionTable::begin_reading(std::uint32_t slot) noexcept {
   if (hot.key.protocol != kProtocolTcp && hot.key.protocol != kProtocolUdp) return;
   const Writing writing(hot.version);
   hot.flags |= kSessionRead;
+}
+
+// The next segment of its side may have nothing for the stream: no bytes that it takes, and an ACK
+// of what it has. Then its lines stay where they are.
+void SessionTable::read_next(std::uint32_t slot, const Packet& packet) noexcept {
+  const SessionHot& hot = hot_[slot];
+  if ((hot.flags & kSessionRead) == 0) return;
+  const std::uint32_t place = stream_of_[slot];
+  const unsigned side = packet.direction;
+  const unsigned other = side ^ 1;
+  const bool has_bytes = packet.payload_bytes != 0 || (packet.tcp.flags & (kTcpSyn | kTcpFin)) != 0;
+  const bool takes_bytes = (place >> (kDoneShift + side) & 1) == 0;
+  const bool is_whole = (place >> (kWholeShift + other) & 1) != 0;
+  const bool acks_more = hot.has(kSessionSeen0, other) &&
+                         seq_after(packet.tcp.acknowledgment, hot.sequence_low[other]);
+  if (place != kNoStream && is_whole && !acks_more && !(has_bytes && takes_bytes)) return;
+  add_to_stream(slot, packet);
 }
 
 // The session opens a stream with its first payload, so that a flood of SYNs opens none.
@@ -41,6 +77,8 @@ void SessionTable::add_to_stream(std::uint32_t slot, const Packet& packet) noexc
       return s.hot.clear(kSessionRead);
     }
   }
+  stream &= kNumber;  // work_streams() tells more
+  stage_->prefetch(stream);
   stream_work_[stream_work_count_++] = {&packet, stream, slot};
 }
 
@@ -55,7 +93,11 @@ void SessionTable::work_streams() noexcept {
       if ((done.conflicts >> side & 1) != 0) openings_[done.session].features[side] |= kTcpOverlaps;
     if (done.has_news) [[unlikely]]
       sink_.on_news(view_of(done.session, Ending::idle, true, 0, done.reader), done.packet->clock);
-    if (!done.is_let_go || (hot.flags & kSessionRead) == 0) continue;
+    if ((hot.flags & kSessionRead) == 0) continue;
+    if (!done.is_let_go) {
+      stream_of_[done.session] = place_of(stage_->stream(done.stream), done.stream, hot);
+      continue;
+    }
     const Writing writing(hot.version);
     hot.clear(kSessionRead);
     stream_of_[done.session] = done.reader;
@@ -69,13 +111,13 @@ std::uint32_t SessionTable::reader_of(std::uint32_t slot) noexcept {
     return (hot_[slot].flags & kSessionRead) != 0 && stream_of_[slot] != kNoStream;
   };
   if (has_stream()) work_streams();  // which may let go of it
-  return has_stream() ? stage_->reader_of(stream_of_[slot]) : stream_of_[slot];
+  return has_stream() ? stage_->reader_of(stream_of_[slot] & kNumber) : stream_of_[slot];
 }
 
 std::uint32_t SessionTable::end_reading(std::uint32_t slot) noexcept {
   const std::uint32_t reader = reader_of(slot);
   if ((hot_[slot].flags & kSessionRead) != 0 && reader != kNoStream) {
-    stage_->end(stream_of_[slot]);
+    stage_->end(stream_of_[slot] & kNumber);
     stream_of_[slot] = reader;
     const Writing writing(hot_[slot].version);
     hot_[slot].clear(kSessionRead);

@@ -160,7 +160,7 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
     count_only(s, packet);
     hot.last_clock = std::max(last_clock, packet.clock);  // the end goes with it
   }
-  if (is_read) add_to_stream(slot, packet);
+  if (is_read) read_next(slot, packet);
   return true;
 }
 
@@ -181,7 +181,7 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
     s.hot.note_time(packet.clock, packet.timestamp);
     is_answer ? tcp_update_handshake(s, packet) : tcp_update_in_order(s, packet);
   }
-  read(guess, packet);
+  read_next(guess, packet);
   if (s.hot.phase != before) relink_if_nearer(guess);
   return true;
 }

@@ -217,6 +217,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void read(std::uint32_t slot, const Packet& packet) noexcept {
     if ((hot_[slot].flags & kSessionRead) != 0) add_to_stream(slot, packet);
   }
+  void read_next(std::uint32_t slot, const Packet& packet) noexcept;
   void begin_reading(std::uint32_t slot) noexcept;
   void add_to_stream(std::uint32_t slot, const Packet& packet) noexcept;
   void work_streams() noexcept;
@@ -290,9 +291,10 @@ class SessionTable final : private LateSink, private FloodSink {
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;
-  std::vector<Wheel> wheels_;       // one for each Phase
-  StreamStage* stage_ = nullptr;    // null: nobody reads
-  Array<std::uint32_t> stream_of_;  // with kSessionRead: its stream, or none yet; else its reader
+  std::vector<Wheel> wheels_;     // one for each Phase
+  StreamStage* stage_ = nullptr;  // null: nobody reads
+  Array<std::uint32_t>
+      stream_of_;  // with kSessionRead: its place_of(), or none yet; else its reader
   std::array<StreamWork, kBurstMax> stream_work_;  // of this burst
   std::uint32_t stream_work_count_ = 0;
   std::uint32_t since_sweep_ = 0;  // packets

@@ -33,8 +33,14 @@ struct StreamSide {
   std::uint32_t last;        // held block farthest from it
   std::uint16_t blocks;      // held
   bool has_started : 1, has_fin : 1, has_unseen : 1, is_done : 1;
+  bool is_passed_over : 1;  // until the other side speaks
 
-  bool is_reading() const noexcept { return has_started && !is_done; }
+  bool takes_bytes() const noexcept { return !is_done && !is_passed_over; }
+  bool is_reading() const noexcept { return has_started && takes_bytes(); }
+  bool is_silent() const noexcept { return offset == 0 && first == kNoBlock; }  // up to now
+  void wake() noexcept {  // reads on from what comes next
+    if (is_passed_over) is_passed_over = has_started = has_unseen = 0;
+  }
 };
 
 // Both sides in two neighbouring lines: a segment carries bytes of one and acknowledges the other.

@@ -14,6 +14,8 @@
 // Overlaps: the first copy of each byte seen is the one delivered. A copy with other bytes is told
 // (on_conflict) while the first is still held; delivered bytes are no longer there to compare.
 // A direction begins behind its SYN, or, if that was not seen, at the first payload byte seen.
+// While only one direction speaks and the sink does not know what, it is passed over: what came
+// before the other's first byte is not looked at, and reading goes on behind it, as at a beginning.
 // It ends at its FIN, or is let go: when the sink says so, and at `limit_bytes`, on the byte. Of
 // datagrams the one that reaches the limit is the last. RSTs carry no bytes of the stream.
 //
@@ -29,6 +31,7 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/counters.h"
@@ -41,9 +44,10 @@
 namespace linger {
 
 enum class StreamAnswer : std::uint8_t {
-  more,       // goes on
-  side_done,  // let go of this direction
-  done,       // let go of the session
+  more,          // goes on
+  side_unknown,  // as long as the other direction has not said a byte, pass over this one
+  side_done,     // let go of this direction
+  done,          // let go of the session
 };
 
 enum class StreamEnd : std::uint8_t {
@@ -98,12 +102,7 @@ template <StreamSink Sink>
 class Streams final : public StreamStage {
  public:
   Streams(const StreamLimits& limits, TableCounters& counters, Sink& sink)
-      : limits_(limits),
-        counters_(counters),
-        sink_(sink),
-        streams_(limits.streams),
-        free_(limits.streams),
-        held_(limits.blocks, counters) {}
+      : Streams(limits, counters, sink, Array<Stream>(limits.streams)) {}
 
   std::uint32_t open(const Packet& packet, const StreamStart& start) noexcept override;
   void work(std::span<StreamWork> packets) noexcept override;
@@ -122,6 +121,15 @@ class Streams final : public StreamStage {
   std::uint32_t blocks_used() const noexcept { return held_.used(); }
 
  private:
+  Streams(const StreamLimits& limits, TableCounters& counters, Sink& sink, Array<Stream>&& streams)
+      : StreamStage(streams.data()),
+        limits_(limits),
+        counters_(counters),
+        sink_(sink),
+        streams_(std::move(streams)),
+        free_(limits.streams),
+        held_(limits.blocks, counters) {}
+
   // No window is that large (RFC 7323 §2.3): what lies farther ahead is not of this stream.
   static constexpr std::uint32_t kAheadMax = 1u << 30;
   // An ACK farther beyond what came than this tells of another session rather than of a loss.
@@ -211,11 +219,6 @@ std::uint32_t Streams<Sink>::open(const Packet& packet, const StreamStart& start
 template <StreamSink Sink>
 void Streams<Sink>::work(std::span<StreamWork> packets) noexcept {
   for (const StreamWork& work : packets) {
-    const char* lines = reinterpret_cast<const char*>(&streams_[work.stream]);
-    __builtin_prefetch(lines, 1);
-    __builtin_prefetch(lines + 64, 1);
-  }
-  for (const StreamWork& work : packets) {
     const Stream& stream = streams_[work.stream];
     const bool has_fin = (work.packet->tcp.flags & kTcpFin) != 0;
     if (stream.is_open && (has_fin || work.packet->payload_bytes != 0))
@@ -244,13 +247,14 @@ bool Streams<Sink>::segment(std::uint32_t index, const Packet& packet) noexcept 
   Stream& stream = streams_[index];
   const unsigned side = packet.direction;
   StreamSide& own = stream.sides[side];
-  if (packet.payload_bytes != 0) sink_.on_packet(stream.reader, packet);
+  if (packet.payload_bytes != 0 && own.takes_bytes()) sink_.on_packet(stream.reader, packet);
   const bool has_syn = (tcp.flags & kTcpSyn) != 0;
   const std::uint32_t first = tcp.sequence + (has_syn ? 1 : 0);
   if (has_syn || packet.payload_bytes != 0) begin(own, first);
   // First: a response comes after the gap in its request.
   if ((tcp.flags & kTcpAck) != 0) acknowledge(stream, side ^ 1, tcp.acknowledgment, packet.clock);
   if (packet.payload_bytes != 0) {
+    stream.sides[side ^ 1].wake();
     Payload payload = payload_of(packet, first);
     accept(stream, side, payload);
   }
@@ -311,7 +315,7 @@ bool Streams<Sink>::clip(const StreamSide& side, Payload& payload) const noexcep
 template <StreamSink Sink>
 void Streams<Sink>::accept(Stream& stream, unsigned side, Payload& payload) noexcept {
   StreamSide& own = stream.sides[side];
-  if (own.is_done || !clip(own, payload)) return;
+  if (!own.takes_bytes() || !clip(own, payload)) return;
   if (own.first == kNoBlock && payload.sequence == own.next) return take(stream, side, payload);
   accept_out_of_order(stream, side, payload);
 }
@@ -325,7 +329,7 @@ void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload p
     stream.conflicts |= static_cast<std::uint8_t>(1u << side);
     sink_.on_conflict(stream.reader, side);
   }
-  while (!own.is_done && payload.bytes != 0) {
+  while (own.takes_bytes() && payload.bytes != 0) {
     if (payload.sequence == own.next) {
       const std::uint32_t open =
           own.first != kNoBlock ? held_.front(own).begin - own.next : payload.bytes;
@@ -337,7 +341,7 @@ void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload p
           own.first != kNoBlock ? held_.front(own).begin : payload.sequence;
       give_up(stream, side, seq_before(nearest, payload.sequence) ? nearest : payload.sequence);
     }
-    if (!own.is_done && seq_before(payload.sequence, own.next))
+    if (own.takes_bytes() && seq_before(payload.sequence, own.next))
       payload.drop_front(std::min(payload.bytes, own.next - payload.sequence));
   }
 }
@@ -346,7 +350,9 @@ template <StreamSink Sink>
 void Streams<Sink>::note_fin(Stream& stream, unsigned side, std::uint32_t fin) noexcept {
   StreamSide& own = stream.sides[side];
   begin(own, fin);
-  if (own.is_done || own.has_fin || fin - own.next > kAheadMax) return;
+  if (own.is_done) return;
+  if (own.is_passed_over) return end_side(stream, side, StreamEnd::finished);
+  if (own.has_fin || fin - own.next > kAheadMax) return;
   own.has_fin = 1;
   own.fin = fin;
   if (own.next == fin) end_side(stream, side, StreamEnd::finished);
@@ -377,7 +383,7 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
 template <StreamSink Sink>
 void Streams<Sink>::take(Stream& stream, unsigned side, const Payload& payload) noexcept {
   if (payload.captured != 0) deliver(stream, side, {payload.data, payload.captured});
-  if (payload.captured != payload.bytes && !stream.sides[side].is_done)
+  if (payload.captured != payload.bytes && stream.sides[side].takes_bytes())
     skip(stream, side, payload.bytes - payload.captured);
 }
 
@@ -409,7 +415,7 @@ void Streams<Sink>::skip(Stream& stream, unsigned side, std::uint32_t count) noe
 template <StreamSink Sink>
 void Streams<Sink>::drain(Stream& stream, unsigned side) noexcept {
   StreamSide& own = stream.sides[side];
-  while (!own.is_done && own.first != kNoBlock && held_.front(own).begin == own.next) {
+  while (own.takes_bytes() && own.first != kNoBlock && held_.front(own).begin == own.next) {
     const std::uint32_t index = held_.take_front(own);
     const HeldBlock& block = held_.block(index);
     deliver(stream, side, {block.data.data(), block.bytes});
@@ -421,7 +427,7 @@ void Streams<Sink>::drain(Stream& stream, unsigned side) noexcept {
 template <StreamSink Sink>
 void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept {
   StreamSide& own = stream.sides[side];
-  while (!own.is_done && seq_before(own.next, end)) {
+  while (own.takes_bytes() && seq_before(own.next, end)) {
     std::uint32_t hole_end = end;
     if (own.first != kNoBlock && seq_before(held_.front(own).begin, end))
       hole_end = held_.front(own).begin;
@@ -445,7 +451,7 @@ void Streams<Sink>::flush(Stream& stream, unsigned side) noexcept {
 template <StreamSink Sink>
 void Streams<Sink>::obey(Stream& stream, unsigned side, StreamAnswer answer) noexcept {
   StreamSide& own = stream.sides[side];
-  if (answer != StreamAnswer::more) {
+  if (answer >= StreamAnswer::side_done) {
     let_go(own);
     if (answer == StreamAnswer::done) let_go(stream.sides[side ^ 1]);
     return;
@@ -455,6 +461,9 @@ void Streams<Sink>::obey(Stream& stream, unsigned side, StreamAnswer answer) noe
     end_side(stream, side, StreamEnd::limit);
   } else if (own.has_fin && !seq_before(own.next, own.fin)) {
     end_side(stream, side, StreamEnd::finished);
+  } else if (answer == StreamAnswer::side_unknown && stream.sides[side ^ 1].is_silent()) {
+    own.is_passed_over = 1;
+    held_.clear(own);
   }
 }
 

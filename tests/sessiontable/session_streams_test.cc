@@ -1,4 +1,6 @@
 // Sessions of a table whose bytes are read.
+#include <random>
+
 #include "sessiontable/streams.h"
 #include "tests/sessiontable/table_run.h"
 
@@ -13,6 +15,7 @@ struct Texts {
   std::vector<int> ends;
   bool is_wanted = true;
   std::size_t done_from = SIZE_MAX;  // bytes of one direction
+  std::size_t unknown_from = SIZE_MAX;
   bool is_mute = false;
 
   void on_packet(std::uint32_t, const Packet&) noexcept {}
@@ -27,7 +30,10 @@ struct Texts {
   StreamAnswer on_data(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,
                        std::uint64_t) noexcept {
     texts[reader][side].append(bytes.begin(), bytes.end());
-    return texts[reader][side].size() >= done_from ? StreamAnswer::done : StreamAnswer::more;
+    const std::size_t count = texts[reader][side].size();
+    return count >= done_from      ? StreamAnswer::done
+           : count >= unknown_from ? StreamAnswer::side_unknown
+                                   : StreamAnswer::more;
   }
   StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count,
                       std::uint64_t) noexcept {
@@ -302,6 +308,69 @@ TEST_P(session_streams, data_on_an_unanswered_syn_is_read_and_no_flood) {  // RF
   run.finish();
   ASSERT_EQ(run.told.size(), 3u);
   for (const Told& told : run.told) EXPECT_EQ(told.text[0], "early");
+}
+
+TEST_P(session_streams, what_one_side_says_alone_is_passed_over_once_it_is_unknown) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 200; ++i) {
+    tcp.data(Side::client, "ten bytes ", kSecond + i);
+    tcp.ack(Side::server, kSecond + i);
+  }
+  tcp.data(Side::server, "known", kSecond + 200);
+  tcp.data(Side::client, "and read on", kSecond + 201);
+  tcp.close(Side::client, 2 * kSecond);
+  ReadRun run(GetParam());
+  run.reader.unknown_from = 20;
+  run.see(frames);
+  EXPECT_EQ(run.streams_used(), 0u);  // both FINs were reached
+  run.finish();
+  EXPECT_EQ(run.told.at(0).text,
+            (std::array<string, 2>{"ten bytes ten bytes and read on", "known"}));
+  EXPECT_EQ(run.counters.stream_bytes.value(), 36u);
+}
+
+// Lost, late and repeated segments, ACKs of what was lost, one side or both.
+Frames random_talk(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto one_in = [&](std::uint32_t n) { return random() % n == 0; };
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  std::int64_t time = kSecond;
+  const bool is_one_way = one_in(3);
+  for (int i = 0; i < 150; ++i) {
+    time += random() % 300 * kMicrosecond;
+    const Side side = (is_one_way && i < 100) || one_in(2) ? Side::client : Side::server;
+    if (one_in(3)) {
+      tcp.ack(side == Side::client ? Side::server : Side::client, time);
+      continue;
+    }
+    const string text(1 + random() % 12, static_cast<char>('a' + i % 26));
+    tcp.data(side, text, time, {.captured = !one_in(12)});
+    if (one_in(12)) frames.push_back(frames.back());
+    if (one_in(8)) std::swap(frames.back(), frames[frames.size() - 2]);
+  }
+  if (one_in(2)) tcp.close(Side::client, time + kMillisecond);
+  return frames;
+}
+
+TEST_P(session_streams, what_is_read_does_not_depend_on_bursts) {
+  for (std::uint32_t seed = 0; seed < 300; ++seed) {
+    const Frames frames = random_talk(seed);
+    ReadRun one(1), run(GetParam());
+    for (ReadRun* r : {&one, &run}) {
+      if (seed % 4 == 1) r->reader.unknown_from = 30;
+      if (seed % 4 == 2) r->reader.done_from = 100;
+      r->see(frames);
+      r->finish();
+    }
+    ASSERT_EQ(run.told.size(), one.told.size()) << seed;
+    for (std::size_t i = 0; i < run.told.size(); ++i)
+      ASSERT_EQ(run.told[i].text, one.told[i].text) << seed;
+    ASSERT_EQ(run.reader.ends, one.reader.ends) << seed;
+  }
 }
 
 TEST_P(session_streams, datagrams_reach_the_reader_and_handshakes_open_no_stream) {

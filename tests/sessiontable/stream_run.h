@@ -102,7 +102,7 @@ struct StreamReader {
   StreamAnswer reply(unsigned side) {
     if (answer == StreamAnswer::more || seen[side].bytes.size() < answer_from)
       return StreamAnswer::more;
-    is_over[side] = true;
+    is_over[side] = answer != StreamAnswer::side_unknown;
     if (answer == StreamAnswer::done) is_over = {true, true};
     return answer;
   }

@@ -206,6 +206,41 @@ TEST(streams, what_a_rst_carries_is_not_of_the_stream) {
   EXPECT_EQ(run.seen[0].text(), "");
 }
 
+TEST(streams, a_direction_that_nobody_knows_is_passed_over_until_the_other_speaks) {
+  StreamRun run;
+  run.reader.answer = StreamAnswer::side_unknown;
+  run.reader.answer_from = 5;
+  run.open();
+  run.send(0, 1, "what?");
+  run.send(0, 6, "unseen");
+  run.send(0, 100, "beyond a hole");
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  run.acknowledge(1, 113);
+  run.clock += 2 * kMillisecond;
+  run.acknowledge(1, 113);
+  run.send(1, 1001, "answer");
+  run.send(0, 200, "seen");
+  run.send(0, 204, ", and more");
+  EXPECT_EQ(run.seen[0].text(), "what?seen, and more");
+  EXPECT_EQ(run.seen[1].text(), "answer");
+  run.end();
+}
+
+TEST(streams, a_direction_that_is_passed_over_ends_at_its_fin) {
+  StreamRun run;
+  run.reader.answer = StreamAnswer::side_unknown;
+  run.open();
+  run.send(0, 1, "what?");
+  run.fin(0, 1'000);
+  run.fin(0, 1'000);
+  EXPECT_EQ(run.seen[0].text(), "what?");
+  EXPECT_EQ(run.seen[0].end, StreamEnd::finished);
+  run.send(1, 1001, "answer");
+  run.fin(1, 1007);
+  EXPECT_FALSE(run.is_open);
+  EXPECT_EQ(run.seen[1].text(), "answer");
+}
+
 TEST(streams, a_direction_is_let_go_at_the_limit_on_the_byte) {
   for (const std::uint32_t step : {1u, 7u, 64u, 1000u}) {
     StreamLimits limits = stream_limits();
