@@ -34,6 +34,8 @@ struct Reading {
 // in nothing but sizes. Control thread; reads the files of signatures and rules.
 tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const Settings> shards);
 
+static_assert(LinkNotes::kMax >= kBurstMax);
+
 class Applications {
  public:
   Applications(const Settings& settings, const Reading& reading, std::size_t shard,

@@ -36,6 +36,8 @@ struct LinkNote {
 
 class LinkNotes {
  public:
+  static constexpr std::size_t kMax = 128;  // one for each packet of a burst
+
   explicit LinkNotes(ParserCounters& counters) noexcept : counters_(counters) {}
 
   bool is_empty() const noexcept { return count_ == 0; }
@@ -66,8 +68,6 @@ class LinkNotes {
   }
 
  private:
-  static constexpr std::size_t kMax = 64;
-
   ParserCounters& counters_;
   std::size_t count_ = 0;
   std::array<LinkNote, kMax> notes_;

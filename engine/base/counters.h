@@ -66,7 +66,7 @@ namespace linger {
   X(values_dropped, "values that found no room in a record")                                    \
   X(conversations_dry, "sessions not read because as many as maxStreams were remembered")       \
   X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up") \
-  X(links_dropped, "sessions named by others beyond 64 in one burst, or by their last bytes")   \
+  X(links_dropped, "sessions named by others beyond 128 in one burst, or by their last bytes")  \
   X(rule_matches, "rules that matched, once a session")                                         \
   X(rule_streams_dry, "directions held against rules piece by piece: ruleStreams is too small")
 
