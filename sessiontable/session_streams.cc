@@ -56,12 +56,13 @@ void SessionTable::read_next(std::uint32_t slot, const Packet& packet) noexcept 
   const std::uint32_t place = stream_of_[slot];
   const unsigned side = packet.direction;
   const unsigned other = side ^ 1;
-  const bool has_bytes = packet.payload_bytes != 0 || (packet.tcp.flags & (kTcpSyn | kTcpFin)) != 0;
+  const bool has_event = (packet.tcp.flags & (kTcpSyn | kTcpFin)) != 0;
   const bool takes_bytes = (place >> (kDoneShift + side) & 1) == 0;
   const bool is_whole = (place >> (kWholeShift + other) & 1) != 0;
   const bool acks_more = hot.has(kSessionSeen0, other) &&
                          seq_after(packet.tcp.acknowledgment, hot.sequence_low[other]);
-  if (place != kNoStream && is_whole && !acks_more && !(has_bytes && takes_bytes)) return;
+  const bool has_news = has_event || acks_more || (packet.payload_bytes != 0 && takes_bytes);
+  if (place != kNoStream && is_whole && !has_news) return;
   add_to_stream(slot, packet);
 }
 

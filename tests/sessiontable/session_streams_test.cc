@@ -331,6 +331,19 @@ TEST_P(session_streams, what_one_side_says_alone_is_passed_over_once_it_is_unkno
   EXPECT_EQ(run.counters.stream_bytes.value(), 36u);
 }
 
+TEST_P(session_streams, a_side_that_is_passed_over_ends_with_its_fin) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  for (int i = 0; i < 10; ++i) tcp.data(Side::client, "ten bytes ", kSecond + i);
+  tcp.fin(Side::client, kSecond + 10);
+  ReadRun run(GetParam());
+  run.reader.unknown_from = 20;
+  run.see(frames);
+  EXPECT_EQ(run.reader.ends, std::vector{1});
+  run.finish();
+}
+
 // Lost, late and repeated segments, ACKs of what was lost, one side or both.
 Frames random_talk(std::uint32_t seed) {
   std::mt19937 random(seed);
