@@ -291,10 +291,9 @@ class SessionTable final : private LateSink, private FloodSink {
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;
-  std::vector<Wheel> wheels_;     // one for each Phase
-  StreamStage* stage_ = nullptr;  // null: nobody reads
-  Array<std::uint32_t>
-      stream_of_;  // with kSessionRead: its place_of(), or none yet; else its reader
+  std::vector<Wheel> wheels_;       // one for each Phase
+  StreamStage* stage_ = nullptr;    // null: nobody reads
+  Array<std::uint32_t> stream_of_;  // kSessionRead: its place_of(), or none yet; else its reader
   std::array<StreamWork, kBurstMax> stream_work_;  // of this burst
   std::uint32_t stream_work_count_ = 0;
   std::uint32_t since_sweep_ = 0;  // packets
