@@ -18,6 +18,11 @@ const Detector& detector() {
   return **made;
 }
 
+std::string_view objects_of(Bytes items) {  // valid until the next call
+  static ProtocolJson json{Protocols{kProtocols}};
+  return json.objects_of(items);
+}
+
 void say(Conversations& conversations, std::uint32_t id, const Said& said, Carrier carrier) {
   const Bytes bytes{reinterpret_cast<const std::uint8_t*>(said.bytes.data()), said.bytes.size()};
   if (carrier == Carrier::datagrams) {
@@ -45,7 +50,6 @@ std::vector<std::string> texts_of(Bytes items) {
 
 std::string text_of(const LinkNote& note) {
   const LinkEndpoint& end = note.endpoint;
-  ProtocolJson json{Protocols{kProtocols}};
   std::string text(note.link.name);
   if (end.port == 0) {
     text += " id ";
@@ -61,7 +65,7 @@ std::string text_of(const LinkNote& note) {
     text.append(room, end.ip_version == 4 ? put_ipv4(room, address) : put_ipv6(room, address));
   }
   text += " port " + std::to_string(end.port);
-  text += json.objects_of(Bytes{note.link.items}.first(note.link.items_bytes));
+  text += objects_of(Bytes{note.link.items}.first(note.link.items_bytes));
   return text;
 }
 
@@ -78,9 +82,9 @@ std::ostream& operator<<(std::ostream& out, const Heard& heard) {
              << heard.transactions_dropped << ", " << heard.values_dropped;
 }
 
-Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& limits) {
-  ParserCounters counters;
-  Conversations conversations(limits, detector(), 0, counters);
+namespace {
+
+Heard hear(Conversations& conversations, const Dialogue& dialogue, Carrier carrier) {
   const std::uint32_t id = conversations.open(carrier, 0);
   Timestamp now{kSecond};
   for (const Said& said : dialogue) {
@@ -94,9 +98,8 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
   for (unsigned side = 0; side < 2; ++side) conversations.on_end(id, side);
   const Conversations::Told told = conversations.tell(id);
   EXPECT_GE(told.items.size(), interim == 0 ? 0 : 1);
-  ProtocolJson json{Protocols{kProtocols}};
   Heard heard{.protocol = std::string(told.protocol),
-              .objects = std::string(json.objects_of(told.items)),
+              .objects = std::string(objects_of(told.items)),
               .texts = texts_of(told.items),
               .links = links,
               .transactions_dropped = told.transactions_dropped,
@@ -114,11 +117,29 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
   return heard;
 }
 
+// For one dialogue after the other: each leaves it as it was.
+Conversations& usual_conversations() {
+  static ParserCounters counters;
+  static Conversations usual({.conversations = 2, .memory = 1 << 20}, detector(), 0, counters);
+  return usual;
+}
+
+}  // namespace
+
+Heard hear(const Dialogue& dialogue, Carrier carrier) {
+  return hear(usual_conversations(), dialogue, carrier);
+}
+
+Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& limits) {
+  ParserCounters counters;
+  Conversations conversations(limits, detector(), 0, counters);
+  return hear(conversations, dialogue, carrier);
+}
+
 void expect_same_however_cut(const Dialogue& dialogue) {
   // Times are those of the words: each piece of one comes at its moment.
   const auto hear_cut = [](const Dialogue& from, std::size_t which, std::size_t at) {
-    ParserCounters counters;
-    Conversations conversations({.conversations = 1, .memory = 4 << 20}, detector(), 0, counters);
+    Conversations& conversations = usual_conversations();
     const std::uint32_t id = conversations.open(Carrier::stream, 0);
     Timestamp now{kSecond};
     for (std::size_t i = 0; i < from.size(); ++i) {
@@ -139,9 +160,9 @@ void expect_same_however_cut(const Dialogue& dialogue) {
     }
     for (unsigned side = 0; side < 2; ++side) conversations.on_end(id, side);
     const Conversations::Told told = conversations.tell(id);
-    ProtocolJson json{Protocols{kProtocols}};
-    std::string text = std::string(told.protocol) + std::string(json.objects_of(told.items)) +
+    std::string text = std::string(told.protocol) + std::string(objects_of(told.items)) +
                        (told.is_malformed ? " malformed" : "");
+    conversations.links().take(id, [](const LinkNote&) {});
     conversations.release(id);
     EXPECT_EQ(conversations.blocks_used(), 0u);
     return text;

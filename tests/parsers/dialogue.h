@@ -34,8 +34,8 @@ struct Heard {
 std::ostream& operator<<(std::ostream& out, const Heard& heard);
 
 // All parsers are on; the session ends behind the last word. Side 0 opened it.
-Heard hear(const Dialogue& dialogue, Carrier carrier = Carrier::stream,
-           const ConversationLimits& limits = {.conversations = 2, .memory = 4 << 20});
+Heard hear(const Dialogue& dialogue, Carrier carrier = Carrier::stream);
+Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& limits);
 
 // Cut in two at each byte, and into single bytes: equal records.
 void expect_same_however_cut(const Dialogue& dialogue);

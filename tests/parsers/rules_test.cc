@@ -57,7 +57,7 @@ class Scanned {
     ItemWriter items{room};
     is_complete_ = scans_.tell(0, protocol, items);
     EXPECT_FALSE(items.is_full());
-    ProtocolJson json{Protocols{kProtocols}};
+    static ProtocolJson json{Protocols{kProtocols}};
     return std::string(json.objects_of(items.items()));
   }
   bool is_complete() const { return is_complete_; }
