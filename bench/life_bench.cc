@@ -106,8 +106,10 @@ class Life {
       orders_.push_back(shuffled(block_, step + 1));
       if (order == Order::arrival) std::sort(orders_.back().begin(), orders_.back().end());
     }
+    // Until graves make way for graves, as in any long run.
+    const std::uint64_t graves = bench_.settings.graveyard_size();
     Timing warming;
-    for (std::uint64_t i = 0; i < kWindows + 2; ++i) window(warming);
+    for (std::uint64_t i = 0; i < kWindows + 2 + graves / block_; ++i) window(warming);
   }
 
   // One block of sessions begins, others go on and end. The seconds it took.

@@ -26,11 +26,11 @@ namespace linger {
 inline constexpr std::uint32_t kNoSlot = 0xffff'ffff;
 
 // How many of a bucket's ten entries are used on average when the index is full. Chosen by
-// bench/track: a miss among 1 M sessions costs 20 ns at 5 and 40 at 8, where searches go on to a
-// second line.
+// bench/track and bench/life: a miss among 1 M sessions costs 20 ns at 5 and 40 at 8, where
+// searches go on to a second line, which nobody has asked for in time.
 enum class IndexLoad : std::uint32_t {
   sparse = 5,  // where each packet searches
-  dense = 8,   // where memory counts
+  dense = 6,   // where memory counts
 };
 
 class FlowIndex {

@@ -7,7 +7,6 @@ namespace linger {
 namespace {
 
 constexpr std::uint32_t kLateSequenceMax = 15;
-constexpr std::uint64_t kLookAhead = 8;  // graves whose index lines, or own lines, are under way
 
 // Payload bytes beyond the last that the sender is known to have sent; known from now on.
 std::uint32_t new_payload(LateBlock& block, const Packet& packet) noexcept {
@@ -90,7 +89,7 @@ Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
   if (ring_.size() == 0 || fingerprint == 0) return nullptr;
   const auto slot = static_cast<std::uint32_t>(head_);
   Grave& place = ring_[slot];
-  __builtin_prefetch(ring_.data() + head_ + kLookAhead, 1);  // harmless beyond the end
+  look_ahead(head_);
   if (place.fingerprint != 0) {
     if (!is_over(place, now)) counters_.graves_lost.add();
     index_.erase(place.fingerprint, slot);
@@ -197,7 +196,7 @@ void Graveyard::expire(ClockNs now, int& steps) noexcept {
   // Graves whose time is over leave the ring before their seconds can wrap.
   for (; tail_ != head_ && steps > 0; tail_ = tail_ + 1 == ring_.size() ? 0 : tail_ + 1) {
     Grave& grave = ring_[tail_];
-    if (tail_ + kLookAhead < ring_.size()) index_.prefetch(ring_[tail_ + kLookAhead].fingerprint);
+    look_ahead(tail_);
     if (grave.fingerprint == 0) continue;
     if (!is_over(grave, now)) return;
     --steps;

@@ -3,7 +3,7 @@
 //     ring    graveyardSize graves of 32 bytes in order of burial; when full the oldest is
 //     overwritten, and counted
 //             as lost when its time was not over
-//     index   8 bytes a grave, by fingerprint (the flow hash)
+//     index   10.7 bytes a grave, by fingerprint (the flow hash)
 //     blocks  latePool blocks of <= 256 bytes: the first late packet takes the grave out of the
 //     ring into a block,
 //             which collects what comes until nothing came for lateTimeout; then its late record is
@@ -120,7 +120,15 @@ class Graveyard {
   // The late packet joins the buried session.
   void join(Place place, const Packet& packet, bool off_sequence) noexcept;
 
-  [[gnu::always_inline]] void prefetch(FlowHash hash) const noexcept { index_.prefetch(hash); }
+  // What find() reads, in two stages.
+  [[gnu::always_inline]] void prefetch(FlowHash hash) const noexcept {
+    index_.prefetch(hash);
+    if (free_blocks_.used() != 0) block_index_.prefetch(hash);
+  }
+  [[gnu::always_inline]] void prefetch_grave(FlowHash hash) const noexcept {
+    const std::uint32_t slot = index_.guess(hash);
+    if (slot != kNoSlot) __builtin_prefetch(&ring_.data()[slot], 1);
+  }
 
   // Late records that are due by `now`, at most `steps` of them.
   void expire(ClockNs now, int& steps) noexcept;
@@ -144,6 +152,13 @@ class Graveyard {
   void close_block(std::uint32_t slot, ClockNs now) noexcept;
   void unlink(std::uint32_t slot) noexcept;
   void link_newest(std::uint32_t slot) noexcept;
+  // Graves leave in order: their lines and those of the index come while others are worked on.
+  [[gnu::always_inline]] void look_ahead(std::uint64_t place) const noexcept {
+    constexpr std::uint64_t kStride = 8;
+    if (place + kStride >= ring_.size()) return;
+    __builtin_prefetch(ring_.data() + place + 2 * kStride, 1);  // harmless beyond the end
+    index_.prefetch(ring_.data()[place + kStride].fingerprint);
+  }
   Grave* take_place(FlowHash fingerprint, ClockNs now) noexcept;
   DurationNs life_of(Ending ending) const noexcept {
     return is_finished(ending) ? settings_.late_timeout : settings_.continue_timeout;

@@ -246,11 +246,18 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     for (std::uint32_t i = 0; i < packets.size(); ++i)
       if (ahead.guess[i] != kNoSlot) prefetch_ports(ahead.guess[i]);
   }
-  std::array<std::uint32_t, kBurstMax> eventful;
+  struct Eventful {
+    std::uint32_t slot;
+    bool may_move;  // to another timer wheel
+  };
+  std::array<Eventful, kBurstMax> eventful;
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < packets.size(); ++i) {
     const std::uint32_t slot = ahead.guess[i];
-    if (slot == kNoSlot) continue;
+    if (slot == kNoSlot) {
+      graveyard_.prefetch_grave(packets[i].hash);
+      continue;
+    }
     const SessionHot& hot = hot_.data()[slot];
     if (tcp_is_quiet(hot, ahead.quiet_flags[i]) || packets[i].key.protocol != kProtocolTcp)
       continue;
@@ -258,13 +265,14 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     prefetch_cold(slot);
     if (hot.phase == Phase::opening) prefetch_opening(slot);
     if ((hot.flags & kSessionWatched) != 0) prefetch_rare(slot);
-    eventful[count++] = slot;
+    eventful[count++] = {slot, hot.phase == Phase::opening ||
+                                   (packets[i].tcp.flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0};
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t slot = eventful[i];
+    const auto [slot, may_move] = eventful[i];
     const SessionCold& cold = cold_.data()[slot];
     extensions_.prefetch(cold);
-    Wheel::prefetch_neighbours(*this, cold.timer);
+    if (may_move) Wheel::prefetch_neighbours(*this, cold.timer);
     if ((hot_.data()[slot].flags & kSessionWatched) != 0 && cold.has_rare)
       rtts_.prefetch(rare_.data()[slot].rtt);
   }
