@@ -30,7 +30,9 @@ void SessionTable::make_room(ClockNs now) noexcept {
   for (Wheel& wheel : wheels_) {
     int steps = kDueSteps;
     const std::uint32_t slot = wheel.due(now, steps);
-    if (slot != kNoSlot) return end(slot, ending_of(hot_[slot].phase), deadline(slot));
+    if (slot == kNoSlot) continue;
+    prefetch_end_after(wheel);
+    return end(slot, ending_of(hot_[slot].phase), deadline(slot));
   }
   if (evict_longest({Phase::closed, Phase::reset}, now)) return;
   const std::uint32_t half_open = wheel_of(Phase::opening).first(kEvictionSteps);
@@ -59,6 +61,7 @@ bool SessionTable::evict_longest(std::initializer_list<Phase> phases, ClockNs no
 }
 
 void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
+  prefetch_end_after(wheel_with(slot));
   const Phase phase = hot_[slot].phase;
   const ClockNs due = deadline(slot);
   if (due <= now) return end(slot, ending_of(phase), due);

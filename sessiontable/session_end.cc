@@ -187,13 +187,7 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
 template <class EndOf>
 void SessionTable::end_batch(std::span<const std::uint32_t> slots, const EndOf& end_of) noexcept {
   std::array<FlowHash, kSweepBatch> hash;
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    hash[i] = hash_of(hot_[slots[i]].key, decode_settings_.seed);
-    index_.prefetch(hash[i]);
-    graveyard_.prefetch(hash[i]);
-    extensions_.prefetch(cold_[slots[i]]);
-    if (stage_ != nullptr) prefetch_stream(slots[i]);
-  }
+  for (std::size_t i = 0; i < slots.size(); ++i) hash[i] = prefetch_end(slots[i]);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const End end = end_of(slots[i]);
     end_unlinked(slots[i], hash[i], end.ending, end.when);

@@ -173,6 +173,18 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(bytes, 1);
     __builtin_prefetch(bytes + sizeof(SessionOpening) - 1, 1);
   }
+  // What the end of a session will touch beside its own lines, which are there by now; its hash.
+  [[gnu::always_inline]] FlowHash prefetch_end(std::uint32_t slot) const noexcept {
+    const FlowHash hash = hash_of(hot_.data()[slot].key, decode_settings_.seed);
+    index_.prefetch(hash);
+    graveyard_.prefetch(hash);
+    extensions_.prefetch(cold_.data()[slot]);
+    if (stage_ != nullptr) prefetch_stream(slot);
+    return hash;
+  }
+  [[gnu::always_inline]] void prefetch_end_after(const Wheel& wheel) const noexcept {
+    if (const std::uint32_t slot = wheel.soon(); slot != kNoSlot) prefetch_end(slot);
+  }
   Wheel& wheel_of(Phase phase) noexcept { return wheels_[static_cast<std::size_t>(phase)]; }
   Wheel& wheel_with(std::uint32_t slot) noexcept { return wheels_[cold_[slot].wheel]; }
   void link(std::uint32_t slot, Phase wheel, ClockNs due) noexcept;

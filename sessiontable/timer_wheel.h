@@ -108,11 +108,19 @@ class TimerWheel {
       const std::uint32_t bucket = first_bucket();
       const std::uint32_t slot = next_of(bucket);
       const bool is_at_home = owner_.is_at_home(slot);
+      prefetch_next(slot);
       if (is_at_home && (steps <= 0 || bucket_for(owner_.deadline(slot)) == bucket)) return slot;
       if (steps-- <= 0) return kNoSlot;
       owner_.link_anew(slot);
     }
     return kNoSlot;
+  }
+
+  // A slot whose turn comes soon if slots leave one by one, its lines asked for by now: for what
+  // is to be prefetched by their contents. kNoSlot: none.
+  std::uint32_t soon() const noexcept {
+    if (size_ == 0) return kNoSlot;
+    return buckets_[first_bucket()][(emptied_ + kQueues / 2) % kQueues].head;
   }
 
   // Any slot; kNoSlot when the wheel is empty.
