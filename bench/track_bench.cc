@@ -2,7 +2,7 @@
 // live sessions in random order, misses, and new sessions.
 //
 // Our side gets decoded packets with their hash (decode makes it; see decode_bench), finds the
-// session and updates it: sequence space, counters, times. The reference hashes its 16-byte key (40
+// session and updates it: sequence space, counters, times. The reference hashes its 16-byte key (48
 // for IPv6) and finds a value. Both get bursts, the reference of the 64 keys that it takes at most,
 // from the first-level cache.
 // 2,000 sessions fit in the cache: what the instructions cost.
