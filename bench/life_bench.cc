@@ -69,8 +69,8 @@ class Floor {
       for (std::size_t& place : places) place = random_() % (lines_.size() / 2) * 2;
       timing.part(kBurstMax, [&] {
         for (const std::size_t place : places) {
-          __builtin_prefetch(&lines_.data()[place], 1, 2);
-          __builtin_prefetch(&lines_.data()[place + 1], 1, 2);
+          __builtin_prefetch(&lines_.data()[place], 1);
+          __builtin_prefetch(&lines_.data()[place + 1], 1);
         }
         for (const std::size_t place : places) ++lines_[place].word, ++lines_[place + 1].word;
       });
