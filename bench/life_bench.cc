@@ -110,6 +110,7 @@ class Life {
     const std::uint64_t graves = bench_.settings.graveyard_size();
     Timing warming;
     for (std::uint64_t i = 0; i < kWindows + 2 + graves / block_; ++i) window(warming);
+    CHECK(bench_.counters.graves_lost.value() != 0);
   }
 
   // One block of sessions begins, others go on and end. The seconds it took.
