@@ -231,7 +231,7 @@ tl::expected<void, StartError> Engine::open_outputs() {
         *uri, OutputOptions{.shard_count = settings_.packetThreads,
                             .ring_capacity = settings_.recordQueue,
                             .run = {.node = settings_.node, .protocols = kProtocols},
-                            .writer = {.is_live = is_live_}});
+                            .writer = {.is_live = is_live_, .file_cache = settings_.fileCache}});
     if (auto opened = output->open(); !opened)
       return tl::unexpected(StartError{kExitFailed, opened.error()});
     outputs_.push_back(std::move(output));

@@ -13,7 +13,7 @@ namespace linger {
 
 namespace {
 
-constexpr std::size_t kLinesBytes = 256 * 1024;
+constexpr std::size_t kLinesBytes = 1024 * 1024;  // written at once
 constexpr std::size_t kBatchMax = 256;  // records taken from one ring before the next one's turn
 constexpr int kSpins = 64;
 constexpr auto kSleepFirst = std::chrono::microseconds(50);

@@ -27,7 +27,7 @@ std::unique_ptr<Writer> make_writer(const OutputUri& uri, const WriterOptions& o
   switch (uri.destination) {
     case Destination::standard_output:
     case Destination::file:
-      return make_file_writer(uri);
+      return make_file_writer(uri, options);
     case Destination::unix_socket:
     case Destination::tcp_socket:
       return make_stream_writer(uri, options);

@@ -81,6 +81,7 @@ class Writer {
 // gets give_up_after.
 struct WriterOptions {
   bool is_live = false;
+  bool file_cache = false;  // setting fileCache
   DurationNs give_up_after = 10 * kSecond;
 };
 
@@ -92,7 +93,7 @@ tl::expected<void, std::string> try_output(const OutputUri& uri);
 
 tl::expected<void, std::string> try_file(const OutputUri& uri);
 
-std::unique_ptr<Writer> make_file_writer(const OutputUri& uri);
+std::unique_ptr<Writer> make_file_writer(const OutputUri& uri, const WriterOptions& options);
 std::unique_ptr<Writer> make_stream_writer(const OutputUri& uri, const WriterOptions& options);
 
 }  // namespace linger

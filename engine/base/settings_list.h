@@ -178,5 +178,8 @@
     "Packets that wait for another thread, per pair of threads.")                                  \
   X(Count, recordQueue, 16'384, 64, 16'777'216,                                                    \
     "Records that wait for an output, per thread and output.")                                     \
+  X(Flag, fileCache, false, 0, 0,                                                                  \
+    "Record files stay in the page cache, for a program that follows them on a slow disk; else "   \
+    "they leave it once they are on disk (Linux 6.14).")                                           \
   X(TextList, output, {}, 0, 16,                                                                   \
     "Where records go: file:PATH, unix:PATH, tcp://host:port, or - (as -o).")

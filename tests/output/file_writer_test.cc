@@ -1,8 +1,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "output/writer.h"
 #include "tests/output/temporary_folder.h"
@@ -10,10 +14,10 @@
 namespace linger {
 namespace {
 
-std::unique_ptr<Writer> writer_to(const std::string& uri) {
+std::unique_ptr<Writer> writer_to(const std::string& uri, const WriterOptions& options = {}) {
   const auto parsed = parse_output_uri(uri);
   EXPECT_TRUE(parsed.has_value());
-  return make_writer(*parsed, {});
+  return make_writer(*parsed, options);
 }
 
 // While it lives, files grow to at most this size, as on a full disk: a short write, then an error.
@@ -81,6 +85,91 @@ TEST(file_writer, writes_what_it_was_given_and_replaces_what_was_there) {
   EXPECT_EQ(content_of(folder.file("x")), "one\ntwo\nthree\n");
   EXPECT_EQ(writer->written(), 3u);
   EXPECT_EQ(writer->trouble(), "");
+}
+
+// Some lines, `bytes` of them in all.
+std::string lines_of(std::size_t bytes) {
+  std::string lines;
+  while (lines.size() < bytes) lines += std::to_string(lines.size()) + '\n';
+  lines.resize(bytes - 1);
+  return lines + '\n';
+}
+
+// The pages of a file that are in memory.
+std::size_t cached_pages(const std::string& path) {
+  const std::size_t bytes = std::filesystem::file_size(path);
+  const int fd = open(path.c_str(), O_RDONLY);
+  fsync(fd);
+  void* mapped = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  std::vector<unsigned char> is_cached((bytes + 4095) / 4096);
+  EXPECT_EQ(mincore(mapped, bytes, is_cached.data()), 0);
+  munmap(mapped, bytes);
+  return std::ranges::count_if(is_cached, [](unsigned char c) { return (c & 1) != 0; });
+}
+
+bool can_leave_cache(const std::string& probe) {
+  constexpr int kDontCache = 0x80;  // RWF_DONTCACHE
+  const int fd = open(probe.c_str(), O_WRONLY | O_CREAT, 0600);
+  char byte = 0;
+  const iovec one{&byte, 1};
+  const bool can = pwritev2(fd, &one, 1, -1, kDontCache) == 1;
+  ::close(fd);
+  return can;
+}
+
+TEST(file_writer, bulk_is_written_whole_whatever_becomes_of_the_page_cache) {
+  TemporaryFolder folder;
+  const std::string bulk = lines_of(1'000'003), few = "few\n";
+  for (const bool file_cache : {false, true}) {
+    const auto writer = writer_to("file:" + folder.file("x"), {.file_cache = file_cache});
+    ASSERT_TRUE(writer->open());
+    for (int i = 0; i < 3; ++i) {
+      writer->write(bulk);
+      writer->write(few);
+    }
+    writer->reopen();
+    writer->write(bulk);
+    writer->close();
+    EXPECT_EQ(content_of(folder.file("x")), bulk + few + bulk + few + bulk + few + bulk);
+    EXPECT_EQ(writer->trouble(), "");
+  }
+}
+
+TEST(file_writer, bulk_that_meets_the_end_of_the_disk_keeps_whole_records) {
+  TemporaryFolder folder;
+  const std::string bulk = lines_of(1'000'003);
+  const auto writer = writer_to("file:" + folder.file("x"));
+  ASSERT_TRUE(writer->open());
+  {
+    FileSizeLimit limit(1'500'000);
+    if (!limit.was_set()) GTEST_SKIP() << "SKIPPED: cannot set RLIMIT_FSIZE here";
+    writer->write(bulk);
+    writer->write(bulk);
+  }
+  writer->close();
+  const std::string fits = (bulk + bulk).substr(0, 1'500'000);
+  EXPECT_EQ(content_of(folder.file("x")), fits.substr(0, fits.rfind('\n') + 1));
+  EXPECT_EQ(writer->written() + writer->dropped(DropReason::failed),
+            static_cast<std::uint64_t>(2 * std::ranges::count(bulk, '\n')));
+}
+
+TEST(file_writer, bulk_leaves_the_page_cache_unless_it_shall_stay) {
+  TemporaryFolder folder;
+  const std::string bulk = lines_of(1'000'003);
+  std::size_t cached[2];
+  for (const bool file_cache : {false, true}) {
+    const auto writer = writer_to("file:" + folder.file("x"), {.file_cache = file_cache});
+    ASSERT_TRUE(writer->open());
+    for (int i = 0; i < 8; ++i) writer->write(bulk);
+    writer->close();
+    cached[file_cache] = cached_pages(folder.file("x"));
+  }
+  constexpr std::size_t kPages = 8'000'024 / 4096 + 1;
+  EXPECT_EQ(cached[true], kPages);
+  if (!can_leave_cache(folder.file("probe")))
+    GTEST_SKIP() << "SKIPPED: this kernel or file system does not know RWF_DONTCACHE";
+  EXPECT_LT(cached[false], kPages / 8);
 }
 
 TEST(file_writer, a_file_that_cannot_be_made_is_an_error_at_start) {
