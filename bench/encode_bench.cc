@@ -110,11 +110,12 @@ std::size_t copy_bytes(const Record&, Line& line) {
 // Part of each record: the rest is what formatting costs.
 void community_id(benchmark::State& state, Mix mix) {
   const auto records = make_records(mix);
-  char out[64];
+  char out[kCommunityIdBytes];
+  CommunityIds ids;
   Line line(NdjsonEncoder::kLineBytesMax);
   Timing ours, theirs;
   for (auto _ : state) {
-    over(ours, records, [&](const Record& r) { put_community_id(out, r); });
+    over(ours, records, [&](const Record& r) { ids.put(out, r); });
     over(theirs, records, [&](const Record& r) { copy_bytes(r, line); });
   }
   report(state, ours, theirs);

@@ -55,7 +55,10 @@ struct NdjsonSink final : RecordSink {
   std::size_t at = 0;
   void take(const Record& record) noexcept override {
     ++records;
-    if (lines.size() - at < NdjsonEncoder::kLineBytesMax) at = 0;
+    if (lines.size() - at < NdjsonEncoder::kLineBytesMax) {
+      encoder.complete();
+      at = 0;
+    }
     at += encoder.encode(record, lines.data() + at);
   }
 };

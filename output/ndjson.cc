@@ -4,7 +4,6 @@
 #include <type_traits>
 
 #include "engine/base/check.h"
-#include "output/community_id.h"
 #include "output/record_table.h"
 
 namespace linger {
@@ -121,6 +120,7 @@ struct Context {  // what the values of one line need beside themselves
   std::string_view observer;
   TimeText& time_text;
   MptcpTokens& mptcp_tokens;
+  CommunityIds& community_ids;
   const MptcpConnection* connection;  // of an mptcp-end record
   std::string_view objects;           // what parsers found, encoded
 };
@@ -304,9 +304,9 @@ char* put(kind::Flag, char* out, bool, const Context&) noexcept { return put_tex
 char* put(kind::Observer, char* out, const Record&, const Context& context) noexcept {
   return put_text(out, context.observer);
 }
-char* put(kind::CommunityId, char* out, const Record& value, const Context&) noexcept {
+char* put(kind::CommunityId, char* out, const Record& value, const Context& context) noexcept {
   *out++ = '"';
-  out = put_community_id(out, value);
+  out = context.community_ids.put(out, value);
   *out++ = '"';
   return out;
 }
@@ -393,7 +393,8 @@ NdjsonEncoder::NdjsonEncoder(const RunInfo& run)
 std::size_t NdjsonEncoder::put(const Record& record, const MptcpConnection* connection,
                                std::string_view objects, char* out) noexcept {
   tally_.add(record);
-  const Context context{record, observer_, time_text_, mptcp_tokens_, connection, objects};
+  const Context context{record,         observer_,  time_text_, mptcp_tokens_,
+                        community_ids_, connection, objects};
   const char* end = record.is_usual
                         ? put_line(out, context, std::make_index_sequence<kUsualFieldCount>{})
                         : put_line(out, context, std::make_index_sequence<kFieldCount>{});

@@ -1,6 +1,8 @@
 // Records as NDJSON: one compact JSON object a line, keys and order from record_fields.h.
 //
 // Owner: one thread. It sums what it encodes, which is one end of the ledger (DESIGN §7).
+// Digests come to their places late: what was encoded is whole after complete(), and stays where it
+// is until then.
 // Limit: a line has at most kLineBytesMax bytes, beside those of application objects. Cost: one
 // pass over the list, unrolled at compile time; see bench/encode_bench.
 #pragma once
@@ -10,6 +12,7 @@
 #include <string>
 
 #include "engine/base/counter.h"
+#include "output/community_id.h"
 #include "output/mptcp_connection.h"
 #include "output/mptcp_token.h"
 #include "output/protocol_json.h"
@@ -78,6 +81,9 @@ class NdjsonEncoder {
     return put(connection.record, &connection, objects, out);
   }
 
+  // All lines written so far are whole.
+  void complete() noexcept { community_ids_.complete(); }
+
   const EncodedTally& tally() const noexcept { return tally_; }
 
  private:
@@ -87,6 +93,7 @@ class NdjsonEncoder {
   std::string observer_;  // quoted and escaped
   TimeText time_text_;
   MptcpTokens mptcp_tokens_;
+  CommunityIds community_ids_;
   ProtocolJson protocol_json_;
   EncodedTally tally_;
 };

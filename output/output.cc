@@ -165,6 +165,7 @@ void Output::encode(const RecordOf& record, Bytes items) noexcept {
 
 void Output::flush() noexcept {
   if (line_bytes_ == 0) return;
+  encoder_.complete();
   writer_->write({lines_.data(), line_bytes_});
   line_bytes_ = 0;
 }

@@ -22,8 +22,11 @@ Record record_between(std::uint8_t protocol, std::array<std::uint8_t, 4> a,
 }
 
 std::string id_of(const Record& record) {
-  char out[64];
-  return {out, put_community_id(out, record)};
+  char out[kCommunityIdBytes];
+  CommunityIds ids;
+  ids.put(out, record);
+  ids.complete();
+  return {out, kCommunityIdBytes};
 }
 
 Record reversed(Record r) {
@@ -93,19 +96,41 @@ std::string naive_id_of(const Record& r) {
   return "1:" + std::string(reinterpret_cast<char*>(base64), 28);
 }
 
+Record random_record(std::mt19937& random) {
+  Record r;
+  r.ip_version = random() % 2 == 0 ? 4 : 6;
+  r.protocol = random() % 2 == 0 ? 17 : 50;
+  for (IpAddress& address : r.address)
+    std::generate_n(address.bytes.begin(), r.ip_version == 4 ? 4 : 16,
+                    [&] { return static_cast<std::uint8_t>(random()); });
+  if (r.has_ports())
+    for (std::uint16_t& port : r.port) port = static_cast<std::uint16_t>(random());
+  return r;
+}
+
 TEST(community_id, is_what_a_naive_one_is) {
   std::mt19937 random(1);
   for (int i = 0; i < 4'000; ++i) {
-    Record r;
-    r.ip_version = i % 2 == 0 ? 4 : 6;
-    r.protocol = i % 4 < 2 ? 17 : 50;
-    const std::size_t bytes = r.ip_version == 4 ? 4 : 16;
-    for (IpAddress& address : r.address)
-      std::generate_n(address.bytes.begin(), bytes,
-                      [&] { return static_cast<std::uint8_t>(random()); });
-    if (r.has_ports())
-      for (std::uint16_t& port : r.port) port = static_cast<std::uint16_t>(random());
+    const Record r = random_record(random);
     ASSERT_EQ(id_of(r), naive_id_of(r)) << i;
+  }
+}
+
+// However many wait to be completed, each comes to its place, and nothing beside it is touched.
+TEST(community_id, many_at_once_are_what_each_is_alone) {
+  std::mt19937 random(1);
+  CommunityIds ids;
+  for (const std::size_t count : {1, 15, 16, 17, 100, 0, 3}) {
+    std::string text(count * (kCommunityIdBytes + 1), '|');
+    std::string expected;
+    char* out = text.data();
+    for (std::size_t i = 0; i < count; ++i) {
+      const Record r = random_record(random);
+      out = ids.put(out, r) + 1;
+      expected += naive_id_of(r) + '|';
+    }
+    ids.complete();
+    EXPECT_EQ(text, expected);
   }
 }
 

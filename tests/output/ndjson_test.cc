@@ -182,6 +182,7 @@ TEST(ndjson, the_largest_mptcp_connection_fits) {
   NdjsonEncoder encoder(RunInfo{std::string(kNodeBytesMax, '\x01')});
   std::vector<char> line(NdjsonEncoder::kLineBytesMax);
   const std::size_t bytes = encoder.encode(*connection, line.data());
+  encoder.complete();
   EXPECT_LE(bytes + kScribbleBytes, NdjsonEncoder::kLineBytesMax);
   const YAML::Node mptcp = YAML::Load(std::string(line.data(), bytes))["mptcp"];
   EXPECT_EQ(mptcp["subflows"].size(), kMptcpPathsMax);

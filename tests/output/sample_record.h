@@ -40,7 +40,9 @@ inline Record sample_record() {
 inline std::string line_of(const Record& record, const RunInfo& run = {}) {
   NdjsonEncoder encoder(run);
   std::vector<char> line(NdjsonEncoder::kLineBytesMax);
-  return {line.data(), encoder.encode(record, line.data())};
+  const std::size_t bytes = encoder.encode(record, line.data());
+  encoder.complete();
+  return {line.data(), bytes};
 }
 
 using Paths = std::map<std::string, std::string>;

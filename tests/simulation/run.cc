@@ -29,8 +29,11 @@ std::vector<std::string> lines_of(const std::vector<Record>& records) {
   NdjsonEncoder encoder(RunInfo{});
   std::vector<char> buffer(NdjsonEncoder::kLineBytesMax);
   std::vector<std::string> lines;
-  for (const Record& record : records)
-    lines.emplace_back(buffer.data(), encoder.encode(record, buffer.data()) - 1);
+  for (const Record& record : records) {
+    const std::size_t bytes = encoder.encode(record, buffer.data());
+    encoder.complete();
+    lines.emplace_back(buffer.data(), bytes - 1);
+  }
   std::sort(lines.begin(), lines.end());
   return lines;
 }
