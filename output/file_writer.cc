@@ -27,6 +27,7 @@ namespace {
 constexpr int kPollMs = 50;  // how soon a wait notices abandon()
 constexpr std::size_t kBulkBytes = 128 * 1024;
 constexpr std::size_t kPageBytes = 4096;
+constexpr int kPipeBytes = 1024 * 1024;  // as much as Linux lets anybody have
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x00000080  // linux/fs.h
 #endif
@@ -101,12 +102,12 @@ class FileWriter final : public Writer {
     const bool is_known = fstat(fd_, &status) == 0;
     is_regular_ = is_known && S_ISREG(status.st_mode);
     is_pipe_ = is_known && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+    if (is_pipe_) fcntl(fd_, F_SETPIPE_SZ, kPipeBytes);  // where it may not: smaller pieces
   }
 
   // As write(2).
   ssize_t write_part(std::string_view lines) {
-    // A pipe that is ready takes PIPE_BUF bytes without blocking.
-    if (is_pipe_) return ::write(fd_, lines.data(), std::min<std::size_t>(PIPE_BUF, lines.size()));
+    if (is_pipe_) return write_to_pipe(lines);
     if (!is_regular_ || !leaves_cache_ || lines.size() < kBulkBytes)
       return ::write(fd_, lines.data(), lines.size());
     // The last page, not full yet, stays: the next write goes on there.
@@ -116,6 +117,18 @@ class FileWriter final : public Writer {
     if (n >= 0 || errno != EOPNOTSUPP) return n;
     leaves_cache_ = false;
     return write_part(lines);
+  }
+
+  // Never blocks where poll() has said that there is room: writes what fits (Linux 6.4), or
+  // PIPE_BUF bytes. The file may not be made non-blocking, as others may write to it too.
+  ssize_t write_to_pipe(std::string_view lines) {
+    if (takes_what_fits_) {
+      const iovec all{const_cast<char*>(lines.data()), lines.size()};
+      const ssize_t n = pwritev2(fd_, &all, 1, -1, RWF_NOWAIT);
+      if (n >= 0 || errno != EOPNOTSUPP) return n;
+      takes_what_fits_ = false;
+    }
+    return ::write(fd_, lines.data(), std::min<std::size_t>(PIPE_BUF, lines.size()));
   }
 
   // False: the run was abandoned, and the reader takes nothing.
@@ -155,7 +168,8 @@ class FileWriter final : public Writer {
   }
 
   const OutputUri uri_;
-  bool leaves_cache_;  // until the kernel refuses
+  bool leaves_cache_;            // until the kernel refuses
+  bool takes_what_fits_ = true;  // a pipe; the same
   int fd_ = -1;
   bool is_regular_ = false;
   bool is_pipe_ = false;

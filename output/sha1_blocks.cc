@@ -62,8 +62,8 @@ void digest_sse(const Sha1Blocks& blocks, Sha1Digests& digests) noexcept {
 [[gnu::target("avx2")]] void digest_avx2(const Sha1Blocks& blocks, Sha1Digests& digests) noexcept {
   digest<16>(blocks, 0, digests);
 }
-[[gnu::target("avx512f,prefer-vector-width=512")]] void digest_avx512(
-    const Sha1Blocks& blocks, Sha1Digests& digests) noexcept {
+[[gnu::target("avx512f")]] void digest_avx512(const Sha1Blocks& blocks,
+                                              Sha1Digests& digests) noexcept {
   digest<16>(blocks, 0, digests);
 }
 

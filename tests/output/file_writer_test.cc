@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
+#include "engine/base/socket_headers.h"
 #include "output/writer.h"
 #include "tests/output/temporary_folder.h"
 
@@ -247,6 +250,39 @@ TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {
   EXPECT_EQ(writer->written(), 1u);
   EXPECT_EQ(writer->dropped(DropReason::reader_gone), 2u);
   EXPECT_EQ(writer->trouble(), "");
+}
+
+// All of `bulk`, four times, through standard output that is `ends[1]`, to a reader that takes a
+// little at a time.
+void expect_bulk_through(const int (&ends)[2], const std::string& bulk) {
+  std::string taken;
+  std::thread reader([&] {
+    char some[10'000];
+    for (ssize_t n = 0; (n = read(ends[0], some, sizeof some)) > 0;) {
+      taken.append(some, static_cast<std::size_t>(n));
+      if (taken.size() < 1'000'000) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  const auto writer = writer_to("-");
+  {
+    StandardOutput output(ends[1]);
+    EXPECT_TRUE(writer->open());
+    for (int i = 0; i < 4; ++i) writer->write(bulk);
+    writer->close();
+  }
+  reader.join();
+  ::close(ends[0]);
+  EXPECT_EQ(taken, bulk + bulk + bulk + bulk);
+  EXPECT_EQ(writer->written(), static_cast<std::uint64_t>(4 * std::ranges::count(bulk, '\n')));
+}
+
+TEST(file_writer, a_slow_reader_of_standard_output_gets_all) {
+  const std::string bulk = lines_of(1'000'003);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  expect_bulk_through(ends, bulk);
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  expect_bulk_through(ends, bulk);
 }
 
 TEST(file_writer, an_abandoned_pipe_that_nobody_reads_is_given_up) {
