@@ -1,8 +1,8 @@
 // Stream sockets. What the peer has not acknowledged is held here, so that after a broken
 // connection it is sent again over the next one, from a record boundary.
 //
-//     held_:  | acknowledged by now | sent, not acknowledged | not sent |
-//             ^ a record begins     ^ settle() cuts here     ^ sent_
+//     held_:  | settled | acknowledged by now | sent, not acknowledged | not sent |
+//                       ^ a record begins     ^ settle() moves it here ^ sent_
 //
 // Acknowledged means: taken by the peer's TCP, or read by the peer of a unix socket. SIOCOUTQ
 // counts the rest (for a unix socket with the kernel's overhead, so that rather too much is sent
@@ -98,21 +98,26 @@ class StreamWriter final : public Writer {
 
   void write(std::string_view lines) override {
     if (is_dead_) return count_dropped(dead_reason_, lines);
+    held_.erase(0, settled_);
+    sent_ -= settled_;
+    settled_ = 0;
     held_ += lines;
     progress_at_ = SteadyClock::now();  // new records get their full time
-    while (!is_dead_ && (sent_ < held_.size() || held_.size() > kHeldBytesMax)) step();
+    while (!is_dead_ && (sent_ < held_.size() || unsettled().size() > kHeldBytesMax)) step();
   }
 
   void idle() override {
-    if (!is_dead_ && !held_.empty()) step();
+    if (!is_dead_ && !unsettled().empty()) step();
   }
 
   void close() override {
-    while (!is_dead_ && !held_.empty()) step();
+    while (!is_dead_ && !unsettled().empty()) step();
     disconnect();
   }
 
  private:
+  std::string_view unsettled() const { return std::string_view(held_).substr(settled_); }
+
   // One look at the connection and one send, or one wait.
   void step() {
     if (is_abandoned())
@@ -123,7 +128,7 @@ class StreamWriter final : public Writer {
       return give_up(DropReason::failed, "its peer took nothing more at the end");
     if (!settle()) return disconnect();
     if (sent_ == held_.size()) {
-      if (!held_.empty()) wait(kSettleMs);
+      if (!unsettled().empty()) wait(kSettleMs);
       return;
     }
     const ssize_t n = send(fd_, held_.data() + sent_, held_.size() - sent_, MSG_NOSIGNAL);
@@ -149,12 +154,12 @@ class StreamWriter final : public Writer {
     pollfd poll_fd{fd_, 0, 0};
     poll(&poll_fd, 1, 0);
     if (poll_fd.revents & (POLLERR | POLLNVAL)) return false;
-    const std::size_t acknowledged = sent_ - std::min(sent_, static_cast<std::size_t>(queued));
-    const std::size_t last = std::string_view(held_).substr(0, acknowledged).rfind('\n');
+    const std::size_t sent = sent_ - settled_;
+    const std::size_t acknowledged = sent - std::min(sent, static_cast<std::size_t>(queued));
+    const std::size_t last = unsettled().substr(0, acknowledged).rfind('\n');
     if (last != std::string_view::npos) {
-      count_written(std::string_view(held_).substr(0, last + 1));
-      held_.erase(0, last + 1);
-      sent_ -= last + 1;
+      count_written(unsettled().substr(0, last + 1));
+      settled_ += last + 1;
       progress_at_ = SteadyClock::now();
     }
     return (poll_fd.revents & POLLHUP) == 0;
@@ -192,10 +197,10 @@ class StreamWriter final : public Writer {
       wait(backoff_ms);
       backoff_ms = std::min(2 * backoff_ms, kBackoffLastMs);
     }
-    const std::string_view begun = std::string_view(held_).substr(0, sent_);
+    const std::string_view begun = unsettled().substr(0, sent_ - settled_);
     count_resent(begun);
     if (!begun.empty() && begun.back() != '\n') count_resent("\n");  // a record sent in part
-    sent_ = 0;
+    sent_ = settled_;
     progress_at_ = SteadyClock::now();
   }
 
@@ -209,9 +214,9 @@ class StreamWriter final : public Writer {
     is_dead_ = true;
     dead_reason_ = reason;
     trouble_ = fmt::format("output '{}': {}", uri_.text, why);
-    count_dropped(reason, held_);
+    count_dropped(reason, unsettled());
     held_.clear();
-    sent_ = 0;
+    sent_ = settled_ = 0;
   }
 
   void wait(int ms) const {
@@ -221,8 +226,9 @@ class StreamWriter final : public Writer {
   const OutputUri uri_;
   const WriterOptions options_;
   int fd_ = -1;
-  std::string held_;      // begins at a record boundary
-  std::size_t sent_ = 0;  // bytes of held_ that this connection took
+  std::string held_;
+  std::size_t settled_ = 0;  // bytes of held_ that are written for good: whole records
+  std::size_t sent_ = 0;     // bytes of held_, settled ones included, that this connection took
   bool is_dead_ = false;
   DropReason dead_reason_ = DropReason::failed;
   SteadyClock::time_point progress_at_{};  // when the peer last took, or was given, something
