@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "engine/base/pipe.h"
 #include "output/writer.h"
 
 namespace linger {
@@ -27,7 +28,6 @@ namespace {
 constexpr int kPollMs = 50;  // how soon a wait notices abandon()
 constexpr std::size_t kBulkBytes = 128 * 1024;
 constexpr std::size_t kPageBytes = 4096;
-constexpr int kPipeBytes = 1024 * 1024;  // as much as Linux lets anybody have
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x00000080  // linux/fs.h
 #endif
@@ -102,7 +102,7 @@ class FileWriter final : public Writer {
     const bool is_known = fstat(fd_, &status) == 0;
     is_regular_ = is_known && S_ISREG(status.st_mode);
     is_pipe_ = is_known && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
-    if (is_pipe_) fcntl(fd_, F_SETPIPE_SZ, kPipeBytes);  // where it may not: smaller pieces
+    if (is_pipe_) widen_pipe(fd_);
   }
 
   // As write(2).

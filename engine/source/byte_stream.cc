@@ -13,6 +13,8 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/base/pipe.h"
+
 namespace linger {
 namespace {
 
@@ -252,6 +254,7 @@ tl::expected<std::unique_ptr<ByteStream>, std::string> open_file_stream(const st
   }
   const bool is_regular = S_ISREG(status.st_mode);
   if (is_regular) posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (S_ISFIFO(status.st_mode)) widen_pipe(fd);
   return std::make_unique<FileStream>(fd, !is_regular);
 }
 
