@@ -40,7 +40,7 @@ std::string cannot_write(const OutputUri& uri, int error) {
 class FileWriter final : public Writer {
  public:
   FileWriter(const OutputUri& uri, const WriterOptions& options)
-      : uri_(uri), leaves_cache_(!options.file_cache) {}
+      : uri_(uri), keeps_cache_(options.file_cache) {}
   ~FileWriter() override { close_file(); }
 
   tl::expected<void, std::string> open() override {
@@ -102,13 +102,15 @@ class FileWriter final : public Writer {
     const bool is_known = fstat(fd_, &status) == 0;
     is_regular_ = is_known && S_ISREG(status.st_mode);
     is_pipe_ = is_known && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+    leaves_cache_ = is_regular_ && !keeps_cache_;
+    takes_what_fits_ = is_pipe_;
     if (is_pipe_) widen_pipe(fd_);
   }
 
   // As write(2).
   ssize_t write_part(std::string_view lines) {
     if (is_pipe_) return write_to_pipe(lines);
-    if (!is_regular_ || !leaves_cache_ || lines.size() < kBulkBytes)
+    if (!leaves_cache_ || lines.size() < kBulkBytes)
       return ::write(fd_, lines.data(), lines.size());
     // The last page, not full yet, stays: the next write goes on there.
     const auto end = static_cast<std::size_t>(lseek(fd_, 0, SEEK_CUR)) + lines.size();
@@ -168,11 +170,13 @@ class FileWriter final : public Writer {
   }
 
   const OutputUri uri_;
-  bool leaves_cache_;            // until the kernel refuses
-  bool takes_what_fits_ = true;  // a pipe; the same
+  const bool keeps_cache_;
   int fd_ = -1;
   bool is_regular_ = false;
   bool is_pipe_ = false;
+  // As far as the kernel has not refused to do it for this file.
+  bool leaves_cache_ = false;
+  bool takes_what_fits_ = false;
   bool is_dead_ = false;
   DropReason dead_reason_ = DropReason::failed;
 };
