@@ -3,11 +3,7 @@
 namespace linger {
 
 TunnelTable::TunnelTable(std::uint32_t capacity, const HashSeed& seed, Counter& dry)
-    : seed_(seed),
-      dry_(dry),
-      stacks_(capacity),
-      free_(capacity),
-      index_(capacity, IndexLoad::dense) {}
+    : seed_(seed), dry_(dry), stacks_(capacity) {}
 
 // Each layer hashed as a key, chained by its scope: as hard to flood as the session table.
 FlowHash TunnelTable::hash_of_layers(const TunnelLayers& layers) const noexcept {
@@ -25,40 +21,22 @@ FlowHash TunnelTable::hash_of_layers(const TunnelLayers& layers) const noexcept 
 }
 
 std::uint32_t TunnelTable::take(const TunnelLayers& layers) noexcept {
-  const FlowHash hash = hash_of_layers(layers);
-  std::uint32_t place =
-      index_.find(hash, [&](std::uint32_t i) { return stacks_[i].layers == layers; });
-  if (place != kNoSlot) {
-    ++stacks_[place].users;
-    return place;
-  }
-  place = free_.take([this](std::uint32_t i) -> std::uint32_t& { return stacks_[i].users; });
-  if (place == kNoSlot) {
-    dry_.add();
-    return kMissing;
-  }
-  stacks_[place] = {hash, layers, 1};
-  index_.insert(hash, place);
-  return place;
+  const std::uint32_t place = stacks_.take(layers, hash_of_layers(layers));
+  if (place != kNoSlot) return place;
+  dry_.add();
+  return kMissing;
 }
 
 std::uint32_t TunnelTable::take_reversed(std::uint32_t place) noexcept {
   if (place >= kMissing) return place;
-  TunnelLayers layers = stacks_[place].layers;
+  TunnelLayers layers = stacks_[place];
   layers.reverse();
   release(place);
   return take(layers);
 }
 
 void TunnelTable::release(std::uint32_t place) noexcept {
-  if (place >= kMissing || --stacks_[place].users != 0) return;
-  index_.erase(stacks_[place].hash, place);
-  free_.give_back(place, [this](std::uint32_t i) -> std::uint32_t& { return stacks_[i].users; });
-}
-
-void TunnelTable::populate() noexcept {
-  stacks_.populate();
-  index_.populate();
+  if (place < kMissing) stacks_.release(place);
 }
 
 }  // namespace linger

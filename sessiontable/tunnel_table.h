@@ -3,16 +3,14 @@
 //
 // Owner: one shard. Limit: tunnelPool stacks, taken at start; when they are used up, a session goes
 // without (counted, and marked on its record). Cost: one index line and one entry when a session in
-// a tunnel begins; nothing for others. Memory: 176 bytes a stack and 8 of index, touched as used.
+// a tunnel begins; nothing for others. Memory: 184 bytes a stack and 8 of index, touched as used.
 #pragma once
 
 #include <cstdint>
 
 #include "engine/base/counter.h"
-#include "engine/base/mapping.h"
 #include "engine/base/tunnel.h"
-#include "sessiontable/flow_index.h"
-#include "sessiontable/free_list.h"
+#include "sessiontable/shared_pool.h"
 
 namespace linger {
 
@@ -31,31 +29,22 @@ class TunnelTable {
 
   // Null: none, or missing.
   const TunnelLayers* find(std::uint32_t place) const noexcept {
-    return place < kMissing ? &stacks_[place].layers : nullptr;
+    return place < kMissing ? &stacks_[place] : nullptr;
   }
 
-  std::uint32_t used() const noexcept { return free_.used(); }
-  std::uint64_t bytes() const noexcept { return stacks_.bytes() + index_.bytes(); }
-  void populate() noexcept;
+  std::uint32_t used() const noexcept { return stacks_.used(); }
+  std::uint64_t bytes() const noexcept { return stacks_.bytes(); }
+  void populate() noexcept { stacks_.populate(); }
+
+  static constexpr std::size_t kBytesPerStack = SharedPool<TunnelLayers>::kBytesPerEntry + 8;
 
  private:
-  struct Stack {
-    FlowHash hash;
-    TunnelLayers layers;
-    std::uint32_t users;  // sessions; in a free stack: the free list's link
-  };
-  static_assert(sizeof(Stack) == 176);
-
   FlowHash hash_of_layers(const TunnelLayers& layers) const noexcept;
 
   HashSeed seed_;
   Counter& dry_;
-  Array<Stack> stacks_;
-  FreeList free_;
-  FlowIndex index_;
-
- public:
-  static constexpr std::size_t kBytesPerStack = sizeof(Stack) + 8;
+  SharedPool<TunnelLayers> stacks_;
 };
+static_assert(TunnelTable::kBytesPerStack == 192);
 
 }  // namespace linger
