@@ -52,7 +52,7 @@ class Applications {
   template <class Take>
   void take_links(const SessionView& view, ClockNs clock, const Take& take) noexcept {
     reader_.conversations.links().take(view.reader, [&](LinkNote& note) {
-      const FlowKey& key = view.session.hot.key;
+      const FlowKey key = view.session.key();
       const LinkEndpoint& end = note.endpoint;
       complete(note, view.id, clock);
       if (end.port == 0) return take(note.link);

@@ -77,7 +77,8 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
   const auto bytes = [](std::uint64_t count, double each) {
     return static_cast<std::uint64_t>(static_cast<double>(count) * each);
   };
-  return bytes(settings.maxStreams, kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse)) +
+  return bytes(settings.maxStreams, kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
+                                        OpeningPool::kIndexBytes) +
          bytes(settings.graveyard_size(),
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,

@@ -96,20 +96,24 @@ constexpr std::uint8_t kOptionBits = (1u << kTcpOptionWords.size()) - 1;
 
 // How the connection was opened and closed.
 void fill_course(Record& record, const Session& session, unsigned source) noexcept {
-  const SessionOpening& opening = session.opening;
-  fill_sides(record.initial_window, opening.initial_window, source);
+  const SessionOpening& opening = session.opening();
+  const std::array features = {opening.features(0), opening.features(1)};
   for (unsigned side = 0; side < 2; ++side) {
-    record.options[side ^ source] = opening.features[side] & kOptionBits;
-    record.overlaps[side ^ source] = (opening.features[side] & kTcpOverlaps) != 0;
+    record.initial_window[side ^ source] = opening.window(side);
+    record.mss[side ^ source] = opening.mss(side);
+    record.options[side ^ source] = features[side] & kOptionBits;
+    record.overlaps[side ^ source] = (features[side] & kTcpOverlaps) != 0;
   }
-  record.ecn = (opening.features[0] & opening.features[1] & kTcpEcn) != 0;
-  record.simultaneous_close = ((opening.features[0] | opening.features[1]) & kTcpFinCrossed) != 0;
+  record.ecn = (features[0] & features[1] & kTcpEcn) != 0;
+  record.simultaneous_close = ((features[0] | features[1]) & kTcpFinCrossed) != 0;
   // A SYN that was answered, of both sides: by both, or by the source alone.
   const unsigned destination = source ^ 1;
-  const bool both_asked = opening.syn[source] != 0 && opening.syn[destination] != 0;
-  const bool source_answered = opening.syn_ack[source] != 0;
-  record.simultaneous_open = both_asked && source_answered && opening.syn_ack[destination] != 0;
-  record.split_handshake = both_asked && source_answered && opening.syn_ack[destination] == 0;
+  const auto has = [&](TcpCount of, unsigned side) { return session.count(of, side) != 0; };
+  const bool both_asked = has(TcpCount::syn, source) && has(TcpCount::syn, destination);
+  const bool source_answered = has(TcpCount::syn_ack, source);
+  const bool destination_answered = has(TcpCount::syn_ack, destination);
+  record.simultaneous_open = both_asked && source_answered && destination_answered;
+  record.split_handshake = both_asked && source_answered && !destination_answered;
 }
 
 void fill_tunnels(Record& record, const SessionView& view, unsigned source) noexcept {
@@ -151,9 +155,10 @@ void fill_rtt(Record& record, const SessionView& view, unsigned source) noexcept
 }
 
 void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept {
-  const SessionCold& cold = view.session.cold;
-  const SessionOpening& opening = view.session.opening;
-  record.state = conn_state_of(view.session);
+  const Session& session = view.session;
+  const SessionCold& cold = session.cold;
+  const SessionOpening& opening = session.opening();
+  record.state = conn_state_of(session);
   if (cold.is_flipped) record.history.append('^');
   for (std::size_t i = 0; i < kHistoryMax; ++i) {
     const char letter = cold.history.letter(i, source);
@@ -162,19 +167,20 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   }
   record.mid_stream = cold.isn_known == 0;
   record.extension_missing = cold.extension_dry != 0;
-  record.syn = opening.syn[0] + opening.syn[1];
-  record.syn_ack = opening.syn_ack[0] + opening.syn_ack[1];
-  record.fin = cold.fin[0] + cold.fin[1];
-  record.rst = cold.rst[0] + cold.rst[1];
-  record.rtt_syn_ack_ns = opening.rtt_ns[0];
-  record.rtt_ack_ns = opening.rtt_ns[1];
-  fill_sides(record.mss, opening.mss, source);
-  fill_sides(record.rst_sent, cold.rst, source);
+  const auto sum_of = [&](TcpCount of) { return session.count(of, 0) + session.count(of, 1); };
+  record.syn = sum_of(TcpCount::syn);
+  record.syn_ack = sum_of(TcpCount::syn_ack);
+  record.fin = sum_of(TcpCount::fin);
+  record.rst = sum_of(TcpCount::rst);
+  record.rtt_syn_ack_ns = session.name.rtt_ns[0];
+  record.rtt_ack_ns = session.name.rtt_ns[1];
+  for (unsigned side = 0; side < 2; ++side)
+    record.rst_sent[side ^ source] = session.count(TcpCount::rst, side);
   fill_course(record, view.session, source);
   fill_rtt(record, view, source);
   if (view.detail != nullptr) fill_detail(record, *view.detail, source);
   for (unsigned side = 0; side < 2; ++side) {
-    const std::uint8_t scale = opening.window_scale[side];
+    const std::uint8_t scale = opening.window_scale(side);
     record.window_scale[side ^ source] = scale == kNoWindowScale ? 0 : scale;
     record.payload_bytes[side ^ source] = tcp_payload_bytes(view.session, view.extension, side);
     const std::uint64_t missed = tcp_missed_bytes(view.session, view.extension, side);
@@ -187,8 +193,9 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
 ConnState conn_state_of(const Session& s) noexcept {
   const unsigned source = s.hot.originator();
   const unsigned destination = source ^ 1;
-  const bool source_syn = s.opening.syn[source] != 0;
-  const bool answered = s.opening.syn_ack[destination] != 0 || s.opening.syn[destination] != 0;
+  const bool source_syn = s.count(TcpCount::syn, source) != 0;
+  const bool answered =
+      s.count(TcpCount::syn_ack, destination) != 0 || s.count(TcpCount::syn, destination) != 0;
   const bool source_fin = s.hot.has(kSessionFin0, source);
   const bool destination_fin = s.hot.has(kSessionFin0, destination);
   if (s.cold.rst_seen) {
@@ -210,7 +217,7 @@ ConnState conn_state_of(const Session& s) noexcept {
 Record make_record(const SessionView& view) noexcept {
   const SessionHot& hot = view.session.hot;
   const SessionCold& cold = view.session.cold;
-  const SessionOpening& opening = view.session.opening;
+  const SessionOpening& opening = view.session.opening();
   const unsigned source = hot.originator();
   Record record;
   record.id = view.id;
@@ -218,21 +225,20 @@ Record make_record(const SessionView& view) noexcept {
   record.reason = view.is_interim ? Reason::none : reason_of(view.ending);
   record.sequence = view.sequence;
   record.start = cold.start;
-  record.end = hot.end();
+  record.end = view.session.end();
   record.clock = hot.last_clock;
-  fill_key(record, hot.key, source);
+  fill_key(record, view.session.key(), source);
   for (unsigned side = 0; side < 2; ++side)
-    record.packets[side ^ source] =
-        std::uint64_t{cold.packets_high[side]} << 32 | hot.packets[side];
+    record.packets[side ^ source] = view.session.packets(side);
   fill_sides(record.bytes, hot.bytes, source);
   for (unsigned side = 0; side < 2 && view.rare != nullptr; ++side) {
     const std::uint16_t bad = view.rare->bad_checksums[side];
     record.checksums_offloaded[side ^ source] = bad == kOffloaded;
     record.bad_checksums[side ^ source] = bad == kOffloaded ? 0 : bad;
   }
-  if (cold.has_mac) fill_sides(record.mac, opening.mac, source);
-  if (cold.vlan_count > 0) record.vlan_id = opening.vlan[0];
-  if (cold.vlan_count > 1) record.inner_vlan_id = opening.vlan[1];
+  if (opening.has_mac()) record.mac = {opening.mac(source), opening.mac(source ^ 1)};
+  if (opening.has_vlan(0)) record.vlan_id = opening.vlan(0);
+  if (opening.has_vlan(1)) record.inner_vlan_id = opening.vlan(1);
   fill_tunnels(record, view, source);
   if (view.extension != nullptr) fill_extension(record, *view.extension, source);
   if (record.is_tcp()) {
@@ -241,7 +247,7 @@ Record make_record(const SessionView& view) noexcept {
     return record;
   }
   for (unsigned side = 0; side < 2; ++side)
-    record.payload_bytes[side ^ source] = hot.sequence_end(side);
+    record.payload_bytes[side ^ source] = view.session.sequence_end(side);
   if (record.is_icmp()) {
     record.icmp_type = static_cast<std::uint8_t>(cold.first_sequence[0] >> 8);
     record.icmp_code = static_cast<std::uint8_t>(cold.first_sequence[0]);

@@ -78,7 +78,7 @@ void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
 void SessionTable::limit_incarnations(const Packet& packet) noexcept {
   int count = 1;
   std::uint32_t oldest = kNoSlot;
-  for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = cold_[i].older)
+  for (std::uint32_t i = find(packet.key, packet.hash); i != kNoSlot; i = older_of(i))
     ++count, oldest = i;
   if (count <= kIncarnationsMax) return;
   const Phase phase = hot_[oldest].phase;

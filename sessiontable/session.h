@@ -1,15 +1,18 @@
-// One session in memory: a hot part, a cold part for the moments of its life, and an extension
-// block for what most sessions lack.
+// One session in memory: a line that each packet touches, one for the moments of its life, and half
+// a one that names it. What many sessions have in common is kept once; what most lack lies beside.
 //
-//     SessionHot   line 0    64 bytes   what each packet touches: counters, sequence space, state
-//                  line 1    64         the key, and what seldom changes
-//     SessionCold            64         what events touch: start, timer link, first numbers, counts
-//     SessionOpening         48         what its opening told
-//     FlowIndex              12.8
-//                           252.8       an established session without anomalies, IPv4 or IPv6
-//     PortSet                 2         in a live run of several ports: that its packets came by
-//     Extension             192         from a pool: gaps, retransmissions, late packets, links
-//     TcpDetail             184         from the same: duplicates, closed windows, congestion
+//     SessionHot              64 bytes   counters, sequence space, state
+//     SessionCold             64         what events touch: start, timer link, counts
+//     SessionName             32         its key, its id, where its opening is told
+//     FlowIndex               12.8
+//                            172.8       an established session without anomalies, IPv4
+//     FlowKey                 48         the key of IPv6, and where the setting sessionKey has ids
+//                            220.8       … IPv6
+//     PortSet                  2         in a live run of several ports: that its packets came by
+//     SessionOpening          48         once for all sessions with equal ones, and 10.7 of index
+//     SessionRare             40         beside the session, touched where it is in use
+//     Extension              192         from a pool: gaps, retransmissions, late packets, links
+//     TcpDetail              184         from the same: duplicates, closed windows, congestion
 //
 // Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
 // `originator`, so that learning it late moves nothing. Owner: one shard.
@@ -31,6 +34,7 @@
 #include "engine/packet/packet.h"
 #include "sessiontable/flow_index.h"
 #include "sessiontable/history.h"
+#include "sessiontable/session_opening.h"
 
 namespace linger {
 
@@ -88,9 +92,9 @@ enum SessionFlag : std::uint16_t {
   kSessionData0 = 0x0800,  // history letter D or d written
   kSessionData1 = 0x1000,
   kSessionHasOlder =
-      0x2000,  // another incarnation of this key is still in the table: SessionCold::older
+      0x2000,  // another incarnation of this key is still in the table: SessionRare::older
   kSessionNewest = 0x4000,      // of its key in the table: what a stale guess looks at
-  kSessionEndIsClock = 0x8000,  // SessionHot::end() is last_clock
+  kSessionEndIsClock = 0x8000,  // Session::end() is last_clock, else SessionRare::latest
 };
 
 // Per-side flags come in pairs: flag of side 0, shifted left by the side.
@@ -98,26 +102,19 @@ constexpr std::uint16_t side_flag(SessionFlag of_side_0, unsigned side) noexcept
   return static_cast<std::uint16_t>(of_side_0 << side);
 }
 
-// Shared fields can be read by other threads (SessionReader), consistent under `version`. A free
-// slot's key has IP version 0.
+// Shared fields can be read by other threads (SessionReader), consistent under `version`.
 struct alignas(64) SessionHot {
-  // line 0
   Shared<ClockNs> last_clock;
   std::array<Shared<std::uint64_t>, 2> bytes;    // frames as they were on the wire
-  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionCold::packets_high
-  std::array<std::uint32_t, 2> sequence_low;     // of sequence_end()
+  std::array<Shared<std::uint32_t>, 2> packets;  // carries into SessionRare::packets_high
+  std::array<std::uint32_t, 2> sequence_low;     // of Session::sequence_end()
   std::array<std::uint32_t, 2> acknowledged;  // highest ACK each side sent; SCTP: verification tags
   std::array<std::uint16_t, 2> window;        // with that ACK, not scaled
   Shared<std::uint16_t> flags;
   Shared<Phase> phase;
   Shared<std::uint8_t> version;
   std::uint32_t fingerprint;  // fingerprint_of() its hash
-  std::uint32_t save_tick;    // tick_of(save_due())
-  // line 1
-  FlowKey key;                   // shared: written word by word
-  Shared<Timestamp> latest;      // of end()
-  std::uint32_t save_remainder;  // of save_due()
-  std::array<std::uint16_t, 2> sequence_high;
+  std::uint32_t save_tick;    // tick_of(Session::save_due())
 
   // With the index's tag, and with the bucket, 48 bits of the hash and more: a packet that finds
   // them and whose sequence number is the next of the session needs no look at the key.
@@ -125,45 +122,10 @@ struct alignas(64) SessionHot {
     return static_cast<std::uint32_t>(hash >> 16);
   }
 
-  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
-  // sequence number). Others: payload bytes.
-  std::uint64_t sequence_end(unsigned side) const noexcept {
-    return std::uint64_t{sequence_high[side]} << 32 | sequence_low[side];
-  }
-  void set_sequence_end(unsigned side, std::uint64_t value) noexcept {
-    sequence_low[side] = static_cast<std::uint32_t>(value);
-    sequence_high[side] = static_cast<std::uint16_t>(value >> 32);
-  }
-  void advance_sequence(unsigned side, std::uint32_t by) noexcept {
-    sequence_low[side] += by;
-    if (sequence_low[side] < by) ++sequence_high[side];
-  }
-
-  // The latest timestamp; mostly that is the last clock.
-  Timestamp end() const noexcept {
-    return (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : latest.own();
-  }
-  void note_time(ClockNs clock, Timestamp timestamp) noexcept {
-    const Timestamp end_now = std::max(end(), timestamp);
-    last_clock = std::max(last_clock.own(), clock);
-    if (end_now == Timestamp{last_clock}) {
-      flags |= kSessionEndIsClock;
-    } else {
-      latest = end_now;
-      clear(kSessionEndIsClock);
-    }
-  }
-
   // The next interim record is due. A tick is 2.1 s.
+  static constexpr int kSaveShift = 31;
   static std::uint32_t tick_of(ClockNs clock) noexcept {
     return static_cast<std::uint32_t>(static_cast<std::uint64_t>(clock) >> kSaveShift);
-  }
-  ClockNs save_due() const noexcept {
-    return static_cast<ClockNs>(std::uint64_t{save_tick} << kSaveShift | save_remainder);
-  }
-  void set_save_due(ClockNs due) noexcept {
-    save_tick = tick_of(due);
-    save_remainder = static_cast<std::uint32_t>(due) & ((1u << kSaveShift) - 1);
   }
 
   unsigned originator() const noexcept { return flags & kSessionOriginator; }
@@ -180,11 +142,8 @@ struct alignas(64) SessionHot {
   void set(SessionFlag of_side_0, unsigned side) noexcept { flags |= side_flag(of_side_0, side); }
   void clear(SessionFlag flag) noexcept { flags &= static_cast<std::uint16_t>(~flag); }
   bool is_newest() const noexcept { return (flags & kSessionNewest) != 0; }
-
- private:
-  static constexpr int kSaveShift = 31;
 };
-static_assert(sizeof(SessionHot) == 128);
+static_assert(sizeof(SessionHot) == 64);
 
 // Keys are read by other threads too: word by word.
 inline constexpr std::size_t kKeyWords = sizeof(FlowKey) / sizeof(std::uint64_t);
@@ -202,32 +161,93 @@ inline FlowKey load_key(const FlowKey& from) noexcept {
   return std::bit_cast<FlowKey>(values);
 }
 
+// What tells a session from others. A key of IPv4 without scope is all in here; of others, which
+// are `long`, addresses and scope are in a FlowKey of the same slot.
+struct alignas(32) SessionName {
+  Shared<std::uint64_t> addresses;  // of side 0, of side 1; long: 0
+  // FlowKey::word(4): ports, protocol, IP version (0: the slot is free). In the two bytes that are
+  // zero there: whether the key is long, and how many interim records there were (saturating).
+  Shared<std::uint64_t> rest;
+  std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
+  std::uint32_t opening;                // place in the OpeningPool
+  std::uint32_t id_sequence;            // sequence number of the first packet; part of the id
+
+  static bool is_long(const FlowKey& key) noexcept { return key.ip_version != 4 || key.scope != 0; }
+  bool has_long_key() const noexcept { return (rest & kLong) != 0; }
+
+  // As far as the key is in here.
+  bool matches(const FlowKey& key) const noexcept {
+    return ((addresses ^ addresses_of(key)) | ((rest ^ rest_of(key)) & kKeyBits)) == 0;
+  }
+  void set_key(const FlowKey& key) noexcept {
+    addresses = addresses_of(key);
+    rest = rest_of(key);
+  }
+  void free() noexcept {
+    addresses = 0;
+    rest = 0;
+  }
+  static FlowKey key_of(std::uint64_t addresses, std::uint64_t rest) noexcept {  // not long
+    FlowKey key;
+    key.set_word(0, addresses & UINT32_MAX);
+    key.set_word(2, addresses >> 32);
+    key.set_word(4, rest & (kLong - 1));
+    return key;
+  }
+
+  std::uint8_t protocol() const noexcept { return static_cast<std::uint8_t>(rest >> 32); }
+  std::uint32_t interim_count() const noexcept {
+    return static_cast<std::uint32_t>(rest >> kInterimShift);
+  }
+  void count_interim() noexcept {
+    if (interim_count() != kInterimMax) rest += std::uint64_t{1} << kInterimShift;
+  }
+
+  static constexpr std::uint64_t kLong = std::uint64_t{1} << 48;
+
+ private:
+  static constexpr unsigned kInterimShift = 49;
+  static constexpr std::uint32_t kInterimMax = (1u << (64 - kInterimShift)) - 1;
+  static constexpr std::uint64_t kKeyBits = (kLong << 1) - 1;
+
+  static std::uint64_t addresses_of(const FlowKey& key) noexcept {
+    return is_long(key) ? 0 : key.word(0) | key.word(2) << 32;
+  }
+  static std::uint64_t rest_of(const FlowKey& key) noexcept {
+    return key.word(4) | (is_long(key) ? kLong : 0);
+  }
+};
+static_assert(sizeof(SessionName) == 32);
+
 struct TimerLink {  // or, at an end of a list, the wheel's bucket
   std::uint32_t next;
   std::uint32_t previous;
 };
 
+// Segments that are counted for each side, up to 65,535.
+enum class TcpCount : std::uint8_t { syn, syn_ack, fin, rst };
+using TcpCounts = std::array<std::array<std::uint8_t, 2>, 4>;
+
 // What changes with events: one line.
 struct alignas(64) SessionCold {
   Shared<Timestamp> start;  // of the first packet; part of the id
   ClockNs phase_clock;      // when it opened; from the first FIN or RST on: when the phase began
-  std::uint32_t older;      // an older incarnation of this key, or kNoSlot
   std::uint32_t extension;
+  std::uint32_t save_remainder;  // of Session::save_due()
   // TCP: number of the first payload byte each side sent (its ISN + 1 when the SYN was seen).
   // ICMP: [0] type << 8 | code of the first packet, [1] its identifier.
   std::array<std::uint32_t, 2> first_sequence;
-  TimerLink timer;                        // in its wheel; free: the next free slot
-  std::array<std::uint16_t, 2> fin, rst;  // counts per side, saturating
+  std::array<std::uint16_t, 2> sequence_high;
+  TcpCounts counts_low;  // carries into SessionRare::counts_high
+  TimerLink timer;       // in its wheel; free: the next free slot
   History history;
-  std::uint8_t vlan_count : 2, has_mac : 1, rst_seen : 1, rst_side : 1, first_side : 1,
+  std::uint8_t rst_seen : 1, rst_side : 1, first_side : 1,
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
-      extension_dry : 1;     // the extension pool was empty when it was needed
+      extension_dry : 1,     // the extension pool was empty when it was needed
+      has_rare : 1;          // SessionRare is in use
   std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
       isn_known : 2,         // bit per side: its initial sequence number is known
       wheel : 4;             // Phase of the timer wheel that it waits in
-  std::uint16_t interim_count : 15,          // saturating
-      has_rare : 1;                          // SessionRare is in use
-  std::array<std::uint8_t, 2> packets_high;  // SessionHot::packets, bits 32 … 39
 
   bool knows_isn(unsigned side) const noexcept { return (isn_known >> side & 1) != 0; }
   void clear() noexcept {  // all at once, but for what others read
@@ -237,41 +257,15 @@ struct alignas(64) SessionCold {
 };
 static_assert(sizeof(SessionCold) == 64 && offsetof(SessionCold, start) == 0);
 
-// What its opening told, of interest again at its end.
-struct SessionOpening {
-  std::array<std::uint32_t, 2> rtt_ns;        // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
-  std::uint32_t id_sequence;                  // sequence number of the first packet; part of the id
-  std::array<std::uint16_t, 2> syn, syn_ack;  // counts per side, saturating
-  std::array<std::array<std::uint8_t, 6>, 2> mac;  // of side 0, of side 1
-  std::array<std::uint16_t, kVlanDepthMax> vlan;
-  std::array<std::uint16_t, 2> initial_window;  // of its last SYN; never scaled (RFC 7323 §2.2)
-  std::array<std::uint8_t, 2> features;         // TcpFeature
-  std::array<std::uint16_t, 2> mss;
-  std::array<std::uint8_t, 2> window_scale;  // kNoWindowScale: none seen
-};
-
+// FlowKey: the slot's, used where the key is long.
 inline constexpr std::size_t kSessionBytes =
-    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionOpening);
-static_assert(kSessionBytes + sizeof(PortSet) + FlowIndex::bytes_per_entry(IndexLoad::sparse) <=
+    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionName) + sizeof(FlowKey);
+static_assert(kSessionBytes + sizeof(PortSet) + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
+                  OpeningPool::kIndexBytes <=
               256);
 
-inline constexpr std::uint16_t kInterimMax = 0x7fff;
-inline constexpr std::uint8_t kNoWindowScale = 0xff;
 // This many wrong checksums from one side are no accident either.
 inline constexpr std::uint16_t kOffloaded = 0xffff;
-
-// What a side announced in its SYN (RFC 2018, 7323, 7413, 8684, 2385, 5925, 3168), and what it did
-// later.
-enum TcpFeature : std::uint8_t {
-  kTcpSackPermitted = 0x01,
-  kTcpTimestamps = 0x02,
-  kTcpFastOpen = 0x04,
-  kTcpMptcp = 0x08,
-  kTcpMd5OrAo = 0x10,
-  kTcpEcn = 0x20,         // SYN: asks for it; SYN-ACK: agrees
-  kTcpFinCrossed = 0x40,  // the other side had not seen its FIN when it sent its own
-  kTcpOverlaps = 0x80,    // of its segments one had other bytes for numbers that another had
-};
 
 // A range of sequence numbers that was skipped and has not come yet.
 struct Gap {
@@ -282,11 +276,16 @@ inline constexpr std::size_t kGapsMax = 5;
 
 // Beside the session, in memory that is touched only where it is in use.
 struct SessionRare {
-  std::uint32_t tunnels;                       // place in the TunnelTable, or kNoSlot
-  std::uint32_t mptcp;                         // place in the MptcpPool, or kNoSlot
-  std::uint32_t rtt;                           // place in the RttPool, or kNoSlot
-  std::array<std::uint16_t, 2> bad_checksums;  // kOffloaded: that side's are not judged
+  Shared<Timestamp> latest{};                    // without kSessionEndIsClock: of Session::end()
+  std::uint32_t older = kNoSlot;                 // with kSessionHasOlder: that incarnation
+  std::uint32_t tunnels = kNoSlot;               // place in the TunnelTable
+  std::uint32_t mptcp = kNoSlot;                 // place in the MptcpPool
+  std::uint32_t rtt = kNoSlot;                   // place in the RttPool
+  std::array<std::uint16_t, 2> bad_checksums{};  // kOffloaded: that side's are not judged
+  TcpCounts counts_high{};                       // bits 8 … 15
+  std::array<std::uint8_t, 2> packets_high{};    // bits 32 … 39
 };
+static_assert(sizeof(SessionRare) == 40);
 
 // What came after the close, or after the end record.
 struct LateCounts {
@@ -378,7 +377,108 @@ constexpr bool is_finished(Ending ending) noexcept { return ending <= Ending::re
 struct Session {
   SessionHot& hot;
   SessionCold& cold;
-  SessionOpening& opening;
+  SessionName& name;
+  SessionRare& rare;  // has_rare: in use
+  FlowKey& long_key;
+  OpeningPool& openings;
+
+  SessionRare& use_rare() const noexcept {
+    if (!cold.has_rare) rare = {};
+    cold.has_rare = 1;
+    return rare;
+  }
+
+  FlowKey key() const noexcept {
+    return name.has_long_key() ? long_key : SessionName::key_of(name.addresses, name.rest);
+  }
+  void set_key(const FlowKey& key) const noexcept {
+    if (SessionName::is_long(key)) store_key(long_key, key);
+    name.set_key(key);
+  }
+
+  const SessionOpening& opening() const noexcept { return openings[name.opening]; }
+  void set_opening(const SessionOpening& changed) const noexcept {
+    const std::uint32_t before = name.opening;
+    name.opening = openings.take(changed);
+    openings.release(before);
+  }
+  void announce(unsigned side, std::uint64_t announced) const noexcept {
+    if (opening().announced[side] == announced) return;
+    SessionOpening changed = opening();
+    changed.announced[side] = announced;
+    set_opening(changed);
+  }
+  void add_feature(unsigned side, TcpFeature feature) const noexcept {
+    const std::uint64_t flag = std::uint64_t{feature} << SessionOpening::kFeatureShift;
+    announce(side, opening().announced[side] | flag);
+  }
+
+  std::uint64_t packets(unsigned side) const noexcept {
+    const std::uint64_t high = cold.has_rare ? rare.packets_high[side] : 0;
+    return high << 32 | hot.packets[side];
+  }
+  std::uint32_t count(TcpCount of, unsigned side) const noexcept {
+    const auto i = static_cast<std::size_t>(of);
+    const std::uint32_t high = cold.has_rare ? rare.counts_high[i][side] : 0;
+    return high << 8 | cold.counts_low[i][side];
+  }
+  void set_count(TcpCount of, unsigned side, std::uint32_t count) const noexcept {
+    const auto i = static_cast<std::size_t>(of);
+    count = std::min<std::uint32_t>(count, UINT16_MAX);
+    cold.counts_low[i][side] = static_cast<std::uint8_t>(count);
+    if (count > UINT8_MAX || cold.has_rare)
+      use_rare().counts_high[i][side] = static_cast<std::uint8_t>(count >> 8);
+  }
+  void add(TcpCount of, unsigned side) const noexcept { set_count(of, side, count(of, side) + 1); }
+
+  // TCP: one past the highest sequence number sent, extended to 64 bits (starts at 2^32 + first
+  // sequence number). Others: payload bytes.
+  std::uint64_t sequence_end(unsigned side) const noexcept {
+    return std::uint64_t{cold.sequence_high[side]} << 32 | hot.sequence_low[side];
+  }
+  void set_sequence_end(unsigned side, std::uint64_t value) const noexcept {
+    hot.sequence_low[side] = static_cast<std::uint32_t>(value);
+    cold.sequence_high[side] = static_cast<std::uint16_t>(value >> 32);
+  }
+  void advance_sequence(unsigned side, std::uint32_t by) const noexcept {
+    hot.sequence_low[side] += by;
+    if (hot.sequence_low[side] < by) [[unlikely]]
+      ++cold.sequence_high[side];
+  }
+
+  // The latest timestamp; mostly that is the last clock.
+  Timestamp end() const noexcept {
+    return (hot.flags & kSessionEndIsClock) != 0 ? Timestamp{hot.last_clock} : rare.latest.own();
+  }
+  void begin_time(ClockNs clock, Timestamp timestamp) const noexcept {
+    hot.last_clock = clock;
+    set_end(timestamp);
+  }
+  void note_time(ClockNs clock, Timestamp timestamp) const noexcept {
+    const Timestamp end_now = std::max(end(), timestamp);
+    hot.last_clock = std::max(hot.last_clock.own(), clock);
+    set_end(end_now);
+  }
+
+  // The next interim record is due.
+  ClockNs save_due() const noexcept {
+    return static_cast<ClockNs>(std::uint64_t{hot.save_tick} << SessionHot::kSaveShift |
+                                cold.save_remainder);
+  }
+  void set_save_due(ClockNs due) const noexcept {
+    hot.save_tick = SessionHot::tick_of(due);
+    cold.save_remainder = static_cast<std::uint32_t>(due) & ((1u << SessionHot::kSaveShift) - 1);
+  }
+
+ private:
+  void set_end(Timestamp end) const noexcept {
+    if (end == Timestamp{hot.last_clock}) {
+      hot.flags |= kSessionEndIsClock;
+    } else {
+      use_rare().latest = end;
+      hot.clear(kSessionEndIsClock);
+    }
+  }
 };
 
 // A packet against a session of its key.

@@ -56,22 +56,22 @@ SessionView SessionTable::view_of(std::uint32_t slot, Ending ending, bool is_int
 // here before it joins. None when nothing came since the last.
 void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
   Session s = session(slot);
-  const ClockNs due = s.hot.save_due();
+  const ClockNs due = s.save_due();
   if (now < due) return;
   const DurationNs interval =
-      s.hot.key.protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
+      s.name.protocol() == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
   if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
-    sink_.on_session(view_of(slot, Ending::idle, true, s.cold.interim_count, reader_of(slot)));
-    if (s.cold.interim_count != kInterimMax) ++s.cold.interim_count;
+    sink_.on_session(view_of(slot, Ending::idle, true, s.name.interim_count(), reader_of(slot)));
+    s.name.count_interim();
   }
-  s.hot.set_save_due(due + ((now - due) / interval + 1) * interval);
+  s.set_save_due(due + ((now - due) / interval + 1) * interval);
 }
 
 // Hands the session out and buries it. `when`: the due moment, or now when it is cut short.
 void SessionTable::end(std::uint32_t slot, Ending ending, ClockNs when) noexcept {
   wheel_with(slot).unlink(slot);
-  end_unlinked(slot, hash_of(hot_[slot].key, decode_settings_.seed), ending, when);
+  end_unlinked(slot, hash_of(key_of(slot), decode_settings_.seed), ending, when);
 }
 
 void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending,
@@ -93,14 +93,14 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session(view_of(slot, ending, false, s.cold.interim_count, reader));
+    sink_.on_session(view_of(slot, ending, false, s.name.interim_count(), reader));
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);
 }
 
 void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs when) noexcept {
-  const std::uint8_t protocol = s.hot.key.protocol;
+  const std::uint8_t protocol = s.name.protocol();
   std::array<std::uint32_t, 2> final = s.hot.sequence_low;
   if (protocol == kProtocolSctp) final = s.hot.acknowledged;
   if (protocol != kProtocolTcp && protocol != kProtocolSctp) {
@@ -115,7 +115,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
   new (place) Grave{.fingerprint = hash,
                     .start = s.cold.start,
                     .final_sequence = final,
-                    .id_sequence = s.opening.id_sequence,
+                    .id_sequence = s.name.id_sequence,
                     .burial_second = Graveyard::second_of(when),
                     .ending = static_cast<std::uint32_t>(ending) & 7,
                     .originator = s.hot.originator() & 1,
@@ -129,24 +129,26 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
 // Takes the session out of index, chain and pools.
 void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   Session s = session(slot);
+  const std::uint32_t older = older_of(slot);
   if (s.hot.is_newest()) {
     index_.erase(hash, slot);
-    if (s.cold.older != kNoSlot) {
-      index_.insert(hash, s.cold.older);
-      hot_[s.cold.older].flags |= kSessionNewest;
+    if (older != kNoSlot) {
+      index_.insert(hash, older);
+      hot_[older].flags |= kSessionNewest;
     }
   } else {
-    std::uint32_t newer = find(s.hot.key, hash);
-    while (cold_[newer].older != slot) newer = cold_[newer].older;
-    cold_[newer].older = s.cold.older;
-    if (s.cold.older == kNoSlot) hot_[newer].clear(kSessionHasOlder);
+    std::uint32_t newer = find(s.key(), hash);
+    while (older_of(newer) != slot) newer = older_of(newer);
+    rare_[newer].older = older;
+    if (older == kNoSlot) hot_[newer].clear(kSessionHasOlder);
   }
   {
     const Writing writing(s.hot.version);
     s.hot.clear(kSessionNewest);
-    store_key(s.hot.key, {});  // free
+    s.name.free();
   }
   extensions_.release(s.cold);
+  openings_.release(s.name.opening);
   if (s.cold.has_rare) {
     tunnels_.release(rare_[slot].tunnels);
     mptcp_.release(rare_[slot].mptcp);

@@ -1,7 +1,7 @@
 // How sessions begin: SessionTable's part for packets that no session in the table owns.
 #include <algorithm>
-#include <cstring>
 
+#include "engine/base/bytes.h"
 #include "sessiontable/planted.h"
 #include "sessiontable/sctp.h"
 #include "sessiontable/session_table.h"
@@ -13,6 +13,25 @@ namespace {
 ClockNs last_clock_of(const Grave& grave) noexcept {  // of an evicted UDP, ICMP, … session
   return static_cast<ClockNs>(std::uint64_t{grave.final_sequence[1]} << 32 |
                               grave.final_sequence[0]);
+}
+
+// Of its first packet. What a SYN announces is told at once, so that the place is taken once.
+SessionOpening opening_of(const Packet& packet) noexcept {
+  SessionOpening opening;
+  if (packet.mac_offset != Packet::kNoMac) {
+    const std::uint8_t* macs = packet.data + packet.mac_offset;
+    opening.link[packet.direction ^ 1] = load_le64(macs) << 16 >> 16;
+    opening.link[packet.direction] = load_le64(macs + 4) >> 16;
+    opening.link[0] |= SessionOpening::kHasMac;
+  }
+  for (unsigned i = 0; i < std::min<std::size_t>(packet.vlan_count, kVlanDepthMax); ++i)
+    opening.link[i] |=
+        std::uint64_t{packet.vlan[i]} << SessionOpening::kVlanShift | SessionOpening::kHasVlan;
+  if (packet.key.protocol != kProtocolTcp) return opening;
+  opening.announced.fill(std::uint64_t{kNoWindowScale} << SessionOpening::kScaleShift);
+  std::uint64_t& announced = opening.announced[packet.direction];
+  if (tcp_is_bare_syn(packet)) announced = announced_by(packet, announced);
+  return opening;
 }
 
 std::uint32_t sequence_of(const Packet& packet) noexcept {
@@ -89,28 +108,30 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
       static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.packets));
   {
     const Writing writing(old.hot.version);
-    if (old.hot.packets[c.side] < c.packets) --old.cold.packets_high[c.side];
+    if (old.hot.packets[c.side] < c.packets) --old.use_rare().packets_high[c.side];
     old.hot.packets[c.side] -= PLANTED(4, c.packets, 1);
     old.hot.bytes[c.side] -= c.bytes;
   }
-  old.opening.syn[c.side] = static_cast<std::uint16_t>(
-      old.opening.syn[c.side] - std::min(old.opening.syn[c.side], c.packets));
+  const std::uint32_t syns = old.count(TcpCount::syn, c.side);
+  old.set_count(TcpCount::syn, c.side, syns - std::min<std::uint32_t>(syns, c.packets));
 
   const Id128 old_id = id_of(old);
   const PortSet old_ports = knows_ports() ? ports_of_[slot] : PortSet{0};
   const std::uint32_t fresh = open(syn, slot);
   if (knows_ports()) ports_of_[fresh] |= old_ports;  // its SYNs came by some of them
   if (!from_candidate) {  // the addresses were read from the answer's frame
-    std::swap(openings_[fresh].mac[0], openings_[fresh].mac[1]);
+    SessionOpening turned = session(fresh).opening();
+    turned.swap_macs();
+    session(fresh).set_opening(turned);
     if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
   }
   // It is a session from now on.
-  hot_[fresh].set_save_due(hot_[fresh].save_due() + packet.clock - c.clock);
+  session(fresh).set_save_due(session(fresh).save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
   Session s = session(fresh);
   s.hot.packets[c.side] += c.packets - 1u;
-  s.opening.syn[c.side] = c.packets;
+  s.set_count(TcpCount::syn, c.side, c.packets);
   return fresh;
 }
 
@@ -145,8 +166,8 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   }
   update(slot, packet);
   // Its connection is known by the session that was cut.
-  if (continues && has_mptcp(packet) && mptcp_.find(rare_of(s).mptcp) != nullptr)
-    sink_.on_subflow(view_of(slot, Ending::idle, true, s.cold.interim_count, kNoStream));
+  if (continues && has_mptcp(packet) && mptcp_.find(s.use_rare().mptcp) != nullptr)
+    sink_.on_subflow(view_of(slot, Ending::idle, true, s.name.interim_count(), kNoStream));
 }
 
 void SessionTable::join_buried(const Remembered& old, const Packet& packet) noexcept {
@@ -185,12 +206,12 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
   Session s = session(slot);
   begin(s, packet);
   if (knows_ports()) ports_of_[slot] = packet.ports;
-  if (packet.tunnel_depth != 0) rare_of(s).tunnels = take_tunnels(packet);
-  if (has_mptcp(packet)) mptcp_.get(rare_of(s).mptcp);
+  if (packet.tunnel_depth != 0) s.use_rare().tunnels = take_tunnels(packet);
+  if (has_mptcp(packet)) mptcp_.get(s.use_rare().mptcp);
   if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);
-    s.cold.older = older;
+    s.use_rare().older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
     if (cold_[older].start == s.cold.start) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
@@ -205,37 +226,27 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
 void SessionTable::begin(const Session& s, const Packet& packet) noexcept {
   const std::uint8_t protocol = packet.key.protocol;
   const Writing writing(s.hot.version);
-  store_key(s.hot.key, packet.key);
+  has_long_keys_ |= SessionName::is_long(packet.key);
+  s.set_key(packet.key);
+  s.name.rtt_ns = {};
+  s.name.id_sequence = sequence_of(packet);
+  s.name.opening = openings_.take(opening_of(packet));
   for (unsigned side = 0; side < 2; ++side) s.hot.packets[side] = 0, s.hot.bytes[side] = 0;
-  s.hot.last_clock = packet.clock;
   s.hot.sequence_low = {};
-  s.hot.sequence_high = {};
   s.hot.acknowledged = {};
   s.hot.window = {};
   s.hot.phase = phase_of_protocol(protocol);
   s.hot.flags = static_cast<std::uint16_t>(kSessionNewest | packet.direction);
-  s.hot.latest = packet.timestamp;
-  s.hot.note_time(packet.clock, packet.timestamp);
   s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
-  s.hot.set_save_due(packet.clock + (protocol == kProtocolTcp ? settings_.tcpSaveTimeout
-                                                              : settings_.udpSaveTimeout));
   SessionCold& cold = s.cold;
-  SessionOpening& opening = s.opening;
   cold.clear();
-  opening = {};
   cold.start = packet.timestamp;
   cold.phase_clock = packet.clock;
-  cold.older = kNoSlot;
   cold.extension = kNoSlot;
-  opening.id_sequence = sequence_of(packet);
   cold.first_side = packet.direction & 1;
-  opening.vlan = packet.vlan;
-  cold.vlan_count = packet.vlan_count & 3;
-  if (packet.mac_offset != Packet::kNoMac) {
-    cold.has_mac = 1;
-    std::memcpy(opening.mac[packet.direction ^ 1].data(), packet.data + packet.mac_offset, 6);
-    std::memcpy(opening.mac[packet.direction].data(), packet.data + packet.mac_offset + 6, 6);
-  }
+  s.begin_time(packet.clock, packet.timestamp);
+  s.set_save_due(packet.clock +
+                 (protocol == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout));
   if (protocol == kProtocolTcp) {
     tcp_open(s, packet);
   } else if (s.hot.phase == Phase::icmp) {
@@ -259,8 +270,9 @@ void SessionTable::link_to(std::uint32_t slot, Link link, const Id128& id) noexc
     e->link = link;
     e->linked = id;
   }
-  if (s.cold.older == kNoSlot) return;
-  Session old = session(s.cold.older);
+  const std::uint32_t older = older_of(slot);
+  if (older == kNoSlot) return;
+  Session old = session(older);
   if (Extension* e = extensions_.get(old.cold)) e->reused_by = id_of(s);
 }
 

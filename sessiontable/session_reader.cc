@@ -19,7 +19,11 @@ std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept
     const std::uint8_t version = hot.version.load();
     if ((version & 1) != 0) continue;
     SessionRow row;
-    row.key = load_key(hot.key);
+    const SessionName& name = table_.names_[slot];
+    const std::uint64_t addresses = name.addresses.load();
+    const std::uint64_t rest = name.rest.load();
+    row.key = (rest & SessionName::kLong) != 0 ? load_key(table_.long_keys_[slot])
+                                               : SessionName::key_of(addresses, rest);
     const std::uint16_t flags = hot.flags.load();
     row.originator = flags & kSessionOriginator;
     row.phase = hot.phase.load();
@@ -28,7 +32,8 @@ std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept
       row.bytes[side] = hot.bytes[side].load();
     }
     const ClockNs last_clock = hot.last_clock.load();
-    row.end = (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock} : hot.latest.load();
+    row.end = (flags & kSessionEndIsClock) != 0 ? Timestamp{last_clock}
+                                                : table_.rare_[slot].latest.load();
     // Eight bits of version wrap; then the packets have not stood still.
     if (hot.version.load() != version ||
         hot.packets[0].load() != static_cast<std::uint32_t>(row.packets[0]) ||

@@ -42,8 +42,9 @@ void SessionTable::read_streams(StreamStage& stage) {
 
 void SessionTable::begin_reading(std::uint32_t slot) noexcept {
   stream_of_[slot] = kNoStream;
+  const std::uint8_t protocol = names_[slot].protocol();
+  if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
   SessionHot& hot = hot_[slot];
-  if (hot.key.protocol != kProtocolTcp && hot.key.protocol != kProtocolUdp) return;
   const Writing writing(hot.version);
   hot.flags |= kSessionRead;
 }
@@ -91,7 +92,7 @@ void SessionTable::work_streams() noexcept {
   for (const StreamWork& done : work) {
     SessionHot& hot = hot_[done.session];
     for (unsigned side = 0; side < 2; ++side)
-      if ((done.conflicts >> side & 1) != 0) openings_[done.session].features[side] |= kTcpOverlaps;
+      if ((done.conflicts >> side & 1) != 0) session(done.session).add_feature(side, kTcpOverlaps);
     if (done.has_news) [[unlikely]]
       sink_.on_news(view_of(done.session, Ending::idle, true, 0, done.reader), done.packet->clock);
     if ((hot.flags & kSessionRead) == 0) continue;

@@ -19,6 +19,28 @@ constexpr std::uint64_t kRightForEachWrong = 8;
 
 std::uint32_t narrow(std::uint64_t count) noexcept { return static_cast<std::uint32_t>(count); }
 
+// A wrong checksum, of a side that is not known to leave them to its network card.
+bool is_doubtful(const Session& s, const Packet& packet) noexcept {
+  return (packet.flags & kPacketBadChecksum) != 0 &&
+         (!s.cold.has_rare || s.rare.bad_checksums[packet.direction] != kOffloaded);
+}
+
+// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
+// tells. A side whose first packet shows an artefact of off-load is never judged.
+bool is_damaged(const Session& s, const Packet& packet) noexcept {
+  if (packet.key.protocol == kProtocolTcp && is_nonsense(packet)) return true;
+  if (!is_doubtful(s, packet)) return false;
+  const unsigned side = packet.direction;
+  const std::uint16_t bad = s.cold.has_rare ? s.rare.bad_checksums[side] : 0;
+  return s.packets(side) >= bad + kRightForEachWrong * (bad + 1U);
+}
+
+// Most segments of TCP are known without.
+bool is_held_against_key(const Packet& packet) noexcept {
+  return SessionName::is_long(packet.key) &&
+         (packet.key.protocol != kProtocolTcp || (packet.tcp.flags & kTcpRst) != 0);
+}
+
 }  // namespace
 
 SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decode_settings,
@@ -35,7 +57,9 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       index_(narrow(settings.maxStreams), IndexLoad::sparse),
       hot_(narrow(settings.maxStreams)),
       cold_(narrow(settings.maxStreams)),
-      openings_(narrow(settings.maxStreams)),
+      names_(narrow(settings.maxStreams)),
+      long_keys_(narrow(settings.maxStreams)),
+      openings_(narrow(settings.maxStreams), decode_settings.seed),
       rare_(narrow(settings.maxStreams)),
       free_(narrow(settings.maxStreams)),
       extensions_(narrow(settings.extension_pool()), counters.extension_dry),
@@ -62,13 +86,6 @@ void SessionTable::start(ClockNs now) noexcept {
   for (Wheel& wheel : wheels_) wheel.start(now);
 }
 
-SessionRare& SessionTable::rare_of(const Session& s) noexcept {
-  SessionRare& rare = rare_[static_cast<std::size_t>(&s.hot - hot_.data())];
-  if (!s.cold.has_rare) rare = {kNoSlot, kNoSlot, kNoSlot, {}};
-  s.cold.has_rare = 1;
-  return rare;
-}
-
 // --- Ports ------------------------------------------------------------------------------------
 
 void SessionTable::know_ports() {
@@ -84,29 +101,12 @@ inline void SessionTable::note_ports(const Session& s, const Packet& packet) noe
 
 // --- Checksums --------------------------------------------------------------------------------
 
-// Damaged on the way: the checksum is wrong, and so many of its side were right that this one
-// tells. A side whose first packet shows an artefact of off-load is never judged.
-bool SessionTable::is_damaged(std::uint32_t slot, const Packet& packet) const noexcept {
-  if (packet.key.protocol == kProtocolTcp && is_nonsense(packet)) return true;
-  if (!is_doubtful(slot, packet)) return false;
-  const unsigned side = packet.direction;
-  const std::uint16_t bad = cold_[slot].has_rare ? rare_[slot].bad_checksums[side] : 0;
-  const bool is_rare = hot_[slot].packets[side] >= bad + kRightForEachWrong * (bad + 1U);
-  return is_rare || cold_[slot].packets_high[side] != 0;
-}
-
-// A wrong checksum, of a side that is not known to leave them to its network card.
-bool SessionTable::is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept {
-  return (packet.flags & kPacketBadChecksum) != 0 &&
-         (cold_[slot].has_rare == 0 || rare_[slot].bad_checksums[packet.direction] != kOffloaded);
-}
-
 void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   if ((packet.flags & kPacketBadChecksum) != 0) {
-    saturating_increment(rare_of(s).bad_checksums[side]);
-  } else if (s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
-    rare_of(s).bad_checksums[side] = kOffloaded;
+    saturating_increment(s.use_rare().bad_checksums[side]);
+  } else if (s.packets(side) == packet.frames) {
+    s.use_rare().bad_checksums[side] = kOffloaded;
   }
 }
 
@@ -128,13 +128,13 @@ inline void SessionTable::count_only(const Session& s, const Packet& packet) noe
   s.hot.packets[side] = packets;
   s.hot.bytes[side] += packet.wire_bytes;
   if (packets < packet.frames) [[unlikely]]
-    ++s.cold.packets_high[side];
+    ++s.use_rare().packets_high[side];
   if (knows_ports()) note_ports(s, packet);
 }
 
 inline void SessionTable::count(const Session& s, const Packet& packet) noexcept {
   count_only(s, packet);
-  s.hot.note_time(packet.clock, packet.timestamp);
+  s.note_time(packet.clock, packet.timestamp);
   if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
 }
 
@@ -156,7 +156,7 @@ inline bool SessionTable::join_usual(const Ahead& ahead, std::uint32_t i,
   const bool is_read = (hot.flags & kSessionRead) != 0;
   {
     const Writing writing(hot.version);
-    tcp_join_next(hot, packet);
+    tcp_join_next(s, packet);
     count_only(s, packet);
     hot.last_clock = std::max(last_clock, packet.clock);  // the end goes with it
   }
@@ -178,7 +178,7 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
   {
     const Writing writing(s.hot.version);
     count_only(s, packet);
-    s.hot.note_time(packet.clock, packet.timestamp);
+    s.note_time(packet.clock, packet.timestamp);
     is_answer ? tcp_update_handshake(s, packet) : tcp_update_in_order(s, packet);
   }
   read_next(guess, packet);
@@ -235,7 +235,8 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
       prefetch_hot(*guess);
       if (is_read) prefetch_stream(*guess);
       if (is_read && packet.payload_bytes != 0) prefetch_payload(packet);
-      if (*quiet_flags == kNeverQuiet) prefetch_key(*guess);
+      if (*quiet_flags == kNeverQuiet) prefetch_name(*guess);
+      if (has_long_keys_ && is_held_against_key(packet)) prefetch_long_key(*guess);
     } else {
       graveyard_.prefetch(packet.hash);
       prefetch_link_layer(packet);
@@ -261,9 +262,9 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
     const SessionHot& hot = hot_.data()[slot];
     if (tcp_is_quiet(hot, ahead.quiet_flags[i]) || packets[i].key.protocol != kProtocolTcp)
       continue;
-    prefetch_key(slot);
+    prefetch_name(slot);
+    if (has_long_keys_ && lingers(hot.phase)) prefetch_long_key(slot);
     prefetch_cold(slot);
-    if (hot.phase == Phase::opening) prefetch_opening(slot);
     if ((hot.flags & kSessionWatched) != 0) prefetch_rare(slot);
     eventful[count++] = {slot, hot.phase == Phase::opening ||
                                    (packets[i].tcp.flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0};
@@ -279,23 +280,25 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
 }
 
 std::uint32_t SessionTable::find(const FlowKey& key, FlowHash hash) const noexcept {
-  return index_.find(hash, [&](std::uint32_t slot) { return hot_[slot].key == key; });
+  return index_.find(hash, [&](std::uint32_t slot) { return has_key(slot, key); });
 }
 
 void SessionTable::track_one(Packet& packet, std::uint32_t guess) noexcept {
   if (packet.flags & kPacketIcmpError) return join_icmp_error(packet);
   std::uint32_t slot = guess;
-  if (slot == kNoSlot || !hot_[slot].is_newest() || !(hot_[slot].key == packet.key))
+  if (slot == kNoSlot || !hot_[slot].is_newest() || !has_key(slot, packet.key))
     slot = find(packet.key, packet.hash);
   if (slot == kNoSlot) return miss(packet, kNoSlot);
   const SessionHot& hot = hot_[slot];
   if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolSctp &&
       packet.clock - hot.last_clock < timeout_[static_cast<std::size_t>(hot.phase.own())] &&
-      packet.clock < hot.save_due() && (packet.flags & kPacketBadChecksum) == 0)
+      (SessionHot::tick_of(packet.clock) < hot.save_tick ||
+       packet.clock < session(slot).save_due()) &&
+      (packet.flags & kPacketBadChecksum) == 0)
     return join(slot, packet);
   slot = settle(slot, packet.clock);
   if (slot == kNoSlot) return miss(packet, kNoSlot);
-  if (is_damaged(slot, packet)) return count_damaged(session(slot), packet);
+  if (is_damaged(session(slot), packet)) return count_damaged(session(slot), packet);
   join_slowly(slot, packet);
 }
 
@@ -305,7 +308,7 @@ void SessionTable::join(std::uint32_t slot, const Packet& packet) noexcept {
   {
     const Writing writing(s.hot.version);
     count(s, packet);
-    s.hot.advance_sequence(packet.direction, packet.payload_bytes);
+    s.advance_sequence(packet.direction, packet.payload_bytes);
   }
   read(slot, packet);
 }
@@ -320,7 +323,8 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
     if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet, newest);
     // Without a SYN its numbers alone say so, and they are not to be believed.
     const bool is_by_numbers = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) == 0;
-    if (is_by_numbers && is_doubtful(newest, packet)) return count_damaged(session(newest), packet);
+    if (is_by_numbers && is_doubtful(session(newest), packet))
+      return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet, newest);
     link_to(slot, Link::reuse_of, old);
@@ -336,7 +340,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   const Writing writing(s.hot.version);
   count_only(s, packet);
   if (packet.flags & (kPacketBadChecksum | kPacketOffloaded)) note_checksum(s, packet);
-  saturating_increment(s.opening.syn[packet.direction]);
+  s.add(TcpCount::syn, packet.direction);
 }
 
 // The packet joins this session: counts, protocol state, timers.
@@ -352,7 +356,7 @@ void SessionTable::update(std::uint32_t slot, const Packet& packet) noexcept {
                  {extensions_, counters_, settings_.reorderWindow, settings_.dedupWindow,
                   last_clock, rtt_of(slot, packet)});
     } else {
-      s.hot.advance_sequence(packet.direction, packet.payload_bytes);
+      s.advance_sequence(packet.direction, packet.payload_bytes);
       if (lingers(before)) {
         counters_.late_lingering.add(packet.frames);
         if (Extension* e = extensions_.get(s.cold)) e->late.add(packet);
@@ -378,19 +382,19 @@ TcpRtt* SessionTable::rtt_of(std::uint32_t slot, const Packet& packet) noexcept 
   const Session s = session(slot);
   if (is_rtt_due(s.hot.packets[packet.direction]) && !lingers(s.hot.phase) &&
       (packet.tcp.flags & (kTcpSyn | kTcpRst)) == 0)
-    return rtts_.get(rare_of(s).rtt);
+    return rtts_.get(s.use_rare().rtt);
   return s.cold.has_rare ? rtts_.find(rare_[slot].rtt) : nullptr;
 }
 
 // The segment has more to tell of its MPTCP connection than the place of its data.
 void SessionTable::note_mptcp(std::uint32_t slot, const Packet& packet) noexcept {
-  SessionRare& rare = rare_of(session(slot));
+  SessionRare& rare = session(slot).use_rare();
   MptcpSubflow* subflow = mptcp_.get(rare.mptcp);
   if (subflow == nullptr) return;
   const int known_hosts = subflow->known_hosts();
   counters_.mptcp_addresses_missing.add(apply_mptcp(*subflow, packet));
   if (subflow->known_hosts() > known_hosts)
-    sink_.on_subflow(view_of(slot, Ending::idle, true, cold_[slot].interim_count, kNoStream));
+    sink_.on_subflow(view_of(slot, Ending::idle, true, names_[slot].interim_count(), kNoStream));
 }
 
 // Ends what was due of this key before `now`; the newest incarnation left, or kNoSlot.
@@ -398,7 +402,7 @@ std::uint32_t SessionTable::settle(std::uint32_t slot, ClockNs now) noexcept {
   std::uint32_t newest = kNoSlot;
   std::uint32_t next;
   for (; slot != kNoSlot; slot = next) {
-    next = (hot_[slot].flags & kSessionHasOlder) != 0 ? cold_[slot].older : kNoSlot;
+    next = older_of(slot);
     const ClockNs due = deadline(slot);
     if (PLANTED(2, due <= now, due < now)) {
       end(slot, ending_of(hot_[slot].phase), due);
@@ -413,7 +417,7 @@ std::uint32_t SessionTable::settle(std::uint32_t slot, ClockNs now) noexcept {
 // Among the incarnations of a key, the one whose sequence space the packet fits best, and how.
 SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& packet) noexcept {
   if (packet.key.protocol == kProtocolSctp) {
-    for (std::uint32_t slot = newest; slot != kNoSlot; slot = cold_[slot].older)
+    for (std::uint32_t slot = newest; slot != kNoSlot; slot = older_of(slot))
       if (sctp_membership(hot_[slot], packet) == Membership::member)
         return {slot, Membership::member};
     return {newest, Membership::stranger};
@@ -421,7 +425,7 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
   std::uint32_t slot = newest;
   if ((hot_[newest].flags & kSessionHasOlder) != 0) {
     std::uint32_t best = UINT32_MAX;
-    for (std::uint32_t i = newest; i != kNoSlot; i = cold_[i].older) {
+    for (std::uint32_t i = newest; i != kNoSlot; i = older_of(i)) {
       const std::uint32_t distance = tcp_distance(session(i), packet);
       if (PLANTED(6, distance < best, distance <= best)) best = distance, slot = i;
     }
@@ -445,7 +449,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
   if (slot != kNoSlot) {
     Session s = session(slot);
     const Writing writing(s.hot.version);
-    s.hot.note_time(packet.clock, packet.timestamp);
+    s.note_time(packet.clock, packet.timestamp);
     if (knows_ports()) note_ports(s, packet);
     if (Extension* e = extensions_.get(s.cold);
         e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
@@ -471,7 +475,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
 // --- Ids --------------------------------------------------------------------------------------
 
 Id128 SessionTable::id_of(const Session& s) const noexcept {
-  return make_session_id(s.hot.key, s.cold.start, s.opening.id_sequence, s.cold.ordinal, id_seed_);
+  return make_session_id(s.key(), s.cold.start, s.name.id_sequence, s.cold.ordinal, id_seed_);
 }
 
 Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept {
@@ -492,6 +496,8 @@ void SessionTable::populate() noexcept {
   index_.populate();
   hot_.populate();
   cold_.populate();
+  names_.populate();
+  long_keys_.populate();
   openings_.populate();
   ports_of_.populate();
   extensions_.populate();
@@ -504,9 +510,10 @@ void SessionTable::populate() noexcept {
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + openings_.bytes() + ports_of_.bytes() +
-         extensions_.bytes() + tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() +
-         graveyard_.bytes() + stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + names_.bytes() + long_keys_.bytes() +
+         openings_.bytes() + ports_of_.bytes() + extensions_.bytes() + tunnels_.bytes() +
+         mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
+         (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -110,9 +110,9 @@ class SessionTable final : private LateSink, private FloodSink {
   // calls that it does not inline.
   [[gnu::always_inline]] void prefetch_session(std::uint32_t slot) const noexcept {
     prefetch_hot(slot);
-    prefetch_key(slot);
     prefetch_cold(slot);
-    prefetch_opening(slot);
+    prefetch_name(slot);
+    if (has_long_keys_) prefetch_long_key(slot);
   }
   [[gnu::always_inline]] void prefetch_timer_link(std::uint32_t slot) const noexcept {
     prefetch_cold(slot);
@@ -141,13 +141,18 @@ class SessionTable final : private LateSink, private FloodSink {
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept {
-    return {hot_[slot], cold_[slot], openings_[slot]};
+    return {hot_[slot], cold_[slot], names_[slot], rare_[slot], long_keys_[slot], openings_};
   }
   [[gnu::always_inline]] void prefetch_hot(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&hot_.data()[slot], 1);
   }
-  [[gnu::always_inline]] void prefetch_key(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(&hot_.data()[slot].key, 1);
+  [[gnu::always_inline]] void prefetch_name(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(&names_.data()[slot], 1);
+  }
+  [[gnu::always_inline]] void prefetch_long_key(std::uint32_t slot) const noexcept {
+    const char* bytes = reinterpret_cast<const char*>(&long_keys_.data()[slot]);
+    __builtin_prefetch(bytes, 1);
+    __builtin_prefetch(bytes + sizeof(FlowKey) - 1, 1);
   }
   [[gnu::always_inline]] void prefetch_cold(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&cold_.data()[slot], 1);
@@ -168,14 +173,9 @@ class SessionTable final : private LateSink, private FloodSink {
   [[gnu::always_inline]] void prefetch_rare(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&rare_.data()[slot], 1);
   }
-  [[gnu::always_inline]] void prefetch_opening(std::uint32_t slot) const noexcept {
-    const char* bytes = reinterpret_cast<const char*>(&openings_.data()[slot]);
-    __builtin_prefetch(bytes, 1);
-    __builtin_prefetch(bytes + sizeof(SessionOpening) - 1, 1);
-  }
   // What the end of a session will touch beside its own lines, which are there by now; its hash.
   [[gnu::always_inline]] FlowHash prefetch_end(std::uint32_t slot) const noexcept {
-    const FlowHash hash = hash_of(hot_.data()[slot].key, decode_settings_.seed);
+    const FlowHash hash = hash_of(key_of(slot), decode_settings_.seed);
     index_.prefetch(hash);
     graveyard_.prefetch(hash);
     extensions_.prefetch(cold_.data()[slot]);
@@ -214,10 +214,19 @@ class SessionTable final : private LateSink, private FloodSink {
   void count_damaged(const Session& session, const Packet& packet) noexcept;
   void note_ports(const Session& session, const Packet& packet) noexcept;
   bool knows_ports() const noexcept { return ports_of_.size() != 0; }
-  bool is_damaged(std::uint32_t slot, const Packet& packet) const noexcept;
-  bool is_doubtful(std::uint32_t slot, const Packet& packet) const noexcept;
   void note_checksum(const Session& session, const Packet& packet) noexcept;
-  SessionRare& rare_of(const Session& session) noexcept;
+  FlowKey key_of(std::uint32_t slot) const noexcept {
+    const SessionName& name = names_.data()[slot];
+    return name.has_long_key() ? long_keys_.data()[slot]
+                               : SessionName::key_of(name.addresses, name.rest);
+  }
+  bool has_key(std::uint32_t slot, const FlowKey& key) const noexcept {
+    return names_[slot].matches(key) && (!names_[slot].has_long_key() || long_keys_[slot] == key);
+  }
+  // The next older incarnation of this one's key.
+  std::uint32_t older_of(std::uint32_t slot) const noexcept {
+    return (hot_[slot].flags & kSessionHasOlder) != 0 ? rare_[slot].older : kNoSlot;
+  }
   SessionView view_of(std::uint32_t slot, Ending ending, bool is_interim, std::uint32_t sequence,
                       std::uint32_t reader) noexcept;
 
@@ -292,7 +301,10 @@ class SessionTable final : private LateSink, private FloodSink {
   FlowIndex index_;
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
-  Array<SessionOpening> openings_;
+  Array<SessionName> names_;
+  Array<FlowKey> long_keys_;
+  bool has_long_keys_ = false;  // some were seen
+  OpeningPool openings_;
   Array<SessionRare> rare_;
   Array<PortSet> ports_of_;  // empty: not asked for
   FreeList free_;

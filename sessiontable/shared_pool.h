@@ -56,8 +56,9 @@ class SharedPool {
   std::uint64_t bytes() const noexcept { return entries_.bytes() + index_.bytes(); }
   void populate() noexcept {
     entries_.populate();
-    index_.populate();
+    populate_index();
   }
+  void populate_index() noexcept { index_.populate(); }
 
  private:
   struct Entry {

@@ -7,9 +7,9 @@ namespace linger {
 bool SynFlood::absorb(const Session& s) noexcept {
   if (rate_ == 0) return false;
   const unsigned source = s.hot.originator();
-  FlowKey destination = s.hot.key;
-  destination.address = {IpAddress{}, s.hot.key.address[source ^ 1]};
-  destination.port = {0, s.hot.key.port[source ^ 1]};
+  FlowKey destination = s.key();
+  destination.address = {IpAddress{}, destination.address[source ^ 1]};
+  destination.port = {0, destination.port[source ^ 1]};
   FloodSecond& place = places_[hash_of(destination, seed_) % kPlaces];
   const std::int64_t second = s.cold.phase_clock / kSecond;
   if (!(place.destination == destination) || place.second != second) {
@@ -21,7 +21,7 @@ bool SynFlood::absorb(const Session& s) noexcept {
   if (++place.seen <= rate_) return false;
   if (place.sessions == 0) place.first = s.cold.start;
   place.first = std::min(place.first, s.cold.start.own());
-  place.last = std::max(place.last, s.hot.end());
+  place.last = std::max(place.last, s.end());
   ++place.sessions;
   place.packets += s.hot.packets[source];
   place.bytes += s.hot.bytes[source];

@@ -20,7 +20,7 @@ std::uint32_t initial_sequence(const SessionCold& cold, unsigned side) noexcept 
 
 // What the receiver `side` has announced, scaled as far as its scale was seen.
 std::uint32_t window_of(const Session& s, unsigned side) noexcept {
-  std::uint8_t scale = s.opening.window_scale[side];
+  std::uint8_t scale = s.opening().window_scale(side);
   if (scale == kNoWindowScale) scale = s.cold.knows_isn(side) ? 0 : kWindowScaleMax;
   return std::uint32_t{s.hot.window[side]} << std::min(scale, kWindowScaleMax);
 }
@@ -137,7 +137,7 @@ Phase open_phase(const SessionHot& hot) noexcept {
 
 void update_rst(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
-  saturating_increment(s.cold.rst[side]);
+  s.add(TcpCount::rst, side);
   s.cold.history.write(side, 'R');
   if (lingers(s.hot.phase)) return;
   if (!rst_fits(s, packet)) {
@@ -219,7 +219,7 @@ void count_old_payload(const Session& s, const Packet& packet, std::uint32_t beg
     const std::uint32_t last = seq_before(end, first) ? end : first;
     fresh += last - begin;
     s.cold.first_sequence[side] = begin;
-    if (PLANTED(16, begin > first, false)) ++s.hot.sequence_high[side];  // across the wrap
+    if (PLANTED(16, begin > first, false)) ++s.cold.sequence_high[side];  // across the wrap
     if (last != first) note_gap(s, side, last, first, context);
   }
   if (fresh != 0) {
@@ -254,7 +254,7 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
     note_gap(s, side, high, packet.tcp.sequence, context);
-    s.hot.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
+    s.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
   }
   const std::uint32_t begin = packet.tcp.sequence + (syn ? 1 : 0);
@@ -263,19 +263,17 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   const std::uint32_t old_end = seq_before(end, high) ? end : high;
   if (packet.payload_bytes != 0 && seq_before(begin, old_end))
     count_old_payload(s, packet, begin, old_end, context);
-  if (beyond > 0) s.hot.advance_sequence(side, static_cast<std::uint32_t>(beyond));
+  if (beyond > 0) s.advance_sequence(side, static_cast<std::uint32_t>(beyond));
 }
 
 // A side's first segment, or a SYN that tells where it began.
 void note_first(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  s.opening.features[side] = static_cast<std::uint8_t>(
-      (s.opening.features[side] & (kTcpFinCrossed | kTcpOverlaps)) | features_of(packet.tcp));
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     s.hot.set(kSessionSeen0, side);
     s.cold.first_sequence[side] = packet.tcp.sequence + (syn ? 1 : 0);
-    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
+    s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
   }
   if (!syn) return;
   // A SYN cookie server may answer again with another ISN while nothing has been sent; and no
@@ -283,7 +281,7 @@ void note_first(const Session& s, const Packet& packet) noexcept {
   if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
       (is_syn_ack(packet.tcp) || !s.cold.knows_isn(side))) {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
-    s.hot.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
+    s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
   s.cold.isn_known = (s.cold.isn_known | 1u << side) & 3;
 }
@@ -296,23 +294,20 @@ void update_syn(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const bool syn_ack = has_ack(packet.tcp);
-  saturating_increment(syn_ack ? s.opening.syn_ack[side] : s.opening.syn[side]);
+  s.add(syn_ack ? TcpCount::syn_ack : TcpCount::syn, side);
   s.cold.history.write(side, syn_ack ? 'H' : 'S');
-  if (packet.tcp.options & kTcpOptionMss) s.opening.mss[side] = packet.tcp.mss;
-  s.opening.initial_window[side] = packet.tcp.window;
-  s.opening.window_scale[side] =
-      (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale : kNoWindowScale;
   if (!syn_ack) {
     // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.cold.knows_isn(peer) || s.opening.syn_ack[peer] != 0) {
+    if (!s.cold.knows_isn(peer) || s.count(TcpCount::syn_ack, peer) != 0) {
       s.hot.set_originator(side);
       s.cold.is_flipped = 0;  // seen after all
     }
     return;
   }
   // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
-  if (s.opening.syn[peer] == 1 && s.opening.syn_ack[side] == 1 && s.cold.first_side == peer)
-    s.opening.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
+  if (s.count(TcpCount::syn, peer) == 1 && s.count(TcpCount::syn_ack, side) == 1 &&
+      s.cold.first_side == peer)
+    s.name.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
 }
 
 void update_acknowledgment(const Session& s, const Packet& packet,
@@ -347,9 +342,9 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
   const unsigned peer = side ^ 1;
   const TcpHeader& tcp = packet.tcp;
   if ((tcp.flags & kTcpFin) != 0) {
-    saturating_increment(s.cold.fin[side]);
+    s.add(TcpCount::fin, side);
     s.cold.history.write(side, 'F');
-    if (crosses_fin(s, packet)) s.opening.features[side] |= kTcpFinCrossed;
+    if (crosses_fin(s, packet)) s.add_feature(side, kTcpFinCrossed);
     s.hot.set(kSessionFin0, side);
     if (lingers(s.hot.phase)) return;
     const bool one_way = !s.hot.has(kSessionSeen0, peer);
@@ -357,7 +352,7 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
     return;
   }
   if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) &&
-      s.hot.packets[side] == packet.frames && s.cold.packets_high[side] == 0) {
+      s.packets(side) == packet.frames) {
     s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
     s.cold.phase_clock = packet.clock;
     return;
@@ -365,10 +360,11 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
   const bool sent_syn = s.cold.knows_isn(side);
   // A challenge ACK to the SYN establishes nothing.
-  if (!sent_syn && packet.payload_bytes == 0 && s.opening.syn_ack[peer] == 0) return;
-  if (s.opening.rtt_ns[0] != 0 && s.opening.rtt_ns[0] != UINT32_MAX && s.opening.syn[side] != 0) {
+  if (!sent_syn && packet.payload_bytes == 0 && s.count(TcpCount::syn_ack, peer) == 0) return;
+  if (s.name.rtt_ns[0] != 0 && s.name.rtt_ns[0] != UINT32_MAX &&
+      s.count(TcpCount::syn, side) != 0) {
     const DurationNs since_start = duration_between(s.cold.start, packet.timestamp);
-    s.opening.rtt_ns[1] = saturated_ns(since_start - s.opening.rtt_ns[0]);
+    s.name.rtt_ns[1] = saturated_ns(since_start - s.name.rtt_ns[0]);
   }
   enter(s, Phase::established, packet.clock);
 }
@@ -439,7 +435,6 @@ bool tcp_is_foreign(const Session& s, const Packet& packet) noexcept {
 void tcp_open(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
-  s.opening.window_scale = {kNoWindowScale, kNoWindowScale};
   unsigned originator = side;
   if (is_syn_ack(tcp)) {
     originator = PLANTED(15, side ^ 1, side);
@@ -466,7 +461,10 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
   const std::uint32_t gap_before = before != nullptr ? before->gap_bytes[side] : 0;
   const std::uint32_t acknowledged_before = s.hot.acknowledged[side];
 
-  if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) note_first(s, packet);
+  if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) {
+    s.announce(side, announced_by(packet, s.opening().announced[side]));
+    note_first(s, packet);
+  }
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
   if (context.rtt != nullptr && !was_lingering) {
@@ -491,7 +489,7 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
 void tcp_update_in_order(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const bool is_fin = (packet.tcp.flags & kTcpFin) != 0;  // no SYN is in order
-  s.hot.advance_sequence(side, packet.payload_bytes + is_fin);
+  s.advance_sequence(side, packet.payload_bytes + is_fin);
   s.hot.set(kSessionAck0, side);
   s.hot.acknowledged[side] = packet.tcp.acknowledgment;
   s.hot.window[side] = packet.tcp.window;
@@ -501,10 +499,12 @@ void tcp_update_in_order(const Session& s, const Packet& packet) noexcept {
 
 void tcp_update_handshake(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
+  const bool is_answer = has_ack(packet.tcp);
+  if (is_answer) s.announce(side, announced_by(packet, s.opening().announced[side]));
   note_first(s, packet);
   update_syn(s, packet);
-  s.hot.advance_sequence(side, 1);
-  if (!has_ack(packet.tcp)) return;
+  s.advance_sequence(side, 1);
+  if (!is_answer) return;
   s.hot.set(kSessionAck0, side);
   s.hot.acknowledged[side] = packet.tcp.acknowledgment;
   s.hot.window[side] = packet.tcp.window;
@@ -516,7 +516,7 @@ std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,
   const std::uint64_t first = kEpoch + s.cold.first_sequence[side];
   std::uint64_t not_payload = s.hot.has(kSessionFin0, side) ? 1 : 0;
   if (extension != nullptr) not_payload += extension->gap_bytes[side];
-  const std::uint64_t sent = s.hot.sequence_end(side) - first;
+  const std::uint64_t sent = s.sequence_end(side) - first;
   return sent > not_payload && sent < (std::uint64_t{1} << 63) ? sent - not_payload : 0;
 }
 

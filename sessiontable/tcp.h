@@ -56,7 +56,7 @@ inline constexpr std::uint32_t kNeverQuiet = 0x1'0000;  // no session has it
 inline std::uint32_t tcp_quiet_flags(const Packet& packet) noexcept;
 inline bool tcp_is_quiet(const SessionHot& hot, std::uint32_t quiet_flags) noexcept;
 inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept;
-inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept;
+inline void tcp_join_next(const Session& s, const Packet& packet) noexcept;
 
 // What most other segments of short sessions are: the next of its side, with nothing extraordinary
 // before or in it: the end of a handshake, the first data, a FIN and what acknowledges it. It is a
@@ -65,7 +65,8 @@ inline bool tcp_is_in_order(const Session& session, const Packet& packet) noexce
 void tcp_update_in_order(const Session& session, const Packet& packet) noexcept;
 
 // How nearly all connections begin: the bare SYN that opens a session, and the SYN-ACK that answers
-// it before anything else came. For both tcp_update_handshake() does what tcp_update() would.
+// it before anything else came. For both tcp_update_handshake() does what tcp_update() would; what
+// the SYN announces, the session was begun with.
 inline bool tcp_is_bare_syn(const Packet& packet) noexcept;
 inline bool tcp_is_answer(const Session& session, const Packet& packet) noexcept;
 void tcp_update_handshake(const Session& session, const Packet& packet) noexcept;
@@ -114,11 +115,11 @@ inline bool tcp_is_next(const SessionHot& hot, const Packet& packet) noexcept {
          (news != 0 || PLANTED(19, tcp.acknowledgment == hot.sequence_low[side ^ 1], true));
 }
 
-inline void tcp_join_next(SessionHot& hot, const Packet& packet) noexcept {
+inline void tcp_join_next(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
-  hot.advance_sequence(side, packet.payload_bytes);
-  hot.acknowledged[side] = packet.tcp.acknowledgment;
-  hot.window[side] = packet.tcp.window;
+  s.advance_sequence(side, packet.payload_bytes);
+  s.hot.acknowledged[side] = packet.tcp.acknowledgment;
+  s.hot.window[side] = packet.tcp.window;
 }
 
 inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {

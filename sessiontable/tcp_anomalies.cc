@@ -175,6 +175,23 @@ std::uint8_t features_of(const TcpHeader& tcp) noexcept {
   return features;
 }
 
+std::uint64_t announced_by(const Packet& packet, std::uint64_t before) noexcept {
+  using Opening = SessionOpening;
+  constexpr std::uint64_t kLater = std::uint64_t{kTcpFinCrossed | kTcpOverlaps}
+                                   << Opening::kFeatureShift;
+  constexpr std::uint64_t kWindow = 0xffff, kMss = kWindow << Opening::kMssShift,
+                          kScale = std::uint64_t{0xff} << Opening::kScaleShift;
+  const TcpHeader& tcp = packet.tcp;
+  std::uint64_t after = (before & (kLater | kWindow | kMss | kScale)) |
+                        std::uint64_t{features_of(tcp)} << Opening::kFeatureShift;
+  if ((tcp.flags & kTcpSyn) == 0) return after;
+  if ((tcp.options & kTcpOptionMss) != 0)
+    after = (after & ~kMss) | std::uint64_t{tcp.mss} << Opening::kMssShift;
+  const bool scales = (tcp.options & kTcpOptionWindowScale) != 0;
+  const std::uint64_t scale = scales ? tcp.window_scale : kNoWindowScale;
+  return (after & ~(kWindow | kScale)) | tcp.window | scale << Opening::kScaleShift;
+}
+
 void announce(TcpHeader& syn, std::uint8_t features) noexcept {
   if ((features & kTcpSackPermitted) != 0) syn.options |= kTcpOptionSackPermitted;
   if ((features & kTcpTimestamps) != 0) syn.options |= kTcpOptionTimestamp;

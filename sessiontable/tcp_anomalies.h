@@ -38,6 +38,8 @@ void watch_window(const Session& session, const Packet& packet, const TcpContext
 
 // TcpFeature of a SYN, SYN-ACK or any other segment; and a SYN that announces them.
 std::uint8_t features_of(const TcpHeader& tcp) noexcept;
+// SessionOpening::announced after a side's first segment, or any SYN of it.
+std::uint64_t announced_by(const Packet& packet, std::uint64_t before) noexcept;
 void announce(TcpHeader& syn, std::uint8_t features) noexcept;
 
 }  // namespace linger

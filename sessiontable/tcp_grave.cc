@@ -14,7 +14,7 @@ void tcp_resume(const Session& s, const Grave& grave) noexcept {
     if ((grave.seen >> side & 1) == 0) continue;
     s.hot.set(kSessionSeen0, side);
     s.cold.first_sequence[side] = grave.final_sequence[side];
-    s.hot.set_sequence_end(side, kEpoch + grave.final_sequence[side]);
+    s.set_sequence_end(side, kEpoch + grave.final_sequence[side]);
     if (grave.fin >> side & 1) s.hot.set(kSessionFin0, side);
   }
 }

@@ -45,16 +45,19 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
     for (const unsigned source : {0u, 1u}) {
       SessionHot hot{};
       SessionCold cold{};
-      SessionOpening opening{};
+      SessionName name{};
+      SessionRare rare{};
+      FlowKey long_key{};
+      OpeningPool openings(1, make_hash_seed(1));
+      const Session session{hot, cold, name, rare, long_key, openings};
       hot.set_originator(source);
-      opening.syn[source] = story.source_syn ? 1 : 0;
-      opening.syn_ack[source ^ 1] = story.syn_ack ? 1 : 0;
+      if (story.source_syn) session.add(TcpCount::syn, source);
+      if (story.syn_ack) session.add(TcpCount::syn_ack, source ^ 1);
       if (story.source_fin) hot.set(kSessionFin0, source);
       if (story.destination_fin) hot.set(kSessionFin0, source ^ 1);
       cold.rst_seen = story.rst_by >= 0;
       cold.rst_side = story.rst_by == 1 ? (source ^ 1) & 1 : source & 1;
-      EXPECT_EQ(conn_state_of({hot, cold, opening}), story.state)
-          << story.name << ", source " << source;
+      EXPECT_EQ(conn_state_of(session), story.state) << story.name << ", source " << source;
     }
   }
 }

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "sessiontable/session_reader.h"
+#include "tests/packet/decoded.h"
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {
@@ -114,6 +116,49 @@ TEST(session_table, each_state_ends_after_its_own_timeout) {
     EXPECT_EQ(run.table().sessions(), 1u) << c.name;
     run.pass(2 * kSecond);
     EXPECT_EQ(run.only(Action::session_end).reason, c.reason) << c.name;
+  }
+}
+
+// More than fit into the eight bits that a session has for them.
+TEST(session_table, hundreds_of_handshake_segments_are_counted) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  Frame syn = tcp.syn(at(0));
+  for (int i = 1; i < 300; ++i) {
+    syn.timestamp_ns = at(i * 10 * kMillisecond);
+    frames.push_back(syn);
+  }
+  tcp.syn_ack(at(4 * kSecond));
+  for (int i = 0; i < 300; ++i) tcp.rst(Side::server, at(5 * kSecond + i * 10 * kMillisecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.syn, 300u);
+  EXPECT_EQ(record.syn_ack, 1u);
+  EXPECT_EQ(record.rst, 300u);
+  EXPECT_EQ(record.rst_sent[1], 300u);
+}
+
+// One slot, whose sessions have keys of either kind in turn.
+TEST(session_table, readers_see_the_key_of_the_session_that_there_is) {
+  const auto datagram = [](bool is_ipv6, std::int64_t time) {
+    const auto from = is_ipv6 ? "2001:db8::1" : "192.0.2.1";
+    const auto to = is_ipv6 ? "2001:db8::2" : "198.51.100.2";
+    return PacketBuilder().ethernet().ip(from, to).udp(4'000, 53).payload("?").frame(time);
+  };
+  TableRun run;
+  const SessionReader reader(run.table());
+  int minute = 0;
+  for (const bool is_ipv6 : {true, false, true, true}) {
+    run.see({datagram(is_ipv6, at(minute * kMinute))});
+    EXPECT_TRUE(reader.find(decoded(datagram(is_ipv6, 0)).key));
+    EXPECT_FALSE(reader.find(decoded(datagram(!is_ipv6, 0)).key));
+    EXPECT_EQ(reader.top_by_bytes(2).size(), 1u);
+    run.pass(Settings().udpTimeout + 2 * kSecond);
+    EXPECT_EQ(run.table().sessions(), 0u);
+    EXPECT_EQ(reader.top_by_bytes(2).size(), 0u);
+    minute += 10;
   }
 }
 

@@ -28,24 +28,25 @@ class OneSession {
   explicit OneSession(std::uint32_t extensions = 4)
       : extensions_(extensions, counters_.extension_dry) {
     cold_.extension = kNoSlot;
+    name_.opening = openings_.take({});
   }
 
   void see(const Frame& frame) {
     const Packet packet = packet_at(frame);
     if (!is_open_) {
       is_open_ = true;
-      hot_.key = packet.key;
+      session().set_key(packet.key);
       hot_.flags = kSessionNewest;
-      hot_.note_time(packet.clock, packet.timestamp);
+      session().begin_time(packet.clock, packet.timestamp);
       cold_.start = packet.timestamp;
       cold_.phase_clock = packet.clock;
       cold_.first_side = packet.direction & 1;
-      opening_.id_sequence = packet.tcp.sequence;
+      name_.id_sequence = packet.tcp.sequence;
       tcp_open(session(), packet);
     }
     ++hot_.packets[packet.direction];
     if (takes_fast_path_ && is_usual(hot_, packet)) {
-      tcp_join_next(hot_, packet);
+      tcp_join_next(session(), packet);
       ++fast_;
       return;
     }
@@ -57,10 +58,10 @@ class OneSession {
   Membership membership(const Frame& frame) { return tcp_membership(session(), packet_at(frame)); }
   std::uint32_t distance(const Frame& frame) { return tcp_distance(session(), packet_at(frame)); }
 
-  Session session() { return {hot_, cold_, opening_}; }
+  Session session() { return {hot_, cold_, name_, rare_, long_key_, openings_}; }
   const SessionHot& hot() const { return hot_; }
   const SessionCold& cold() const { return cold_; }
-  const SessionOpening& opening() const { return opening_; }
+  const SessionName& name() const { return name_; }
   Extension extension() {
     const Extension* found = extensions_.find(cold_);
     return found != nullptr ? *found : Extension{};
@@ -83,7 +84,10 @@ class OneSession {
 
   SessionHot hot_{};
   SessionCold cold_{};
-  SessionOpening opening_{};
+  SessionName name_{};
+  SessionRare rare_{};
+  FlowKey long_key_{};
+  OpeningPool openings_{1, make_hash_seed(1)};
   TableCounters counters_;
   ExtensionPool extensions_;
   bool is_open_ = false;
@@ -155,7 +159,7 @@ TEST(tcp, more_than_four_gibibytes_are_counted) {
   Packet packet = decoded(data);
   while (sent < (std::uint64_t{5} << 30)) {  // the header alone moves on: as fast as possible
     if (is_usual(session.hot(), packet)) {
-      tcp_join_next(session.session().hot, packet);
+      tcp_join_next(session.session(), packet);
     } else {
       TableCounters counters;
       ExtensionPool none(1, counters.extension_dry);
@@ -260,7 +264,7 @@ TEST(tcp, the_fast_path_changes_what_the_slow_one_would) {
   fast.see(frames);
   EXPECT_GT(fast.fast(), 30);
   EXPECT_EQ(fast.hot().sequence_low, slow.hot().sequence_low);
-  EXPECT_EQ(fast.hot().sequence_high, slow.hot().sequence_high);
+  EXPECT_EQ(fast.cold().sequence_high, slow.cold().sequence_high);
   EXPECT_EQ(fast.hot().acknowledged, slow.hot().acknowledged);
   EXPECT_EQ(fast.hot().window, slow.hot().window);
   EXPECT_EQ(fast.hot().flags, slow.hot().flags);
@@ -369,8 +373,8 @@ TEST(tcp, round_trip_times_come_from_the_handshake_alone) {
   session.see(tcp.syn(at(0)));
   session.see(tcp.syn_ack(at(30 * kMillisecond)));
   session.see(tcp.ack(Side::client, at(35 * kMillisecond)));
-  EXPECT_EQ(session.opening().rtt_ns[0], 30 * kMillisecond);
-  EXPECT_EQ(session.opening().rtt_ns[1], 5 * kMillisecond);
+  EXPECT_EQ(session.name().rtt_ns[0], 30 * kMillisecond);
+  EXPECT_EQ(session.name().rtt_ns[1], 5 * kMillisecond);
 
   Frames more;
   TcpPeers slow = peers(more);
@@ -378,7 +382,7 @@ TEST(tcp, round_trip_times_come_from_the_handshake_alone) {
   retried.see(slow.syn(at(0)));
   retried.see(slow.syn(at(kSecond), {.sequence_offset = -1}));
   retried.see(slow.syn_ack(at(kSecond + kMillisecond)));
-  EXPECT_EQ(retried.opening().rtt_ns[0], 0u);  // to which SYN? (RFC 6298 §3)
+  EXPECT_EQ(retried.name().rtt_ns[0], 0u);  // to which SYN? (RFC 6298 §3)
 }
 
 }  // namespace
