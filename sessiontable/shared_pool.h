@@ -3,7 +3,7 @@
 //
 // Owner: one shard. Limit: `capacity` different values, in memory that is taken at start and
 // touched as used. Cost: one index line and one entry to take a value, one entry to release it;
-// both are warm where values are few. Memory: the value, 12 bytes, and 10.7 of index.
+// both are warm where values are few. Memory: the value, 16 bytes, and 10.7 of index.
 #pragma once
 
 #include <cstdint>
