@@ -73,8 +73,6 @@ void note_heap_call(void* caller) noexcept {
 
 }  // namespace linger::test
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
 // The C library's own allocator under our names; operator new comes here too.
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -113,5 +111,3 @@ void free(void* p) {
   __libc_free(p);
 }
 }
-
-#endif

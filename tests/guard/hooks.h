@@ -9,13 +9,6 @@
 
 namespace linger::test {
 
-// Sanitizers allocate and make system calls of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kGuardWorks = false;
-#else
-inline constexpr bool kGuardWorks = true;
-#endif
-
 struct GuardFindings {
   int system_calls = 0;
   int first_system_call = 0;  // its number

@@ -12,7 +12,7 @@
 namespace linger::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t kSeeds = 150;
 #else
 constexpr std::uint64_t kSeeds = 2'000;
