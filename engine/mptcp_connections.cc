@@ -258,7 +258,6 @@ void MptcpConnections::tell_run(const Run& run) {
       initials.push_back(member);
   }
   if (initials.size() < 2) return tell_connection(run);
-  counters_.mptcp_clashes.add(initials.size() - 1);
   std::vector<Run> parts(initials.size());
   std::map<Id128, std::size_t> part_of;
   for (const Member* member : run) {
@@ -279,6 +278,9 @@ void MptcpConnections::tell_run(const Run& run) {
     part_of[member->path.id] = part;
     parts[part].push_back(member);
   }
+  // One that goes on with a subflow of another key is told with that.
+  std::erase_if(parts, [](const Run& part) { return part.empty(); });
+  counters_.mptcp_clashes.add(parts.size() - 1);
   for (const Run& part : parts) tell_connection(part);
 }
 

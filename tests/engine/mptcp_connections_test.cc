@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 namespace linger {
 namespace {
@@ -232,6 +233,54 @@ TEST(mptcp_connections, connections_whose_tokens_clash_are_told_apart_by_the_add
   EXPECT_EQ(run.told[1].record.mptcp_host[0].token, 33u);
   EXPECT_EQ(run.told[1].record.payload_bytes[0], 210u);
   EXPECT_EQ(run.counters.mptcp_clashes.value(), 1u);
+}
+
+// Its first segment names other keys: nobody's, or another connection's that took the ports over.
+TEST(mptcp_connections, an_initial_subflow_of_other_keys_that_goes_on_is_told_with_what_was_cut) {
+  MptcpNotice other = begin(6, MptcpRole::initial, {33, kServer}, 31);
+  other.continues = kInitial.path.id;
+  Meeting run;
+  run.connections.add(end(kInitial, 1, 10));
+  run.connections.add(end(other, 31, 20));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].record.mptcp_subflows, 1u);
+  EXPECT_EQ(run.told[0].record.payload_bytes[0], 30u);
+  EXPECT_EQ(run.counters.mptcp_clashes.value(), 0u);
+}
+
+// Tokens that clash, joins of nobody, sessions that go on with any other one.
+TEST(mptcp_connections, whatever_subflows_say_each_is_told_once) {
+  constexpr std::uint64_t kSeeds = 3'000, kSubflows = 20;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto below = [&](std::uint64_t limit) { return random() % limit; };
+    Meeting run(below(4) == 0 ? 3 : 100);
+    std::int64_t second = 0;
+    for (std::uint64_t i = 0; i < kSubflows; ++i) {
+      second += static_cast<std::int64_t>(below(20));
+      const auto role = below(2) == 0 ? MptcpRole::initial : MptcpRole::join;
+      const auto token = static_cast<std::uint32_t>(1 + below(4));
+      MptcpNotice notice =
+          begin(i + 1, role, {static_cast<std::uint32_t>(below(4)), token}, second);
+      if (i != 0 && below(3) == 0) notice.continues = {0, 1 + below(i)};
+      if (below(2) == 0) run.connections.add(notice);
+      MptcpNotice ended =
+          end(notice, second + static_cast<std::int64_t>(below(90)), std::uint64_t{1} << i);
+      ended.path.packets = {1, 0};
+      run.connections.add(ended);
+      if (below(4) == 0) run.connections.advance(second * kSecond);
+    }
+    run.connections.finish();
+    std::uint64_t packets = 0, payload = 0;  // as many and as much only if none is missing
+    for (const MptcpConnection& connection : run.told) {
+      EXPECT_NE(connection.path_count, 0u) << "seed " << seed;
+      packets += connection.record.packets[0] + connection.record.packets[1];
+      payload += connection.record.payload_bytes[0] + connection.record.payload_bytes[1];
+    }
+    ASSERT_EQ(packets, kSubflows) << "seed " << seed;
+    ASSERT_EQ(payload, (std::uint64_t{1} << kSubflows) - 1) << "seed " << seed;
+  }
 }
 
 TEST(mptcp_connections, beyond_the_limit_the_oldest_connection_is_told_early) {
