@@ -77,8 +77,10 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
   const auto bytes = [](std::uint64_t count, double each) {
     return static_cast<std::uint64_t>(static_cast<double>(count) * each);
   };
-  return bytes(settings.maxStreams, kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
-                                        OpeningPool::kIndexBytes) +
+  return bytes(settings.maxStreams,
+               kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
+                   OpeningPool::kIndexBytes +
+                   (settings.sessionKey.empty() ? 0 : sizeof(FlowKey::scope))) +
          bytes(settings.graveyard_size(),
                sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
          bytes(settings.latePool,

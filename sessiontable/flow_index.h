@@ -31,6 +31,7 @@ inline constexpr std::uint32_t kNoSlot = 0xffff'ffff;
 enum class IndexLoad : std::uint32_t {
   sparse = 5,  // where each packet searches
   dense = 6,   // where memory counts
+  packed = 8,  // where it is seldom full
 };
 
 class FlowIndex {

@@ -6,10 +6,11 @@
 //     SessionName             32         its key, its id, where its opening is told
 //     FlowIndex               12.8
 //                            172.8       an established session without anomalies, IPv4
-//     FlowKey                 48         the key of IPv6, and where the setting sessionKey has ids
-//                            220.8       … IPv6
+//     LongAddresses           32         of IPv6, and where the setting sessionKey has ids
+//                            204.8       … IPv6
+//     scope                    8         these ids, where it has some
 //     PortSet                  2         in a live run of several ports: that its packets came by
-//     SessionOpening          48         once for all sessions with equal ones, and 10.7 of index
+//     SessionOpening          40         once for all sessions with equal ones, and 8 of index each
 //     SessionRare             40         beside the session, touched where it is in use
 //     Extension              192         from a pool: gaps, retransmissions, late packets, links
 //     TcpDetail              184         from the same: duplicates, closed windows, congestion
@@ -26,6 +27,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/base/check.h"
 #include "engine/base/flow_key.h"
 #include "engine/base/id.h"
 #include "engine/base/port_set.h"
@@ -145,24 +147,25 @@ struct alignas(64) SessionHot {
 };
 static_assert(sizeof(SessionHot) == 64);
 
-// Keys are read by other threads too: word by word.
-inline constexpr std::size_t kKeyWords = sizeof(FlowKey) / sizeof(std::uint64_t);
-inline void store_key(FlowKey& to, const FlowKey& from) noexcept {
-  auto* words = reinterpret_cast<std::uint64_t*>(&to);
-#pragma GCC unroll 6
-  for (std::size_t i = 0; i < kKeyWords; ++i)
-    __atomic_store_n(&words[i], from.word(i), __ATOMIC_RELEASE);
-}
-inline FlowKey load_key(const FlowKey& from) noexcept {
-  const auto* words = reinterpret_cast<const std::uint64_t*>(&from);
-  std::array<std::uint64_t, 6> values;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = __atomic_load_n(&words[i], __ATOMIC_ACQUIRE);
-  return std::bit_cast<FlowKey>(values);
-}
+// Of a key that SessionName has no room for. Half a line, so that it is never on two.
+struct alignas(32) LongAddresses {
+  std::array<Shared<std::uint64_t>, 4> words;
+
+  bool matches(const FlowKey& key) const noexcept {
+    return ((words[0] ^ key.word(0)) | (words[1] ^ key.word(1)) | (words[2] ^ key.word(2)) |
+            (words[3] ^ key.word(3))) == 0;
+  }
+  void set(const FlowKey& key) noexcept {
+    for (std::size_t i = 0; i < words.size(); ++i) words[i] = key.word(i);
+  }
+  std::array<std::uint64_t, 4> load() const noexcept {
+    return {words[0].load(), words[1].load(), words[2].load(), words[3].load()};
+  }
+};
+static_assert(sizeof(LongAddresses) == 32);
 
 // What tells a session from others. A key of IPv4 without scope is all in here; of others, which
-// are `long`, addresses and scope are in a FlowKey of the same slot.
+// are `long`, the addresses are in the LongAddresses of the same slot, and the scope beside them.
 struct alignas(32) SessionName {
   Shared<std::uint64_t> addresses;  // of side 0, of side 1; long: 0
   // FlowKey::word(4): ports, protocol, IP version (0: the slot is free). In the two bytes that are
@@ -175,9 +178,14 @@ struct alignas(32) SessionName {
   static bool is_long(const FlowKey& key) noexcept { return key.ip_version != 4 || key.scope != 0; }
   bool has_long_key() const noexcept { return (rest & kLong) != 0; }
 
-  // As far as the key is in here.
-  bool matches(const FlowKey& key) const noexcept {
-    return ((addresses ^ addresses_of(key)) | ((rest ^ rest_of(key)) & kKeyBits)) == 0;
+  // Its LongAddresses and scope are looked at where the key is long.
+  bool matches(const FlowKey& key, const LongAddresses& beside,
+               std::uint64_t scope) const noexcept {
+    return ((addresses ^ addresses_of(key)) | ((rest ^ rest_of(key)) & kKeyBits)) == 0 &&
+           (!has_long_key() || (beside.matches(key) && scope == key.scope));
+  }
+  FlowKey key(const LongAddresses& beside, std::uint64_t scope) const noexcept {
+    return has_long_key() ? key_of(beside.load(), rest, scope) : key_of(addresses, rest);
   }
   void set_key(const FlowKey& key) noexcept {
     addresses = addresses_of(key);
@@ -188,10 +196,14 @@ struct alignas(32) SessionName {
     rest = 0;
   }
   static FlowKey key_of(std::uint64_t addresses, std::uint64_t rest) noexcept {  // not long
+    return key_of({addresses & UINT32_MAX, 0, addresses >> 32, 0}, rest, 0);
+  }
+  static FlowKey key_of(const std::array<std::uint64_t, 4>& addresses, std::uint64_t rest,
+                        std::uint64_t scope) noexcept {
     FlowKey key;
-    key.set_word(0, addresses & UINT32_MAX);
-    key.set_word(2, addresses >> 32);
+    for (std::size_t i = 0; i < addresses.size(); ++i) key.set_word(i, addresses[i]);
     key.set_word(4, rest & (kLong - 1));
+    key.set_word(5, scope);
     return key;
   }
 
@@ -257,11 +269,12 @@ struct alignas(64) SessionCold {
 };
 static_assert(sizeof(SessionCold) == 64 && offsetof(SessionCold, start) == 0);
 
-// FlowKey: the slot's, used where the key is long.
+// LongAddresses: the slot's, used where the key is long.
 inline constexpr std::size_t kSessionBytes =
-    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionName) + sizeof(FlowKey);
+    sizeof(SessionHot) + sizeof(SessionCold) + sizeof(SessionName) + sizeof(LongAddresses);
+// With the longest key, in a run of several ports, and if no session opened like another.
 static_assert(kSessionBytes + sizeof(PortSet) + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
-                  OpeningPool::kIndexBytes <=
+                  OpeningPool::kIndexBytes + OpeningPool::kBytesPerOpening <=
               256);
 
 // This many wrong checksums from one side are no accident either.
@@ -328,8 +341,8 @@ struct Extension {
   std::uint16_t icmp_error_packets;
   std::uint32_t icmp_error_bytes;
   std::uint32_t detail;  // slot of its TcpDetail, + 1; 0: none
-  Id128 linked;          // the incarnation it reuses or continues
-  Id128 reused_by;       // the incarnation that reused its tuple
+  Id128 linked;                    // the incarnation it reuses or continues
+  Id128 reused_by;                 // the incarnation that reused its tuple
   CandidateSyn candidate;
   LateCounts late;
 };
@@ -379,7 +392,8 @@ struct Session {
   SessionCold& cold;
   SessionName& name;
   SessionRare& rare;  // has_rare: in use
-  FlowKey& long_key;
+  LongAddresses& long_addresses;
+  Shared<std::uint64_t>* scope;  // null: no session has one
   OpeningPool& openings;
 
   SessionRare& use_rare() const noexcept {
@@ -389,10 +403,12 @@ struct Session {
   }
 
   FlowKey key() const noexcept {
-    return name.has_long_key() ? long_key : SessionName::key_of(name.addresses, name.rest);
+    return name.key(long_addresses, scope != nullptr ? scope->own() : 0);
   }
   void set_key(const FlowKey& key) const noexcept {
-    if (SessionName::is_long(key)) store_key(long_key, key);
+    DCHECK(scope != nullptr || key.scope == 0);
+    if (SessionName::is_long(key)) long_addresses.set(key);
+    if (scope != nullptr) *scope = key.scope;
     name.set_key(key);
   }
 

@@ -77,8 +77,8 @@ struct SessionOpening {
   }
 };
 
-// Owner: one shard. Memory: 48 bytes for each that is different, and 10.7 of index, touched as
-// used. Cost: an entry to look at for those found lately, else its hash and a line of index too; a
+// Owner: one shard. Memory: 40 bytes for each that is different, and 8 of index, touched as used.
+// Cost: an entry to look at for those found lately, else its hash and a line of index too; a
 // session takes one at its first packet and another at the answer to its SYN.
 class OpeningPool {
  public:
@@ -88,34 +88,43 @@ class OpeningPool {
   const SessionOpening& operator[](std::uint32_t place) const noexcept { return pool_[place]; }
 
   std::uint32_t take(const SessionOpening& opening) noexcept {
-    const std::array<std::uint64_t, 6> words = {opening.link[0], opening.link[1],
-                                                opening.announced[0], opening.announced[1]};
     // Where it was found last: most are of a few hundred kinds.
-    std::uint32_t& recent = recent_[short_hash_of(words)];
+    std::uint32_t& recent = recent_[short_hash_of(opening)];
     if (pool_.take_again(recent, opening)) return recent;
-    recent = pool_.take(opening, hash_of(words, seed_));
+    recent = pool_.take(opening, hash_of_opening(opening));
     DCHECK(recent != kNoSlot);
     return recent;
   }
-  void release(std::uint32_t place) noexcept { pool_.release(place); }
+  void release(std::uint32_t place) noexcept {
+    pool_.release(place,
+                  [this](const SessionOpening& opening) { return hash_of_opening(opening); });
+  }
 
   // All that is not touched one place after the other.
   void populate() noexcept { pool_.populate_index(); }
   std::uint64_t bytes() const noexcept { return pool_.bytes(); }
 
-  static constexpr double kIndexBytes = FlowIndex::bytes_per_entry(IndexLoad::dense);  // a session
+  using Pool = SharedPool<SessionOpening>;
+  static constexpr double kIndexBytes = Pool::kIndexBytes;               // a session
+  static constexpr std::size_t kBytesPerOpening = Pool::kBytesPerEntry;  // one that is different
 
  private:
   static constexpr unsigned kRecentBits = 8;
 
-  static std::size_t short_hash_of(const std::array<std::uint64_t, 6>& words) noexcept {
-    const std::uint64_t sum =
-        words[0] ^ std::rotl(words[1], 5) ^ std::rotl(words[2], 23) ^ std::rotl(words[3], 41);
+  FlowHash hash_of_opening(const SessionOpening& opening) const noexcept {
+    const std::array<std::uint64_t, 6> words = {opening.link[0], opening.link[1],
+                                                opening.announced[0], opening.announced[1]};
+    return hash_of(words, seed_);
+  }
+  static std::size_t short_hash_of(const SessionOpening& opening) noexcept {
+    const std::uint64_t sum = opening.link[0] ^ std::rotl(opening.link[1], 5) ^
+                              std::rotl(opening.announced[0], 23) ^
+                              std::rotl(opening.announced[1], 41);
     return sum * 0x9e37'79b9'7f4a'7c15 >> (64 - kRecentBits);
   }
 
   HashSeed seed_;
-  SharedPool<SessionOpening> pool_;
+  Pool pool_;
   std::array<std::uint32_t, 1 << kRecentBits> recent_{};
 };
 

@@ -22,8 +22,10 @@ std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept
     const SessionName& name = table_.names_[slot];
     const std::uint64_t addresses = name.addresses.load();
     const std::uint64_t rest = name.rest.load();
-    row.key = (rest & SessionName::kLong) != 0 ? load_key(table_.long_keys_[slot])
-                                               : SessionName::key_of(addresses, rest);
+    row.key =
+        (rest & SessionName::kLong) != 0
+            ? SessionName::key_of(table_.long_addresses_[slot].load(), rest, table_.scope_of(slot))
+            : SessionName::key_of(addresses, rest);
     const std::uint16_t flags = hot.flags.load();
     row.originator = flags & kSessionOriginator;
     row.phase = hot.phase.load();

@@ -23,7 +23,7 @@ struct SessionRow {
   FlowKey key;
   unsigned originator = 0;  // the side that opened it
   Phase phase = Phase::other;
-  std::array<std::uint64_t, 2> packets{};
+  std::array<std::uint64_t, 2> packets{};  // modulo 2^32
   std::array<std::uint64_t, 2> bytes{};
   Timestamp end;
 

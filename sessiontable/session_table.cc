@@ -58,7 +58,10 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
       hot_(narrow(settings.maxStreams)),
       cold_(narrow(settings.maxStreams)),
       names_(narrow(settings.maxStreams)),
-      long_keys_(narrow(settings.maxStreams)),
+      long_addresses_(narrow(settings.maxStreams)),
+      scopes_(decode_settings.key_has_vlan || decode_settings.key_has_tunnel
+                  ? narrow(settings.maxStreams)
+                  : 0),
       openings_(narrow(settings.maxStreams), decode_settings.seed),
       rare_(narrow(settings.maxStreams)),
       free_(narrow(settings.maxStreams)),
@@ -497,7 +500,8 @@ void SessionTable::populate() noexcept {
   hot_.populate();
   cold_.populate();
   names_.populate();
-  long_keys_.populate();
+  long_addresses_.populate();
+  scopes_.populate();
   openings_.populate();
   ports_of_.populate();
   extensions_.populate();
@@ -510,10 +514,10 @@ void SessionTable::populate() noexcept {
 }
 
 std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + names_.bytes() + long_keys_.bytes() +
-         openings_.bytes() + ports_of_.bytes() + extensions_.bytes() + tunnels_.bytes() +
-         mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() + stream_of_.bytes() +
-         (stage_ != nullptr ? stage_->bytes() : 0);
+  return index_.bytes() + hot_.bytes() + cold_.bytes() + names_.bytes() + long_addresses_.bytes() +
+         scopes_.bytes() + openings_.bytes() + ports_of_.bytes() + extensions_.bytes() +
+         tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() +
+         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
 }
 
 }  // namespace linger

@@ -141,7 +141,9 @@ class SessionTable final : private LateSink, private FloodSink {
   using Wheel = TimerWheel<SessionTable>;
 
   Session session(std::uint32_t slot) noexcept {
-    return {hot_[slot], cold_[slot], names_[slot], rare_[slot], long_keys_[slot], openings_};
+    return {hot_[slot],  cold_[slot],           names_[slot],
+            rare_[slot], long_addresses_[slot], scopes_.size() != 0 ? &scopes_[slot] : nullptr,
+            openings_};
   }
   [[gnu::always_inline]] void prefetch_hot(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&hot_.data()[slot], 1);
@@ -150,9 +152,8 @@ class SessionTable final : private LateSink, private FloodSink {
     __builtin_prefetch(&names_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_long_key(std::uint32_t slot) const noexcept {
-    const char* bytes = reinterpret_cast<const char*>(&long_keys_.data()[slot]);
-    __builtin_prefetch(bytes, 1);
-    __builtin_prefetch(bytes + sizeof(FlowKey) - 1, 1);
+    __builtin_prefetch(&long_addresses_.data()[slot], 1);
+    if (scopes_.size() != 0) __builtin_prefetch(&scopes_.data()[slot], 1);
   }
   [[gnu::always_inline]] void prefetch_cold(std::uint32_t slot) const noexcept {
     __builtin_prefetch(&cold_.data()[slot], 1);
@@ -215,13 +216,14 @@ class SessionTable final : private LateSink, private FloodSink {
   void note_ports(const Session& session, const Packet& packet) noexcept;
   bool knows_ports() const noexcept { return ports_of_.size() != 0; }
   void note_checksum(const Session& session, const Packet& packet) noexcept;
+  std::uint64_t scope_of(std::uint32_t slot) const noexcept {
+    return scopes_.size() != 0 ? scopes_[slot].load() : 0;
+  }
   FlowKey key_of(std::uint32_t slot) const noexcept {
-    const SessionName& name = names_.data()[slot];
-    return name.has_long_key() ? long_keys_.data()[slot]
-                               : SessionName::key_of(name.addresses, name.rest);
+    return names_[slot].key(long_addresses_[slot], scope_of(slot));
   }
   bool has_key(std::uint32_t slot, const FlowKey& key) const noexcept {
-    return names_[slot].matches(key) && (!names_[slot].has_long_key() || long_keys_[slot] == key);
+    return names_[slot].matches(key, long_addresses_[slot], scope_of(slot));
   }
   // The next older incarnation of this one's key.
   std::uint32_t older_of(std::uint32_t slot) const noexcept {
@@ -302,8 +304,9 @@ class SessionTable final : private LateSink, private FloodSink {
   Array<SessionHot> hot_;
   Array<SessionCold> cold_;
   Array<SessionName> names_;
-  Array<FlowKey> long_keys_;
-  bool has_long_keys_ = false;  // some were seen
+  Array<LongAddresses> long_addresses_;
+  Array<Shared<std::uint64_t>> scopes_;  // empty: sessionKey has no ids
+  bool has_long_keys_ = false;           // some were seen
   OpeningPool openings_;
   Array<SessionRare> rare_;
   Array<PortSet> ports_of_;  // empty: not asked for

@@ -2,8 +2,9 @@
 // it.
 //
 // Owner: one shard. Limit: `capacity` different values, in memory that is taken at start and
-// touched as used. Cost: one index line and one entry to take a value, one entry to release it;
-// both are warm where values are few. Memory: the value, 16 bytes, and 10.7 of index.
+// touched as used. Cost: one index line and one entry to take a value, one entry to release it
+// (for its last holder the index line too); both are warm where values are few. Memory: the value,
+// 8 bytes, and 8 of index.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ template <class Value>
 class SharedPool {
  public:
   explicit SharedPool(std::uint32_t capacity)
-      : entries_(capacity), free_(capacity), index_(capacity, IndexLoad::dense) {}
+      : entries_(capacity), free_(capacity), index_(capacity, IndexLoad::packed) {}
 
   // The place of this value, which one more session holds; kNoSlot: there was none left. Equal
   // values have equal hashes.
@@ -31,7 +32,7 @@ class SharedPool {
     }
     place = free_.take(next_of());
     if (place == kNoSlot) return kNoSlot;
-    entries_[place] = {hash, value, 1, 0};
+    entries_[place] = {value, 1, 0};
     index_.insert(hash, place);
     return place;
   }
@@ -44,9 +45,11 @@ class SharedPool {
     return true;
   }
 
-  void release(std::uint32_t place) noexcept {
+  // hash_of(value) is the one it was taken with.
+  template <class HashOf>
+  void release(std::uint32_t place, HashOf&& hash_of) noexcept {
     if (--entries_[place].users != 0) return;
-    index_.erase(entries_[place].hash, place);
+    index_.erase(hash_of(entries_[place].value), place);
     free_.give_back(place, next_of());
   }
 
@@ -62,7 +65,6 @@ class SharedPool {
 
  private:
   struct Entry {
-    FlowHash hash;
     Value value;
     std::uint32_t users;  // 0: the entry is free
     std::uint32_t next_free;
@@ -79,6 +81,7 @@ class SharedPool {
 
  public:
   static constexpr std::size_t kBytesPerEntry = sizeof(Entry);
+  static constexpr double kIndexBytes = FlowIndex::bytes_per_entry(IndexLoad::packed);
 };
 
 }  // namespace linger

@@ -36,7 +36,8 @@ std::uint32_t TunnelTable::take_reversed(std::uint32_t place) noexcept {
 }
 
 void TunnelTable::release(std::uint32_t place) noexcept {
-  if (place < kMissing) stacks_.release(place);
+  if (place >= kMissing) return;
+  stacks_.release(place, [this](const TunnelLayers& layers) { return hash_of_layers(layers); });
 }
 
 }  // namespace linger

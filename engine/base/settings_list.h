@@ -16,7 +16,7 @@
 
 #define LINGER_SETTINGS(X)                                                                         \
   X(Count, maxStreams, 1'000'000, 1'000, 100'000'000,                                              \
-    "Sessions held in memory, over all threads; it counts lingering ones. Each takes 232 bytes.")  \
+    "Sessions held in memory, over all threads; it counts lingering ones. Each takes 213 bytes.")  \
   X(Count, packetThreads, 1, 1, 64, "Threads (shards) that receive and track packets.")            \
   X(Duration, tcpTimeout, 10 * kMinute, kSecond, kDay,                                             \
     "An established TCP session ends after this long without a packet.")                           \

@@ -47,9 +47,9 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
       SessionCold cold{};
       SessionName name{};
       SessionRare rare{};
-      FlowKey long_key{};
+      LongAddresses long_addresses{};
       OpeningPool openings(1, make_hash_seed(1));
-      const Session session{hot, cold, name, rare, long_key, openings};
+      const Session session{hot, cold, name, rare, long_addresses, nullptr, openings};
       hot.set_originator(source);
       if (story.source_syn) session.add(TcpCount::syn, source);
       if (story.syn_ack) session.add(TcpCount::syn_ack, source ^ 1);

@@ -7,6 +7,8 @@
 namespace linger {
 namespace {
 
+constexpr auto kOne = [](int) { return FlowHash{1}; };
+
 TEST(shared_pool, equal_values_share_a_place_until_the_last_session_lets_go) {
   SharedPool<int> pool(2);
   const std::uint32_t place = pool.take(7, 1);
@@ -15,9 +17,9 @@ TEST(shared_pool, equal_values_share_a_place_until_the_last_session_lets_go) {
   const std::uint32_t other = pool.take(8, 1);  // of the same hash
   EXPECT_NE(other, place);
   EXPECT_EQ(pool.take(9, 2), kNoSlot);
-  pool.release(place);
+  pool.release(place, kOne);
   EXPECT_EQ(pool.take(9, 2), kNoSlot);
-  pool.release(place);
+  pool.release(place, kOne);
   EXPECT_EQ(pool.used(), 1u);
   EXPECT_EQ(pool.take(9, 2), place);
 }
@@ -28,9 +30,9 @@ TEST(shared_pool, is_taken_again_only_while_it_is_held) {
   const std::uint32_t place = pool.take(7, 1);
   EXPECT_FALSE(pool.take_again(place, 8));
   EXPECT_TRUE(pool.take_again(place, 7));
-  pool.release(place);
+  pool.release(place, kOne);
   EXPECT_EQ(pool.used(), 1u);
-  pool.release(place);
+  pool.release(place, kOne);
   EXPECT_FALSE(pool.take_again(place, 7));
   EXPECT_EQ(pool.used(), 0u);
 }

@@ -58,7 +58,7 @@ class OneSession {
   Membership membership(const Frame& frame) { return tcp_membership(session(), packet_at(frame)); }
   std::uint32_t distance(const Frame& frame) { return tcp_distance(session(), packet_at(frame)); }
 
-  Session session() { return {hot_, cold_, name_, rare_, long_key_, openings_}; }
+  Session session() { return {hot_, cold_, name_, rare_, long_addresses_, nullptr, openings_}; }
   const SessionHot& hot() const { return hot_; }
   const SessionCold& cold() const { return cold_; }
   const SessionName& name() const { return name_; }
@@ -86,7 +86,7 @@ class OneSession {
   SessionCold cold_{};
   SessionName name_{};
   SessionRare rare_{};
-  FlowKey long_key_{};
+  LongAddresses long_addresses_{};
   OpeningPool openings_{1, make_hash_seed(1)};
   TableCounters counters_;
   ExtensionPool extensions_;
