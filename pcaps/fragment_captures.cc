@@ -129,6 +129,26 @@ void add_tunnels(Catalogue& catalogue) {
                     frames);
 }
 
+// The answer to a SYN with another ISN, which makes that a session of its own.
+void add_answer(Catalogue& catalogue) {
+  Frames frames;
+  for (const unsigned version : {4, 6}) {
+    const Hosts ends = hosts(1, version);
+    TcpPeers old(frames, ends.client, ends.server);
+    old.handshake(at(0));
+    Frames anew;
+    TcpPeers fresh(anew, ends.client, ends.server, 900'000'000, 905'000'000);
+    fresh.handshake(at(kSecond));
+    for (std::uint32_t i = 0; i < anew.size(); ++i)
+      append(frames, fragments_of(anew[i], 16, i, kMicrosecond));
+  }
+  sort_by_time(frames);
+  catalogue.capture("fragments_of_an_answer",
+                    "segments of a connection that uses the tuple of an open one, each in two "
+                    "fragments: each is a packet of its own side",
+                    frames);
+}
+
 void add_flood(Catalogue& catalogue) {
   Frames frames;
   const Hosts ends = hosts(1);
@@ -151,6 +171,7 @@ void add_fragment_captures(Catalogue& catalogue) {
   add_overlaps(catalogue);
   add_unfinished(catalogue);
   add_tunnels(catalogue);
+  add_answer(catalogue);
   add_flood(catalogue);
 }
 

@@ -316,7 +316,7 @@ struct CandidateSyn {
   Timestamp timestamp;
   std::uint32_t sequence;
   std::uint32_t bytes;
-  std::uint16_t packets;  // 0: none
+  std::uint16_t syns;  // 0: none
   std::uint16_t window;
   std::uint16_t mss;
   std::uint8_t window_scale;
@@ -340,7 +340,8 @@ struct Extension {
   std::uint16_t syn_candidates;
   std::uint16_t icmp_error_packets;
   std::uint32_t icmp_error_bytes;
-  std::uint32_t detail;  // slot of its TcpDetail, + 1; 0: none
+  std::uint32_t detail;            // slot of its TcpDetail, + 1; 0: none
+  std::uint32_t candidate_frames;  // that its SYNs came in
   Id128 linked;                    // the incarnation it reuses or continues
   Id128 reused_by;                 // the incarnation that reused its tuple
   CandidateSyn candidate;

@@ -48,16 +48,20 @@ void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noex
   if (e == nullptr) return;
   saturating_increment(e->syn_candidates);
   CandidateSyn& c = e->candidate;
-  if (c.packets != 0 && c.sequence == packet.tcp.sequence && c.side == packet.direction) {
-    ++c.packets;
+  if (c.syns != 0 && c.sequence == packet.tcp.sequence && c.side == packet.direction) {
+    const std::uint32_t frames = e->candidate_frames + packet.frames;
+    if (frames > UINT16_MAX) return;  // the others stay with the old one
+    e->candidate_frames = frames;
+    ++c.syns;
     c.bytes += packet.wire_bytes;
     return;
   }
+  e->candidate_frames = packet.frames;
   c = {.clock = packet.clock,
        .timestamp = packet.timestamp,
        .sequence = packet.tcp.sequence,
        .bytes = packet.wire_bytes,
-       .packets = 1,
+       .syns = 1,
        .window = packet.tcp.window,
        .mss = packet.tcp.mss,
        .window_scale = (packet.tcp.options & kTcpOptionWindowScale) != 0 ? packet.tcp.window_scale
@@ -72,8 +76,9 @@ void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noex
 // and its SYNs move there. The new slot, or kNoSlot.
 std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& packet) noexcept {
   const Extension* found = extensions_.find(cold_[slot]);
-  if (found == nullptr || found->candidate.packets == 0) return kNoSlot;
+  if (found == nullptr || found->candidate.syns == 0) return kNoSlot;
   const CandidateSyn c = found->candidate;
+  const auto frames = static_cast<std::uint16_t>(found->candidate_frames);
   const TcpHeader& tcp = packet.tcp;
   const bool from_candidate = packet.direction == c.side;
   const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
@@ -92,6 +97,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   syn.timestamp = c.timestamp;
   syn.clock = c.clock;
   syn.wire_bytes = c.bytes;
+  syn.frames = frames;  // of all its SYNs
+  syn.flags = 0;        // what is told there is told of the answer
   syn.payload_bytes = 0;
   syn.tcp = {.sequence = c.sequence, .window = c.window, .flags = kTcpSyn, .mss = c.mss};
   if (c.mss != 0) syn.tcp.options |= kTcpOptionMss;
@@ -105,15 +112,15 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   Extension* e = extensions_.find(old.cold);
   e->candidate = {};
   e->syn_candidates =
-      static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.packets));
+      static_cast<std::uint16_t>(e->syn_candidates - std::min(e->syn_candidates, c.syns));
   {
     const Writing writing(old.hot.version);
-    if (old.hot.packets[c.side] < c.packets) --old.use_rare().packets_high[c.side];
-    old.hot.packets[c.side] -= PLANTED(4, c.packets, 1);
+    if (old.hot.packets[c.side] < frames) --old.use_rare().packets_high[c.side];
+    old.hot.packets[c.side] -= PLANTED(4, frames, 1);
     old.hot.bytes[c.side] -= c.bytes;
   }
   const std::uint32_t syns = old.count(TcpCount::syn, c.side);
-  old.set_count(TcpCount::syn, c.side, syns - std::min<std::uint32_t>(syns, c.packets));
+  old.set_count(TcpCount::syn, c.side, syns - std::min<std::uint32_t>(syns, c.syns));
 
   const Id128 old_id = id_of(old);
   const PortSet old_ports = knows_ports() ? ports_of_[slot] : PortSet{0};
@@ -129,9 +136,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   session(fresh).set_save_due(session(fresh).save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
-  Session s = session(fresh);
-  s.hot.packets[c.side] += c.packets - 1u;
-  s.set_count(TcpCount::syn, c.side, c.packets);
+  session(fresh).set_count(TcpCount::syn, c.side, c.syns);
   return fresh;
 }
 

@@ -420,6 +420,27 @@ TEST(session_table, a_candidate_whose_syn_comes_again_keeps_both) {
   EXPECT_EQ(ends[1].start.value, at(kMinute));
 }
 
+// What is wrong with the segment that makes it a session is not wrong with its SYN.
+TEST(session_table, a_candidate_does_not_take_the_checksum_of_its_answer) {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  old.handshake(at(0));
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 70'000'000);
+  fresh.syn(at(kMinute));
+  constexpr std::size_t kChecksum = 14 + 20 + 16;
+  fresh.syn_ack(at(kMinute + kMillisecond)).bytes[kChecksum] ^= 0x55;
+  fresh.ack(Side::client, at(kMinute + 2 * kMillisecond));
+  TableRun run;
+  run.verify_checksums();
+  run.see(frames);
+  run.finish();
+  std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  if (ends[0].start > ends[1].start) std::swap(ends[0], ends[1]);
+  EXPECT_EQ(ends[1].bad_checksums, (std::array<std::uint32_t, 2>{0, 1}));
+  EXPECT_EQ(ends[1].packets, (std::array<std::uint64_t, 2>{2, 1}));
+}
+
 TEST(session_table, a_fin_in_a_continued_session_is_not_taken_for_a_one_way_capture) {
   Frames frames;
   TcpPeers tcp = peers(frames);

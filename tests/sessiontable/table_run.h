@@ -36,6 +36,9 @@ class TableRun final : private SessionSink {
     table_ = std::make_unique<SessionTable>(settings_, decode_, make_hash_seed(9), counters_, sink);
   }
 
+  // Before the first frame.
+  void verify_checksums() { decode_.verify_checksums = true; }
+
   // In the order in which they stand.
   void see(const Frames& frames) {
     for (std::size_t i = 0; i < frames.size(); i += burst_max_) {
