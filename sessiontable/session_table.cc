@@ -263,6 +263,10 @@ void SessionTable::look_ahead(const Burst& burst, Ahead& ahead) noexcept {
       continue;
     }
     const SessionHot& hot = hot_.data()[slot];
+    if ((hot.flags & kSessionEndIsClock) == 0) {  // since the clock jumped back: all of them
+      prefetch_cold(slot);
+      prefetch_rare(slot);
+    }
     if (tcp_is_quiet(hot, ahead.quiet_flags[i]) || packets[i].key.protocol != kProtocolTcp)
       continue;
     prefetch_name(slot);
