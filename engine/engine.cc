@@ -13,6 +13,7 @@
 #include <future>
 
 #include "engine/base/backoff.h"
+#include "engine/base/tell.h"
 #include "engine/cores.h"
 #include "engine/service.h"
 #include "engine/source/capture_file_source.h"
@@ -187,12 +188,12 @@ void Engine::reload_reading() {
   if (readings_.empty() || (settings_.signatures.empty() && settings_.rules.empty())) return;
   auto made = make_reading(shard_settings_);
   if (!made) {
-    fmt::print(stderr, "linger: {}; signatures and rules stay as they were\n", made.error());
+    tell("linger: {}; signatures and rules stay as they were\n", made.error());
     return;
   }
   readings_.push_back(std::move(*made));
   for (auto& shard : shards_) shard->applications()->replace(*readings_.back());
-  if (!options_.quiet) fmt::print(stderr, "linger: signatures and rules are read again\n");
+  if (!options_.quiet) tell("linger: signatures and rules are read again\n");
 }
 
 // When every shard has taken the last one: those that no session was opened on any more.
@@ -218,23 +219,28 @@ tl::expected<void, StartError> Engine::open_sources() {
   auto opened =
       open_capture(options_.read, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
   if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
-  if (!(*opened)->notes().empty() && !options_.quiet)
-    fmt::print(stderr, "{}\n", (*opened)->notes());
+  for (const std::string& text : settings_.output) {
+    const auto uri = parse_output_uri(text);
+    if (uri && uri->destination == Destination::file && (*opened)->reads(uri->path))
+      return tl::unexpected(
+          StartError{kExitUsage, fmt::format("output '{}': it is read as a capture, and would be "
+                                             "written over; name another file",
+                                             text)});
+  }
+  if (!(*opened)->notes().empty() && !options_.quiet) tell("{}\n", (*opened)->notes());
   source_ = std::move(*opened);
   return {};
 }
 
 tl::expected<void, StartError> Engine::open_outputs() {
-  std::vector<std::string> texts = settings_.output;
-  if (texts.empty()) texts.emplace_back("-");
-  for (const std::string& text : texts) {
-    const auto uri = parse_output_uri(text);
-    if (!uri) return tl::unexpected(StartError{kExitUsage, uri.error()});
+  const auto uris = parse_output_uris(settings_.output);
+  if (!uris) return tl::unexpected(StartError{kExitUsage, uris.error()});
+  for (const OutputUri& uri : *uris) {
     auto output = std::make_unique<Output>(
-        *uri, OutputOptions{.shard_count = settings_.packetThreads,
-                            .ring_capacity = settings_.recordQueue,
-                            .run = {.node = settings_.node, .protocols = kProtocols},
-                            .writer = {.is_live = is_live_, .file_cache = settings_.fileCache}});
+        uri, OutputOptions{.shard_count = settings_.packetThreads,
+                           .ring_capacity = settings_.recordQueue,
+                           .run = {.node = settings_.node, .protocols = kProtocols},
+                           .writer = {.is_live = is_live_, .file_cache = settings_.fileCache}});
     if (auto opened = output->open(); !opened)
       return tl::unexpected(StartError{kExitFailed, opened.error()});
     outputs_.push_back(std::move(output));
@@ -293,7 +299,7 @@ tl::expected<void, std::string> Engine::give_up_rights() {
   if (!settings_.user.empty())
     if (auto became = become_user(settings_.user); !became) return became;
   if (settings_.sandbox && !give_up_system_calls() && !options_.quiet)
-    fmt::print(stderr, "linger: sandbox: this kernel has no seccomp filters\n");
+    tell("linger: sandbox: this kernel has no seccomp filters\n");
   return {};
 }
 
@@ -301,7 +307,7 @@ tl::expected<void, std::string> Engine::give_up_rights() {
 void Engine::tell_notes() {
   const std::vector<std::string> notes = ports_.notes();
   for (; notes_told_ < notes.size(); ++notes_told_)
-    if (!options_.quiet) fmt::print(stderr, "linger: {}\n", notes[notes_told_]);
+    if (!options_.quiet) tell("linger: {}\n", notes[notes_told_]);
 }
 
 // Of ports that are gone, once each. The run ends when none is left.
@@ -311,8 +317,7 @@ void Engine::tell_troubles() {
     if (std::ranges::count(troubles_told_, trouble) != 0) continue;
     troubles_told_.push_back(trouble);
     const std::size_t left = options_.interfaces.size() - troubles_told_.size();
-    fmt::print(stderr, "linger: {}; {}\n", trouble,
-               left != 0 ? "the other ports go on" : "no port is left");
+    tell("linger: {}; {}\n", trouble, left != 0 ? "the other ports go on" : "no port is left");
   }
 }
 
@@ -328,8 +333,7 @@ tl::expected<void, std::string> Engine::start() {
     threads_.emplace_back([this, i] { run_shard(i); });
   if (!is_live_) return {};
   tell_notes();
-  if (!options_.quiet)
-    fmt::print(stderr, "linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
+  if (!options_.quiet) tell("linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
   notify_service("READY=1");
   return {};
 }
@@ -373,14 +377,13 @@ bool Engine::rest(int idle_polls) const noexcept {
 int Engine::run() {
   shows_progress_ = !is_live_ && !options_.quiet && isatty(STDERR_FILENO) != 0;
   if (auto started = start(); !started) {
-    fmt::print(stderr, "linger: {}\n", started.error());
+    tell("linger: {}\n", started.error());
     return kExitFailed;
   }
   first_ = {std::chrono::steady_clock::now(), __rdtsc(), processor_time(CLOCK_PROCESS_CPUTIME_ID)};
   control();
   for (std::thread& thread : threads_) thread.join();
-  collector_->finish();
-  for (auto& output : outputs_) output->finish();
+  finish();
   return report(seconds_since(first_.moment));
 }
 
@@ -400,7 +403,26 @@ void Engine::control() {
     if (is_live_) stop_if_idle(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
   }
-  if (shows_progress_) fmt::print(stderr, "\r\x1b[K");
+  if (shows_progress_) tell("\r\x1b[K");
+}
+
+// The outputs take what is left, as slow as they are; signals are answered all the while.
+void Engine::finish() {
+  const sigset_t signals = control_signals();
+  const timespec period = {0, std::chrono::nanoseconds(kControlPeriod).count()};
+  is_finishing_ = true;
+  std::atomic<bool> has_finished{false};
+  std::thread finisher([&] {
+    collector_->finish();
+    for (auto& output : outputs_) output->finish();
+    has_finished.store(true, std::memory_order_release);
+    pthread_kill(control_thread_, kShardFinished);
+  });
+  while (!has_finished.load(std::memory_order_acquire)) {
+    const int signal = sigtimedwait(&signals, nullptr, &period);
+    if (signal > 0) on_signal(signal);
+  }
+  finisher.join();
 }
 
 Ledger Engine::ledger() const {
@@ -434,22 +456,19 @@ void Engine::warn_if_full(double seconds) {
   if (now.left_early() == warned_of_) return;
   next_warning_ = seconds + 60;
   warned_of_ = now.left_early();
-  fmt::print(stderr,
-             "linger: the session table is full, {} sessions left it early; set maxStreams to {}\n",
-             warned_of_, now.max_streams_wanted());
+  tell("linger: the session table is full, {} sessions left it early; set maxStreams to {}\n",
+       warned_of_, now.max_streams_wanted());
 }
 
 void Engine::on_signal(int signal) {
   switch (signal) {
     case SIGINT:
     case SIGTERM:
-      if (stopped_) {  // asked twice: at once
-        if (signal != stop_signal_ || seconds_since(stop_moment_) > kSameRequestSeconds)
-          _exit(kExitLost);
+      if (stopped_ && signal == stop_signal_ && seconds_since(stop_moment_) <= kSameRequestSeconds)
         break;
-      }
       stop_signal_ = signal;
       stop_moment_ = std::chrono::steady_clock::now();
+      if (stopped_) return stop_at_once();
       if (is_live_) notify_service("STOPPING=1");
       stopped_ = true;
       stop(Ending::shutdown);
@@ -459,13 +478,20 @@ void Engine::on_signal(int signal) {
       reload_reading();
       break;
     case SIGUSR1:
-      fmt::print(stderr, "{}{}",
-                 summary_of(ledger(), {.seconds = seconds_since(first_.moment), .is_over = false}),
-                 profile(ledger()));
+      tell("{}{}",
+           summary_of(ledger(), {.seconds = seconds_since(first_.moment), .is_over = false}),
+           profile(ledger()));
       break;
     default:
       break;
   }
+}
+
+// Asked twice. Where only outputs are waited for, the ledger still tells what they did not take.
+void Engine::stop_at_once() noexcept {
+  if (!is_finishing_ || is_abandoned_) _exit(kExitLost);
+  is_abandoned_ = true;
+  for (auto& output : outputs_) output->abandon();
 }
 
 void Engine::stop(Ending ending) noexcept {
@@ -493,8 +519,7 @@ void Engine::watch_ports(double seconds) {
   if (next_statistics_ == 0) next_statistics_ = interval;
   if (seconds < next_statistics_) return;
   next_statistics_ += interval;
-  fmt::print(stderr, "{}",
-             statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
+  tell("{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
 }
 
 bool Engine::is_reader_gone() const noexcept {
@@ -509,10 +534,9 @@ void Engine::show_progress(double seconds) {
   std::uint64_t packets = 0;
   for (const auto& shard : shards_) packets += shard->counters().packets[0].value();
   const double rate = seconds > 0 ? static_cast<double>(packets) / seconds : 0;
-  fmt::print(stderr, "\r\x1b[K{} packets, {:.2f} M/s", packets, rate / 1e6);
+  tell("\r\x1b[K{} packets, {:.2f} M/s", packets, rate / 1e6);
   if (total > 0 && done > 0)
-    fmt::print(stderr, ", {:.0f} %, {:.0f} s left", 100 * done / total,
-               seconds * (total - done) / done);
+    tell(", {:.0f} %, {:.0f} s left", 100 * done / total, seconds * (total - done) / done);
   std::fflush(stderr);
 }
 
@@ -524,19 +548,19 @@ int Engine::report(double seconds) {
     tell_troubles();
     if (!troubles_told_.empty()) code = kExitLost;
   } else if (const std::string trouble = source_->trouble(); !trouble.empty()) {
-    fmt::print(stderr, "linger: {}\n", trouble);
+    tell("linger: {}\n", trouble);
     code = kExitLost;
   }
   for (const auto& output : outputs_) {
     if (output->trouble().empty()) continue;
-    fmt::print(stderr, "linger: {}\n", output->trouble());
+    tell("linger: {}\n", output->trouble());
   }
   if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
-  if (!options_.quiet) fmt::print(stderr, "{}", summary_of(ledger, {.seconds = seconds}));
-  if (options_.verbose) fmt::print(stderr, "{}", counters_of(ledger));
-  fmt::print(stderr, "{}", profile(ledger));
+  if (!options_.quiet) tell("{}", summary_of(ledger, {.seconds = seconds}));
+  if (options_.verbose) tell("{}", counters_of(ledger));
+  tell("{}", profile(ledger));
   for (const std::string& residue : ledger.residues()) {
-    if (options_.quiet) fmt::print(stderr, "linger: ledger: {}\n", residue);
+    if (options_.quiet) tell("linger: ledger: {}\n", residue);
     code = kExitLost;
   }
   // Nobody asked it to end: who watches the service is to start it again.

@@ -66,8 +66,10 @@ class Engine {
   void run_shard(std::uint32_t index) noexcept;
   bool rest(int idle_polls) const noexcept;
   void control();
+  void finish();
   void on_signal(int signal);
   void stop(Ending ending) noexcept;
+  void stop_at_once() noexcept;
   void stop_if_idle(double seconds);
   void watch_ports(double seconds);
   void tell_notes();
@@ -103,6 +105,8 @@ class Engine {
   bool stopped_ = false;  // by a signal:
   int stop_signal_ = 0;   // which, and when
   std::chrono::steady_clock::time_point stop_moment_;
+  bool is_finishing_ = false;      // only outputs are waited for;
+  bool is_abandoned_ = false;      // and now they are to end too
   double next_statistics_ = 0;     // seconds since the start
   double last_packet_ = 0;         // seconds since the start, as far as the control thread knows
   std::uint64_t seen_before_ = 0;  // packets

@@ -1,10 +1,13 @@
 // linger: one record per session, from captures and from the wire.
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <exception>
 
+#include "engine/base/tell.h"
 #include "engine/build_info.h"
 #include "engine/engine.h"
 #include "engine/machine.h"
@@ -16,7 +19,7 @@
 namespace {
 
 int fail(int code, const std::string& text) {
-  fmt::print(stderr, "linger: {}\n", text);
+  linger::tell("linger: {}\n", text);
   return code;
 }
 
@@ -44,7 +47,11 @@ int run(int argc, char** argv) {
   const auto options = linger::parse_options(argc, argv);
   if (!options) {
     const auto& leave = options.error();
-    fmt::print(leave.code == linger::kExitWell ? stdout : stderr, "{}", leave.text);
+    if (leave.code == linger::kExitWell) {
+      fmt::print("{}", leave.text);
+    } else {
+      linger::tell("{}", leave.text);
+    }
     return leave.code;
   }
   if (options->version) {
@@ -76,9 +83,17 @@ int run(int argc, char** argv) {
   return engine.run();
 }
 
+// Where one of the three was closed, the next file to be opened would take its place, and what is
+// told would go there. These cannot be read or written, as a closed one.
+void keep_standard_places() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_standard_places();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

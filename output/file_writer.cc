@@ -28,6 +28,8 @@ namespace {
 constexpr int kPollMs = 50;  // how soon a wait notices abandon()
 constexpr std::size_t kBulkBytes = 128 * 1024;
 constexpr std::size_t kPageBytes = 4096;
+constexpr int kWriting = O_WRONLY | O_CREAT | O_CLOEXEC;
+constexpr mode_t kMode = 0644;
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x00000080  // linux/fs.h
 #endif
@@ -46,7 +48,7 @@ class FileWriter final : public Writer {
   tl::expected<void, std::string> open() override {
     if (uri_.destination == Destination::standard_output) {
       fd_ = STDOUT_FILENO;
-    } else if (fd_ = open_file(O_TRUNC); fd_ < 0) {
+    } else if (fd_ = open_waiting(uri_.path, kWriting | O_TRUNC, kMode); fd_ < 0) {
       return tl::unexpected(cannot_write(uri_, errno));
     }
     look_at_file();
@@ -71,7 +73,7 @@ class FileWriter final : public Writer {
   // The path may name a new file now; what it holds, if anything, stays.
   void reopen() override {
     if (uri_.destination == Destination::standard_output) return;
-    const int fd = open_file(O_APPEND);
+    const int fd = ::open(uri_.path.c_str(), kWriting | O_APPEND, kMode);
     if (fd < 0) {
       trouble_ = fmt::format("output '{}': cannot reopen '{}': {}; still writing to the old file",
                              uri_.text, uri_.path, std::strerror(errno));
@@ -86,10 +88,6 @@ class FileWriter final : public Writer {
   void close() override { close_file(); }
 
  private:
-  int open_file(int flags) const {
-    return ::open(uri_.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
-  }
-
   void close_file() {
     if (fd_ > STDERR_FILENO && ::close(fd_) != 0 && errno != EINTR) {
       trouble_ = fmt::format("output '{}': {} at its close", uri_.text, std::strerror(errno));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "engine/base/socket_headers.h"
 
@@ -35,6 +36,19 @@ bool split_host(std::string_view place, OutputUri& uri) {
   uri.host = host;
   uri.port = place.substr(colon + 1);
   return !uri.host.empty();
+}
+
+// Two outputs to one file tear each other's lines; a device, as /dev/null, keeps none.
+bool write_over_each_other(const OutputUri& a, const OutputUri& b) {
+  if (a.destination != b.destination) return false;
+  if (a.destination == Destination::standard_output) return true;
+  std::error_code ignored;
+  if (a.destination != Destination::file || std::filesystem::is_character_file(a.path, ignored))
+    return false;
+  const auto whole = [&](const OutputUri& uri) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(uri.path, ignored), ignored);
+  };
+  return std::filesystem::equivalent(a.path, b.path, ignored) || whole(a) == whole(b);
 }
 
 }  // namespace
@@ -77,6 +91,22 @@ tl::expected<OutputUri, std::string> parse_output_uri(std::string_view text) {
   if (place.empty()) return wrong(text, "the path is missing");
   uri.path = place;
   return uri;
+}
+
+tl::expected<std::vector<OutputUri>, std::string> parse_output_uris(
+    const std::vector<std::string>& texts) {
+  if (texts.empty()) return std::vector{*parse_output_uri("-")};
+  std::vector<OutputUri> uris;
+  for (const std::string& text : texts) {
+    auto uri = parse_output_uri(text);
+    if (!uri) return tl::unexpected(std::move(uri.error()));
+    for (const OutputUri& other : uris)
+      if (write_over_each_other(other, *uri))
+        return wrong(
+            text, fmt::format("output '{}' writes there too; leave one of them out", other.text));
+    uris.push_back(std::move(*uri));
+  }
+  return uris;
 }
 
 }  // namespace linger

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace linger {
 
@@ -26,5 +27,9 @@ struct OutputUri {
 
 // The error says what is wrong with `text` and what would be right.
 tl::expected<OutputUri, std::string> parse_output_uri(std::string_view text);
+
+// All of a run; without any, standard output. None may write over another one's file.
+tl::expected<std::vector<OutputUri>, std::string> parse_output_uris(
+    const std::vector<std::string>& texts);
 
 }  // namespace linger

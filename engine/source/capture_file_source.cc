@@ -55,12 +55,14 @@ CaptureFileSource::Outcome CaptureFileSource::add(const std::string& path, bool 
 
 CaptureFileSource::Outcome CaptureFileSource::add_directory(const std::string& path) {
   std::vector<std::string> files;
+  std::vector<std::string> folders;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code unreadable;
-    const bool is_hidden = entry->path().filename().native().front() == '.';
-    if (!is_hidden && entry->is_regular_file(unreadable)) files.push_back(entry->path().native());
+    if (entry->path().filename().native().front() == '.') continue;  // hidden
+    if (entry->is_regular_file(unreadable)) files.push_back(entry->path().native());
+    if (entry->is_directory(unreadable)) folders.push_back(entry->path().native());
   }
   if (error) return error_of(path, error.message());
   std::sort(files.begin(), files.end());
@@ -68,7 +70,8 @@ CaptureFileSource::Outcome CaptureFileSource::add_directory(const std::string& p
   for (const std::string& file : files) {
     if (auto added = add_file(file, false, true); !added) return added;
   }
-  if (skipped_count_ - skipped_before == files.size()) {
+  for (const std::string& folder : folders) skipped(folder, "a directory (name it to read it)");
+  if (skipped_count_ - skipped_before == files.size() + folders.size()) {
     return error_of(path, "holds no capture files");
   }
   return {};
@@ -120,8 +123,8 @@ void CaptureFileSource::skipped(const std::string& path, const std::string& reas
 void CaptureFileSource::sort_pending() {
   std::sort(pending_.begin(), pending_.end(), is_after);
   if (!is_size_known_) bytes_total_ = 0;
-  if (skipped_count_ == 2) notes_ += "; so is one other file";
-  if (skipped_count_ > 2) notes_ += fmt::format("; so are {} other files", skipped_count_ - 1);
+  if (skipped_count_ == 2) notes_ += "; so is one other";
+  if (skipped_count_ > 2) notes_ += fmt::format("; so are {} others", skipped_count_ - 1);
   if (skipped_count_ > 0) notes_ += '.';
 }
 
@@ -255,6 +258,13 @@ void CaptureFileSource::stamp(Burst& burst) noexcept {
   burst.clock = clock_.now();
   raise(packets_, burst.count);
   raise(bytes_, bytes);
+}
+
+bool CaptureFileSource::reads(const std::string& path) const {
+  return std::any_of(pending_.begin(), pending_.end(), [&](const InputPointer& input) {
+    std::error_code ignored;
+    return std::filesystem::equivalent(input->path, path, ignored);
+  });
 }
 
 std::string CaptureFileSource::trouble() const {

@@ -54,6 +54,9 @@ class CaptureFileSource final : public Source {
   // sentence a line.
   const std::string& notes() const noexcept { return notes_; }
 
+  // Whether this file is one of its captures. Before rx().
+  bool reads(const std::string& path) const;
+
  private:
   friend tl::expected<std::unique_ptr<CaptureFileSource>, std::string> open_capture(
       const std::vector<std::string>& paths, const CaptureOptions& options);

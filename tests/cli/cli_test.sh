@@ -171,5 +171,49 @@ wait
 [[ "$(wc -l <ended)" == 3000 ]] && grep -q 'ledger *balanced' err
 result $? "the_same_signal_again_at_once_is_one_request" "$(cat err)"
 
+# A reader that takes nothing, once all is read.
+mkfifo stuck
+sleep 30 <stuck &
+reader=$!
+"$linger" -r long.pcap -o stuck 2>err &
+sleep 1 && kill -TERM $! && sleep 0.5 && kill -TERM $!
+wait $!
+[[ $? == 3 ]] && grep -q 'abandoned [1-9]' err && grep -q 'ledger *balanced' err
+result $? "asked_twice_to_stop_it_waits_for_no_output" "$(cat err)"
+kill "$reader"
+
+# stopped NAME ARGUMENT...: TERM ends what waits for the other end of a pipe.
+stopped() {
+  rm -f alone && mkfifo alone
+  "$linger" -q "${@:2}" 2>err &
+  sleep 0.5 && kill -TERM $!
+  wait $!
+  [[ $? == 143 ]]
+  result $? "$1" "$(cat err)"
+}
+stopped "an_input_that_nobody_writes_can_be_left" -r alone
+stopped "an_output_that_nobody_reads_can_be_left" -r "$capture" -o alone
+
+# What it says may be lost; the records may not.
+"$linger" -r "$capture" >all 2>err
+"$linger" -r "$capture" >out 2>/dev/full && cmp -s all out
+result $? "standard_error_may_be_full" ""
+"$linger" -r "$capture" >out 2>&- && cmp -s all out
+result $? "standard_error_may_be_closed" "$(cat out)"
+
+cp "$capture" own.pcap
+mkdir folder && cp "$capture" folder/1.pcap
+expect "an_output_does_not_write_over_its_input" 2 'own.pcap.: it is read as a capture' \
+  -r own.pcap -o file:./own.pcap
+expect "nor_over_one_of_a_directory" 2 '1.pcap.: it is read as a capture' \
+  -r folder -o folder/1.pcap
+cmp -s "$capture" own.pcap && cmp -s "$capture" folder/1.pcap
+result $? "and_leaves_both_as_they_were" ""
+expect "two_outputs_to_one_file_are_bad_usage" 2 'writes there too' -r "$capture" -o a -o file:./a
+mkdir folder/more
+run -r folder
+grep -q 'folder/more is passed over' err
+result $? "a_directory_in_a_directory_is_named" "$(cat err)"
+
 echo "1..$count"
 exit "$bad"

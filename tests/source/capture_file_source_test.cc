@@ -149,7 +149,7 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
   EXPECT_EQ((*source)->notes(),
             (folder / "README") +
                 " is passed over: not a capture file (pcap, pcapng and snoop are read, plain or "
-                "compressed with gzip or zstd); so is one other file.");
+                "compressed with gzip or zstd); so are 2 others.");
 }
 
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
