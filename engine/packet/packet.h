@@ -84,7 +84,9 @@ struct TcpHeader {  // IANA protocol 6
 struct SctpHeader {  // IANA protocol 132, RFC 9260 §3.1
   std::uint32_t verification_tag;
   std::uint32_t initiate_tag;  // of an INIT or INIT ACK, else 0
-  std::uint8_t first_chunk;    // type of the first chunk; kNoSctpChunk: none there
+  // Type of the chunk that matters: ABORT or SHUTDOWN COMPLETE, wherever it stands, else the first;
+  // kNoSctpChunk: none there.
+  std::uint8_t chunk;
 };
 inline constexpr std::uint8_t kNoSctpChunk = 0xff;  // reserved by RFC 9260 §3.2
 

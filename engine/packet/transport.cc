@@ -103,6 +103,22 @@ void read_udp(Walk& walk) noexcept {
   if (finish(walk, 8)) follow_udp_tunnel(walk);
 }
 
+// RFC 9260 §3.2, §6.10: chunks stand one behind the other, each at a multiple of four bytes.
+std::uint8_t sctp_chunk_of(const std::uint8_t* chunks, std::uint32_t bytes) noexcept {
+  constexpr std::uint8_t kAbort = 6, kShutdownComplete = 14;
+  constexpr int kChunksMax = 16;
+  if (bytes == 0) return kNoSctpChunk;
+  std::uint32_t offset = 0;
+  for (int i = 0; i < kChunksMax && offset + 4 <= bytes; ++i) {
+    const std::uint8_t type = chunks[offset];
+    if (type == kAbort || type == kShutdownComplete) return type;
+    const std::uint32_t length = load_be16(chunks + offset + 2);
+    if (length < 4) break;
+    offset += (length + 3) & ~3u;
+  }
+  return chunks[0];
+}
+
 void read_sctp(Walk& walk) noexcept {
   constexpr std::uint8_t kInit = 1, kInitAck = 2;
   if (!walk.has(8)) return;  // ports, verification tag
@@ -111,8 +127,8 @@ void read_sctp(Walk& walk) noexcept {
   const std::uint8_t* header = walk.position();
   walk.packet.tcp = TcpHeader{};
   SctpHeader sctp{load_be32(header + 4), 0, kNoSctpChunk};
-  if (walk.readable() > 12) sctp.first_chunk = header[12];
-  const bool is_init = sctp.first_chunk == kInit || sctp.first_chunk == kInitAck;
+  if (walk.readable() > 12) sctp.chunk = sctp_chunk_of(header + 12, walk.readable() - 12);
+  const bool is_init = sctp.chunk == kInit || sctp.chunk == kInitAck;
   if (is_init && walk.readable() >= 20) sctp.initiate_tag = load_be32(header + 16);
   walk.packet.sctp = sctp;
   finish(walk, 12);

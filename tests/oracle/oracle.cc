@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kIncarnationsMax = 4;  // of one key in the table at a time
 
-constexpr std::uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpShutdownComplete = 14;
+constexpr std::uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpCookieEcho = 10,
+                       kSctpCookieAck = 11, kSctpShutdownComplete = 14;
 
 Phase first_phase(std::uint8_t protocol) {
   switch (protocol) {
@@ -43,17 +44,33 @@ std::int64_t second_of(ClockNs clock) { return (clock + kSecond - 1) / kSecond; 
 // Whether an SCTP packet can be of the finished association with these tags (RFC 9260 §8.5).
 bool sctp_fits(const std::array<ModelSide, 2>& side, const Packet& packet) {
   const unsigned from = packet.direction;
-  if (packet.sctp.first_chunk == kSctpInit) return side[from ^ 1].tag == packet.sctp.initiate_tag;
+  if (packet.sctp.chunk == kSctpInit) return side[from ^ 1].tag == packet.sctp.initiate_tag;
   const std::uint32_t tag = packet.sctp.verification_tag;
   return side[from].tag == 0 || side[from].tag == tag || side[from ^ 1].tag == tag;
 }
 
 void sctp_join(ModelSession& s, const Packet& packet) {
-  const unsigned from = packet.direction;
-  const std::uint8_t chunk = packet.sctp.first_chunk;
-  if (chunk == kSctpInit || chunk == kSctpInitAck) s.side[from ^ 1].tag = packet.sctp.initiate_tag;
-  if (s.side[from].tag == 0) s.side[from].tag = packet.sctp.verification_tag;
-  if (lingers(s.phase)) return;
+  ModelSide& own = s.side[packet.direction];
+  ModelSide& peer = s.side[packet.direction ^ 1];
+  const std::uint8_t chunk = packet.sctp.chunk;
+  const std::uint32_t sent = packet.sctp.verification_tag;
+  switch (chunk) {
+    case kSctpInit:
+      if (peer.tag == 0 || peer.packets == 0) peer.tag = packet.sctp.initiate_tag;
+      break;
+    case kSctpInitAck:
+      if (peer.tag == 0) peer.tag = packet.sctp.initiate_tag;
+      break;
+    case kSctpCookieEcho:
+    case kSctpCookieAck:
+      own.tag = sent;
+      break;
+    default:
+      break;
+  }
+  if (own.tag == 0) own.tag = sent;
+  const bool fits = sent == own.tag || sent == peer.tag;
+  if (lingers(s.phase) || !fits) return;
   if (chunk != kSctpAbort && chunk != kSctpShutdownComplete) return;
   s.phase = chunk == kSctpAbort ? Phase::reset : Phase::closed;
   s.phase_clock = packet.clock;

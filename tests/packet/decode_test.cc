@@ -253,18 +253,25 @@ TEST(decode, protocols_without_ports_are_one_session_per_pair_of_hosts) {
             "ip59 [2001:db8::1]:0 > [2001:db8::2]:0");
 }
 
-TEST(decode, sctp_gives_tags_and_first_chunk) {
+TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
   const ByteList init{0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0};
   Packet packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 0).sctp_chunk(1, 0, init).frame());
   EXPECT_EQ(session_text(packet), "sctp 192.0.2.1:5 > 198.51.100.2:6");
-  EXPECT_EQ(packet.sctp.first_chunk, 1);
+  EXPECT_EQ(packet.sctp.chunk, 1);
   EXPECT_EQ(packet.sctp.initiate_tag, 0xdeadbeef);
   packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 77).sctp_chunk(0, 3, ByteList(12)).frame());
   EXPECT_EQ(packet.sctp.verification_tag, 77U);
-  EXPECT_EQ(packet.sctp.first_chunk, 0);
+  EXPECT_EQ(packet.sctp.chunk, 0);
   EXPECT_EQ(packet.sctp.initiate_tag, 0U);
   packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 77).frame());
-  EXPECT_EQ(packet.sctp.first_chunk, kNoSctpChunk);
+  EXPECT_EQ(packet.sctp.chunk, kNoSctpChunk);
+  const auto after = [](std::size_t bytes) {  // of an AUTH, RFC 4895
+    return ethernet().ip(kA, kB).sctp(5, 6, 77).sctp_chunk(15, 0, ByteList(bytes));
+  };
+  for (const std::size_t bytes : {0u, 5u, 28u}) {
+    EXPECT_EQ(decoded(after(bytes).sctp_chunk(6, 0, {}).frame()).sctp.chunk, 6) << bytes;
+    EXPECT_EQ(decoded(after(bytes).sctp_chunk(0, 3, ByteList(12)).frame()).sctp.chunk, 15) << bytes;
+  }
 }
 
 TEST(decode, non_ip_frames_are_named) {

@@ -535,31 +535,6 @@ TEST(session_table, an_icmp_error_joins_what_it_quotes_buried_or_not) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
-TEST(session_table, what_joins_a_lingering_sctp_association_is_late) {
-  Frames frames;
-  const auto chunk = [&](bool from_client, std::uint32_t tag, std::uint8_t type, ByteList value,
-                         std::int64_t time) {
-    PacketBuilder builder;
-    builder.ethernet();
-    if (from_client) {
-      builder.ip("192.0.2.1", "198.51.100.2").sctp(1'000, 2'000, tag);
-    } else {
-      builder.ip("198.51.100.2", "192.0.2.1").sctp(2'000, 1'000, tag);
-    }
-    frames.push_back(builder.sctp_chunk(type, 0, std::move(value)).frame(time));
-  };
-  chunk(true, 0, 1, {0, 0, 0, 7, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1}, at(0));
-  chunk(false, 7, 6, {}, at(1));            // ABORT
-  chunk(false, 7, 6, {}, at(2 * kSecond));  // again
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  const Record r = run.only(Action::session_end);
-  EXPECT_EQ(r.reason, Reason::reset);
-  EXPECT_EQ(r.late_packets[1], 1u);
-  EXPECT_EQ(run.counters().late_lingering.value(), 1u);
-}
-
 TEST(session_table, a_lone_rst_is_a_session_of_its_own_and_counted) {
   Frames frames;
   TcpPeers tcp = peers(frames);

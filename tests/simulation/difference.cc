@@ -53,7 +53,7 @@ std::string packets_text(const Plan& plan, const std::vector<MemoryPacket>& pack
         text += fmt::format(" {} seq {} ack {} win {}", flags_text(p.tcp.flags), p.tcp.sequence,
                             p.tcp.acknowledgment, p.tcp.window);
       if (p.key.protocol == kProtocolSctp)
-        text += fmt::format(" chunk {} tag {:x} initiate {:x}", p.sctp.first_chunk,
+        text += fmt::format(" chunk {} tag {:x} initiate {:x}", p.sctp.chunk,
                             p.sctp.verification_tag, p.sctp.initiate_tag);
       text += '\n';
     }
