@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -97,6 +98,8 @@ void MptcpConnections::add(const MptcpNotice& notice) {
     member.continues = notice.continues;
     by_session_[notice.path.id] = group.number;
   }
+  for (std::size_t side = 0; side < 2; ++side)
+    if (token[side] != 0) member.named[side] = std::min(member.named[side], notice.clock);
   if (notice.has_ended && !member.has_ended) {
     --group.open;
     member.has_ended = true;
@@ -114,15 +117,14 @@ void MptcpConnections::add(const MptcpNotice& notice) {
   }
 }
 
-// The group of these tokens, 0 being none: two that prove to be one are merged.
+// The group of this subflow, or of these tokens, 0 being none: two that prove to be one are merged.
 MptcpConnections::Group* MptcpConnections::group_of(const MptcpNotice& notice,
                                                     const std::array<std::uint32_t, 2>& tokens) {
-  Group* group = nullptr;
-  if (notice.subflow.known_hosts() == 0) {
-    auto known = by_session_.find(notice.path.id);
-    if (known == by_session_.end()) known = by_session_.find(notice.continues);
-    return known != by_session_.end() ? &groups_.at(known->second) : nullptr;
-  }
+  const bool has_name = notice.subflow.known_hosts() != 0;
+  auto own = by_session_.find(notice.path.id);
+  if (own == by_session_.end() && !has_name) own = by_session_.find(notice.continues);
+  Group* group = own != by_session_.end() ? &groups_.at(own->second) : nullptr;
+  if (!has_name) return group;
   for (const std::uint32_t token : tokens) {
     const auto found = by_token_.find(token);
     if (token == 0 || found == by_token_.end()) continue;
@@ -192,30 +194,67 @@ void MptcpConnections::finish() {
   }
 }
 
-// In the order of their beginning, cut where nothing was heard of for longer than the timeout. What
-// goes on only after that is told by its session alone, whether this group was still known or not.
+// A group may hold more than one connection, as it depends on the shards when one that was over
+// went away. So they are put together once more, by the packets' clocks alone: a token that a
+// subflow comes to have leads to what has it and is not over at that moment. What goes on with a
+// subflow after its connection was over is told by its session alone.
 void MptcpConnections::tell_group(const Group& group) {
-  Run all;
-  for (const auto& [id, member] : group.members)
-    if (member.has_ended) all.push_back(&member);
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Member* a, const Member* b) { return a->begun < b->begun; });
-  Run run;
-  ClockNs last = 0;
-  for (const Member* member : all) {
-    const bool is_over = run.empty() || member->begun > last + timeout_;
-    const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
-    const bool is_named = member->token != std::array<std::uint32_t, 2>{};
-    if (!is_named && (is_over || std::none_of(run.begin(), run.end(), is_cut))) continue;
-    if (is_over) {
-      if (!run.empty()) tell_run(run);
-      run.clear();
-      last = 0;
-    }
-    run.push_back(member);
-    last = std::max(last, member->last);
+  struct Event {
+    ClockNs clock;
+    const Member* member;
+    std::uint32_t token;  // 0: it begins
+  };
+  std::vector<Event> events;
+  for (const auto& [id, member] : group.members) {
+    if (!member.has_ended) continue;
+    events.push_back({member.begun, &member, 0});
+    for (std::size_t side = 0; side < 2; ++side)
+      if (member.token[side] != 0)
+        events.push_back({member.named[side], &member, member.token[side]});
   }
-  if (!run.empty()) tell_run(run);
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.clock < b.clock; });
+  struct Connection {
+    Run run;
+    std::set<std::uint32_t> tokens;
+    ClockNs last = 0;
+  };
+  std::list<Connection> connections;
+  std::map<const Member*, Connection*> connection_of;
+  std::map<const Member*, ClockNs> joined;
+  for (const auto& [clock, member, token] : events) {
+    Connection*& own = connection_of[member];
+    const auto is_over = [&, now = clock](const Connection& c) { return now > c.last + timeout_; };
+    if (own == nullptr) {
+      const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
+      const bool has_name = std::min(member->named[0], member->named[1]) <= clock;
+      for (Connection& c : connections)
+        if (!has_name && !is_over(c) && std::any_of(c.run.begin(), c.run.end(), is_cut)) own = &c;
+      if (own == nullptr && !has_name) continue;
+      if (own == nullptr) own = &connections.emplace_back();
+      own->run.push_back(member);
+      joined[member] = clock;
+      own->last = std::max(own->last, member->last);
+    }
+    if (token == 0) continue;
+    own->tokens.insert(token);
+    const auto same = std::find_if(
+        connections.begin(), connections.end(),
+        [&](const Connection& c) { return &c != own && !is_over(c) && c.tokens.contains(token); });
+    if (same == connections.end()) continue;
+    Connection& newer = *own;  // one of them has begun with this member, or both go on as one
+    same->run.insert(same->run.end(), newer.run.begin(), newer.run.end());
+    same->tokens.merge(newer.tokens);
+    same->last = std::max(same->last, newer.last);
+    for (const Member* moved : newer.run) connection_of[moved] = &*same;
+    connections.remove_if([&](const Connection& c) { return &c == &newer; });
+  }
+  for (Connection& connection : connections) {
+    std::sort(connection.run.begin(), connection.run.end(), [&](const Member* a, const Member* b) {
+      return std::pair(joined[a], a->path.id) < std::pair(joined[b], b->path.id);
+    });
+    tell_run(connection.run);
+  }
 }
 
 namespace {

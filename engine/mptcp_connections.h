@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -58,13 +59,16 @@ class MptcpConnections {
   void finish();
 
  private:
+  static constexpr ClockNs kNever = std::numeric_limits<ClockNs>::max();
+
   struct Member {
     ClockNs begun = 0;
     ClockNs last = 0;
     bool has_ended = false;
     MptcpPath path;
     MptcpSubflow subflow;
-    std::array<std::uint32_t, 2> token{};  // of subflow.host
+    std::array<std::uint32_t, 2> token{};          // of subflow.host
+    std::array<ClockNs, 2> named{kNever, kNever};  // since when it has that token
     Id128 continues;
 
     bool is_initial() const noexcept { return subflow.role == MptcpRole::initial; }
