@@ -284,6 +284,29 @@ bool is_dns(Bytes message) noexcept {
          read_record(message, at, record, nullptr) && is_class(record.record_class);
 }
 
+// Of the first question, names being the same in either case (RFC 4343); 0: there is none, or it is
+// not whole.
+std::uint32_t question_digest(Bytes message, const Header& header) noexcept {
+  constexpr std::size_t kLabelBytesMax = 63, kTypeAndClass = 4;
+  if (header.questions == 0) return 0;
+  std::array<std::uint8_t, kNameBytesMax + kTypeAndClass> question;
+  std::size_t count = 0;
+  Bytes rest = message.subspan(kHeaderBytes);
+  for (bool is_name = true; is_name;) {
+    if (rest.empty() || rest[0] > kLabelBytesMax) return 0;
+    const std::size_t part = 1u + rest[0];
+    if (part > rest.size() || count + part > kNameBytesMax) return 0;
+    for (const std::uint8_t c : rest.first(part))
+      question[count++] = c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c | 0x20) : c;
+    rest = rest.subspan(part);
+    is_name = part != 1;
+  }
+  if (rest.size() < kTypeAndClass) return 0;
+  std::memcpy(&question[count], rest.data(), kTypeAndClass);
+  question[count + 2] &= 0x7f;  // mDNS: that one host alone is to answer (RFC 6762 §5.4)
+  return short_digest({question.data(), count + kTypeAndClass}) | 1;
+}
+
 }  // namespace
 
 // --- The parser -------------------------------------------------------------------------------
@@ -325,10 +348,17 @@ Answer Dns::on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes,
   return is_good || bytes.size() < sent_bytes ? Answer::took_all() : Answer::malformed();
 }
 
-// The message of the other side with this id.
-Dns::Pending* Dns::find(unsigned side, std::uint16_t id) noexcept {
+// As far as both have one.
+bool Dns::Pending::has_question(std::uint32_t other) const noexcept {
+  return question == 0 || other == 0 || question == other;
+}
+
+// The message of the other side with this id, of the same question.
+Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept {
   for (Pending& pending : pending_)
-    if (pending.is_used && pending.id == id && pending.side != side) return &pending;
+    if (pending.is_used && pending.id == id && pending.side != side &&
+        pending.has_question(question))
+      return &pending;
   return nullptr;
 }
 
@@ -339,12 +369,14 @@ bool Dns::is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const n
   });
 }
 
-Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
+Dns::Pending& Dns::add(unsigned side, std::uint16_t id, std::uint32_t question,
+                       Facts& facts) noexcept {
   Pending& pending = pending_[next_];
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
              .retries = 0,
              .digest = 0,
+             .question = question,
              .id = id,
              .row = facts.open_row(),
              .side = static_cast<std::uint8_t>(side),
@@ -357,20 +389,22 @@ Dns::Pending& Dns::add(unsigned side, std::uint16_t id, Facts& facts) noexcept {
 bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
   if (message.size() < kHeaderBytes) return false;
   const Header header = header_of(message);
+  const std::uint32_t question = question_digest(message, header);
   for (Pending& pending : pending_) {  // the query again, before its response
     if (!pending.is_used || pending.is_response || header.is_response()) continue;
     if (pending.id != header.id || pending.side != side || header.id == 0) continue;
+    if (!pending.has_question(question)) continue;
     facts.number(Field::retries, ++pending.retries, pending.row);
     return true;
   }
-  Pending* other = find(side, header.id);
+  Pending* other = find(side, header.id, question);
   if (other != nullptr && other->is_response == header.is_response()) other = nullptr;
   const bool may_repeat = header.is_response() || header.id == 0;
   const std::uint32_t digest =
       may_repeat ? short_digest(message.first(std::min(message.size(), kDigestedMax))) : 0;
   if (other == nullptr && may_repeat && is_told(header.id, digest, facts.now())) return true;
   const bool is_whole = other != nullptr;
-  Pending& own = is_whole ? *other : add(side, header.id, facts);
+  Pending& own = is_whole ? *other : add(side, header.id, question, facts);
   const Row row = own.row;
   if (is_whole) own.is_used = false;
   if (!is_whole) own.is_response = header.is_response();

@@ -67,18 +67,21 @@ class Dns {
   struct Pending {  // a message that waits for the other half
     Timestamp time{};
     std::uint32_t retries = 0;
-    std::uint32_t digest = 0;  // of the message told last; kept when the transaction is told
+    std::uint32_t digest = 0;    // of the message told last; kept when the transaction is told
+    std::uint32_t question = 0;  // question_digest()
     std::uint16_t id = 0;
     Row row = kNoRow;
     std::uint8_t side = 0;
     bool is_used = false;
     bool is_response = false;
+
+    bool has_question(std::uint32_t other) const noexcept;
   };
 
   bool read(unsigned side, Bytes message, Facts& facts) noexcept;
-  Pending* find(unsigned side, std::uint16_t id) noexcept;
+  Pending* find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept;
   bool is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept;
-  Pending& add(unsigned side, std::uint16_t id, Facts& facts) noexcept;
+  Pending& add(unsigned side, std::uint16_t id, std::uint32_t question, Facts& facts) noexcept;
 
   std::array<Pending, kPendingMax> pending_;
   std::uint8_t next_ = 0;                // the oldest

@@ -43,8 +43,11 @@ bool is_response_line(std::string_view line) noexcept {
          is_digits(line.substr(9, 3)) && line[9] >= '1' && (line.size() == 12 || line[12] == ' ');
 }
 
-// host, host:port, [address]:port
+// host, host:port, [address]:port; user names and passwords before them are not told (RFC 3986
+// §3.2).
 void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept {
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
+    authority.remove_prefix(at + 1);
   const std::size_t colon = authority.rfind(':');
   const bool has_port = colon != std::string_view::npos && is_digits(authority.substr(colon + 1)) &&
                         authority.size() - colon <= 6;
@@ -352,11 +355,12 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
   return false;
 }
 
-// RFC 9112 §7.1: hexadecimal digits, extensions behind a semicolon.
+// RFC 9112 §7.1: hexadecimal digits, zeros before them too, extensions behind a semicolon.
 bool Http::read_chunk_size(Message& message, Bytes line) noexcept {
   std::uint64_t size = 0;
   std::size_t digits = 0;
-  for (; digits < line.size() && digits < 16; ++digits) {
+  for (; digits < line.size(); ++digits) {
+    if (size >> 56 != 0) return false;
     const std::uint8_t c = line[digits];
     const unsigned lower = c | 0x20u;
     if (c >= '0' && c <= '9') {
@@ -368,7 +372,7 @@ bool Http::read_chunk_size(Message& message, Bytes line) noexcept {
     }
   }
   const bool is_end = digits == line.size() || line[digits] == ';' || line[digits] == ' ';
-  if (digits == 0 || digits > 15 || !is_end) return false;
+  if (digits == 0 || !is_end) return false;
   message.phase = size == 0 ? Phase::trailer : Phase::chunk_end;
   message.length = size;
   message.body_bytes += size;

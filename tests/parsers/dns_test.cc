@@ -95,6 +95,18 @@ TEST(dns, another_response_of_the_same_id_and_the_same_after_another_query_are_t
   EXPECT_EQ(count({{0, kQuery}, {1, kResponse}, {0, kQuery}, {1, kResponse}}), 2u);
 }
 
+TEST(dns, queries_of_one_id_with_other_questions_are_told_apart) {
+  std::string other = kQuery;
+  other[other.size() - 3] = 28;  // AAAA
+  std::string asked_again = kQuery;
+  asked_again[kQuery.size() - kQuestion.size() + 1] = 'W';
+  const Heard heard =
+      hear({{0, other}, {0, kQuery}, {0, asked_again}, {1, kResponse}}, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("type":"AAAA","class":"IN"}},{"id")"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("type":"answer")"));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":1}])"));
+}
+
 TEST(dns, a_response_before_its_query_joins_it) {
   const Heard heard = hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams);
   EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));

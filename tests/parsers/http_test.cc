@@ -173,6 +173,28 @@ TEST(http, what_connect_names_beside_a_host_is_no_domain) {
   EXPECT_EQ(domain_of("/"), "by.header");
 }
 
+TEST(http, who_asks_is_no_part_of_the_host) {
+  for (const std::string host : {"example.com", "[2001:db8::1]:81"}) {
+    const auto objects = [&](const std::string& user) {
+      return hear({{0, "GET http://" + user + host + "/ HTTP/1.1\r\n\r\n"}}).objects;
+    };
+    const std::string domain = host.front() == '[' ? "2001:db8::1" : host;
+    EXPECT_THAT(objects("bob:secret@"), testing::HasSubstr(R"("domain":")" + domain + '"'));
+    EXPECT_THAT(objects(""), testing::HasSubstr(R"("domain":")" + domain + '"'));
+  }
+}
+
+TEST(http, a_chunk_size_may_begin_with_zeros) {
+  const auto answered = [](const std::string& size) {
+    return hear({{1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size +
+                         "\r\nabc\r\n0\r\n\r\nHTTP/1.1 204 No\r\n\r\n"}});
+  };
+  for (const std::string size : {"3", "00000000000000000000000003", "3;a=b"})
+    EXPECT_THAT(answered(size).objects, testing::HasSubstr(R"("status_code":204)")) << size;
+  for (const std::string size : {"", "x", "1000000000000000"})
+    EXPECT_TRUE(answered(size).is_malformed);
+}
+
 TEST(http, a_line_longer_than_the_limit_is_malformed) {
   const Dialogue endless = {{0, "GET / HTTP/1.1\r\nX: " + std::string(Http::kLineBytesMax, 'x')}};
   EXPECT_TRUE(hear(endless).is_malformed);
