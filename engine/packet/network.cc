@@ -83,6 +83,23 @@ struct Piece {
   }
 }
 
+// RFC 8200 §4.4: next header, length, type, segments left, … While there are some, the header's
+// destination is only the next hop. Where the packet goes to is the first segment in a segment
+// routing header (RFC 8754 §2) and the only one of type 2 (RFC 6275 §6.4.1), the last one in one of
+// type 0 (RFC 2460 §4.4).
+[[gnu::cold, gnu::noinline]] void follow_routing(Walk& walk, const std::uint8_t* header,
+                                                 std::uint32_t bytes) noexcept {
+  constexpr std::uint8_t kSourceRoute = 0, kHomeAddress = 2, kSegments = 4;
+  constexpr std::uint32_t kFirst = 8, kAddress = 16;
+  walk.is_rerouted = true;
+  const std::uint8_t type = header[2];
+  const bool is_known = type == kSourceRoute || type == kHomeAddress || type == kSegments;
+  if (!is_known || header[3] == 0 || bytes < kFirst + kAddress) return;
+  const std::uint32_t last = kFirst + (bytes - kFirst) / kAddress * kAddress - kAddress;
+  const std::uint8_t* address = header + (type == kSourceRoute ? last : kFirst);
+  for (std::size_t i = 0; i < 2; ++i) walk.destination.address[i] = load_le64(address + 8 * i);
+}
+
 bool is_fragment(Walk& walk, const Piece& piece) noexcept {
   if (piece.offset == 0 && !piece.has_more) return false;  // whole; IPv6: atomic (RFC 6946)
   return stop_at_fragment(walk, piece);
@@ -176,7 +193,7 @@ void read_extension(Walk& walk) noexcept {
   if (kind == kAuthentication) bytes = (u8<1>(header) + 2U) * 4;
   if (kind == kFragment) bytes = 8;
   if (!walk.skip(bytes)) return;
-  walk.is_rerouted |= kind == kRouting;
+  if (kind == kRouting) follow_routing(walk, walk.position() - bytes, bytes);
   if (kind == kFragment) {
     const std::uint16_t fragment = be16<2>(header);
     const std::uint32_t offset = fragment & 0xfff8U;

@@ -274,6 +274,23 @@ TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
   }
 }
 
+TEST(decode, a_packet_that_is_routed_by_segments_is_its_destinations) {
+  // The first in a segment routing header, the last of type 0; of no segment that is left, and of
+  // another type, the header's.
+  const auto through = [](std::uint8_t type, std::uint8_t segments_left) {
+    ByteList body{type, segments_left, 1, 0, 0, 0};
+    for (const std::uint8_t host : {0x33, 0x44}) {
+      const ByteList address{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host};
+      body.insert(body.end(), address.begin(), address.end());
+    }
+    return session_of(ethernet().ip(kA6, kB6).extension(43, body).udp(1, 2).frame());
+  };
+  EXPECT_EQ(through(4, 1), "udp [2001:db8::1]:1 > [2001:db8::33]:2");
+  EXPECT_EQ(through(0, 1), "udp [2001:db8::1]:1 > [2001:db8::44]:2");
+  EXPECT_EQ(through(4, 0), "udp [2001:db8::1]:1 > [2001:db8::2]:2");
+  EXPECT_EQ(through(3, 1), "udp [2001:db8::1]:1 > [2001:db8::2]:2");
+}
+
 TEST(decode, non_ip_frames_are_named) {
   EXPECT_EQ(session_of(ethernet().next_is(0x0806).payload(ByteList(28)).frame()), "not_ip");
   EXPECT_EQ(session_of(ethernet().next_is(0x88cc).payload(ByteList(50)).frame()), "not_ip");
