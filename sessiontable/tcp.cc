@@ -95,6 +95,20 @@ std::uint32_t distance(std::uint32_t v, std::uint32_t low, std::uint32_t high) n
   return std::min(low - v, v - high);
 }
 
+// In SYN-SENT `side` takes nothing from its peer that acknowledges less than its SYN, and answers
+// with a RST of that number (RFC 9293 §3.10.7.3): so a host that lost a connection makes the other
+// one forget it (§3.5.1), and both go on with the SYN.
+bool is_in_syn_sent(const Session& s, unsigned side) noexcept {
+  return s.hot.phase == Phase::opening && s.cold.knows_isn(side) &&
+         !s.hot.has(kSessionAck0, side) && !s.hot.has(kSessionSeen0, side ^ 1);
+}
+
+bool is_refused(const Session& s, const Packet& packet) noexcept {
+  const unsigned peer = packet.direction ^ 1u;
+  return has_ack(packet.tcp) && is_in_syn_sent(s, peer) &&
+         seq_before(packet.tcp.acknowledgment, s.cold.first_sequence[peer]);
+}
+
 // --- RST --------------------------------------------------------------------------------------
 
 // Whether a RST from `side` would be taken, as far as an observer can know (RFC 9293 §3.10.7.4,
@@ -108,6 +122,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   if (peer_in_syn_sent && !s.hot.has(kSessionSeen0, side))  // only its ISN can be acknowledged
     return has_ack(tcp) &&
            seq_within(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
+  if (is_in_syn_sent(s, side) && seq_before(tcp.sequence, initial_sequence(s.cold, side)))
+    return false;  // of what it refused
   // The answer to a segment without ACK has SEQ 0 (RFC 9293 §3.10.7.1).
   if (tcp.sequence == 0 && has_ack(tcp) && s.hot.has(kSessionSeen0, peer) &&
       tcp.acknowledgment == sent_end(s.hot, peer))
@@ -456,6 +472,11 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
       if (Extension* e = context.extensions.get(s.cold)) e->late.add(packet);
     if (was_lingering) context.counters.late_lingering.add(packet.frames);
     return;
+  }
+  if (is_refused(s, packet)) {
+    if (!is_syn_ack(packet.tcp)) return note_kind(s, packet);
+    s.add(TcpCount::syn_ack, side);
+    return s.cold.history.write(side, 'H');
   }
   const Extension* before = context.extensions.find(s.cold);
   const std::uint32_t gap_before = before != nullptr ? before->gap_bytes[side] : 0;

@@ -108,6 +108,13 @@ std::uint32_t distance(std::uint32_t v, std::uint32_t low, std::uint32_t high) {
 
 // --- RST --------------------------------------------------------------------------------------
 
+// Its SYN was sent, and nothing of its peer fits so far.
+bool waits_for_answer(const ModelSession& s, unsigned side) {
+  const ModelSide& from = s.side[side];
+  return s.phase == Phase::opening && from.has_isn && !from.has_acknowledged &&
+         !s.side[side ^ 1].is_known;
+}
+
 bool rst_fits(const ModelSession& s, const Packet& packet) {
   const ModelSide& from = s.side[packet.direction];
   const ModelSide& peer = s.side[packet.direction ^ 1];
@@ -115,6 +122,8 @@ bool rst_fits(const ModelSession& s, const Packet& packet) {
   const bool in_syn_sent = s.phase == Phase::opening && peer.has_isn && !peer.has_acknowledged;
   if (in_syn_sent && !from.is_known)
     return has(packet, kTcpAck) && within(tcp.acknowledgment, peer.first, peer.end());
+  if (waits_for_answer(s, packet.direction) && ahead_of(tcp.sequence, from.first - 1) < 0)
+    return false;
   if (tcp.sequence == 0 && has(packet, kTcpAck) && peer.is_known &&
       tcp.acknowledgment == peer.end())
     return true;
@@ -483,6 +492,19 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
     events.is_late = was_lingering;
     return events;
   }
+  const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
+  if (has(packet, kTcpAck) && waits_for_answer(s, side ^ 1) &&
+      ahead_of(packet.tcp.acknowledgment, peer.first) < 0) {
+    from.syn_ack += has(packet, kTcpSyn);
+    if (has(packet, kTcpSyn)) {
+      s.write_history(side, 'H');
+    } else if (packet.payload_bytes != 0) {
+      s.write_history(side, 'D');
+    } else if (is_bare_ack) {
+      s.write_history(side, 'A');
+    }
+    return events;
+  }
   const std::uint64_t missing_before = from.gap_bytes;
   const std::uint32_t acknowledged_before = from.acknowledged;
   if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
@@ -492,7 +514,6 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
   from.duplicate_acks += repeats_acknowledgment(s, packet);
   join_numbers(s, packet, windows.reorder);
   join_acknowledgment(s, packet);
-  const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
   if (packet.payload_bytes != 0) {
     s.write_history(side, 'D');
   } else if (is_bare_ack) {

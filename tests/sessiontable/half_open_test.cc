@@ -1,0 +1,53 @@
+#include <gtest/gtest.h>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+constexpr TcpKnobs kBareRst{.flags = kTcpRst};
+
+// RFC 9293 §3.5.1: one side has lost a connection that the capture never saw, the other answers for
+// it, with a challenge ACK or a SYN-ACK of an older SYN, and is reset. Then both go on.
+TEST(half_open, what_the_sender_of_a_syn_refuses_is_no_part_of_its_connection) {
+  for (const bool is_syn_ack : {false, true}) {
+    Frames frames;
+    TcpPeers lost = peers(frames, 0, 500'000, 3'000'000);
+    TcpPeers fresh = peers(frames, 0, 1'000'000, 7'000'000);
+    fresh.syn(at(0));
+    is_syn_ack ? lost.syn_ack(at(kMillisecond)) : lost.ack(Side::server, at(kMillisecond));
+    lost.rst(Side::client, at(2 * kMillisecond), kBareRst);
+    fresh.syn(at(kSecond), {.sequence_offset = -1});
+    fresh.syn_ack(at(kSecond + kMillisecond));
+    fresh.ack(Side::client, at(kSecond + 2 * kMillisecond));
+    fresh.data(Side::client, "upload", at(2 * kSecond));
+    fresh.ack(Side::server, at(2 * kSecond + kMillisecond));
+    fresh.close(Side::client, at(3 * kSecond));
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const Record r = run.only(Action::session_end);
+    EXPECT_EQ(r.reason, Reason::closed);
+    EXPECT_EQ(r.state, ConnState::sf);
+    EXPECT_EQ(r.payload_bytes, (std::array<std::uint64_t, 2>{6, 0}));
+    EXPECT_EQ(r.packets[0] + r.packets[1], frames.size());
+    EXPECT_EQ(r.gap_bytes, (std::array<std::uint64_t, 2>{0, 0}));
+    EXPECT_EQ(r.syn_ack, is_syn_ack ? 2u : 1u);
+    EXPECT_EQ(run.counters().rst_off_window.value(), 1u);
+  }
+}
+
+// The same without the answer before it: that RST is its own.
+TEST(half_open, who_sent_a_syn_may_reset_it) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0));
+  tcp.rst(Side::client, at(kMillisecond), kBareRst);
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
+}
+
+}  // namespace
+}  // namespace linger::test
