@@ -159,6 +159,8 @@ tl::expected<void, StartError> Engine::check() const {
                                            cores->size(), settings_.packetThreads, cores->size())});
   if (const auto set = parsers_of(settings_); !set)
     return tl::unexpected(StartError{kExitUsage, set.error()});
+  if (const auto uris = parse_output_uris(settings_.output); !uris)
+    return tl::unexpected(StartError{kExitUsage, uris.error()});
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};
@@ -233,8 +235,7 @@ tl::expected<void, StartError> Engine::open_sources() {
 }
 
 tl::expected<void, StartError> Engine::open_outputs() {
-  const auto uris = parse_output_uris(settings_.output);
-  if (!uris) return tl::unexpected(StartError{kExitUsage, uris.error()});
+  const auto uris = parse_output_uris(settings_.output);  // check() has found them good
   for (const OutputUri& uri : *uris) {
     auto output = std::make_unique<Output>(
         uri, OutputOptions{.shard_count = settings_.packetThreads,

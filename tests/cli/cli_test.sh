@@ -57,6 +57,7 @@ expect "a_bad_filter_is_shown" 2 'tcp port port' -r "$capture" tcp port port
 expect "an_unknown_output_is_bad_usage" 2 'gopher' -r "$capture" -o gopher://x
 expect "checking_settings_ends_well" 0 '' -T
 expect "checking_a_wrong_setting_does_not" 2 'tcpTimeout' -T --set tcpTimeout=0
+expect "nor_does_a_wrong_output" 2 'gopher' -T -o gopher://x
 
 if ! "$linger" -V | grep -q 'Hyperscan: not'; then
   printf -- '- {name: good, pattern: ab}\n- name: bad\n  pattern: a(b\n' >rules.yaml
