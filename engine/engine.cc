@@ -38,6 +38,25 @@ sigset_t control_signals() noexcept {
   return set;
 }
 
+// While it lives INT and TERM end the program, as what waits before the run for a peer, a pipe or
+// its first bytes could not be left otherwise. A thread that is made meanwhile would have them too.
+class Interruptible {
+ public:
+  Interruptible() noexcept {
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &ending, &before_);
+  }
+  ~Interruptible() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 std::uint64_t random_secret() noexcept {
   std::uint64_t secret = 0;
   if (getrandom(&secret, sizeof secret, 0) != sizeof secret)
@@ -173,7 +192,11 @@ tl::expected<void, StartError> Engine::open() {
   const sigset_t signals = control_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a write says EPIPE instead
-  if (auto opened = open_sources(); !opened) return opened;
+  if (is_live_)
+    if (auto opened = open_ports(); !opened) return opened;
+  const Interruptible interruptible;
+  if (!is_live_)
+    if (auto opened = open_captures(); !opened) return opened;
   if (auto opened = open_reading(); !opened) return opened;
   return open_outputs();
 }
@@ -212,12 +235,13 @@ void Engine::drop_old_readings() {
   std::erase_if(readings_, [&](const auto& r) { return r.get() != &last && !is_used(r); });
 }
 
-tl::expected<void, StartError> Engine::open_sources() {
-  if (is_live_) {
-    auto opened = ports_.open(options_.interfaces, settings_);
-    if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
-    return {};
-  }
+tl::expected<void, StartError> Engine::open_ports() {
+  auto opened = ports_.open(options_.interfaces, settings_);
+  if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
+  return {};
+}
+
+tl::expected<void, StartError> Engine::open_captures() {
   auto opened =
       open_capture(options_.read, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
   if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
@@ -488,9 +512,9 @@ void Engine::on_signal(int signal) {
   }
 }
 
-// Asked twice. Where only outputs are waited for, the ledger still tells what they did not take.
+// Asked twice. Where only outputs can be waited for, the ledger still tells what they did not take.
 void Engine::stop_at_once() noexcept {
-  if (!is_finishing_ || is_abandoned_) _exit(kExitLost);
+  if (is_abandoned_ || (is_live_ && !is_finishing_)) _exit(kExitLost);
   is_abandoned_ = true;
   for (auto& output : outputs_) output->abandon();
 }

@@ -54,7 +54,8 @@ class Engine {
   tl::expected<std::string, StartError> cost() const;
 
  private:
-  tl::expected<void, StartError> open_sources();
+  tl::expected<void, StartError> open_captures();
+  tl::expected<void, StartError> open_ports();
   tl::expected<void, StartError> open_outputs();
   tl::expected<void, StartError> open_reading();
   void reload_reading();

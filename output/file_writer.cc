@@ -48,7 +48,7 @@ class FileWriter final : public Writer {
   tl::expected<void, std::string> open() override {
     if (uri_.destination == Destination::standard_output) {
       fd_ = STDOUT_FILENO;
-    } else if (fd_ = open_waiting(uri_.path, kWriting | O_TRUNC, kMode); fd_ < 0) {
+    } else if (fd_ = ::open(uri_.path.c_str(), kWriting | O_TRUNC, kMode); fd_ < 0) {
       return tl::unexpected(cannot_write(uri_, errno));
     }
     look_at_file();

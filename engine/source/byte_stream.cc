@@ -241,7 +241,7 @@ std::string shown_name(const std::string& path) {
 
 tl::expected<std::unique_ptr<ByteStream>, std::string> open_file_stream(const std::string& path) {
   const bool is_stdin = path == kStandardInput;
-  const int fd = is_stdin ? STDIN_FILENO : open_waiting(path, O_RDONLY | O_CLOEXEC);
+  const int fd = is_stdin ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return tl::unexpected<std::string>(std::strerror(errno));
   struct stat status {};
   if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {

@@ -172,28 +172,37 @@ wait
 [[ "$(wc -l <ended)" == 3000 ]] && grep -q 'ledger *balanced' err
 result $? "the_same_signal_again_at_once_is_one_request" "$(cat err)"
 
-# A reader that takes nothing, once all is read.
+# A reader that takes nothing: all is read, and then while shards wait for it too.
 mkfifo stuck
 sleep 30 <stuck &
 reader=$!
-"$linger" -r long.pcap -o stuck 2>err &
-sleep 1 && kill -TERM $! && sleep 0.5 && kill -TERM $!
-wait $!
-[[ $? == 3 ]] && grep -q 'abandoned [1-9]' err && grep -q 'ledger *balanced' err
-result $? "asked_twice_to_stop_it_waits_for_no_output" "$(cat err)"
+for queue in 65536 64; do
+  "$linger" -r long.pcap -o stuck --set recordQueue=$queue 2>err &
+  sleep 1 && kill -TERM $! && sleep 0.5 && kill -TERM $!
+  wait $!
+  [[ $? == 3 ]] && grep -q 'abandoned [1-9]' err && grep -q 'ledger *balanced' err
+  result $? "asked_twice_to_stop_it_waits_for_no_output_of_a_queue_of_$queue" "$(cat err)"
+done
 kill "$reader"
 
-# stopped NAME ARGUMENT...: TERM ends what waits for the other end of a pipe.
+# stopped NAME BYTES ARGUMENT...: TERM ends what waits for the other end of the pipe `alone`, or, if
+# BYTES is a number, for what comes after so many of a capture.
 stopped() {
   rm -f alone && mkfifo alone
-  "$linger" -q "${@:2}" 2>err &
-  sleep 0.5 && kill -TERM $!
-  wait $!
+  [[ "$2" == none ]] || (exec >alone && head -c "$2" "$capture" && exec sleep 5) &
+  local writer=$! waiting
+  "$linger" -q "${@:3}" 2>err &
+  waiting=$!
+  sleep 0.5 && kill -TERM "$waiting"
+  wait "$waiting"
   [[ $? == 143 ]]
   result $? "$1" "$(cat err)"
+  kill "$writer" 2>/dev/null
 }
-stopped "an_input_that_nobody_writes_can_be_left" -r alone
-stopped "an_output_that_nobody_reads_can_be_left" -r "$capture" -o alone
+stopped "an_input_that_nobody_writes_can_be_left" none -r alone
+stopped "one_without_its_first_byte_too" 0 -r alone
+stopped "one_without_its_first_packet_too" 24 -r alone
+stopped "an_output_that_nobody_reads_can_be_left" none -r "$capture" -o alone
 
 # What it says may be lost; the records may not.
 "$linger" -r "$capture" >all 2>err
