@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <future>
 
 #include "engine/base/backoff.h"
 #include "engine/base/tell.h"
 #include "engine/cores.h"
+#include "engine/cost.h"
 #include "engine/service.h"
-#include "engine/source/capture_file_source.h"
 #include "output/uri.h"
 
 namespace linger {
@@ -89,51 +90,6 @@ DurationNs processor_time(clockid_t clock) noexcept {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-}  // namespace
-
-std::uint64_t memory_needed(const Settings& settings) noexcept {
-  const auto bytes = [](std::uint64_t count, double each) {
-    return static_cast<std::uint64_t>(static_cast<double>(count) * each);
-  };
-  return bytes(settings.maxStreams,
-               kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
-                   OpeningPool::kIndexBytes +
-                   (settings.sessionKey.empty() ? 0 : sizeof(FlowKey::scope))) +
-         bytes(settings.graveyard_size(),
-               sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.latePool,
-               sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
-         bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
-         Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
-         bytes(settings.rtt_pool(), RttPool::kBytesPerBlock) +
-         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
-         Applications::memory_needed(settings);
-}
-
-std::uint64_t memory_there() noexcept {
-  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-namespace {
-
-std::string cost_of(const Settings& settings) {
-  const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
-  const double linger_seconds =
-      std::max(1.0, static_cast<double>(settings.tcpClosingTimeout) / kSecond);
-  return fmt::format(
-      "memory    {:.1f} MiB for {} sessions, {} graves, {} late blocks, {} extension blocks "
-      "(there are {:.1f} MiB)\n"
-      "graveyard covers {:.0f} closes/s: a late packet finds its session for {:.0f} s after the "
-      "record\n"
-      "lingering {:.0f} closes/s for {:.0f} s would fill maxStreams by themselves\n",
-      static_cast<double>(memory_needed(settings)) / (1 << 20), settings.maxStreams,
-      settings.graveyard_size(), settings.latePool, settings.extension_pool(),
-      static_cast<double>(memory_there()) / (1 << 20),
-      static_cast<double>(settings.graveyard_size()) / late_seconds, late_seconds,
-      static_cast<double>(settings.maxStreams) / linger_seconds, linger_seconds);
 }
 
 }  // namespace
@@ -241,9 +197,30 @@ tl::expected<void, StartError> Engine::open_ports() {
   return {};
 }
 
+tl::expected<void, StartError> Engine::check_captures() const {
+  std::vector<std::string> paths = options_.read;
+  std::erase_if(paths, [](const std::string& path) {
+    std::error_code error;
+    const auto type = std::filesystem::status(path, error).type();
+    return path == kStandardInput || type == std::filesystem::file_type::fifo;
+  });
+  if (paths.empty()) return {};
+  const auto captures = captures_of(paths);
+  if (!captures) return tl::unexpected(captures.error());
+  return {};
+}
+
 tl::expected<void, StartError> Engine::open_captures() {
-  auto opened =
-      open_capture(options_.read, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
+  auto captures = captures_of(options_.read);
+  if (!captures) return tl::unexpected(captures.error());
+  if (!(*captures)->notes().empty() && !options_.quiet) tell("{}\n", (*captures)->notes());
+  source_ = std::move(*captures);
+  return {};
+}
+
+tl::expected<std::unique_ptr<CaptureFileSource>, StartError> Engine::captures_of(
+    const std::vector<std::string>& paths) const {
+  auto opened = open_capture(paths, {.bpf = settings_.bpf, .clock_jump = settings_.clockJump});
   if (!opened) return tl::unexpected(StartError{kExitFailed, opened.error()});
   for (const std::string& text : settings_.output) {
     const auto uri = parse_output_uri(text);
@@ -253,9 +230,7 @@ tl::expected<void, StartError> Engine::open_captures() {
                                              "written over; name another file",
                                              text)});
   }
-  if (!(*opened)->notes().empty() && !options_.quiet) tell("{}\n", (*opened)->notes());
-  source_ = std::move(*opened);
-  return {};
+  return std::move(*opened);
 }
 
 tl::expected<void, StartError> Engine::open_outputs() {

@@ -25,7 +25,7 @@
 #include "engine/options.h"
 #include "engine/port_watch.h"
 #include "engine/shard.h"
-#include "engine/source/source.h"
+#include "engine/source/capture_file_source.h"
 #include "output/output.h"
 
 namespace linger {
@@ -43,6 +43,10 @@ class Engine {
   // Whether the settings can work on this machine; touches nothing.
   tl::expected<void, StartError> check() const;
 
+  // Whether the captures can be read: a look into each, but for pipes, which would lose their first
+  // bytes. For -T; open() looks for itself.
+  tl::expected<void, StartError> check_captures() const;
+
   // Checks, opens sources and outputs. Blocks the signals that run() waits for, in all threads to
   // come.
   tl::expected<void, StartError> open();
@@ -54,6 +58,8 @@ class Engine {
   tl::expected<std::string, StartError> cost() const;
 
  private:
+  tl::expected<std::unique_ptr<CaptureFileSource>, StartError> captures_of(
+      const std::vector<std::string>& paths) const;
   tl::expected<void, StartError> open_captures();
   tl::expected<void, StartError> open_ports();
   tl::expected<void, StartError> open_outputs();
@@ -122,9 +128,5 @@ class Engine {
   Clocks first_;                                // when the first packet could come
   std::atomic<DurationNs> finished_shards_{0};  // processor time of shard threads
 };
-
-// Memory of the session tables with these settings, in bytes; and of the machine.
-std::uint64_t memory_needed(const Settings& settings) noexcept;
-std::uint64_t memory_there() noexcept;
 
 }  // namespace linger

@@ -12,7 +12,7 @@
 #include <ranges>
 
 #include "engine/cores.h"
-#include "engine/engine.h"
+#include "engine/cost.h"
 #include "engine/live.h"
 #include "engine/service.h"
 #include "engine/source/huge_pages.h"

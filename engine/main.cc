@@ -68,6 +68,8 @@ int run(int argc, char** argv) {
   if (options->test) {
     if (const auto good = engine.check(); !good)
       return fail(good.error().exit_code, good.error().text);
+    if (const auto good = engine.check_captures(); !good)
+      return fail(good.error().exit_code, good.error().text);
     const auto cost = engine.cost();
     if (!cost) return fail(cost.error().exit_code, cost.error().text);
     fmt::print("{}", *cost);

@@ -213,6 +213,7 @@ result $? "standard_error_may_be_closed" "$(cat out)"
 
 cp "$capture" own.pcap
 mkdir folder && cp "$capture" folder/1.pcap
+expect "a_test_looks_into_the_captures" 1 "nowhere.pcap: No such file" -T -r "$capture" -r nowhere.pcap
 expect "an_output_does_not_write_over_its_input" 2 'own.pcap.: it is read as a capture' \
   -r own.pcap -o file:./own.pcap
 expect "nor_over_one_of_a_directory" 2 '1.pcap.: it is read as a capture' \

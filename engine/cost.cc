@@ -1,0 +1,55 @@
+#include "engine/cost.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/applications.h"
+#include "engine/packet/defrag.h"
+#include "sessiontable/session_table.h"
+
+namespace linger {
+
+std::uint64_t memory_needed(const Settings& settings) noexcept {
+  const auto bytes = [](std::uint64_t count, double each) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) * each);
+  };
+  return bytes(settings.maxStreams,
+               kSessionBytes + FlowIndex::bytes_per_entry(IndexLoad::sparse) +
+                   OpeningPool::kIndexBytes +
+                   (settings.sessionKey.empty() ? 0 : sizeof(FlowKey::scope))) +
+         bytes(settings.graveyard_size(),
+               sizeof(Grave) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
+         bytes(settings.latePool,
+               sizeof(LateBlock) + FlowIndex::bytes_per_entry(IndexLoad::dense)) +
+         bytes(settings.extension_pool(), sizeof(ExtensionBlock)) +
+         Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
+         bytes(settings.rtt_pool(), RttPool::kBytesPerBlock) +
+         bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
+         Applications::memory_needed(settings);
+}
+
+std::uint64_t memory_there() noexcept {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string cost_of(const Settings& settings) {
+  const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
+  const double linger_seconds =
+      std::max(1.0, static_cast<double>(settings.tcpClosingTimeout) / kSecond);
+  return fmt::format(
+      "memory    {:.1f} MiB for {} sessions, {} graves, {} late blocks, {} extension blocks "
+      "(there are {:.1f} MiB)\n"
+      "graveyard covers {:.0f} closes/s: a late packet finds its session for {:.0f} s after the "
+      "record\n"
+      "lingering {:.0f} closes/s for {:.0f} s would fill maxStreams by themselves\n",
+      static_cast<double>(memory_needed(settings)) / (1 << 20), settings.maxStreams,
+      settings.graveyard_size(), settings.latePool, settings.extension_pool(),
+      static_cast<double>(memory_there()) / (1 << 20),
+      static_cast<double>(settings.graveyard_size()) / late_seconds, late_seconds,
+      static_cast<double>(settings.maxStreams) / linger_seconds, linger_seconds);
+}
+
+}  // namespace linger
