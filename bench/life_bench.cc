@@ -26,8 +26,8 @@ struct RecordSink : SessionSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
     hand(make_late_record(block, id));
   }
-  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override {
-    hand(make_flood_record(flood, id));
+  void on_flood(const FloodSecond& flood) noexcept override {
+    hand(make_flood_record(flood));
   }
 
  protected:

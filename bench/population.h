@@ -106,7 +106,7 @@ struct CountingSink final : SessionSink {
   std::uint64_t sessions = 0;
   void on_session(const SessionView&) noexcept override { ++sessions; }
   void on_late(const LateBlock&, const Id128&) noexcept override {}
-  void on_flood(const FloodSecond&, const Id128&) noexcept override {}
+  void on_flood(const FloodSecond&) noexcept override {}
 };
 
 // Established sessions stay until they are told to go: their timeout is a day.

@@ -19,7 +19,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -59,8 +58,6 @@ class MptcpConnections {
   void finish();
 
  private:
-  static constexpr ClockNs kNever = std::numeric_limits<ClockNs>::max();
-
   struct Member {
     ClockNs begun = 0;
     ClockNs last = 0;

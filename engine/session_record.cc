@@ -312,9 +312,9 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   return record;
 }
 
-Record make_flood_record(const FloodSecond& flood, const Id128& id) noexcept {
+Record make_flood_record(const FloodSecond& flood) noexcept {
   Record record;
-  record.id = id;
+  record.id = flood.id;
   record.action = Action::syn_flood;
   record.start = flood.first;
   record.end = flood.last;

@@ -12,7 +12,7 @@ namespace linger {
 
 Record make_record(const SessionView& view) noexcept;
 Record make_late_record(const LateBlock& block, const Id128& id) noexcept;
-Record make_flood_record(const FloodSecond& flood, const Id128& id) noexcept;
+Record make_flood_record(const FloodSecond& flood) noexcept;
 
 // News of an MPTCP subflow (view.mptcp is there): that it has begun, and its end, with its record.
 MptcpNotice make_notice(const SessionView& view) noexcept;

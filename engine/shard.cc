@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -12,8 +11,6 @@
 
 namespace linger {
 namespace {
-
-constexpr ClockNs kNever = std::numeric_limits<ClockNs>::max();
 
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
@@ -409,9 +406,9 @@ void Shard::on_late(const LateBlock& block, const Id128& id) noexcept {
   hand(record, block.ports);
 }
 
-void Shard::on_flood(const FloodSecond& flood, const Id128& id) noexcept {
+void Shard::on_flood(const FloodSecond& flood) noexcept {
   const Profile::Within within(profile_, Stage::track, Stage::record);
-  Record record = make_flood_record(flood, id);
+  Record record = make_flood_record(flood);
   hand(record, kAllPorts);
 }
 

@@ -143,7 +143,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
 
   void on_session(const SessionView& view) noexcept override;
   void on_late(const LateBlock& block, const Id128& id) noexcept override;
-  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override;
+  void on_flood(const FloodSecond& flood) noexcept override;
   void on_subflow(const SessionView& view) noexcept override;
   void on_news(const SessionView& view, ClockNs clock) noexcept override;
   void hand(Record& record, PortSet ports, Bytes items = {}) noexcept;

@@ -81,7 +81,8 @@
        "When the record's last packet was captured (= event.end).")                                \
   VIEW(Word, ecs_version(), "ecs.version", always, "Version of the Elastic Common Schema.")        \
   ONE(Id, id, "event.id", always,                                                                  \
-      "The session. All records of one session carry the same id; an mptcp-end has its own.")      \
+      "The session. All records of one session carry the same id; an mptcp-end has its own, a "    \
+      "syn-flood that of the first session it tells of.")                                          \
   VIEW(Word, event_kind(), "event.kind", always, "Always event.")                                  \
   VIEW(Words, event_category(), "event.category", always, "Always network.")                       \
   VIEW(Words, event_type(), "event.type", always,                                                  \

@@ -10,7 +10,7 @@
 //             due. A dry pool writes the oldest block's record early and buries it again.
 //
 //      0           8       16           24       28        32
-//     | fingerprint | start | final[2]   | first  | packed  |      Grave
+//     | fingerprint | opened| final[2]   | first  | packed  |      Grave
 //
 // Owner: one shard. Cost: a missing key costs one index line; a find one more for each equal tag.
 #pragma once
@@ -30,7 +30,7 @@ namespace linger {
 
 struct Grave {
   FlowHash fingerprint;
-  Timestamp start;                              // of the session; part of its id
+  ClockNs opened;                               // of its first packet; part of its id
   std::array<std::uint32_t, 2> final_sequence;  // TCP: one past the last each side sent; see below
   std::uint32_t id_sequence;                    // of the first packet; part of its id
   std::uint32_t burial_second : 17;  // due moment of the end record, rounded up, mod 1.5 days
@@ -179,10 +179,10 @@ class Graveyard {
   bool lose_next_block_ = false;
 };
 
-// Which of two graves of one key is newer: by start, then by ordinal. The last resort is arbitrary,
-// but does not depend on where they lie.
+// Which of two graves of one key is newer: by its opening, then by ordinal. The last resort is
+// arbitrary, but does not depend on where they lie.
 constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
-  if (a.start != b.start) return a.start > b.start;
+  if (a.opened != b.opened) return a.opened > b.opened;
   return a.ordinal != b.ordinal ? a.ordinal > b.ordinal : a.id_sequence > b.id_sequence;
 }
 

@@ -242,7 +242,7 @@ using TcpCounts = std::array<std::array<std::uint8_t, 2>, 4>;
 
 // What changes with events: one line.
 struct alignas(64) SessionCold {
-  Shared<Timestamp> start;  // of the first packet; part of the id
+  Shared<Timestamp> start;  // of the first packet
   ClockNs phase_clock;      // when it opened; from the first FIN or RST on: when the phase began
   std::uint32_t extension;
   std::uint32_t save_remainder;  // of Session::save_due()
@@ -257,7 +257,7 @@ struct alignas(64) SessionCold {
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1,     // the extension pool was empty when it was needed
       has_rare : 1;          // SessionRare is in use
-  std::uint8_t ordinal : 2,  // of incarnations with equal key, start and id_sequence
+  std::uint8_t ordinal : 2,  // of incarnations with equal key and opened()
       isn_known : 2,         // bit per side: its initial sequence number is known
       wheel : 4;             // Phase of the timer wheel that it waits in
 
@@ -290,6 +290,7 @@ inline constexpr std::size_t kGapsMax = 5;
 // Beside the session, in memory that is touched only where it is in use.
 struct SessionRare {
   Shared<Timestamp> latest{};                    // without kSessionEndIsClock: of Session::end()
+  ClockNs opened = kNever;                       // of the first packet, where `start` is not that
   std::uint32_t older = kNoSlot;                 // with kSessionHasOlder: that incarnation
   std::uint32_t tunnels = kNoSlot;               // place in the TunnelTable
   std::uint32_t mptcp = kNoSlot;                 // place in the MptcpPool
@@ -298,7 +299,7 @@ struct SessionRare {
   TcpCounts counts_high{};                       // bits 8 … 15
   std::array<std::uint8_t, 2> packets_high{};    // bits 32 … 39
 };
-static_assert(sizeof(SessionRare) == 40);
+static_assert(sizeof(SessionRare) == 48);
 
 // What came after the close, or after the end record.
 struct LateCounts {
@@ -467,8 +468,14 @@ struct Session {
   Timestamp end() const noexcept {
     return (hot.flags & kSessionEndIsClock) != 0 ? Timestamp{hot.last_clock} : rare.latest.own();
   }
+  // The clock of the first packet; part of the id. Mostly that is its timestamp.
+  ClockNs opened() const noexcept {
+    return cold.has_rare && rare.opened != kNever ? rare.opened : cold.start.own().value;
+  }
   void begin_time(ClockNs clock, Timestamp timestamp) const noexcept {
     hot.last_clock = clock;
+    cold.start = timestamp;
+    if (timestamp != Timestamp{clock}) use_rare().opened = clock;
     set_end(timestamp);
   }
   void note_time(ClockNs clock, Timestamp timestamp) const noexcept {

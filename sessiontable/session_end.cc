@@ -113,7 +113,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
   Grave* const place = graveyard_.dig(hash, ending, when, now_);
   if (place == nullptr) return;
   new (place) Grave{.fingerprint = hash,
-                    .start = s.cold.start,
+                    .opened = s.opened(),
                     .final_sequence = final,
                     .id_sequence = s.name.id_sequence,
                     .burial_second = Graveyard::second_of(when),

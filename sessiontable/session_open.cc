@@ -162,7 +162,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet, newest);
   Session s = session(slot);
-  if (grave.start == packet.timestamp) s.cold.ordinal = (grave.ordinal + 1) & 3;
+  if (grave.opened == packet.clock) s.cold.ordinal = (grave.ordinal + 1) & 3;
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -219,7 +219,7 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
     s.use_rare().older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
-    if (cold_[older].start == s.cold.start) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
+    if (session(older).opened() == packet.clock) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
   }
   index_.insert(packet.hash, slot);
   link(slot, s.hot.phase, deadline(slot));
@@ -245,7 +245,6 @@ void SessionTable::begin(const Session& s, const Packet& packet) noexcept {
   s.hot.fingerprint = SessionHot::fingerprint_of(packet.hash);
   SessionCold& cold = s.cold;
   cold.clear();
-  cold.start = packet.timestamp;
   cold.phase_clock = packet.clock;
   cold.extension = kNoSlot;
   cold.first_side = packet.direction & 1;

@@ -75,7 +75,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                   .continue_timeout = settings.continueTimeout},
                  counters, *this),
       syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
-                 *this) {
+                 id_seed, *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));
@@ -481,12 +481,10 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
 
 // --- Ids --------------------------------------------------------------------------------------
 
-Id128 SessionTable::id_of(const Session& s) const noexcept {
-  return make_session_id(s.key(), s.cold.start, s.name.id_sequence, s.cold.ordinal, id_seed_);
-}
+Id128 SessionTable::id_of(const Session& s) const noexcept { return make_session_id(s, id_seed_); }
 
 Id128 SessionTable::id_of(const FlowKey& key, const Grave& grave) const noexcept {
-  return make_session_id(key, grave.start, grave.id_sequence, grave.ordinal, id_seed_);
+  return make_session_id(key, grave.opened, grave.id_sequence, grave.ordinal, id_seed_);
 }
 
 void SessionTable::on_late(const LateBlock& block) noexcept {
@@ -494,10 +492,7 @@ void SessionTable::on_late(const LateBlock& block) noexcept {
   sink_.on_late(block, id_of(block.key, block.grave));
 }
 
-void SessionTable::on_flood(const FloodSecond& flood) noexcept {
-  sink_.on_flood(flood, make_session_id(flood.destination, flood.first,
-                                        static_cast<std::uint32_t>(flood.second), 0, id_seed_));
-}
+void SessionTable::on_flood(const FloodSecond& flood) noexcept { sink_.on_flood(flood); }
 
 void SessionTable::populate() noexcept {
   index_.populate();

@@ -61,7 +61,7 @@ class SessionSink {
  public:
   virtual void on_session(const SessionView& view) noexcept = 0;
   virtual void on_late(const LateBlock& block, const Id128& id) noexcept = 0;
-  virtual void on_flood(const FloodSecond& flood, const Id128& id) noexcept = 0;
+  virtual void on_flood(const FloodSecond& flood) noexcept = 0;
   // The session, still open, has come to know one more host of its MPTCP connection.
   virtual void on_subflow(const SessionView&) noexcept {}
   // Its reader may have something to tell at once, by what came with a packet of this clock.

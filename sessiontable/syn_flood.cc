@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sessiontable/session_id.h"
+
 namespace linger {
 
 bool SynFlood::absorb(const Session& s) noexcept {
@@ -19,7 +21,10 @@ bool SynFlood::absorb(const Session& s) noexcept {
     place.second = second;
   }
   if (++place.seen <= rate_) return false;
-  if (place.sessions == 0) place.first = s.cold.start;
+  if (place.sessions == 0) {
+    place.id = make_session_id(s, id_seed_);
+    place.first = s.cold.start;
+  }
   place.first = std::min(place.first, s.cold.start.own());
   place.last = std::max(place.last, s.end());
   ++place.sessions;

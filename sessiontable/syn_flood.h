@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "engine/base/flow_key.h"
+#include "engine/base/id.h"
 #include "engine/base/mapping.h"
 #include "engine/base/time.h"
 #include "sessiontable/session.h"
@@ -17,6 +18,7 @@ namespace linger {
 
 // One second of one destination.
 struct FloodSecond {
+  Id128 id;                                // of the first session that is told only here
   FlowKey destination;                     // side 1; side 0 is unspecified
   std::int64_t second;                     // of the source clock, in which the sessions opened
   std::uint64_t seen;                      // unanswered sessions, the recorded ones too
@@ -35,8 +37,12 @@ class FloodSink {
 class SynFlood {
  public:
   // rate 0: off.
-  SynFlood(std::uint64_t rate, const HashSeed& seed, FloodSink& sink)
-      : rate_(rate), seed_(seed), sink_(sink), places_(rate != 0 ? kPlaces : 0) {}
+  SynFlood(std::uint64_t rate, const HashSeed& seed, const HashSeed& id_seed, FloodSink& sink)
+      : rate_(rate),
+        seed_(seed),
+        id_seed_(id_seed),
+        sink_(sink),
+        places_(rate != 0 ? kPlaces : 0) {}
 
   // An unanswered session that ends. True: it is told in a summary and has no record of its own.
   bool absorb(const Session& session) noexcept;
@@ -50,7 +56,7 @@ class SynFlood {
   void tell(FloodSecond& place) noexcept;
 
   std::uint64_t rate_;
-  HashSeed seed_;
+  HashSeed seed_, id_seed_;
   FloodSink& sink_;
   Array<FloodSecond> places_;
 };

@@ -30,6 +30,7 @@ inline constexpr DurationNs kMinute = 60 * kSecond;
 inline constexpr DurationNs kHour = 60 * kMinute;
 inline constexpr DurationNs kDay = 24 * kHour;
 inline constexpr DurationNs kDurationMax = INT64_MAX;
+inline constexpr ClockNs kNever = INT64_MAX;  // no source clock comes there
 
 struct TimeParts {
   std::int64_t seconds = 0;       // since 1970-01-01T00:00:00Z

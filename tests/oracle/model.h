@@ -101,6 +101,7 @@ struct ModelCandidate {
 struct ModelIdentity {
   FlowKey key;
   Timestamp start;
+  ClockNs opened = 0;
   std::uint32_t id_sequence = 0;
   unsigned ordinal = 0;
   unsigned first_side = 0;

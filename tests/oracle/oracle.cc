@@ -426,7 +426,7 @@ void Oracle::miss(const Packet& packet) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
     return update(s, packet);
   }
-  if (grave->start == s.start) s.ordinal = (grave->ordinal + 1) & 3;
+  if (grave->opened == s.opened) s.ordinal = (grave->ordinal + 1) & 3;
   if (goes_on) {
     ++counts_.continued;
     s.continues = id_of(*grave);
@@ -451,7 +451,7 @@ ModelSession& Oracle::open(const Packet& packet) {
   ModelSession s;
   s.key = packet.key;
   s.start = s.end = packet.timestamp;
-  s.last_clock = s.phase_clock = packet.clock;
+  s.opened = s.last_clock = s.phase_clock = packet.clock;
   s.save_due = packet.clock + save_timeout(packet.key);
   s.first_side = s.originator = packet.direction;
   s.phase = first_phase(protocol);
@@ -470,7 +470,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_code = packet.icmp.code;
     s.icmp_id = packet.icmp.id;
   }
-  if (!sessions.empty() && sessions.back().start == s.start)
+  if (!sessions.empty() && sessions.back().opened == s.opened)
     s.ordinal = (sessions.back().ordinal + 1) & 3;
   ++counts_.opened;
   sessions.push_back(s);
@@ -511,8 +511,8 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
     return j == Judgement::reuse ? 2 : j == Judgement::late_off_sequence ? 1 : 0;
   };
   const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
-    return std::tie(a.start, a.ordinal, a.id_sequence) >
-           std::tie(b.start, b.ordinal, b.id_sequence);
+    return std::tie(a.opened, a.ordinal, a.id_sequence) >
+           std::tie(b.opened, b.ordinal, b.id_sequence);
   };
   ModelGrave* best = nullptr;
   for (ModelGrave& grave : graves_[packet.key.words()]) {
@@ -562,7 +562,7 @@ void Oracle::write_late(ModelGrave& grave) {
 }
 
 Id128 Oracle::id_of(const ModelIdentity& s) const {
-  return make_session_id(s.key, s.start, s.id_sequence, s.ordinal, id_seed_);
+  return make_session_id(s.key, s.opened, s.id_sequence, s.ordinal, id_seed_);
 }
 
 }  // namespace linger::test

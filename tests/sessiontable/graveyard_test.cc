@@ -29,10 +29,10 @@ class GraveyardTest : public testing::Test, private LateSink {
   static FlowHash hash(std::uint16_t number) { return (FlowHash{number} << 48) + number; }
 
   void bury(std::uint16_t number, ClockNs clock, Ending ending = Ending::closed,
-            std::int64_t start = 1) {
+            ClockNs opened = 1) {
     Grave grave{};
     grave.fingerprint = hash(number);
-    grave.start = {start};
+    grave.opened = opened;
     grave.ending = static_cast<std::uint32_t>(ending) & 7;
     grave.burial_second = Graveyard::second_of(clock) & 0x1ffff;
     if (Grave* place = graveyard_->dig(grave.fingerprint, ending, clock, clock)) *place = grave;
@@ -184,9 +184,9 @@ TEST_F(GraveyardTest, the_newest_of_equal_graves_is_found) {
   bury(1, kHour, Ending::closed, 100);
   bury(1, kHour, Ending::closed, 300);
   bury(1, kHour, Ending::closed, 200);
-  EXPECT_EQ(find(1, kHour).grave->start.value, 300);
+  EXPECT_EQ(find(1, kHour).grave->opened, 300);
   late(1, kHour);  // the newest is in a block now
-  EXPECT_EQ(find(1, kHour).grave->start.value, 300);
+  EXPECT_EQ(find(1, kHour).grave->opened, 300);
 }
 
 TEST_F(GraveyardTest, the_better_verdict_wins_over_the_newer_grave) {
@@ -194,10 +194,10 @@ TEST_F(GraveyardTest, the_better_verdict_wins_over_the_newer_grave) {
   bury(1, kHour, Ending::closed, 100);
   bury(1, kHour, Ending::closed, 200);
   const auto place = graveyard_->find(key(1), hash(1), kHour, [](const Grave& grave) {
-    return grave.start.value == 100 ? GraveVerdict::late : GraveVerdict::late_off_sequence;
+    return grave.opened == 100 ? GraveVerdict::late : GraveVerdict::late_off_sequence;
   });
   ASSERT_TRUE(place);
-  EXPECT_EQ(place.grave->start.value, 100);
+  EXPECT_EQ(place.grave->opened, 100);
 }
 
 TEST_F(GraveyardTest, a_stranger_finds_nothing) {

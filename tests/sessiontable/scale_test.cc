@@ -46,7 +46,7 @@ struct CountingSink : SessionSink {
     ++lates;
     packets += block.counts.total();
   }
-  void on_flood(const FloodSecond& flood, const Id128&) noexcept override {
+  void on_flood(const FloodSecond& flood) noexcept override {
     ++floods;
     flood_sessions += flood.sessions;
     packets += flood.packets;

@@ -109,7 +109,7 @@ class ReadRun final : private SessionSink {
     told.push_back(record);
   }
   void on_late(const LateBlock&, const Id128&) noexcept override {}
-  void on_flood(const FloodSecond&, const Id128&) noexcept override {}
+  void on_flood(const FloodSecond&) noexcept override {}
 
   Settings settings_;
   std::uint32_t burst_max_;

@@ -321,25 +321,6 @@ TEST(session_table, interim_records_cover_the_packets_before_the_due_moment) {
   EXPECT_EQ(run.only(Action::session_end).packets[0], 7u);
 }
 
-TEST(session_table, incarnations_of_one_key_have_ids_of_their_own) {
-  Frames frames;
-  for (int i = 0; i < 5; ++i) {  // the same numbers in the same tick
-    TcpPeers tcp = peers(frames, 0, 1'000, 5'000'000);
-    tcp.syn(at(0));
-    tcp.rst(Side::server, at(0));
-    TcpPeers other = peers(frames, 0, 700'000'000);
-    other.syn(at(0));
-    other.rst(Side::server, at(0));
-  }
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  std::set<std::pair<std::uint64_t, std::uint64_t>> ids;
-  for (const Record& r : run.all(Action::session_end)) ids.insert({r.id.high, r.id.low});
-  EXPECT_EQ(ids.size(), run.all(Action::session_end).size());
-  EXPECT_EQ(run.packets_told(), frames.size());
-}
-
 TEST(session_table, a_rst_of_a_buried_session_leaves_its_successor_alone) {
   Frames frames;
   TcpPeers old = peers(frames);

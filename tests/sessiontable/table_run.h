@@ -95,8 +95,8 @@ class TableRun final : private SessionSink {
     records_.push_back(make_late_record(block, id));
   }
 
-  void on_flood(const FloodSecond& flood, const Id128& id) noexcept override {
-    records_.push_back(make_flood_record(flood, id));
+  void on_flood(const FloodSecond& flood) noexcept override {
+    records_.push_back(make_flood_record(flood));
   }
 
   Settings settings_;

@@ -83,7 +83,7 @@ class TableRun final : private SessionSink {
     records_.push_back(make_late_record(block, id));
   }
 
-  void on_flood(const FloodSecond&, const Id128&) noexcept override {}  // not switched on
+  void on_flood(const FloodSecond&) noexcept override {}  // not switched on
 
   SessionTable table_;
   std::vector<Record>& records_;

@@ -1,0 +1,77 @@
+// Each session's event.id is its own, whatever the timestamps say.
+#include "sessiontable/session_id.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/sessiontable/table_run.h"
+
+namespace linger::test {
+namespace {
+
+std::size_t distinct(const std::vector<Record>& records) {
+  std::set<std::pair<std::uint64_t, std::uint64_t>> ids;
+  for (const Record& record : records) ids.insert({record.id.high, record.id.low});
+  return ids.size();
+}
+
+TEST(session_id, incarnations_of_one_key_have_ids_of_their_own) {
+  Frames frames;
+  for (int i = 0; i < 5; ++i) {  // the same numbers in the same tick
+    TcpPeers tcp = peers(frames, 0, 1'000, 5'000'000);
+    tcp.syn(at(0));
+    tcp.rst(Side::server, at(0));
+    TcpPeers other = peers(frames, 0, 700'000'000);
+    other.syn(at(0));
+    other.rst(Side::server, at(0));
+  }
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(distinct(ends), ends.size());
+  EXPECT_EQ(run.packets_told(), frames.size());
+}
+
+TEST(session_id, what_a_capture_repeats_has_an_id_of_its_own) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.close(Side::client, at(kSecond));
+  frames.push_back(PacketBuilder()
+                       .ethernet()
+                       .ip("192.0.2.1", "198.51.100.2")
+                       .udp(1, 7'000)
+                       .frame(at(2 * kSecond)));
+  TableRun run;
+  for (int i = 0; i < 3; ++i) {  // a capture appended to itself
+    run.see(frames);
+    run.pass(kDay);  // nothing of the time before is remembered
+  }
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), 6u);
+  EXPECT_EQ(distinct(ends), 6u);
+  EXPECT_EQ(run.packets_told(), 3 * frames.size());
+}
+
+TEST(session_id, summaries_of_one_second_have_ids_of_their_own) {
+  Settings settings = small_settings();
+  settings.synFloodSummary = true;
+  settings.synFloodRate = 1;
+  std::vector<Record> floods;
+  for (unsigned half = 0; half < 2; ++half) {  // as two shards see one flood of one moment
+    Frames frames;
+    for (unsigned i = 0; i < 10; ++i) peers(frames, half * 10 + i).syn(at(0));
+    TableRun run(settings);
+    run.see(frames);
+    run.finish();
+    floods.push_back(run.only(Action::syn_flood));
+    EXPECT_EQ(floods.back().flood_sessions, 9u);
+  }
+  EXPECT_EQ(distinct(floods), 2u);
+}
+
+}  // namespace
+}  // namespace linger::test
