@@ -176,15 +176,13 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     Packet packet;
     if (!packet.read(bytes)) break;  // what the capture cut, or noise behind a packet
     if (packet.version == 0) {
-      on_negotiation(packet.bytes.subspan(packet.number_at), facts);
+      on_negotiation(side, packet.bytes.subspan(packet.number_at), facts);
     } else if (!is_quic_version(packet.version)) {
-      tell_quic_version(Field::client_versions, packet.version, facts);
+      if (client_ == 2 || side == client_) on_refused(packet.version, facts);
     } else if (packet.type == Type::initial) {
       on_initial(side, packet, facts);
-    } else if (packet.type == Type::retry && side != client_) {
+    } else if (packet.type == Type::retry && side != client_ && !sides_[side].has_id) {
       facts.flag(Field::retried);
-      sides_[side].has_id = false;
-      awaits_keys_ = true;
     } else if (packet.type == Type::early_data && !has_early_data_) {
       has_early_data_ = true;
       facts.flag(Field::early_data);
@@ -198,18 +196,30 @@ void Quic::tell(Facts& facts) const noexcept {
   if (const auto least = spin_.least()) facts.number(Field::spin_rtt, *least);
 }
 
-// RFC 9000 §17.2.1.
-void Quic::on_negotiation(Bytes versions, Facts& facts) noexcept {
+// RFC 9000 §17.2.1. It refuses nothing if the server was heard, or offers what it would refuse
+// (§6.2).
+void Quic::on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept {
   constexpr std::size_t kVersionsMax = 16;
-  if (std::exchange(has_negotiation_, true)) return;
+  if (side == client_ || std::exchange(has_negotiation_, true)) return;
+  bool is_refused = version_ != 0 && !sides_[side].has_id;
   Reader reader(versions);
-  for (std::size_t i = 0; i < kVersionsMax && reader.remaining() >= 4; ++i)
-    tell_quic_version(Field::server_versions, reader.be32(), facts);
+  for (std::size_t i = 0; i < kVersionsMax && reader.remaining() >= 4; ++i) {
+    const std::uint32_t version = reader.be32();
+    is_refused &= version != version_;
+    tell_quic_version(Field::server_versions, version, facts);
+  }
+  if (!is_refused) return;
+  on_refused(version_, facts);
+  version_ = 0;
+}
+
+void Quic::on_refused(std::uint32_t version, Facts& facts) noexcept {
+  if (!std::exchange(has_client_version_, true))
+    tell_quic_version(Field::client_versions, version, facts);
 }
 
 void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept {
   Side& s = sides_[side];
-  if (s.has_hello() && (side != client_ || !awaits_keys_)) return;
   Bytes frames;
   if (client_ != 2 && side != client_) {
     const auto opened = open_with_id(QuicRole::server, packet, facts);
@@ -234,7 +244,8 @@ void Quic::on_server_id(Bytes id, Facts& facts) noexcept {
   if (note != nullptr) note->link.key = LinkKey::of_id(id);
 }
 
-// The first packet has keys of its own id; so has the first one behind a Retry.
+// The first packet has keys of its own id. So has, as long as the server was not heard, the first
+// one behind a Retry or a refused version, or of another attempt.
 bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
                           Facts& facts) noexcept {
   if (side == client_) {
@@ -242,12 +253,12 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
       frames = *opened;
       return true;
     }
+    if (sides_[side ^ 1].has_id) return false;
   }
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
   const auto opened = facts.tools<Tools>().open(keys, packet.bytes, packet.number_at);
   if (!opened) return false;
   if (client_ == 2) facts.bytes(Field::original_id, packet.to);
-  awaits_keys_ = false;
   client_ = static_cast<std::uint8_t>(side);
   std::copy(packet.to.begin(), packet.to.end(), id_.begin());
   id_bytes_ = static_cast<std::uint8_t>(packet.to.size());
@@ -300,7 +311,8 @@ void Quic::read_frames(unsigned side, Bytes frames, Facts& facts) noexcept {
       const std::uint64_t code = read_quic_number(reader);
       read_quic_number(reader);  // the type of the frame at fault
       const Bytes reason = read_bytes(reader, read_quic_number(reader));
-      if (!reader.ok()) return;
+      // Who is told so may answer with one of its own (§10.2.2).
+      if (!reader.ok() || std::exchange(is_closed_, true)) return;
       facts.text(Field::close_source, std::string_view(side == client_ ? "client" : "server"));
       facts.number(Field::close_code, code);
       if (!reason.empty()) facts.text(Field::close_reason, reason);
@@ -312,17 +324,14 @@ void Quic::read_frames(unsigned side, Bytes frames, Facts& facts) noexcept {
 }
 
 void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept {
-  Side& s = sides_[side];
   if (offset + bytes.size() > kCryptoBytesMax) return;
   const auto begin = static_cast<std::uint32_t>(offset);
-  if (begin == 0 && bytes.size() >= 4)  // type, length (RFC 8446 §4)
-    s.hello_bytes = static_cast<std::uint16_t>(
-        std::min<std::uint32_t>(4 + (load_be32(bytes.data()) & 0xffffff), UINT16_MAX));
   const Field field = side == client_ ? Field::raw_client : Field::raw_server;
-  s.crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),
-               [&](std::uint32_t from, std::uint32_t to) {
-                 facts.bytes(field, bytes.subspan(from - begin, to - from), static_cast<Row>(from));
-               });
+  sides_[side].crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),
+                          [&](std::uint32_t from, std::uint32_t to) {
+                            facts.bytes(field, bytes.subspan(from - begin, to - from),
+                                        static_cast<Row>(from));
+                          });
 }
 
 namespace parser {

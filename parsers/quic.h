@@ -7,14 +7,15 @@
 // The shard takes the protection off and copies what CRYPTO frames carry, each byte once, in
 // whatever order they come; the hellos are put together where the record is encoded, and told as
 // fields of `tls`. Keys follow from the connection id of the client's first packet, or of the first
-// one behind a Retry, and from the version of each packet: a server may answer in another one (RFC
-// 9369 §4.1), which is then the version in use. The spin bit of packets with short headers tells
-// the round trip, of which the least is told. A session that goes on with a connection from another
-// address, or after a pause, sends short headers from the first packet on: the server's connection
-// id, which it then shows, is a link, so that its record names this session. A client that moves on
-// purpose takes an id that nobody has seen (RFC 9000 §9.5). Limits: kWindow from the handshake on
-// for that; kCryptoBytesMax of each side, in at most ByteRanges::kMax parts at a time; it is over
-// after kShortMax packets with short headers. Memory: one small block.
+// one behind a Retry or a refused version, and from the version of each packet: a server may answer
+// in another one (RFC 9369 §4.1), which is then the version in use. All Initial packets are opened:
+// behind the hellos there may be a retry of TLS, and who gives up. The spin bit of packets with
+// short headers tells the round trip, of which the least is told. A session that goes on with a
+// connection from another address, or after a pause, sends short headers from the first packet on:
+// the server's connection id, which it then shows, is a link, so that its record names this
+// session. A client that moves on purpose takes an id that nobody has seen (RFC 9000 §9.5). Limits:
+// kWindow from the handshake on for that; kCryptoBytesMax of each side, in at most ByteRanges::kMax
+// parts at a time; it is over after kShortMax packets with short headers. Memory: one small block.
 #pragma once
 
 #include <array>
@@ -71,10 +72,6 @@ class ByteRanges {
   // part too many is left out.
   template <class Take>
   void add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept;
-  // How many there are from the first byte on.
-  std::uint32_t whole() const noexcept {
-    return count_ != 0 && parts_[0].begin == 0 ? parts_[0].end : 0;
-  }
 
  private:
   struct Part {
@@ -130,15 +127,14 @@ class Quic {
   struct Packet;  // its long header
   struct Side {
     ByteRanges crypto;
-    std::uint16_t hello_bytes = 0;  // with its head; 0: not known yet
-    bool has_id = false;
-    bool has_hello() const noexcept { return hello_bytes != 0 && crypto.whole() >= hello_bytes; }
+    bool has_id = false;  // told; of the server: it was heard
   };
 
   void on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept;
   bool open_as_client(unsigned side, const Packet& packet, Bytes& frames, Facts& facts) noexcept;
   void on_server_id(Bytes id, Facts& facts) noexcept;
-  void on_negotiation(Bytes versions, Facts& facts) noexcept;
+  void on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept;
+  void on_refused(std::uint32_t version, Facts& facts) noexcept;
   void read_frames(unsigned side, Bytes frames, Facts& facts) noexcept;
   void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;
 
@@ -156,7 +152,8 @@ class Quic {
   std::uint8_t client_ = 2;  // its side; 2: not known yet
   bool has_negotiation_ = false;
   bool has_early_data_ = false;
-  bool awaits_keys_ = false;  // behind a Retry
+  bool has_client_version_ = false;
+  bool is_closed_ = false;
 };
 static_assert(sizeof(Quic) <= ParserMemory::kBytes[0], "as long as the session lasts");
 

@@ -49,8 +49,10 @@ void tell_transport_parameters(Bytes parameters, Derived& derived) {
     const std::uint64_t id = read();
     const Bytes value = reader.bytes(static_cast<std::size_t>(read()));
     Reader number(value);
+    const std::uint64_t read_number = read_quic_number(number);
+    if (!reader.ok() || !number.ok() || number.remaining() != 0) continue;
     for (const Parameter& told : kTold)
-      if (reader.ok() && told.id == id) derived.number(told.field, read_quic_number(number));
+      if (told.id == id) derived.number(told.field, read_number);
   }
 }
 
@@ -61,12 +63,9 @@ void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   Derived as_tls(place_of(parser::tls.protocol), more);
   const auto client = stream_of(protocol, Field::raw_client, items);
   const auto server = stream_of(protocol, Field::raw_server, items);
-  Bytes messages(client);
   ClientHello hello;
-  if (const Bytes body = next_message(messages); !body.empty() && hello.read(body, false)) {
-    tell_client_hello(hello, HelloCarrier::quic, as_tls);
+  if (tell_client_hellos(client, HelloCarrier::quic, hello, as_tls))
     tell_transport_parameters(hello.transport_parameters, as_quic);
-  }
   tell_server_hellos(server, {}, as_tls);
 }
 

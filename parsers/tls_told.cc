@@ -46,6 +46,28 @@ void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& 
   if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
 }
 
+void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived) {
+  if (!hello.server_name.empty()) derived.text(Field::client_server_name, hello.server_name);
+  derived.text(Field::client_ja3, Digest(DigestKind::md5, ja3_of(hello)).text());
+  derived.text(Field::client_ja4, ja4_of(hello, carrier));
+  const auto tell_version = [&](std::uint16_t version) {
+    if (const auto text = tls_version_of(version); !text.empty())
+      derived.text(Field::client_versions, text);
+  };
+  for (std::size_t i = 0; i < std::min(hello.versions.size(), kListMax); ++i)
+    tell_version(hello.versions[i]);
+  if (hello.versions.size() == 0) tell_version(hello.version);
+  tell_names(Field::client_ciphers, hello.ciphers, TlsName::of_cipher, derived);
+  tell_names(Field::client_groups, hello.groups, TlsName::of_group, derived);
+  Reader protocols(hello.protocols);
+  for (std::size_t i = 0; i < kListMax && protocols.remaining() != 0; ++i) {
+    const Bytes protocol = protocols.bytes(protocols.u8());
+    if (!protocol.empty()) derived.text(Field::client_alpn, protocol);
+  }
+  if (hello.extensions.has(kEncryptedClientHello) || hello.extensions.has(kEncryptedServerName))
+    derived.flag(Field::client_ech);
+}
+
 struct Fingerprints {
   std::string name, ja3, ja4;
 
@@ -171,26 +193,13 @@ Bytes next_message(Bytes& messages) noexcept {
   return body;
 }
 
-void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived) {
-  if (!hello.server_name.empty()) derived.text(Field::client_server_name, hello.server_name);
-  derived.text(Field::client_ja3, Digest(DigestKind::md5, ja3_of(hello)).text());
-  derived.text(Field::client_ja4, ja4_of(hello, carrier));
-  const auto tell_version = [&](std::uint16_t version) {
-    if (const auto text = tls_version_of(version); !text.empty())
-      derived.text(Field::client_versions, text);
-  };
-  for (std::size_t i = 0; i < std::min(hello.versions.size(), kListMax); ++i)
-    tell_version(hello.versions[i]);
-  if (hello.versions.size() == 0) tell_version(hello.version);
-  tell_names(Field::client_ciphers, hello.ciphers, TlsName::of_cipher, derived);
-  tell_names(Field::client_groups, hello.groups, TlsName::of_group, derived);
-  Reader protocols(hello.protocols);
-  for (std::size_t i = 0; i < kListMax && protocols.remaining() != 0; ++i) {
-    const Bytes protocol = protocols.bytes(protocols.u8());
-    if (!protocol.empty()) derived.text(Field::client_alpn, protocol);
-  }
-  if (hello.extensions.has(kEncryptedClientHello) || hello.extensions.has(kEncryptedServerName))
-    derived.flag(Field::client_ech);
+bool tell_client_hellos(Bytes messages, HelloCarrier carrier, ClientHello& hello,
+                        Derived& derived) {
+  const Bytes body = next_message(messages);
+  if (body.empty() || !hello.read(body, carrier == HelloCarrier::dtls)) return false;
+  tell_client_hello(hello, carrier, derived);
+  tell_further_hellos(messages, hello, carrier, derived);
+  return true;
 }
 
 std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
@@ -218,17 +227,10 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   const auto client = raw(Field::raw_client_hello);
   const auto server = raw(Field::raw_server_hello);
   ClientHello hello;
-  Bytes messages(client);
-  if (const Bytes body = next_message(messages); body.size() >= 2) {
-    const bool is_dtls = is_datagram(load_be16(body.data()));
-    const HelloCarrier carrier = is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp;
-    if (hello.read(body, is_dtls)) {
-      tell_client_hello(hello, carrier, derived);
-      tell_further_hellos(messages, hello, carrier, derived);
-    } else {
-      hello.session = {};
-    }
-  }
+  const bool has_version = client.size() >= kHeadBytes + 2;
+  const bool is_dtls = has_version && is_datagram(load_be16(client.data() + kHeadBytes));
+  if (!tell_client_hellos(client, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, hello, derived))
+    hello.session = {};
   if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
     // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4).
     const auto exchange = raw(Field::raw_key_exchange);

@@ -18,9 +18,10 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more);
 // The next whole message of those that were copied, without its head; empty: there is none.
 Bytes next_message(Bytes& messages) noexcept;
 
-// Fields of TLS of the hellos. `messages`: what the server said; the answer is the cipher that it
-// chose first, if there is one.
-void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived);
+// Fields of TLS of the hellos. `messages`: what the client said, its first one is read into
+// `hello`; false: it cannot be. Or what the server said; the answer is the cipher that it chose
+// first, if there is one.
+bool tell_client_hellos(Bytes messages, HelloCarrier carrier, ClientHello& hello, Derived& derived);
 std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
                                                 Derived& derived);
 

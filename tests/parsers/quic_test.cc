@@ -156,26 +156,33 @@ TEST(quic, version_2_and_drafts_are_read) {
   }
 }
 
-TEST(quic, a_server_may_answer_in_another_version) {
-  // RFC 9001 §A.3: its hello.
-  const std::string hello = from_hex(
+// RFC 9001 §A.3.
+std::string server_hello() {
+  return from_hex(
       "020000560303eefce7f7b37ba1d1632e96677825ddf73988cfc79825df566dc5430b9a045a12001301"
       "00002e00330024001d00209d3c940d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9"
       "da1a002b00020304");
-  const auto answer = [&](std::uint32_t version, const std::string& frames) {
-    return quic_initial({.version = version,
-                         .is_client = false,
-                         .keys_id = rfc9001_id(),
-                         .to = "me",
-                         .from = "server's",
-                         .frames = frames});
-  };
+}
+std::string answer(const std::string& frames, std::uint32_t version = 1, std::uint32_t number = 0,
+                   const std::string& keys_id = rfc9001_id()) {
+  return quic_initial({.version = version,
+                       .is_client = false,
+                       .keys_id = keys_id,
+                       .to = "me",
+                       .from = "server's",
+                       .number = number,
+                       .frames = frames});
+}
+const std::string kAck = "\x02\x00\x00\x00\x00"s;
+
+TEST(quic, a_server_may_answer_in_another_version) {
+  const std::string hello = server_hello();
   const std::string first_half = rfc9001_hello().substr(0, 100);
   const Dialogue said = {{0, client_packet(quic_crypto(0, first_half))},
-                         {1, answer(1, "\x02\x00\x00\x00\x00"s + std::string(20, '\0'))},
+                         {1, answer(kAck + std::string(20, '\0'))},
                          {0, client_packet(quic_crypto(100, rfc9001_hello().substr(100)), 1, 1)},
-                         {1, answer(kQuicV2, quic_crypto(0, hello))},
-                         {0, client_packet("\x02\x00\x00\x00\x00"s, kQuicV2, 2)}};
+                         {1, answer(quic_crypto(0, hello), kQuicV2)},
+                         {0, client_packet(kAck, kQuicV2, 2)}};
   const Heard heard = hear(said, kDatagrams);
   EXPECT_THAT(heard.objects, HasSubstr(kHello));
   EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
@@ -234,6 +241,94 @@ TEST(quic, who_gives_up_in_the_handshake_is_told) {
   const Heard heard = hear({{0, client_packet("\x02\x01\x00\x00\x01"s + close)}}, kDatagrams);
   EXPECT_THAT(heard.objects, HasSubstr(R"("close":{"source":"client","error_code":296,)"
                                        R"("reason":)"));
+}
+
+TEST(quic, who_gives_up_behind_its_hello_is_told_and_not_who_is_told_so) {
+  const std::string close = "\x1c\x41\x2a\x00\x03"s + "bad";
+  const std::string echo = "\x1c\x00\x00\x00"s + std::string(20, '\0');
+  const std::string told = R"("close":{"source":"client","error_code":298,"reason":"bad"})";
+  const Dialogue hellos = {{0, client_packet(quic_crypto(0, rfc9001_hello()))},
+                           {1, answer(quic_crypto(0, server_hello()))}};
+  Dialogue client = hellos, server = hellos;
+  client.push_back({0, client_packet(kAck + close, 1, 1)});
+  client.push_back({1, answer(echo, 1, 1)});
+  EXPECT_THAT(hear(client, kDatagrams).objects, HasSubstr(told));
+  server.push_back({1, answer(close + std::string(20, '\0'), 1, 1)});
+  EXPECT_THAT(hear(server, kDatagrams).objects, HasSubstr(R"("close":{"source":"server")"));
+}
+
+// RFC 8446 §4.1.4, in packets of both sides behind their first hellos.
+TEST(quic, the_hello_behind_a_retry_of_tls_counts) {
+  const std::string first = rfc9001_hello(), hello = server_hello();
+  std::string retry = hello, second = first;
+  retry.replace(6, 32,
+                from_hex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"));
+  retry[40] = 2;  // AES-256
+  second.replace(second.find("example.com"), 11, "example.org");
+  const Heard heard = hear({{0, client_packet(quic_crypto(0, first))},
+                            {1, answer(kAck + quic_crypto(0, retry))},
+                            {0, client_packet(quic_crypto(first.size(), second), 1, 1)},
+                            {1, answer(kAck + quic_crypto(retry.size(), hello), 1, 1)}},
+                           kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256","curve":"x25519",)"
+                                       R"("retried":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"example.org"}])"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_256_GCM_SHA384"}])"));
+}
+
+TEST(quic, the_server_is_read_in_the_version_behind_a_refused_one) {
+  const std::string frames = quic_crypto(0, rfc9001_hello());
+  const std::string again = quic_initial({.keys_id = "again...",
+                                          .to = "again...",
+                                          .from = "me",
+                                          .frames = frames,
+                                          .frames_bytes = 1'162});
+  const Dialogue refused = {{0, client_packet(frames, kQuicV2)},
+                            {1, quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s)}};
+  EXPECT_THAT(hear(refused, kDatagrams).objects,
+              HasSubstr(R"("quic":{"client":{"connection_id":"6d65","version":"2",)"));
+  Dialogue said = refused;
+  said.push_back({0, again});
+  said.push_back({1, answer(quic_crypto(0, server_hello()), 1, 0, "again...")});
+  const Heard heard = hear(said, kDatagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("quic":{"version":"1",)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("version":"2")"));
+}
+
+TEST(quic, a_negotiation_that_the_client_discards_refuses_nothing) {
+  const std::string frames = quic_crypto(0, rfc9001_hello());
+  const std::string same = quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s);
+  const std::string other = quic_negotiation("me", rfc9001_id(), "\x6b\x33\x43\xcf"s);
+  const std::string in_use = R"("quic":{"version":"1","client":{"connection_id")";
+  EXPECT_THAT(hear({{0, client_packet(frames)}, {1, same}}, kDatagrams).objects, HasSubstr(in_use));
+  EXPECT_THAT(
+      hear({{0, client_packet(frames)}, {1, answer(quic_crypto(0, server_hello()))}, {1, other}},
+           kDatagrams)
+          .objects,
+      HasSubstr(in_use));
+}
+
+TEST(quic, the_first_version_of_several_is_told) {
+  const auto packet = [](const std::string& version) {
+    return "\xca"s + version + "\x02to\x02me"s + std::string(1'200, '\0');
+  };
+  Dialogue said = {{0, packet("\x1a\x2a\x3a\x4a")}};
+  for (int i = 0; i < 5'000; ++i) said.push_back({0, packet("\x5a\x2a\x3a\x4a")});
+  const Heard heard = hear(said, kDatagrams);
+  EXPECT_EQ(heard.objects, R"(,"quic":{"client":{"version":"0x1a2a3a4a"}})");
+  EXPECT_EQ(heard.values_dropped, 0u);
+}
+
+TEST(quic, transport_parameters_that_break_their_lengths_are_not_told) {
+  std::string hello = rfc9001_hello();
+  const std::size_t at = hello.find("\x05\x04\x80\x00\xff\xff\x07\x04"s);
+  ASSERT_NE(at, std::string::npos);
+  hello.replace(at, 6, "\x01\x00\x09\x02\x05\x05"s);  // max_idle_timeout, max_streams_uni
+  EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, hello))}}, kDatagrams).objects,
+              HasSubstr(R"("client":{"connection_id":"6d65","max_idle_timeout_ms":30000,)"
+                        R"("initial_max_data":4611686018427387903,)"
+                        R"("initial_max_streams_bidi":16,"initial_max_streams_uni":16})"));
 }
 
 TEST(quic, other_datagrams_are_not_taken_for_it) {
