@@ -50,14 +50,17 @@ class Derived {
 };
 
 // The bytes of a raw field that was told in pieces, the row of each being the place where it
-// begins; up to the first one that is missing.
+// begins; up to the first one that is missing. What is told again counts instead, with all behind
+// it.
 template <class Field>
 std::vector<std::uint8_t> pieces_of(std::uint8_t protocol, Field field, ItemReader items) {
   std::vector<std::uint8_t> bytes;
   for (Item item; items.next(item);)
     if (item.protocol == protocol && item.field == static_cast<std::uint8_t>(field) &&
-        item.row == bytes.size())
+        item.row <= bytes.size()) {
+      bytes.resize(item.row);
       bytes.insert(bytes.end(), item.value.begin(), item.value.end());
+    }
   return bytes;
 }
 

@@ -4,7 +4,9 @@
 //     record    type(1) version(2) epoch(2) number(6) length(2) …            RFC 6347 §4.1
 //     message   type(1) length(3) sequence(2) offset(3) length(3) …          RFC 6347 §4.2.2
 //
-// Fragments are taken in order; what comes before its turn is left to be sent again.
+// Of a message, fragments are taken in order; what comes before its turn is left to be sent again.
+// A message of which something is missing ends where another one begins, and is read when it is
+// sent again. Limit: that is known of the first kNumbersMax messages of a side.
 #include <algorithm>
 #include <utility>
 
@@ -17,7 +19,8 @@ namespace {
 constexpr std::size_t kRecordHeadBytes = 13;
 constexpr std::size_t kFragmentHeadBytes = 12;
 constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;
-constexpr int kRecordsMax = 32;  // in a datagram
+constexpr int kRecordsMax = 32;            // in a datagram
+constexpr std::uint16_t kNumbersMax = 32;  // bits of Side::whole
 
 enum RecordType : std::uint8_t { kAlert = 21, kHandshake = 22, kUnified = 0x20 };
 
@@ -55,7 +58,7 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
     const std::size_t length = load_be16(bytes.data() + 11);
     if (length > bytes.size() - kRecordHeadBytes) break;  // the capture cut it
     const Bytes record = bytes.subspan(kRecordHeadBytes, length);
-    if (bytes[0] == kHandshake && !read_fragments(s, record, facts)) return Answer::malformed();
+    if (bytes[0] == kHandshake && !read_fragments(side, record, facts)) return Answer::malformed();
     if (bytes[0] == kAlert && length == 2) {
       const std::uint32_t end = load_be32(bytes.data() + 7) + 1;
       const bool is_repeated = std::exchange(s.alert_end, end) == end;  // by a mirror port
@@ -67,7 +70,8 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
 }
 
 // False: they are no messages.
-bool Tls::read_fragments(Side& side, Bytes record, Facts& facts) noexcept {
+bool Tls::read_fragments(unsigned side, Bytes record, Facts& facts) noexcept {
+  Side& s = sides_[side];
   while (!record.empty()) {
     if (record.size() < kFragmentHeadBytes) return false;
     const std::uint8_t* const head = record.data();
@@ -78,23 +82,24 @@ bool Tls::read_fragments(Side& side, Bytes record, Facts& facts) noexcept {
       return false;
     const Bytes body = record.subspan(kFragmentHeadBytes, length);
     record = record.subspan(kFragmentHeadBytes + length);
-    // A message behind one of which something is missing begins anew.
-    if (sequence > side.sequence && offset == 0) {
-      if (side.is_begun) side.messages.give_up();
-      side.is_begun = false;
-      side.offset = 0;
-      side.sequence = sequence;
+    const bool is_numbered = sequence < kNumbersMax;
+    if (is_numbered ? (s.whole >> sequence & 1) != 0 : sequence < s.sequence) continue;
+    if (sequence != s.sequence && offset == 0) {
+      if (s.is_begun) s.messages.give_up();
+      s.is_begun = false;
+      s.offset = 0;
+      s.sequence = sequence;
     }
-    if (sequence != side.sequence || offset > side.offset || offset + length < side.offset)
-      continue;
-    if (!side.is_begun && !side.messages.read(Bytes{head, 4}, facts)) return false;
-    side.is_begun = true;
-    if (!side.messages.read(body.subspan(side.offset - offset), facts)) return false;
-    side.offset = offset + length;
-    if (side.offset < message_bytes) continue;
-    side.is_begun = false;
-    side.offset = 0;
-    ++side.sequence;
+    if (sequence != s.sequence || offset > s.offset || offset + length < s.offset) continue;
+    if (!s.is_begun && !read_messages(side, Bytes{head, 4}, facts)) return false;
+    s.is_begun = true;
+    if (!read_messages(side, body.subspan(s.offset - offset), facts)) return false;
+    s.offset = offset + length;
+    if (s.offset < message_bytes) continue;
+    if (is_numbered) s.whole |= std::uint32_t{1} << sequence;
+    s.is_begun = false;
+    s.offset = 0;
+    ++s.sequence;
   }
   return true;
 }

@@ -1,6 +1,7 @@
 #include "parsers/tls.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "parsers/list.h"
 #include "parsers/tls_told.h"
@@ -112,6 +113,7 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   if (has_certificate && head_bytes_ < kCertificateHeadBytes) return true;
   left_ = length - static_cast<std::uint32_t>(head_bytes_ - kHeadBytes);
   tell_left_ = 0;
+  is_wanted_ = false;
   if (type == TlsMessage::client_hello || type == TlsMessage::server_hello) {
     const bool is_client = type == TlsMessage::client_hello;
     (is_client ? is_client_ : is_server_) = true;
@@ -131,23 +133,26 @@ bool TlsMessages::begin(Facts& facts) noexcept {
 }
 
 void TlsMessages::give_up() noexcept {
-  if (tell_left_ != 0) told_[0] = Tls::kHelloBytesMax;  // what is told in part is not told again
+  if (is_wanted_) told() = told_before_;
+  is_wanted_ = is_between_ = false;
   left_ = tell_left_ = 0;
   head_bytes_ = 0;
-  is_between_ = false;
 }
 
 void TlsMessages::want(Field field, std::uint32_t bytes, Facts& facts) noexcept {
   field_ = field;
   tell_left_ = bytes;
+  if (!std::exchange(is_wanted_, true)) told_before_ = told();
   tell({head_.data(), head_bytes_}, facts);
 }
 
 void TlsMessages::tell(Bytes bytes, Facts& facts) noexcept {
-  const unsigned other = field_ == Field::raw_key_exchange ? 2 : 0;
-  std::uint16_t& told = told_[is_certificate(field_) ? 1 : other];
-  facts.bytes(field_, bytes, told);
-  told = static_cast<std::uint16_t>(told + bytes.size());
+  facts.bytes(field_, bytes, told());
+  told() = static_cast<std::uint16_t>(told() + bytes.size());
+}
+
+std::uint16_t& TlsMessages::told() noexcept {
+  return told_[is_certificate(field_) ? 1 : field_ == Field::raw_key_exchange ? 2 : 0];
 }
 
 // --- Records ------------------------------------------------------------------------------------
@@ -175,14 +180,22 @@ Answer Tls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   // Always the same pieces, however the bytes come.
   const std::uint32_t count = std::min(s.record_left, kPieceBytes);
   if (bytes.size() < count) return Answer::need(count);
-  if (!s.messages.read(bytes.first(count), facts)) return Answer::malformed();
+  if (!read_messages(side, bytes.first(count), facts)) return Answer::malformed();
   s.record_left -= count;
   return Answer::took(count);
 }
 
+// False: they are no messages. Whose hello was not seen is known by the other one's.
+bool Tls::read_messages(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  TlsMessages& messages = sides_[side].messages;
+  if (!messages.read(bytes, facts)) return false;
+  if (messages.is_server()) sides_[side ^ 1].messages.note_client();
+  return true;
+}
+
 Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
   if (bytes.size() < kRecordHeadBytes) return Answer::need(kRecordHeadBytes);
-  if (is_old_hello(bytes) && !side.messages.is_client() && !side.messages.is_server()) {
+  if (!std::exchange(side.has_records, true) && is_old_hello(bytes)) {
     side.messages.note_client();
     return Answer::took(2 + (load_be16(bytes.data()) & 0x7fff));
   }

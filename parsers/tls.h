@@ -95,10 +95,10 @@ class TlsMessages {
   // The next bytes of what this side says. False: they are no messages.
   bool read(Bytes bytes, Facts& facts) noexcept;
 
-  // The rest of a message that was begun never comes.
+  // The rest of a message that was begun does not come; it may be told anew.
   void give_up() noexcept;
 
-  // Of another protocol's hello: this side is the client.
+  // Known otherwise: by another protocol's hello, or by what the server says.
   void note_client() noexcept { is_client_ = true; }
   bool is_client() const noexcept { return is_client_; }
   bool is_server() const noexcept { return is_server_; }
@@ -113,14 +113,17 @@ class TlsMessages {
   void next_certificate(Facts& facts) noexcept;
   void want(TlsField field, std::uint32_t bytes, Facts& facts) noexcept;
   void tell(Bytes bytes, Facts& facts) noexcept;
+  std::uint16_t& told() noexcept;
 
   std::uint32_t left_ = 0;               // of the message
   std::uint32_t tell_left_ = 0;          // of it, that is told
-  std::array<std::uint16_t, 3> told_{};  // of a hello, a certificate, a key exchange
+  std::array<std::uint16_t, 3> told_{};  // of hellos, certificates, a key exchange
+  std::uint16_t told_before_ = 0;        // this message
   std::array<std::uint8_t, kCertificateHeadBytes> head_;
   std::uint8_t head_bytes_ = 0;
   std::uint8_t certificates_ = 0;  // that are told
   TlsField field_{};
+  bool is_wanted_ = false;   // the message: it is told as `field_`
   bool is_between_ = false;  // behind a certificate: what comes is the next one's length
   bool is_client_ = false;
   bool is_server_ = false;
@@ -146,14 +149,17 @@ class Tls {
     std::uint32_t record_left = 0;  // of a record of messages
     std::uint32_t offset = 0;       // in a message of DTLS, where it goes on
     std::uint32_t alert_end = 0;    // of DTLS: the record's number behind the last alert's
-    std::uint16_t sequence = 0;     // of that message
-    bool is_begun = false;
+    std::uint32_t whole = 0;        // of DTLS: a bit for each of the first messages that was read
+    std::uint16_t sequence = 0;     // of the message at `offset`
+    bool is_begun = false;          // that message
+    bool has_records = false;
     bool has_changed = false;  // ChangeCipherSpec
     bool is_protected = false;
   };
 
   static Detection detect_datagram(Bytes bytes) noexcept;
-  bool read_fragments(Side& side, Bytes record, Facts& facts) noexcept;
+  bool read_messages(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  bool read_fragments(unsigned side, Bytes record, Facts& facts) noexcept;
   Answer on_record(Side& side, Bytes bytes, Facts& facts) noexcept;
   Answer on_protected(Side& side, Facts& facts) noexcept;
 

@@ -32,7 +32,8 @@ void tell_names(Field field, const Numbers& numbers, const NameOf& name_of, Deri
 }
 
 void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& derived) {
-  derived.text(Field::version, tls_version_of(hello.version));
+  if (const auto version = tls_version_of(hello.version); !version.empty())
+    derived.text(Field::version, version);
   derived.text(Field::version_protocol, tls_protocol_of(hello.version));
   tell_name(Field::cipher, TlsName::of_cipher(hello.cipher), derived);
   derived.text(Field::server_ja3s, Digest(DigestKind::md5, ja3s_of(hello)).text());

@@ -196,6 +196,22 @@ TEST(tls, messages_may_be_cut_into_records_anywhere) {
     EXPECT_EQ(hear(in_turn({cut_anew(words[0], size), cut_anew(words[1], size)})).objects, whole);
 }
 
+TEST(tls, a_client_whose_hello_was_not_seen_is_known_by_the_server_s) {
+  auto words = tls_1_2();
+  const std::string whole = hear(in_turn(words)).objects;
+  const std::string of_client = whole.substr(whole.find(R"("hash")"), 100);
+  const Dialogue seen = {{1, words[1]}, {0, words[2]}, {1, words[3]}};
+  EXPECT_THAT(hear(seen).objects, HasSubstr(R"("established":true,"client":{)" + of_client));
+  EXPECT_THAT(hear({{1, words[1]}, {0, record(21, "\x02\x2a")}}).objects,
+              HasSubstr(R"("alerts":[{"source":"client")"));
+}
+
+TEST(tls, a_version_that_there_is_not_is_not_told) {
+  const std::string body = "\x03\x7f"s + std::string(32, 's') + vector8("") + "\x13\x01\x00"s;
+  EXPECT_THAT(hear({{0, tls_1_2()[0]}, {1, record(22, message(2, body))}}).objects,
+              HasSubstr(R"("tls":{"version_protocol":"tls","cipher":)"));
+}
+
 TEST(tls, an_alert_is_told_with_its_sender) {
   const Heard heard = hear({{0, tls_1_2()[0]}, {1, record(21, "\x02\x28")}});
   EXPECT_THAT(heard.objects, HasSubstr(R"("alerts":[{"source":"server","level":"fatal",)"
@@ -294,8 +310,39 @@ TEST(dtls, what_is_behind_a_lost_fragment_is_read_but_not_joined_to_it) {
                             {0, datagram(fragment(1, 1, hello))},
                             {1, datagram(fragment(2, 1, kDtlsServerHello))}},
                            Carrier::datagrams);
-  EXPECT_THAT(heard.objects, Not(HasSubstr("client")));
-  EXPECT_THAT(heard.objects, HasSubstr("ja3s"));
+  EXPECT_EQ(heard.objects, hear({{0, datagram(fragment(1, 0, hello))},
+                                 {1, datagram(fragment(2, 1, kDtlsServerHello))}},
+                                Carrier::datagrams)
+                               .objects);
+}
+
+TEST(dtls, what_was_lost_or_overtaken_is_read_when_it_comes) {
+  const std::string chain = number24(20) + number24(17) + "not a certificate";
+  const std::string hello = datagram(fragment(2, 1, kDtlsServerHello));
+  const std::string certificate[] = {datagram(fragment(11, 2, chain, 0, 9)),
+                                     datagram(fragment(11, 2, chain, 9, 9)),
+                                     datagram(fragment(11, 2, chain, 18))};
+  const std::string again[] = {datagram(fragment(11, 2, chain, 0, 15)),
+                               datagram(fragment(11, 2, chain, 15))};
+  const std::string end = datagram(fragment(14, 3, ""));
+  const auto hear_server = [&](const std::vector<std::string>& datagrams) {
+    Dialogue dialogue = {{0, datagram(fragment(1, 0, dtls_hello("")))}};
+    for (const std::string& bytes : datagrams) dialogue.push_back({1, bytes});
+    return hear(dialogue, Carrier::datagrams).objects;
+  };
+  const std::string whole =
+      hear_server({hello, certificate[0], certificate[1], certificate[2], end});
+  EXPECT_THAT(whole, HasSubstr(R"("hash":{"sha1":)"));
+  EXPECT_THAT(whole, HasSubstr(R"("ja3s":)"));
+  EXPECT_EQ(hear_server({certificate[0], certificate[1], certificate[2], hello, end}), whole);
+  EXPECT_EQ(hear_server({certificate[0], certificate[1], certificate[2], end, hello, certificate[0],
+                         certificate[1], certificate[2], end}),
+            whole);
+  EXPECT_EQ(hear_server({hello, certificate[0], certificate[2], end, hello, certificate[0],
+                         certificate[1], certificate[2], end}),
+            whole);
+  EXPECT_EQ(hear_server({hello, certificate[0], certificate[2], end, again[0], again[1]}), whole);
+  EXPECT_THAT(hear_server({hello, certificate[0], certificate[2], end}), Not(HasSubstr("sha1")));
 }
 
 TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
