@@ -72,6 +72,13 @@ std::string_view agreed(std::string_view client, std::string_view server) noexce
   return {};
 }
 
+// Encrypts and authenticates; the lists of MACs count for nothing then (RFC 5647 §5.1, OpenSSH's
+// PROTOCOL §1.6 and PROTOCOL.chacha20poly1305).
+bool has_own_mac(std::string_view cipher) noexcept {
+  return cipher.starts_with("AEAD_") || cipher.find("-gcm@") != std::string_view::npos ||
+         cipher.find("-poly1305") != std::string_view::npos;
+}
+
 class Deriver {
  public:
   Deriver(std::uint8_t protocol, ItemWriter& more) noexcept : protocol_(protocol), more_(more) {}
@@ -148,15 +155,17 @@ void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
     derived.hassh(Field::server_hassh, offers[server], cipher_server, mac_server,
                   compression_server);
   if (!offers[0].is_whole || !offers[1].is_whole) return;
-  const auto agree = [&](Field field, List list) {
-    derived.text(field, agreed(offers[client].lists[list], offers[server].lists[list]));
+  const auto agreed_of = [&](List list) {
+    return agreed(offers[client].lists[list], offers[server].lists[list]);
   };
-  agree(Field::kex_algorithm, kex);
-  agree(Field::host_key_algorithm, host_key);
-  agree(Field::client_cipher, cipher_client);
-  agree(Field::server_cipher, cipher_server);
-  agree(Field::client_mac, mac_client);
-  agree(Field::server_mac, mac_server);
+  const auto tell_cipher = [&](Field cipher_field, List cipher, Field mac_field, List mac) {
+    derived.text(cipher_field, agreed_of(cipher));
+    if (!has_own_mac(agreed_of(cipher))) derived.text(mac_field, agreed_of(mac));
+  };
+  derived.text(Field::kex_algorithm, agreed_of(kex));
+  derived.text(Field::host_key_algorithm, agreed_of(host_key));
+  tell_cipher(Field::client_cipher, cipher_client, Field::client_mac, mac_client);
+  tell_cipher(Field::server_cipher, cipher_server, Field::server_mac, mac_server);
 }
 
 }  // namespace

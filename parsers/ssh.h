@@ -37,8 +37,10 @@ namespace linger {
   X(host_key_algorithm, text, "host_key_algorithm", "The host key's algorithm, likewise.")        \
   X(client_cipher, text, "cipher.client", "Cipher of what the client sends.")                     \
   X(server_cipher, text, "cipher.server", "Cipher of what the server sends.")                     \
-  X(client_mac, text, "mac.client", "Message authentication of what the client sends.")           \
-  X(server_mac, text, "mac.server", "Message authentication of what the server sends.")
+  X(client_mac, text, "mac.client",                                                               \
+    "Message authentication of what the client sends, if its cipher has none of its own.")        \
+  X(server_mac, text, "mac.server",                                                               \
+    "Message authentication of what the server sends, if its cipher has none of its own.")
 
 enum class SshField : std::uint8_t { LINGER_SSH_FIELDS(LINGER_FIELD_NAME) };
 

@@ -60,6 +60,19 @@ TEST(ssh, the_client_is_who_begins_the_key_exchange) {
   EXPECT_EQ(hear(turned).objects, kObjects);
 }
 
+// RFC 5647 §5.1 and OpenSSH's PROTOCOL §1.6: of these the lists of MACs count for nothing.
+TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
+  for (const std::string cipher :
+       {"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "AEAD_AES_128_GCM"}) {
+    Dialogue session = kSession;
+    session[2].bytes = kex_init("curve25519-sha256", cipher + ",aes256-ctr", "hmac-sha2-256");
+    session[3].bytes = kex_init("curve25519-sha256", cipher, "hmac-sha2-256");
+    const std::string objects = hear(session).objects;
+    EXPECT_THAT(objects, testing::HasSubstr(R"("cipher":{"client":")" + cipher + '"'));
+    EXPECT_THAT(objects, testing::Not(testing::HasSubstr(R"("mac":{"client")")));
+  }
+}
+
 TEST(ssh, version_1_tells_its_banners) {
   const Heard heard = hear({{1, "SSH-1.5-old\n"}, {0, "SSH-1.5-client\n"}, {0, "binary"}});
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("banner":"SSH-1.5-old","version":"1.5")"));
