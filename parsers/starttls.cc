@@ -22,9 +22,12 @@ Detection whole(Bytes bytes, std::size_t count, std::string_view protocol, Reque
   return bytes.size() < count ? Detection::maybe : Detection::yes;
 }
 
-// Length (4), then 1234 and 5679 (PostgreSQL, Frontend/Backend Protocol, SSLRequest).
+// Length (4), then 1234 and 5679, perhaps behind the same with 5680, which the server did not agree
+// to (PostgreSQL, Frontend/Backend Protocol, SSLRequest and GSSENCRequest).
 Detection find_postgresql(Bytes bytes, Request& request) noexcept {
-  return whole(bytes, 8, "postgresql", request);
+  constexpr std::size_t kBytes = 8;
+  const bool has_asked_other = bytes.size() >= kBytes && bytes[kBytes - 1] == 0x30;
+  return whole(bytes, has_asked_other ? 2 * kBytes : kBytes, "postgresql", request);
 }
 
 // Length (3), number (1), capabilities (4), most bytes of a packet (4), characters (1), zeros (19),

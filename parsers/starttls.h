@@ -3,7 +3,8 @@
 //     POP3 STLS (RFC 2595 §4), IMAP tag STARTTLS (RFC 9051 §6.2.1), STARTTLS of IRC, NNTP, …
 //     LDAP an extended request of 1.3.6.1.4.1.1466.20037                          RFC 4511 §4.14
 //     RDP a request of security protocols in X.224's connection request   [MS-RDPBCGR] §2.2.1.1
-//     PostgreSQL SSLRequest, MySQL a login of 32 bytes with CLIENT_SSL: as their manuals have them
+//     PostgreSQL SSLRequest, perhaps behind a GSSENCRequest; MySQL a login of 32 bytes with its
+//       CLIENT_SSL: as their manuals have them
 //     ADB STLS, which both sides say, the device perhaps first: Android's adb, protocol.txt
 //
 // Taken is who says so in his first bytes, with nothing before it but questions of what the server
@@ -29,6 +30,7 @@ class Starttls {
  public:
   static constexpr Pattern kPatterns[] = {
       {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
+      {Carrier::stream, R"(^\x00\x00\x00\x08\x04\xd2\x16\x30\x00\x00\x00\x08\x04\xd2\x16\x2f)"},
       {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
       {Carrier::stream, R"(^\x03\x00\x00..\xe0\x00\x00)"},
       {Carrier::stream, R"(^(CNXN|STLS)[\x00\x01]\x00\x00\x01)"},

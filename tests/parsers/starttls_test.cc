@@ -58,6 +58,7 @@ const std::vector<Case> kCases = {
       "a2 StartTLS\r\n", "a2 OK go\r\n"}},
     {"text", {"STARTTLS\r\n", ":irc.example.com 670 bob :go\r\n"}},
     {"postgresql", {kPostgresql, "S"}},
+    {"postgresql", {"\x00\x00\x00\x08\x04\xd2\x16\x30"s, "N", kPostgresql, "S"}},
     {"mysql", {"", kMysqlGreeting, kMysql}},
     {"rdp", {kRdp, kRdpAnswer}},
     {"adb", {adb("CNXN", "host::") + adb("STLS", ""), adb("STLS", "")}},
