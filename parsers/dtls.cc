@@ -85,13 +85,15 @@ bool Tls::read_fragments(unsigned side, Bytes record, Facts& facts) noexcept {
     const bool is_numbered = sequence < kNumbersMax;
     if (is_numbered ? (s.whole >> sequence & 1) != 0 : sequence < s.sequence) continue;
     if (sequence != s.sequence && offset == 0) {
-      if (s.is_begun) s.messages.give_up();
       s.is_begun = false;
       s.offset = 0;
       s.sequence = sequence;
     }
     if (sequence != s.sequence || offset > s.offset || offset + length < s.offset) continue;
-    if (!s.is_begun && !read_messages(side, Bytes{head, 4}, facts)) return false;
+    if (!s.is_begun) {
+      s.messages.give_up();
+      if (!read_messages(side, Bytes{head, 4}, facts)) return false;
+    }
     s.is_begun = true;
     if (!read_messages(side, body.subspan(s.offset - offset), facts)) return false;
     s.offset = offset + length;

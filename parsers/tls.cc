@@ -104,7 +104,10 @@ void TlsMessages::next_certificate(Facts& facts) noexcept {
 
 // With one more byte of the head: perhaps it is whole.
 bool TlsMessages::begin(Facts& facts) noexcept {
-  if (!is_message_type(head_[0])) return false;
+  if (!is_message_type(head_[0])) {
+    head_bytes_ = 0;
+    return false;
+  }
   if (head_bytes_ < kHeadBytes) return true;
   const auto type = static_cast<TlsMessage>(head_[0]);
   const std::uint32_t length = load_be24(head_.data() + 1);
@@ -133,7 +136,7 @@ bool TlsMessages::begin(Facts& facts) noexcept {
 }
 
 void TlsMessages::give_up() noexcept {
-  if (is_wanted_) told() = told_before_;
+  if (is_wanted_ && left_ != 0) told() = told_before_;
   is_wanted_ = is_between_ = false;
   left_ = tell_left_ = 0;
   head_bytes_ = 0;

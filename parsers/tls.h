@@ -95,7 +95,7 @@ class TlsMessages {
   // The next bytes of what this side says. False: they are no messages.
   bool read(Bytes bytes, Facts& facts) noexcept;
 
-  // The rest of a message that was begun does not come; it may be told anew.
+  // A message begins, whatever is missing of the one before it, which may be told anew.
   void give_up() noexcept;
 
   // Known otherwise: by another protocol's hello, or by what the server says.

@@ -345,6 +345,31 @@ TEST(dtls, what_was_lost_or_overtaken_is_read_when_it_comes) {
   EXPECT_THAT(hear_server({hello, certificate[0], certificate[2], end}), Not(HasSubstr("sha1")));
 }
 
+TEST(dtls, messages_of_no_known_type_leave_nothing_behind) {
+  for (const char type : {9, 99, -2}) {
+    Dialogue dialogue = {{0, datagram(fragment(1, 0, dtls_hello("")))}};
+    for (char number = 0; number < 100; ++number)
+      dialogue.push_back({1, datagram(fragment(type, number, "none"))});
+    dialogue.push_back({1, datagram(fragment(2, 100, kDtlsServerHello))});
+    const Heard heard = hear(dialogue, Carrier::datagrams);
+    EXPECT_THAT(heard.objects, HasSubstr(R"("version":"1.2","version_protocol":"dtls")"));
+    EXPECT_TRUE(heard.is_malformed);
+  }
+}
+
+// The second fragment says that the message was shorter than the first one did.
+TEST(dtls, a_message_of_two_lengths_is_no_part_of_the_next_one) {
+  const std::string first = "\x0b"s + number24(40) + "\0\x02"s + number24(0) + number24(2) + "xx";
+  const std::string second = "\x0b"s + number24(2) + "\0\x02"s + number24(2) + number24(0);
+  const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
+                            {1, datagram(first)},
+                            {1, datagram(second)},
+                            {1, datagram(fragment(2, 3, kDtlsServerHello))}},
+                           Carrier::datagrams);
+  EXPECT_THAT(heard.objects, HasSubstr(R"("version":"1.2","version_protocol":"dtls")"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
 TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
   const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
                             {0, "\x00\x01\x00\x08 a binding request"s},
