@@ -163,7 +163,8 @@ Answer Socks::read_client(Bytes bytes, Facts& facts) noexcept {
     case Asks::nothing:
       break;
   }
-  return Answer::need(bytes.size() + 1);  // of what is said through the proxy, if it agrees
+  // What is said through the proxy, if it agrees: perhaps only this side is seen.
+  return bytes.size() < kUnitBytesMax ? Answer::need(bytes.size() + 1) : Answer::done();
 }
 
 Answer Socks::read_user(Bytes bytes, Facts& facts) noexcept {

@@ -124,6 +124,15 @@ TEST(socks, what_is_said_before_the_reply_is_not_lost) {
   EXPECT_THAT(hear(eager).objects, HasSubstr(R"("url":{"original":"/")"));
 }
 
+TEST(socks, a_client_whose_proxy_is_not_seen_breaks_nothing) {
+  Dialogue dialogue = {kSession5[0], kSession5[2], kSession5[4]};
+  const std::string told = hear(dialogue).objects;
+  for (int i = 0; i < 30; ++i) dialogue.push_back({0, std::string(1'000, 'x')});
+  const Heard heard = hear(dialogue);
+  EXPECT_EQ(heard.objects, told);
+  EXPECT_FALSE(heard.is_malformed);
+}
+
 TEST(socks, wrapped_by_gssapi_it_ends) {
   const Heard heard =
       hear({{0, "\x05\x01\x01"}, {1, "\x05\x01"}, {0, "\x01\x01\x00\x02xx"s}, {1, "\x01\x01"}});
