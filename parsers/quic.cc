@@ -182,7 +182,9 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     } else if (packet.type == Type::initial) {
       on_initial(side, packet, facts);
     } else if (packet.type == Type::retry && side != client_ && !sides_[side].has_id) {
+      if (std::exchange(has_retry_, true)) continue;  // one is all that counts (§17.2.5.2)
       facts.flag(Field::retried);
+      awaits_keys_ = true;
     } else if (packet.type == Type::early_data && !has_early_data_) {
       has_early_data_ = true;
       facts.flag(Field::early_data);
@@ -211,6 +213,7 @@ void Quic::on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept 
   if (!is_refused) return;
   on_refused(version_, facts);
   version_ = 0;
+  awaits_keys_ = true;
 }
 
 void Quic::on_refused(std::uint32_t version, Facts& facts) noexcept {
@@ -244,8 +247,8 @@ void Quic::on_server_id(Bytes id, Facts& facts) noexcept {
   if (note != nullptr) note->link.key = LinkKey::of_id(id);
 }
 
-// The first packet has keys of its own id. So has, as long as the server was not heard, the first
-// one behind a Retry or a refused version, or of another attempt.
+// The first packet has keys of its own id; so has the first one behind a Retry or a refused
+// version.
 bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
                           Facts& facts) noexcept {
   if (side == client_) {
@@ -253,12 +256,13 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
       frames = *opened;
       return true;
     }
-    if (sides_[side ^ 1].has_id) return false;
+    if (!awaits_keys_) return false;
   }
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
   const auto opened = facts.tools<Tools>().open(keys, packet.bytes, packet.number_at);
   if (!opened) return false;
   if (client_ == 2) facts.bytes(Field::original_id, packet.to);
+  awaits_keys_ = false;
   client_ = static_cast<std::uint8_t>(side);
   std::copy(packet.to.begin(), packet.to.end(), id_.begin());
   id_bytes_ = static_cast<std::uint8_t>(packet.to.size());

@@ -153,6 +153,8 @@ class Quic {
   bool has_negotiation_ = false;
   bool has_early_data_ = false;
   bool has_client_version_ = false;
+  bool has_retry_ = false;
+  bool awaits_keys_ = false;  // behind a Retry, or a refused version
   bool is_closed_ = false;
 };
 static_assert(sizeof(Quic) <= ParserMemory::kBytes[0], "as long as the session lasts");

@@ -217,12 +217,21 @@ TEST(quic, behind_a_retry_the_server_is_read_even_if_the_first_hello_was_whole) 
                                           .from = "me",
                                           .frames = frames,
                                           .frames_bytes = 1'162});
-  const Heard heard = hear({{0, first},
-                            {1, quic_retry("me", rfc9001_id(), "token")},
-                            {0, client_packet(frames)},
-                            {1, rfc9001_server_packet()}},
-                           kDatagrams);
+  const std::string retry = quic_retry("me", rfc9001_id(), "token");
+  const Heard heard =
+      hear({{0, first}, {1, retry}, {0, client_packet(frames)}, {1, rfc9001_server_packet()}},
+           kDatagrams);
   EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+  // What comes late or twice does not turn them back.
+  EXPECT_EQ(hear({{0, first},
+                  {1, retry},
+                  {0, client_packet(frames)},
+                  {1, retry},
+                  {0, first},
+                  {1, rfc9001_server_packet()}},
+                 kDatagrams)
+                .objects,
+            heard.objects);
 }
 
 TEST(quic, a_version_that_is_refused_is_told_with_those_offered) {
@@ -289,6 +298,7 @@ TEST(quic, the_server_is_read_in_the_version_behind_a_refused_one) {
               HasSubstr(R"("quic":{"client":{"connection_id":"6d65","version":"2",)"));
   Dialogue said = refused;
   said.push_back({0, again});
+  said.push_back({0, refused[0].bytes});  // late
   said.push_back({1, answer(quic_crypto(0, server_hello()), 1, 0, "again...")});
   const Heard heard = hear(said, kDatagrams);
   EXPECT_THAT(heard.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
