@@ -75,7 +75,7 @@ std::string_view agreed(std::string_view client, std::string_view server) noexce
 // Encrypts and authenticates; the lists of MACs count for nothing then (RFC 5647 §5.1, OpenSSH's
 // PROTOCOL §1.6 and PROTOCOL.chacha20poly1305).
 bool has_own_mac(std::string_view cipher) noexcept {
-  return cipher.starts_with("AEAD_") || cipher.find("-gcm@") != std::string_view::npos ||
+  return cipher.starts_with("AEAD_") || cipher.find("-gcm") != std::string_view::npos ||
          cipher.find("-poly1305") != std::string_view::npos;
 }
 
