@@ -41,7 +41,7 @@ Heard hear(const Dialogue& dialogue, Carrier carrier, const ConversationLimits& 
 void expect_same_however_cut(const Dialogue& dialogue);
 // Ended at each byte, and with bytes missing at each place: no text that the whole does not tell.
 void expect_nothing_garbled(const Dialogue& dialogue, Carrier carrier = Carrier::stream);
-// Bytes changed at random, many times: it ends, and keeps nothing.
+// Bytes changed at random, and words said many times over, often: it ends, and keeps nothing.
 void expect_hostile_is_survived(const Dialogue& dialogue, Carrier carrier = Carrier::stream);
 
 }  // namespace linger::test
