@@ -26,6 +26,7 @@ enum Opcode : std::uint8_t {
   kClientReset = 7,
   kServerReset = 8,
   kData2 = 9,
+  kClientResetWithKey = 10,
 };
 
 // The first number against replay; since 2.6 a client says with it what it can do
@@ -34,13 +35,27 @@ bool is_first(const std::uint8_t* number) noexcept {
   return load_be32(number) == 1 || load_be32(number) == 0x0f000001;
 }
 
+// A reset of so many bytes that --tls-crypt protects, its client's key behind it: the HMAC of that,
+// two keys, perhaps what the server is to know of the client, and the length of it all.
+constexpr std::size_t kWrappedBytes = kResetBytes + 32 + kReplayBytes;
+bool may_have_key(Bytes head, std::size_t bytes) noexcept {
+  constexpr std::size_t kKeyBytesMin = 32 + 2 * 128 + 2, kKeyBytesMax = 1024;
+  return head.size() >= kHeadBytes + 4 && head[0] == kClientResetWithKey << 3 &&
+         is_first(head.data() + kHeadBytes) && bytes >= kWrappedBytes + kKeyBytesMin &&
+         bytes <= kWrappedBytes + kKeyBytesMax;
+}
+
 // What a client's first packet says.
 struct Reset {
   std::string_view protection;
   std::uint8_t authentication_bytes = 0;
 };
 std::optional<Reset> reset_of(Bytes packet) noexcept {
-  if (packet.size() < kResetBytes || packet[0] != kClientReset << 3) return {};
+  if (packet.size() < kResetBytes) return {};
+  if (may_have_key(packet, packet.size()) &&
+      load_be16(&packet.back() - 1) == packet.size() - kWrappedBytes)
+    return Reset{"tls-crypt-v2"};
+  if (packet[0] != kClientReset << 3) return {};
   // Nothing to acknowledge, and the first packet; the first of those with an HMAC, too.
   const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
   const bool is_plain = std::all_of(packet.end() - 5, packet.end(), is_zero);
@@ -59,7 +74,10 @@ std::optional<Reset> reset_of(Bytes packet) noexcept {
 Detection Openvpn::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier == Carrier::datagrams) return reset_of(bytes) ? Detection::yes : Detection::no;
   if (bytes.size() < kLengthBytes) return Detection::maybe;
-  const std::size_t whole = kLengthBytes + load_be16(bytes.data());
+  const std::size_t length = load_be16(bytes.data());
+  const std::size_t whole = kLengthBytes + length;
+  // Longer than what is looked at here.
+  if (may_have_key(bytes.subspan(kLengthBytes), length)) return Detection::yes;
   if (bytes.size() < whole) return Detection::maybe;
   return reset_of(bytes.subspan(kLengthBytes, whole - kLengthBytes)) ? Detection::yes
                                                                      : Detection::no;
@@ -86,7 +104,7 @@ bool Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
     is_begun_ = true;
     authentication_bytes_ = reset->authentication_bytes;
     facts.text(Field::protection, reset->protection);
-    if (reset->protection == "tls-crypt") return false;
+    if (reset->protection.starts_with("tls-crypt")) return false;
   }
   const unsigned opcode = packet[0] >> 3;
   if (opcode == kAck) return true;

@@ -7,9 +7,11 @@
 //
 // Source: OpenVPN's "Network protocol" (doc/doxygen/doc_protocol_overview.h, src/openvpn/ssl_pkt.h
 // tell the same). Taken is who begins with a client's reset; its length says how long the HMAC is.
-// With --tls-crypt all but the head is encrypted, and no more than that is told. The bytes of TLS
-// are read in the order of their numbers, as if they had come over TCP; what comes before its turn
-// is not kept, since it is sent again. It is over with the first data. No limits of its own.
+// With --tls-crypt all but the head is encrypted, and no more than that is told; with
+// --tls-crypt-v2 the client's key, wrapped, stands behind that, and its length at the end
+// (doc/tls-crypt-v2.txt). The bytes of TLS are read in the order of their numbers, as if they had
+// come over TCP; what comes before its turn is not kept, and unless it is sent again, the rest is
+// not told. It is over with the first data. No limits of its own.
 #pragma once
 
 #include <array>
@@ -21,15 +23,19 @@
 
 namespace linger {
 
-#define LINGER_OPENVPN_FIELDS(X) \
-  X(protection, text, "protection", "Of its control channel: none, tls-auth or tls-crypt.")
+#define LINGER_OPENVPN_FIELDS(X)    \
+  X(protection, text, "protection", \
+    "Of its control channel: none, tls-auth, tls-crypt or tls-crypt-v2.")
 
 enum class OpenvpnField : std::uint8_t { LINGER_OPENVPN_FIELDS(LINGER_FIELD_NAME) };
 
 class Openvpn {
  public:
-  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^\x00[\x0e-\x56]\x38.{8})"},
-                                          {Carrier::datagrams, R"(^\x38.{13})"}};
+  static constexpr Pattern kPatterns[] = {
+      {Carrier::stream, R"(^\x00[\x0e-\x56]\x38.{8})"},
+      {Carrier::stream, R"(^[\x01-\x04].\x50.{8}[\x00\x0f]\x00\x00\x01)"},
+      {Carrier::datagrams, R"(^\x38.{13})"},
+      {Carrier::datagrams, R"(^\x50.{8}[\x00\x0f]\x00\x00\x01)"}};
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;

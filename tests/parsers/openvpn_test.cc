@@ -67,6 +67,24 @@ TEST(openvpn, what_tls_crypt_hides_is_not_told) {
   }
 }
 
+TEST(openvpn, a_key_of_the_clients_own_is_tls_crypt_v2) {
+  const std::string reset = "\x50" + "sessions\x00\x00\x00\x01time"s + std::string(32 + 5, 'h');
+  for (const std::string& client : {""s, "who it is"s}) {
+    const std::size_t length = 32 + 256 + client.size() + 2;
+    const std::string key = std::string(32 + 256, 'k') + client + static_cast<char>(length >> 8) +
+                            static_cast<char>(length);
+    for (const Heard& heard : {hear({{0, reset + key}}, Carrier::datagrams),
+                               hear({{0, openvpn_with_length(reset + key)}})}) {
+      EXPECT_EQ(heard.objects, R"(,"openvpn":{"protection":"tls-crypt-v2"})");
+      EXPECT_FALSE(heard.is_malformed);
+    }
+    expect_same_however_cut({{0, openvpn_with_length(reset + key)}});
+    EXPECT_EQ(hear({{0, reset + 'x' + key}}, Carrier::datagrams).protocol, "");
+    EXPECT_EQ(hear({{0, reset + key + 'x'}}, Carrier::datagrams).protocol, "");
+  }
+  EXPECT_EQ(hear({{0, reset}}, Carrier::datagrams).protocol, "");
+}
+
 TEST(openvpn, it_is_the_same_however_it_is_cut) {
   for (const std::size_t hmac_bytes : {0, 20}) expect_same_however_cut(stream(hmac_bytes, 4));
 }
