@@ -43,6 +43,31 @@ bool is_response_line(std::string_view line) noexcept {
          is_digits(line.substr(9, 3)) && line[9] >= '1' && (line.size() == 12 || line[12] == ' ');
 }
 
+// A field whose first line is `line`, of `taken` bytes, with those that go on with it: they begin
+// with a blank, and each line end before them stands for one (RFC 9112 §5.2). `taken` becomes that
+// of all of them; 0: what comes next is not there yet.
+using FieldRoom = std::array<std::uint8_t, Http::kLineBytesMax>;
+Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, FieldRoom& room) noexcept {
+  const auto goes_on = [&] { return bytes[taken] == ' ' || bytes[taken] == '\t'; };
+  std::size_t size = 0;
+  const auto add = [&](std::string_view text) {
+    size += text.copy(reinterpret_cast<char*>(room.data()) + size, room.size() - size);
+  };
+  while (taken < bytes.size()) {
+    if (!goes_on() || taken > Http::kLineBytesMax)
+      return size == 0 ? line : Bytes(room).first(size);
+    if (size == 0) add(text_of(line));
+    std::size_t more;
+    const Bytes next = line_of(bytes.subspan(taken), more);
+    if (more == 0) break;
+    taken += more;
+    add(" ");
+    add(trimmed(text_of(next)));
+  }
+  taken = 0;
+  return {};
+}
+
 // host, host:port, [address]:port; user names and passwords before them are not told (RFC 3986
 // §3.2).
 void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept {
@@ -151,7 +176,10 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       ++done;
       continue;
     }
-    const Bytes line = is_early ? Bytes{} : line_of(bytes.subspan(done), taken);
+    Bytes line = is_early ? Bytes{} : line_of(bytes.subspan(done), taken);
+    FieldRoom room;
+    if (message.phase == Phase::fields && !line.empty())
+      line = unfold(bytes.subspan(done), line, taken, room);
     if (taken > kLineBytesMax) return Answer::malformed();
     if (taken == 0) {
       if (bytes.size() - done >= kLineBytesMax) return Answer::malformed();
@@ -264,9 +292,9 @@ Http::Request Http::pop(Facts& facts) noexcept {
 
 // --- Fields -------------------------------------------------------------------------------------
 
-// RFC 9112 §5. A line that is no field, or folds one (§5.2), is passed over; blanks before the
-// colon, which there should not be (§5.1), too. False: a length that is none, or another one than
-// before (§6.3).
+// RFC 9112 §5. A line that is no field, or begins with a blank behind the first line (§2.2), is
+// passed over; blanks before the colon, which there should not be (§5.1), too. False: a length that
+// is none, or another one than before (§6.3).
 bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
   const std::string_view text = text_of(line);
   const std::size_t colon = text.find(':');

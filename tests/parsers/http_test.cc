@@ -66,6 +66,22 @@ TEST(http, truncation_and_gaps_garble_nothing) {
 
 TEST(http, hostile_bytes_are_survived) { expect_hostile_is_survived(kSeveral); }
 
+TEST(http, a_field_that_goes_on_in_the_next_line_is_one) {
+  const Dialogue folded = {
+      {0,
+       "GET / HTTP/1.1\r\n Host: other\r\nHost: a.example\r\nUser-Agent: one\r\n  two "
+       "\r\n\tthree\r\n"
+       "\r\n"},
+      {1, "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}};
+  EXPECT_EQ(hear(folded).objects,
+            R"(,"http":[{"request":{"method":"GET"},)"
+            R"("url":{"original":"/","path":"/","domain":"a.example"},)"
+            R"("user_agent":{"original":"one two three"},"version":"1.1",)"
+            R"("response":{"status_code":200,"body":{"bytes":3},"time_ns":1000000}}])");
+  expect_same_however_cut(folded);
+  expect_nothing_garbled(folded);
+}
+
 TEST(http, a_response_without_request_is_a_transaction) {
   const Heard heard = hear({kPlain[1]});
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":200)"));
