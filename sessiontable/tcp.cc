@@ -250,6 +250,17 @@ void count_old_payload(const Session& s, const Packet& packet, std::uint32_t beg
   e->retransmitted_bytes[side] += std::min(again, UINT32_MAX - e->retransmitted_bytes[side]);
 }
 
+// Of one byte or none, just before what comes next (RFC 9293 §3.8.4). While the window is closed it
+// probes that (§3.8.6.1); a byte that is not acknowledged yet is sent again.
+bool is_keep_alive(const Session& s, const Packet& packet) noexcept {
+  const unsigned side = packet.direction;
+  const unsigned peer = side ^ 1;
+  if ((packet.tcp.flags & kHandshakeFlags) != 0 || s.hot.has(kSessionFin0, side)) return false;
+  if (!s.hot.has(kSessionAck0, peer)) return true;
+  const bool is_under_way = seq_before(s.hot.acknowledged[peer], sent_end(s.hot, side));
+  return s.hot.window[peer] != 0 && (packet.payload_bytes == 0 || !is_under_way);
+}
+
 // Moves a side's sequence space on by one segment. SYN and first segments have been through
 // note_first().
 void advance(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
@@ -260,9 +271,7 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   const std::uint32_t high = sent_end(s.hot, side);
   const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
-  if (length <= 1 && ahead == -1 && (packet.tcp.flags & kHandshakeFlags) == 0 &&
-      !s.hot.has(kSessionFin0, side)) {
-    // One byte or none, just before what comes next (RFC 9293 §3.8.4).
+  if (length <= 1 && ahead == -1 && is_keep_alive(s, packet)) {
     if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
     return;
   }

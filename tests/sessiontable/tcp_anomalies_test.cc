@@ -187,6 +187,24 @@ TEST(tcp_anomalies, a_closed_window_is_timed_until_it_opens_or_the_session_ends)
   EXPECT_EQ(r.zero_windows, (Pair{0, 3}));
 }
 
+TEST(tcp_anomalies, a_keep_alive_comes_when_nothing_is_under_way_and_the_window_is_open) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "0", at(kSecond));
+  tcp.data(Side::client, "0", at(2 * kSecond), {.sequence_offset = -1});  // sent again
+  tcp.ack(Side::server, at(3 * kSecond));
+  tcp.data(Side::client, "0", at(4 * kSecond), {.sequence_offset = -1});  // keep-alives
+  tcp.ack(Side::client, at(5 * kSecond), {.sequence_offset = -1});
+  tcp.ack(Side::server, at(6 * kSecond), {.window = 0});
+  tcp.ack(Side::client, at(7 * kSecond), {.sequence_offset = -1});  // a probe of the window
+  tcp.ack(Side::server, at(8 * kSecond));
+  tcp.ack(Side::client, at(9 * kSecond), {.sequence_offset = -1});
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.keep_alives, (Pair{3, 0}));
+  EXPECT_EQ(r.retransmitted_packets, (Pair{1, 0}));
+}
+
 // --- The handshake and the close --------------------------------------------------------------
 
 TEST(tcp_anomalies, what_the_handshake_announced_is_told_by_side) {
