@@ -69,7 +69,8 @@
   X(Uint64, packets, "packets", always, "Packets this side sent.")                              \
   X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.")      \
   X(Uint64, payload_bytes, "payload_bytes", always,                                             \
-    "Distinct application bytes this side sent; a retransmitted byte counts once.")             \
+    "Application bytes this side sent. TCP: distinct ones, a retransmitted byte counts once; "  \
+    "SCTP: those in DATA chunks, each time.")                                                   \
   X(Uint32, bad_checksums, "bad_checksums", nonzero,                                            \
     "Packets this side sent with a wrong transport checksum. They changed the session only as " \
     "long as they were not rare (one in nine).")                                                \

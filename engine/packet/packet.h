@@ -145,7 +145,7 @@ struct Packet {
   std::uint8_t tunnel_depth = 0;     // layers around the session's IP header (tunnel_layers_of)
   std::uint16_t frames = 1;          // that it came in: more than one is a datagram of fragments
   std::uint32_t payload_bytes =
-      0;  // transport payload by the lengths in the headers, captured or not
+      0;  // transport payload by the lengths in the headers, captured or not; SCTP: in DATA chunks
   FlowHash hash = 0;
   FlowKey key;
   union {

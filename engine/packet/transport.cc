@@ -103,35 +103,56 @@ void read_udp(Walk& walk) noexcept {
   if (finish(walk, 8)) follow_udp_tunnel(walk);
 }
 
-// RFC 9260 §3.2, §6.10: chunks stand one behind the other, each at a multiple of four bytes.
-std::uint8_t sctp_chunk_of(const std::uint8_t* chunks, std::uint32_t bytes) noexcept {
-  constexpr std::uint8_t kAbort = 6, kShutdownComplete = 14;
-  constexpr int kChunksMax = 16;
-  if (bytes == 0) return kNoSctpChunk;
+struct SctpChunks {
+  std::uint8_t type = kNoSctpChunk;  // as SctpHeader::chunk
+  std::uint32_t user_bytes = 0;      // in DATA (RFC 9260 §3.3.1) and I-DATA (RFC 8260 §2.1)
+};
+
+// RFC 9260 §3.2, §6.10: chunks stand one behind the other, each at a multiple of four bytes. Of
+// `claimed` bytes so many can be read.
+SctpChunks read_sctp_chunks(const std::uint8_t* chunks, std::uint32_t readable,
+                            std::uint32_t claimed) noexcept {
+  constexpr std::uint8_t kData = 0, kAbort = 6, kShutdownComplete = 14, kInterleavedData = 64;
+  constexpr std::uint32_t kDataHeader = 16, kInterleavedDataHeader = 20;
+  constexpr int kChunksMax = 1'024;
+  SctpChunks found;
+  if (readable == 0) return found;
+  found.type = chunks[0];
   std::uint32_t offset = 0;
-  for (int i = 0; i < kChunksMax && offset + 4 <= bytes; ++i) {
+  for (int i = 0; i < kChunksMax && offset + 4 <= readable; ++i) {
     const std::uint8_t type = chunks[offset];
-    if (type == kAbort || type == kShutdownComplete) return type;
+    if (type == kAbort || type == kShutdownComplete) {
+      found.type = type;
+      break;
+    }
     const std::uint32_t length = load_be16(chunks + offset + 2);
     if (length < 4) break;
+    const std::uint32_t header = type == kData ? kDataHeader : kInterleavedDataHeader;
+    const std::uint32_t bytes = std::min(length, claimed - offset);
+    if ((type == kData || type == kInterleavedData) && bytes > header)
+      found.user_bytes += bytes - header;
     offset += (length + 3) & ~3u;
   }
-  return chunks[0];
+  return found;
 }
 
 void read_sctp(Walk& walk) noexcept {
   constexpr std::uint8_t kInit = 1, kInitAck = 2;
+  constexpr std::uint32_t kHeader = 12;
   if (!walk.has(8)) return;  // ports, verification tag
-  if (walk.claimed() < 12) return walk.contradict();
+  if (walk.claimed() < kHeader) return walk.contradict();
   read_ports(walk);
   const std::uint8_t* header = walk.position();
+  SctpChunks chunks;
+  if (walk.readable() > kHeader)
+    chunks =
+        read_sctp_chunks(header + kHeader, walk.readable() - kHeader, walk.claimed() - kHeader);
   walk.packet.tcp = TcpHeader{};
-  SctpHeader sctp{load_be32(header + 4), 0, kNoSctpChunk};
-  if (walk.readable() > 12) sctp.chunk = sctp_chunk_of(header + 12, walk.readable() - 12);
+  SctpHeader sctp{load_be32(header + 4), 0, chunks.type};
   const bool is_init = sctp.chunk == kInit || sctp.chunk == kInitAck;
   if (is_init && walk.readable() >= 20) sctp.initiate_tag = load_be32(header + 16);
   walk.packet.sctp = sctp;
-  finish(walk, 12);
+  if (finish(walk, kHeader)) walk.packet.payload_bytes = chunks.user_bytes;
 }
 
 // Finds the session of the packet whose beginning stands at `offset`, as far as it was quoted: an

@@ -274,6 +274,25 @@ TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
   }
 }
 
+TEST(decode, sctp_payload_is_what_lies_in_data_chunks) {
+  const auto sctp = [] { return ethernet().ip(kA, kB).sctp(5, 6, 77); };
+  const auto data = [](std::size_t bytes) { return ByteList(12 + bytes); };
+  EXPECT_EQ(decoded(sctp().sctp_chunk(1, 0, ByteList(16)).frame()).payload_bytes, 0U);
+  EXPECT_EQ(decoded(sctp().sctp_chunk(3, 0, ByteList(12)).frame()).payload_bytes, 0U);  // SACK
+  Frame frame = sctp()
+                    .sctp_chunk(3, 0, ByteList(12))
+                    .sctp_chunk(0, 3, data(5))
+                    .sctp_chunk(64, 3, ByteList(16 + 2))  // I-DATA
+                    .sctp_chunk(0, 3, data(4))
+                    .frame();
+  EXPECT_EQ(decoded(frame).payload_bytes, 11U);
+  frame.bytes.resize(frame.bytes.size() - 3);  // as far as the heads of chunks were captured
+  EXPECT_EQ(decoded(frame).payload_bytes, 11U);
+  frame.bytes.resize(frame.bytes.size() - 14);
+  EXPECT_EQ(decoded(frame).payload_bytes, 7U);
+  EXPECT_EQ(decoded(sctp().sctp_chunk(0, 3, ByteList(11)).frame()).payload_bytes, 0U);
+}
+
 TEST(decode, a_packet_that_is_routed_by_segments_is_its_destinations) {
   // The first in a segment routing header, the last of type 0; of no segment that is left, and of
   // another type, the header's.
