@@ -220,6 +220,7 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
       ledger.decoded[i].packets += c.packets[i].value();
       ledger.decoded[i].bytes += c.bytes[i].value();
     }
+    ledger.unknown_link_type = std::max(ledger.unknown_link_type, c.unknown_link_type.value());
     ledger.handed_over += c.handed_over.value();
     ledger.handoff_full.packets += c.handoff_full.value();
     ledger.handoff_full.bytes += c.handoff_full_bytes.value();
@@ -324,6 +325,8 @@ std::string summary_of(const Ledger& l, const RunTimes& times) {
       grouped(seen.packets), grouped(l.packets), grouped(seen.packets - l.decoded[0].packets),
       reasons(kVerdictNames, 1, packets_of), grouped(l.handoff_full.packets),
       l.handoff_full.packets != 0 ? " (handoff ring full)" : "");
+  if (l.unknown_link_type != 0)
+    fmt::format_to(out, "  unknown   link type {} is not decoded\n", l.unknown_link_type);
   fmt::format_to(
       out,
       "  sessions  {}: closed {}, reset {}, idle {}, attempt {}, evicted {}, open at the "

@@ -30,6 +30,7 @@ struct PacketSum {
 
 struct Ledger {
   std::array<PacketSum, kVerdictCount> decoded;  // [session]: for sessions, before steering
+  std::uint64_t unknown_link_type = 0;           // the highest one; 0: none
   PacketSum handoff_full;
   std::uint64_t handed_over = 0;
 #define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;

@@ -257,6 +257,10 @@ void Shard::count(const Burst& burst) noexcept {
     counters_.packets[i].add(packets[i]);
     counters_.bytes[i].add(bytes[i]);
   }
+  if (packets[static_cast<std::size_t>(Verdict::unknown_link)] == 0) return;
+  for (std::uint32_t i = 0; i < burst.count; ++i)
+    if (burst.packets[i].verdict == Verdict::unknown_link)
+      counters_.unknown_link_type.raise_to(burst.packets[i].link_type);
 }
 
 void Shard::count_flags(const Packet& packet) noexcept {

@@ -384,6 +384,7 @@ void read_link(Walk& walk) noexcept {
       if (walk.skip(4)) walk.next = Header::ethernet;
       return;
     default:
+      walk.packet.link_type = walk.link_type;  // what PPI or PKTAP said
       walk.stop(Verdict::unknown_link);
   }
 }

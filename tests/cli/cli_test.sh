@@ -101,6 +101,11 @@ run -r cut.pcap
 [[ "$code" == 3 && -s out ]] && grep -q 'cut.pcap' err
 result $? "a_capture_that_breaks_off_gives_records_and_says_where" "exit $code"$'\n'"$(cat err)"
 
+{ head -c 20 "$capture" && printf '\223\0' && tail -c +23 "$capture"; } >unknown.pcap
+run -r unknown.pcap
+[[ "$code" == 0 && ! -s out ]] && grep -q 'link type 147 is not decoded' err
+result $? "a_link_type_that_is_not_decoded_is_named" "exit $code"$'\n'"$(cat err)"
+
 head -c 24 "$capture" >empty.pcap
 run -r empty.pcap
 [[ "$code" == 0 && ! -s out ]]
