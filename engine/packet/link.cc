@@ -37,6 +37,15 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
     case 0x8926:
       walk.next = Header::vn_tag;
       return;
+    case 0x893f:
+      walk.next = Header::e_tag;
+      return;
+    case 0x88e5:
+      walk.next = Header::mac_security;
+      return;
+    case 0x8903:
+      walk.next = Header::fabric_path;
+      return;
     case 0x8909:
       walk.next = Header::metadata;
       return;
@@ -109,10 +118,7 @@ void read_llc(Walk& walk) noexcept {
 void read_vlan(Walk& walk) noexcept {
   if (!walk.has(4)) return;
   const auto tag = walk.take<4>();
-  const std::uint16_t id = be16<0>(tag) & 0xfff;
-  Packet& packet = walk.packet;
-  // Id 0 is a priority, not a VLAN (IEEE 802.1Q §9.6).
-  if (id != 0 && packet.vlan_count < kVlanDepthMax) packet.vlan[packet.vlan_count++] = id;
+  walk.add_vlan(be16<0>(tag) & 0xfff);
   follow_ethertype(walk, be16<2>(tag));
 }
 
@@ -125,6 +131,26 @@ void read_service(Walk& walk) noexcept {  // IEEE 802.1Q §9.7: flags, I-SID (24
 
 void read_vn_tag(Walk& walk) noexcept {  // IEEE 802.1BR's forerunner: 4 bytes, EtherType
   if (walk.has(6)) follow_ethertype(walk, be16<4>(walk.take<6>()));
+}
+
+void read_e_tag(Walk& walk) noexcept {  // IEEE 802.1BR: 6 bytes, EtherType
+  if (walk.has(8)) follow_ethertype(walk, be16<6>(walk.take<8>()));
+}
+
+void read_fabric_path(
+    Walk& walk) noexcept {  // tree (10 bits), time to live (6), then a whole frame
+  if (walk.skip(2)) walk.next = Header::ethernet;
+}
+
+// IEEE 802.1AE §9.3: flags (0x20: there is a channel id; 0x0c: encrypted, or changed otherwise),
+// length, packet number (4), channel id (8). What is only signed follows as it was.
+void read_mac_security(Walk& walk) noexcept {
+  constexpr std::uint8_t kHasChannel = 0x20, kChanged = 0x0c;
+  if (!walk.has(6)) return;
+  const std::uint8_t flags = u8<0>(walk.take<6>());
+  if ((flags & kChanged) != 0) return walk.stop(Verdict::not_ip);
+  if ((flags & kHasChannel) != 0 && !walk.skip(8)) return;
+  if (walk.has(2)) follow_ethertype(walk, be16<0>(walk.take<2>()));
 }
 
 // Cisco metadata (a security group's tag): version, length in words of what follows, EtherType.

@@ -21,15 +21,21 @@ enum LinkType : std::uint16_t {
   kIeee80211 = 105,
   kFrameRelay = 107,
   kLoop = 108,
+  kEnc = 109,
   kLinuxCooked = 113,
+  kPflog = 117,
   kPrism = 119,
   kSunAtm = 123,
   kRadiotap = 127,
   kLinuxArcnet = 129,
-  kAvs = 163,
   kUser2 = 149,
+  kAvs = 163,
+  kPppPppd = 166,
   kJuniperEther = 178,
   kPpi = 192,
+  kPppWithDirection = 204,
+  kCiscoHdlcWithDirection = 205,
+  kFrameRelayWithDirection = 206,
   kMpls = 219,
   kIpv4 = 228,
   kIpv6 = 229,
@@ -38,6 +44,10 @@ enum LinkType : std::uint16_t {
   kIpOverInfiniband = 242,
   kPktap = 258,
   kLinuxCookedV2 = 276,
+  kDsaBroadcom = 281,
+  kDsaBroadcomBefore = 282,
+  kDsaMarvell = 284,
+  kEdsaMarvell = 285,
 };
 
 // Address families as the systems that write LINKTYPE_NULL number them.
@@ -61,17 +71,51 @@ void read_cisco_hdlc(Walk& walk) noexcept {  // address, control, EtherType
   if (walk.has(4)) follow_ethertype(walk, be16<2>(walk.take<4>()));
 }
 
-// In the byte order of the machine that captured; of old PPP lines it may be Cisco HDLC's header.
+// In the byte order of the machine that captured.
+void follow_own_family(Walk& walk, std::uint32_t family) noexcept {
+  follow_family(walk, family > 0xffff ? __builtin_bswap32(family) : family);
+}
+
+// Of old PPP lines it may be Cisco HDLC's header.
 void read_null(Walk& walk) noexcept {
   if (!walk.has(4)) return;
   const std::uint32_t family = be32<0>(walk.peek<4>());
   if (family >> 16 == 0x0f00 && (family & 0xffff) >= 0x600) return read_cisco_hdlc(walk);
   walk.take<4>();
-  follow_family(walk, family > 0xffff ? __builtin_bswap32(family) : family);
+  follow_own_family(walk, family);
 }
 
 void read_loop(Walk& walk) noexcept {
   if (walk.has(4)) follow_family(walk, be32<0>(walk.take<4>()));
+}
+
+void read_enc(Walk& walk) noexcept {  // IPsec of the BSDs: address family, SPI, flags
+  if (walk.has(12)) follow_own_family(walk, be32<0>(walk.take<12>()));
+}
+
+// Packet filter of the BSDs: length of the header, which is padded to a multiple of 4; address
+// family, …
+void read_pflog(Walk& walk) noexcept {
+  if (!walk.has(2)) return;
+  const auto header = walk.peek<2>();
+  if (u8<0>(header) < 2) return walk.stop(Verdict::malformed);
+  if (walk.skip((u8<0>(header) + 3U) / 4 * 4)) follow_family(walk, u8<1>(header));
+}
+
+// What a switch tells its processor, between the addresses and the type of Ethernet. Marvell's tag
+// (4 bytes; EDSA: behind 4 more) takes the place of that of a VLAN: flags (0x20: there was one),
+// port, VLAN (12 bits).
+void read_switch_tag(Walk& walk) noexcept {
+  constexpr std::uint32_t kAddresses = 12;
+  constexpr std::uint8_t kHasVlan = 0x20;
+  const std::uint32_t bytes = walk.link_type == kEdsaMarvell ? 8 : 4;
+  if (!walk.has(kAddresses + bytes + 2)) return;
+  walk.packet.mac_offset = static_cast<std::uint16_t>(std::min(walk.offset, 0xffffU));
+  walk.offset += kAddresses + bytes;
+  const std::uint8_t* tag = walk.position() - 4;
+  const bool is_marvell = walk.link_type != kDsaBroadcom;
+  if (is_marvell && (tag[0] & kHasVlan) != 0) walk.add_vlan(load_be16(tag + 2) & 0xfff);
+  follow_ethertype(walk, be16<0>(walk.take<2>()));
 }
 
 void read_ppp_hdlc(Walk& walk) noexcept {  // PPP in HDLC framing or Cisco HDLC, by the address
@@ -332,11 +376,34 @@ void read_link(Walk& walk) noexcept {
       return read_null(walk);
     case kLoop:
       return read_loop(walk);
+    case kEnc:
+      return read_enc(walk);
+    case kPflog:
+      return read_pflog(walk);
+    case kDsaBroadcom:
+    case kDsaMarvell:
+    case kEdsaMarvell:
+      return read_switch_tag(walk);
+    case kDsaBroadcomBefore:
+      if (walk.skip(4)) walk.next = Header::ethernet;
+      return;
     case kPpp:
       walk.next = Header::ppp;
       return;
     case kPppHdlc:
       return read_ppp_hdlc(walk);
+    case kPppPppd:  // direction in place of the address, control
+      if (walk.skip(2)) walk.next = Header::ppp;
+      return;
+    case kPppWithDirection:
+      if (walk.skip(1)) read_ppp_hdlc(walk);
+      return;
+    case kCiscoHdlcWithDirection:
+      if (walk.skip(1)) read_cisco_hdlc(walk);
+      return;
+    case kFrameRelayWithDirection:
+      if (walk.skip(1)) read_frame_relay(walk);
+      return;
     case kPppEther:
       walk.next = Header::pppoe;
       return;

@@ -29,6 +29,9 @@ namespace linger {
   X(vlan)                                                             \
   X(service) /* 802.1ah I-TAG, an Ethernet frame follows */           \
   X(vn_tag)                                                           \
+  X(e_tag)        /* IEEE 802.1BR */                                  \
+  X(fabric_path)  /* Cisco's, an Ethernet frame follows */            \
+  X(mac_security) /* IEEE 802.1AE */                                  \
   X(mpls)                                                             \
   X(pppoe)                                                            \
   X(metadata) /* Cisco CMD */                                         \
@@ -113,6 +116,11 @@ struct Walk {
     layers[i].kind = kind;
     layers[i].id = id;
     layers[i].has_id = true;
+  }
+
+  // Id 0 is a priority, not a VLAN (IEEE 802.1Q §9.6).
+  void add_vlan(std::uint16_t id) noexcept {
+    if (id != 0 && packet.vlan_count < kVlanDepthMax) packet.vlan[packet.vlan_count++] = id;
   }
 
   void stop(Verdict verdict) noexcept {

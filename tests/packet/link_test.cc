@@ -47,10 +47,17 @@ TEST(link, every_link_type_leads_to_its_packet) {
       {"frame relay", 107, {0x18, 0x41, 0x03, 0xcc}},
       {"frame relay with snap", 107, {0x18, 0x41, 0x03, 0x00, 0x80, 0, 0, 0, 8, 0}},
       {"loop", 108, {0, 0, 0, 2}},
+      {"enc, little-endian", 109, {2, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0}},
+      {"enc, big-endian", 109, {0, 0, 0, 2, 0, 0, 1, 2, 0, 0, 0, 0}},
+      {"pflog", 117, {5, 2, 0, 0, 'e', 0, 0, 0}},
       {"linux cooked", 113, {0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0x08, 0x00}},
       {"sun atm", 123, {0x02, 0, 0, 5, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
       {"linux arcnet, rfc 1051", 129, {1, 2, 0, 0, 240}},
       {"linux arcnet, rfc 1201", 129, {1, 2, 0, 0, 212, 0, 0, 1}},
+      {"pppd", 166, {0x01, 0x03, 0x00, 0x21}},
+      {"ppp with direction", 204, {0x01, 0xff, 0x03, 0x00, 0x21}},
+      {"cisco hdlc with direction", 205, {0x00, 0x0f, 0x00, 0x08, 0x00}},
+      {"frame relay with direction", 206, {0x00, 0x18, 0x41, 0x03, 0xcc}},
       {"juniper ethernet", 178, {0x4d, 0x47, 0x43, 0x81, 0, 3, 1,  1,  2,  1, 2, 3,
                                  4,    5,    6,    7,    8, 9, 10, 11, 12, 8, 0}},
       {"juniper ethernet, no link layer", 178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}},
@@ -63,15 +70,39 @@ TEST(link, every_link_type_leads_to_its_packet) {
       {"net analyzer", 240, {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0}},
       {"pktap", 258, {12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0}},
       {"linux cooked v2", 276, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0}},
+      {"broadcom tag", 281, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x20, 0, 0, 5, 8, 0}},
+      {"broadcom tag before", 282, {0x20, 0, 0, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0}},
+      {"dsa", 284, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xc0, 0x08, 0, 1, 8, 0}},
+      {"edsa", 285, {1,  2,    3,    4, 5, 6,    7,    8, 9, 10, 11,
+                     12, 0xda, 0xda, 0, 0, 0xc0, 0x08, 0, 1, 8,  0}},
   };
   for (const auto& [name, link_type, header] : headers) {
     const Packet packet = tcp_behind(PacketBuilder().link(link_type, header));
     EXPECT_EQ(session_text(packet), kSession) << name;
     EXPECT_EQ(packet.ip_offset, header.size()) << name;
     EXPECT_EQ(packet.payload_bytes, 1U) << name;
-    const bool has_ethernet = link_type == 240 || (link_type == 178 && header.size() > 14);
+    const bool has_ethernet =
+        link_type == 240 || link_type >= 281 || (link_type == 178 && header.size() > 14);
     EXPECT_EQ(packet.mac_offset != Packet::kNoMac, has_ethernet) << name;
   }
+}
+
+TEST(link, a_switch_tag_may_stand_for_that_of_a_vlan) {
+  const ByteList tagged{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xe0, 0x08, 0x20, 100, 8, 0};
+  const Packet packet = tcp_behind(PacketBuilder().link(284, tagged));
+  EXPECT_EQ(session_text(packet), kSession);
+  EXPECT_EQ(packet.vlan_count, 1);
+  EXPECT_EQ(packet.vlan[0], 100);
+  EXPECT_EQ(tcp_behind(PacketBuilder().link(281, tagged)).vlan_count, 0);  // Broadcom's has none
+}
+
+TEST(link, a_pflog_header_has_a_length) {
+  const auto behind = [](ByteList header) {
+    return session_text(tcp_behind(PacketBuilder().link(117, std::move(header))));
+  };
+  EXPECT_EQ(behind({1, 2, 0, 0}), "malformed");
+  EXPECT_EQ(behind({4, 99, 0, 0}), "not_ip");
+  EXPECT_EQ(behind({0x80, 2, 0, 0}), "malformed");  // beyond the frame
 }
 
 TEST(link, juniper_frames_begin_with_their_magic) {
@@ -209,6 +240,16 @@ TEST(link, tags_of_every_kind_are_followed) {
   EXPECT_EQ(session_text(tcp_behind(service)), kSession);
   const PacketBuilder vn_tag = ethernet().next_is(0x8926).payload({0, 0, 0, 0, 8, 0});
   EXPECT_EQ(session_text(tcp_behind(vn_tag)), kSession);
+  const PacketBuilder e_tag = ethernet().next_is(0x893f).payload({0, 0, 0, 0, 0, 0, 8, 0});
+  EXPECT_EQ(session_text(tcp_behind(e_tag)), kSession);
+  const auto macsec = [](ByteList header) {
+    return session_text(tcp_behind(ethernet().next_is(0x88e5).payload(std::move(header))));
+  };
+  EXPECT_EQ(macsec({0x00, 0, 0, 0, 0, 1, 8, 0}), kSession);
+  EXPECT_EQ(macsec({0x20, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 0}), kSession);
+  EXPECT_EQ(macsec({0x0c, 0, 0, 0, 0, 1, 8, 0}), "not_ip");  // encrypted
+  const PacketBuilder fabric_path = ethernet().next_is(0x8903).payload(ByteList(2)).ethernet();
+  EXPECT_EQ(session_text(tcp_behind(fabric_path)), kSession);
 }
 
 TEST(link, vlan_ids_are_kept_outermost_first) {
