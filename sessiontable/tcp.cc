@@ -387,7 +387,7 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
   // A challenge ACK to the SYN establishes nothing.
   if (!sent_syn && packet.payload_bytes == 0 && s.count(TcpCount::syn_ack, peer) == 0) return;
   if (s.name.rtt_ns[0] != 0 && s.name.rtt_ns[0] != UINT32_MAX &&
-      s.count(TcpCount::syn, side) != 0) {
+      s.count(TcpCount::syn, side) != 0 && s.count(TcpCount::syn_ack, peer) == 1) {
     const DurationNs since_start = duration_between(s.cold.start, packet.timestamp);
     s.name.rtt_ns[1] = saturated_ns(since_start - s.name.rtt_ns[0]);
   }

@@ -412,7 +412,7 @@ void join_phase(ModelSession& s, const Packet& packet) {
   if (s.phase != Phase::opening || has(packet, kTcpSyn)) return;
   const bool is_challenge = !from.has_isn && packet.payload_bytes == 0 && peer.syn_ack == 0;
   if (is_challenge) return;
-  if (s.rtt_syn_ack_ns != 0 && s.rtt_syn_ack_ns != UINT32_MAX && from.syn != 0)
+  if (s.rtt_syn_ack_ns != 0 && s.rtt_syn_ack_ns != UINT32_MAX && from.syn != 0 && peer.syn_ack == 1)
     s.rtt_ack_ns = capped(duration_between(s.start, packet.timestamp) - s.rtt_syn_ack_ns);
   enter(s, Phase::established, packet.clock);
 }

@@ -207,6 +207,20 @@ TEST(tcp_anomalies, a_keep_alive_comes_when_nothing_is_under_way_and_the_window_
 
 // --- The handshake and the close --------------------------------------------------------------
 
+TEST(tcp_anomalies, the_answer_to_a_syn_ack_that_was_sent_twice_tells_no_round_trip) {
+  for (const bool is_twice : {false, true}) {
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    tcp.syn(at(0));
+    tcp.syn_ack(at(10 * kMillisecond));
+    if (is_twice) tcp.syn_ack(at(kSecond), {.sequence_offset = -1});
+    tcp.ack(Side::client, at(2 * kSecond));
+    const Record r = record_of(frames);
+    EXPECT_EQ(r.rtt_syn_ack_ns, 10 * kMillisecond);
+    EXPECT_EQ(r.rtt_ack_ns, is_twice ? 0 : 1'990 * kMillisecond);
+  }
+}
+
 TEST(tcp_anomalies, what_the_handshake_announced_is_told_by_side) {
   Frames frames;
   TcpPeers tcp = peers(frames);
