@@ -143,6 +143,8 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   const std::string_view command = line.substr(0, space);
   const std::string_view argument = trimmed(line.substr(space));
   if (count_ == kPendingMax) return false;
+  // Where its words told no protocol, the greeting was said first, but comes with the next reply.
+  if (!has_banner_ && greeting_ == kNoRow) greeting_ = facts.open_row();
   Row row = kNoRow;
   if (!is_one_of(kUntold, command)) {
     row = facts.open_row();
@@ -182,8 +184,9 @@ bool Ftp::read_reply_line(unsigned side, std::string_view line, Facts& facts) no
 
 void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept {
   Row row = kNoRow;
-  if ((!has_banner_ && reply.code == 220) || count_ == 0) {  // nobody asked for it
-    row = facts.open_row();
+  const bool is_greeting = !has_banner_ && reply.code == 220;
+  if (is_greeting || count_ == 0) {  // nobody asked for it
+    row = is_greeting && greeting_ != kNoRow ? greeting_ : facts.open_row();
   } else {
     row = pending_[first_];
     first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);

@@ -64,6 +64,7 @@ class Ftp {
   ReplyRoles roles_;
   LinkEndpoint data_;                       // where the next data connection goes to
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
+  Row greeting_ = kNoRow;                   // kept for it, when a command is read before it
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;
   std::uint16_t open_code_ = 0;  // of a reply of several lines
