@@ -115,8 +115,10 @@ bool read_length(std::string_view value, std::uint64_t& length) noexcept {
   bool has_one = false;
   while (true) {
     const std::size_t comma = std::min(value.find(','), value.size());
-    const std::string_view digits = trimmed(value.substr(0, comma));
-    if (!is_digits(digits) || digits.size() > 18) return false;
+    std::string_view digits = trimmed(value.substr(0, comma));
+    if (!is_digits(digits)) return false;
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    if (digits.size() > 18) return false;
     std::uint64_t number = 0;
     for (const char c : digits) number = 10 * number + static_cast<unsigned>(c - '0');
     if (has_one && number != length) return false;
