@@ -8,9 +8,11 @@ enum LinkType : std::uint16_t {  // tcpdump.org/linktypes.html
   kLinkNull = 0,
   kLinkPpp = 9,
   kLinkLinuxCooked = 113,
+  kLinkPflog = 117,
   kLinkRadiotap = 127,
   kLinkJuniperEther = 178,
   kLinkLinuxCookedV2 = 276,
+  kLinkDsa = 284,
 };
 
 void whole(TcpPeers& tcp) {
@@ -133,6 +135,35 @@ void add_juniper(Catalogue& catalogue) {
       }));
 }
 
+void add_switches(Catalogue& catalogue) {
+  Frames frames;
+  const auto add = [&](std::uint16_t type, const ByteList& header, bool has_frame,
+                       unsigned number) {
+    const Hosts ends = hosts(number);
+    TcpPeers tcp(frames, ends.client, ends.server);
+    tcp.link.next_is(type).payload(header);
+    if (has_frame) tcp.link.ethernet();
+    whole(tcp);
+  };
+  add(0x8903, {0, 0x60}, true, 1);
+  add(0x893f, {0, 0, 0, 5, 0, 0, 8, 0}, false, 2);
+  add(0x88e5, {0x20, 0, 0, 0, 0, 1, 2, 0, 0x5e, 0, 0x53, 1, 0, 1, 8, 0}, false, 3);
+  sort_by_time(frames);
+  catalogue.capture("link_switches", "Cisco FabricPath, IEEE 802.1BR, and MACsec that only signs",
+                    frames);
+  catalogue.capture("link_dsa", "a Marvell switch's tag in place of that of a VLAN",
+                    over_link([](unsigned version) {
+                      return link(kLinkDsa,
+                                  {2, 0, 0x5e, 0, 0x53, 1, 2, 0, 0x5e, 0, 0x53, 2, 0xe0, 0x08, 0, 7,
+                                   ethertype_high(version), ethertype_low(version)});
+                    }));
+  catalogue.capture("link_pflog", "a BSD firewall's log: a header of 5 bytes, padded",
+                    over_link([](unsigned version) {
+                      const auto family = static_cast<std::uint8_t>(version == 4 ? 2 : 24);
+                      return link(kLinkPflog, {5, family, 0, 0, 'e', 0, 0, 0});
+                    }));
+}
+
 void add_not_ip(Catalogue& catalogue) {
   Frames frames;
   tick(frames, at(0), at(2 * kSecond), kSecond);
@@ -209,6 +240,7 @@ void add_link_captures(Catalogue& catalogue) {
   add_encapsulations(catalogue);
   add_link_types(catalogue);
   add_juniper(catalogue);
+  add_switches(catalogue);
   add_not_ip(catalogue);
   add_cut(catalogue);
   add_formats(catalogue);
