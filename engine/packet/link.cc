@@ -137,8 +137,8 @@ void read_e_tag(Walk& walk) noexcept {  // IEEE 802.1BR: 6 bytes, EtherType
   if (walk.has(8)) follow_ethertype(walk, be16<6>(walk.take<8>()));
 }
 
-void read_fabric_path(
-    Walk& walk) noexcept {  // tree (10 bits), time to live (6), then a whole frame
+// Tree (10 bits), time to live (6), then a whole frame.
+void read_fabric_path(Walk& walk) noexcept {
   if (walk.skip(2)) walk.next = Header::ethernet;
 }
 
