@@ -32,7 +32,7 @@ bool is_damaged(const Session& s, const Packet& packet) noexcept {
   if (!is_doubtful(s, packet)) return false;
   const unsigned side = packet.direction;
   const std::uint16_t bad = s.cold.has_rare ? s.rare.bad_checksums[side] : 0;
-  return s.packets(side) >= bad + kRightForEachWrong * (bad + 1U);
+  return s.packets(side) >= bad + kRightForEachWrong * (bad + packet.frames);
 }
 
 // Most segments of TCP are known without.
@@ -107,7 +107,8 @@ inline void SessionTable::note_ports(const Session& s, const Packet& packet) noe
 void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   if ((packet.flags & kPacketBadChecksum) != 0) {
-    saturating_increment(s.use_rare().bad_checksums[side]);
+    std::uint16_t& bad = s.use_rare().bad_checksums[side];
+    bad = static_cast<std::uint16_t>(std::min<std::uint32_t>(bad + packet.frames, kOffloaded));
   } else if (s.packets(side) == packet.frames) {
     s.use_rare().bad_checksums[side] = kOffloaded;
   }

@@ -39,8 +39,8 @@ class TableRun final : private SessionSink {
   // Before the first frame.
   void verify_checksums() { decode_.verify_checksums = true; }
 
-  // In the order in which they stand.
-  void see(const Frames& frames) {
+  // In the order in which they stand; each may be a datagram that came in so many fragments.
+  void see(const Frames& frames, std::uint16_t fragments = 1) {
     for (std::size_t i = 0; i < frames.size(); i += burst_max_) {
       Burst& burst = *burst_;
       burst.count =
@@ -52,6 +52,7 @@ class TableRun final : private SessionSink {
       }
       burst.clock = clock_;
       decode(burst, decode_);
+      for (std::uint32_t j = 0; j < burst.count; ++j) burst.packets[j].frames = fragments;
       table_->track(burst);
     }
   }
