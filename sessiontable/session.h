@@ -332,6 +332,7 @@ struct Extension {
   std::uint8_t gap_count : 3;
   Link link : 2;                                  // what `linked` is
   bool rst_challenged : 1;                        // after the RST its receiver sent new payload
+  bool candidate_offloaded : 1;                   // as kOffloaded, of the first of its SYNs
   std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
   std::uint32_t rst_peer_end;                     // sequence_end of the RST's receiver when it came
   std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
@@ -342,7 +343,8 @@ struct Extension {
   std::uint16_t icmp_error_packets;
   std::uint32_t icmp_error_bytes;
   std::uint32_t detail;            // slot of its TcpDetail, + 1; 0: none
-  std::uint32_t candidate_frames;  // that its SYNs came in
+  std::uint16_t candidate_frames;  // that its SYNs came in
+  std::uint16_t candidate_bad;     // of them, those of wrong checksums
   Id128 linked;                    // the incarnation it reuses or continues
   Id128 reused_by;                 // the incarnation that reused its tuple
   CandidateSyn candidate;

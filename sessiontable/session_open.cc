@@ -34,6 +34,11 @@ SessionOpening opening_of(const Packet& packet) noexcept {
   return opening;
 }
 
+void take_bad_checksums(const Session& s, unsigned side, std::uint16_t count) noexcept {
+  std::uint16_t& bad = s.use_rare().bad_checksums[side];
+  if (bad != kOffloaded) bad = static_cast<std::uint16_t>(bad - std::min(bad, count));
+}
+
 std::uint32_t sequence_of(const Packet& packet) noexcept {
   return packet.key.protocol == kProtocolTcp ? packet.tcp.sequence : 0;
 }
@@ -47,16 +52,21 @@ void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noex
   Extension* e = extensions_.get(s.cold);
   if (e == nullptr) return;
   saturating_increment(e->syn_candidates);
+  const std::uint16_t bad =
+      (packet.flags & kPacketBadChecksum) != 0 ? packet.frames : std::uint16_t{0};
   CandidateSyn& c = e->candidate;
   if (c.syns != 0 && c.sequence == packet.tcp.sequence && c.side == packet.direction) {
     const std::uint32_t frames = e->candidate_frames + packet.frames;
     if (frames > UINT16_MAX) return;  // the others stay with the old one
-    e->candidate_frames = frames;
+    e->candidate_frames = static_cast<std::uint16_t>(frames);
+    e->candidate_bad = static_cast<std::uint16_t>(e->candidate_bad + bad);
     ++c.syns;
     c.bytes += packet.wire_bytes;
     return;
   }
   e->candidate_frames = packet.frames;
+  e->candidate_bad = bad;
+  e->candidate_offloaded = (packet.flags & kPacketOffloaded) != 0;
   c = {.clock = packet.clock,
        .timestamp = packet.timestamp,
        .sequence = packet.tcp.sequence,
@@ -78,7 +88,9 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const Extension* found = extensions_.find(cold_[slot]);
   if (found == nullptr || found->candidate.syns == 0) return kNoSlot;
   const CandidateSyn c = found->candidate;
-  const auto frames = static_cast<std::uint16_t>(found->candidate_frames);
+  const std::uint16_t frames = found->candidate_frames;
+  const std::uint16_t bad = found->candidate_bad;
+  const bool is_offloaded = found->candidate_offloaded;
   const TcpHeader& tcp = packet.tcp;
   const bool from_candidate = packet.direction == c.side;
   const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
@@ -118,6 +130,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
     if (old.hot.packets[c.side] < frames) --old.use_rare().packets_high[c.side];
     old.hot.packets[c.side] -= PLANTED(4, frames, 1);
     old.hot.bytes[c.side] -= c.bytes;
+    if (bad != 0) take_bad_checksums(old, c.side, bad);
   }
   const std::uint32_t syns = old.count(TcpCount::syn, c.side);
   old.set_count(TcpCount::syn, c.side, syns - std::min<std::uint32_t>(syns, c.syns));
@@ -136,6 +149,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   session(fresh).set_save_due(session(fresh).save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
+  if (is_offloaded || bad != 0)
+    session(fresh).use_rare().bad_checksums[c.side] = is_offloaded ? kOffloaded : bad;
   session(fresh).set_count(TcpCount::syn, c.side, c.syns);
   return fresh;
 }

@@ -13,6 +13,12 @@ Frame& with_wrong_checksum(Frame& frame, std::size_t at = kTcpChecksum) {
   return frame;
 }
 
+std::vector<Record> ends_of(const TableRun& run) {
+  std::vector<Record> ends = run.all(Action::session_end);
+  std::ranges::sort(ends, {}, &Record::start);
+  return ends;
+}
+
 // Of a side that was never right, nothing tells what is damaged.
 TEST(session_checksums, a_wrong_datagram_is_as_many_wrong_packets_as_it_came_in) {
   constexpr std::uint16_t kFragments = 23;
@@ -34,6 +40,44 @@ TEST(session_checksums, a_wrong_datagram_is_as_many_wrong_packets_as_it_came_in)
   EXPECT_EQ(record.packets[0], 10u * kFragments);
   EXPECT_EQ(record.bad_checksums[0], 10u * kFragments);
   EXPECT_EQ(record.payload_bytes[0], 40u);
+}
+
+// An open session, and one that takes its tuple over: its SYN waits for the answer.
+struct TakenOver {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 70'000'000);
+
+  TakenOver() { old.handshake(at(0)); }
+  std::vector<Record> ends() {
+    fresh.syn_ack(at(kMinute + kSecond));
+    fresh.ack(Side::client, at(kMinute + 2 * kSecond));
+    TableRun run;
+    run.verify_checksums();
+    run.see(frames);
+    run.finish();
+    return ends_of(run);
+  }
+};
+
+TEST(session_checksums, a_candidate_takes_its_own_wrong_ones_with_it) {
+  TakenOver tuple;
+  with_wrong_checksum(tuple.fresh.syn(at(kMinute)));
+  with_wrong_checksum(tuple.fresh.syn(at(kMinute + kMillisecond), {.sequence_offset = -1}));
+  const std::vector<Record> ends = tuple.ends();
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].bad_checksums, (std::array<std::uint32_t, 2>{0, 0}));
+  EXPECT_EQ(ends[1].bad_checksums, (std::array<std::uint32_t, 2>{2, 0}));
+}
+
+TEST(session_checksums, a_candidate_shows_that_its_host_leaves_them_to_the_network_card) {
+  TakenOver tuple;
+  Frame& syn = tuple.fresh.syn(at(kMinute));
+  syn.bytes[kTcpChecksum] = syn.bytes[kTcpChecksum + 1] = 0;
+  const std::vector<Record> ends = tuple.ends();
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].checksums_offloaded, (std::array<bool, 2>{false, false}));
+  EXPECT_EQ(ends[1].checksums_offloaded, (std::array<bool, 2>{true, false}));
 }
 
 }  // namespace
