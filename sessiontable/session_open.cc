@@ -159,6 +159,8 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 
 // No session in the table owns it: a buried one does, or a new one. `newest`: of its key.
 void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
+  const bool tells_no_more_than_its_key =
+      packet.key.protocol == kProtocolTcp && is_nonsense(packet);
   const Remembered old = remember(packet);
   if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence)
     return join_buried(old, packet);
@@ -170,8 +172,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
       counters_.lone_rst.add();
     const std::uint32_t slot = open(packet, newest);
     if (tcp_is_bare_syn(packet)) return begin_handshake(slot, packet);
-    if (packet.key.protocol == kProtocolTcp && is_nonsense(packet))
-      return count_damaged(session(slot), packet);
+    if (tells_no_more_than_its_key) return count_damaged(session(slot), packet);
     return update(slot, packet);
   }
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
@@ -184,6 +185,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
     s.hot.set_originator(grave.originator);
     if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }
+  if (tells_no_more_than_its_key) return count_damaged(s, packet);
   update(slot, packet);
   // Its connection is known by the session that was cut.
   if (continues && has_mptcp(packet) && mptcp_.find(s.use_rare().mptcp) != nullptr)
@@ -227,7 +229,7 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
   begin(s, packet);
   if (knows_ports()) ports_of_[slot] = packet.ports;
   if (packet.tunnel_depth != 0) s.use_rare().tunnels = take_tunnels(packet);
-  if (has_mptcp(packet)) mptcp_.get(s.use_rare().mptcp);
+  if (has_mptcp(packet) && !is_nonsense(packet)) mptcp_.get(s.use_rare().mptcp);
   if (stage_ != nullptr) begin_reading(slot);
   if (older != kNoSlot) {  // the index leads to the newest, that to the older ones
     index_.erase(packet.hash, older);

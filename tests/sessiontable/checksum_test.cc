@@ -80,5 +80,26 @@ TEST(session_checksums, a_candidate_shows_that_its_host_leaves_them_to_the_netwo
   EXPECT_EQ(ends[1].checksums_offloaded, (std::array<bool, 2>{true, false}));
 }
 
+TEST(session_checksums, what_no_tcp_sends_tells_its_key_and_no_more_beside_a_grave_too) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.close(Side::client, at(kSecond));
+  with_wrong_checksum(tcp.segment(
+      Side::client, kTcpSyn | kTcpFin, "", at(20 * kSecond),
+      {.sequence_offset = 1'000'000, .options = {.other = {30, 4, 0x20, 0x01}}}));  // of MPTCP
+  TableRun run;
+  run.verify_checksums();
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = ends_of(run);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].reuse_of, ends[0].id);
+  EXPECT_EQ(ends[1].packets[0], 1u);
+  EXPECT_EQ(ends[1].syn + ends[1].fin, 0u);
+  EXPECT_EQ(ends[1].state, ConnState::oth);
+  EXPECT_EQ(ends[1].mptcp_role, MptcpRole::none);
+}
+
 }  // namespace
 }  // namespace linger::test
