@@ -394,14 +394,22 @@ TcpRtt* SessionTable::rtt_of(std::uint32_t slot, const Packet& packet) noexcept 
   return s.cold.has_rare ? rtts_.find(rare_[slot].rtt) : nullptr;
 }
 
+bool SessionTable::continues_another(const Session& s) noexcept {
+  const Extension* e = extensions_.find(s.cold);
+  return e != nullptr && e->link == Link::continues;
+}
+
 // The segment has more to tell of its MPTCP connection than the place of its data.
 void SessionTable::note_mptcp(std::uint32_t slot, const Packet& packet) noexcept {
-  SessionRare& rare = session(slot).use_rare();
-  MptcpSubflow* subflow = mptcp_.get(rare.mptcp);
+  const Session s = session(slot);
+  const bool is_news = s.use_rare().mptcp == kNoSlot && continues_another(s);
+  MptcpSubflow* subflow = mptcp_.get(s.rare.mptcp);
   if (subflow == nullptr) return;
   const int known_hosts = subflow->known_hosts();
+  const std::array<MptcpHost, 2> hosts = subflow->host;
   counters_.mptcp_addresses_missing.add(apply_mptcp(*subflow, packet));
-  if (subflow->known_hosts() > known_hosts)
+  const int known_now = subflow->known_hosts();
+  if (is_news || known_now > known_hosts || (known_now != 0 && subflow->host != hosts))
     sink_.on_subflow(view_of(slot, Ending::idle, true, names_[slot].interim_count(), kNoStream));
 }
 

@@ -62,7 +62,8 @@ class SessionSink {
   virtual void on_session(const SessionView& view) noexcept = 0;
   virtual void on_late(const LateBlock& block, const Id128& id) noexcept = 0;
   virtual void on_flood(const FloodSecond& flood) noexcept = 0;
-  // The session, still open, has come to know one more host of its MPTCP connection.
+  // The session, still open, has come to know a host of its MPTCP connection, or goes on with a
+  // subflow, as its first segment that speaks of MPTCP shows.
   virtual void on_subflow(const SessionView&) noexcept {}
   // Its reader may have something to tell at once, by what came with a packet of this clock.
   virtual void on_news(const SessionView&, ClockNs) noexcept {}
@@ -235,6 +236,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void update(std::uint32_t slot, const Packet& packet) noexcept;
   void begin_handshake(std::uint32_t slot, const Packet& packet) noexcept;
   void note_mptcp(std::uint32_t slot, const Packet& packet) noexcept;
+  bool continues_another(const Session& session) noexcept;
   TcpRtt* rtt_of(std::uint32_t slot, const Packet& packet) noexcept;
 
   void read(std::uint32_t slot, const Packet& packet) noexcept {

@@ -46,6 +46,7 @@ struct MptcpHost {
   MptcpVersion version = MptcpVersion::unknown;  // of `key`: says how it is hashed
 
   bool is_known() const noexcept { return key != 0 || token != 0; }
+  bool operator==(const MptcpHost&) const = default;
 };
 
 struct MptcpAddress {  // announced with ADD_ADDR

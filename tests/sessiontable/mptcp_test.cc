@@ -41,6 +41,33 @@ TEST(mptcp, a_session_that_begins_with_a_mapping_is_a_subflow_of_an_unknown_conn
   EXPECT_EQ(run.only(Action::session_end).mptcp_role, MptcpRole::mid_stream);
 }
 
+// By its session, as soon as it speaks of MPTCP: not all segments do.
+TEST(mptcp, what_goes_on_with_a_cut_subflow_is_told_when_it_first_signals) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0), join());
+  tcp.syn_ack(at(1));
+  tcp.ack(Side::client, at(2));
+  tcp.data(Side::client, "more", at(kHour));
+  tcp.ack(Side::server, at(kHour + 1), with({0x50}));
+  TableRun run;
+  run.see(frames);
+  ASSERT_EQ(run.notices().size(), 2u);
+  EXPECT_EQ(run.notices()[1].continues, run.notices()[0].path.id);
+  EXPECT_EQ(run.notices()[1].clock, at(kHour + 1));
+}
+
+TEST(mptcp, another_token_of_a_subflow_is_told_when_it_comes) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0), join());
+  tcp.ack(Side::client, at(1), with({0x11, 5, 0xde, 0xad, 0xbe, 0xff, 1, 2, 3, 4}));
+  TableRun run;
+  run.see(frames);
+  ASSERT_EQ(run.notices().size(), 2u);
+  EXPECT_EQ(run.notices()[1].subflow.host[1].token, 0xdeadbeffu);
+}
+
 TEST(mptcp, withdrawn_addresses_and_failed_checksums_are_told) {
   Frames frames;
   TcpPeers tcp = peers(frames);

@@ -67,6 +67,7 @@ class TableRun final : private SessionSink {
   SessionTable& table() { return *table_; }
   const TableCounters& counters() const { return counters_; }
   const std::vector<Record>& records() const { return records_; }
+  const std::vector<MptcpNotice>& notices() const { return notices_; }  // of open sessions
 
   std::vector<Record> all(Action action) const {
     std::vector<Record> found;
@@ -92,6 +93,9 @@ class TableRun final : private SessionSink {
   void on_session(const SessionView& view) noexcept override {
     records_.push_back(make_record(view));
   }
+  void on_subflow(const SessionView& view) noexcept override {
+    notices_.push_back(make_notice(view));
+  }
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
     records_.push_back(make_late_record(block, id));
   }
@@ -106,6 +110,7 @@ class TableRun final : private SessionSink {
   TableCounters counters_;
   ClockNs clock_ = 0;
   std::vector<Record> records_;
+  std::vector<MptcpNotice> notices_;
   std::unique_ptr<SessionTable> table_;
   std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
 };
