@@ -84,8 +84,9 @@ MptcpConnections::MptcpConnections(DurationNs timeout, std::size_t subflows_max,
     : timeout_(timeout), subflows_max_(subflows_max), counters_(counters), tell_(std::move(tell)) {}
 
 void MptcpConnections::add(const MptcpNotice& notice) {
-  const std::array<std::uint32_t, 2> token = {tokens_.of(notice.subflow.host[0]),
-                                              tokens_.of(notice.subflow.host[1])};
+  std::array<std::uint32_t, 2> token{};  // one that was only offered names nothing
+  if (notice.subflow.known_hosts() != 0)
+    token = {tokens_.of(notice.subflow.host[0]), tokens_.of(notice.subflow.host[1])};
   Group* const found = group_of(notice, token);
   if (found == nullptr) return;
   Group& group = *found;
@@ -98,8 +99,8 @@ void MptcpConnections::add(const MptcpNotice& notice) {
     member.continues = notice.continues;
     by_session_[notice.path.id] = group.number;
   }
-  for (std::size_t side = 0; side < 2; ++side)
-    if (token[side] != 0) member.named[side] = std::min(member.named[side], notice.clock);
+  for (const std::uint32_t name : token)
+    if (name != 0) member.named.try_emplace(name, notice.clock);  // its news come in order
   if (notice.has_ended && !member.has_ended) {
     --group.open;
     member.has_ended = true;
@@ -208,9 +209,8 @@ void MptcpConnections::tell_group(const Group& group) {
   for (const auto& [id, member] : group.members) {
     if (!member.has_ended) continue;
     events.push_back({member.begun, &member, 0});
-    for (std::size_t side = 0; side < 2; ++side)
-      if (member.token[side] != 0)
-        events.push_back({member.named[side], &member, member.token[side]});
+    for (const std::uint32_t token : member.token)
+      if (token != 0) events.push_back({member.named.at(token), &member, token});
   }
   std::stable_sort(events.begin(), events.end(),
                    [](const Event& a, const Event& b) { return a.clock < b.clock; });
@@ -227,7 +227,7 @@ void MptcpConnections::tell_group(const Group& group) {
     const auto is_over = [&, now = clock](const Connection& c) { return now > c.last + timeout_; };
     if (own == nullptr) {
       const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
-      const bool has_name = std::min(member->named[0], member->named[1]) <= clock;
+      const bool has_name = member->is_named(clock);
       for (Connection& c : connections)
         if (!has_name && !is_over(c) && std::any_of(c.run.begin(), c.run.end(), is_cut)) own = &c;
       if (own == nullptr && !has_name) continue;
@@ -258,6 +258,22 @@ void MptcpConnections::tell_group(const Group& group) {
 }
 
 namespace {
+
+// Whoever opened them.
+template <class Member>
+bool have_same_tokens(const Member& a, const Member& b) {
+  return std::ranges::is_permutation(a.token, b.token);
+}
+
+// Whether the other host of the connection opened `subflow`.
+template <class Member>
+bool is_the_other_way_round(const Member& subflow, const Member& first) {
+  const auto is_shared = [&](std::size_t own, std::size_t other) {
+    return subflow.token[own] != 0 && subflow.token[own] == first.token[other];
+  };
+  if (is_shared(0, 0) || is_shared(1, 1)) return false;
+  return is_shared(0, 1) || is_shared(1, 0);
+}
 
 // Which host of `subflow` has a token of `initial`, and which one there; or nothing.
 template <class Member>
@@ -291,7 +307,7 @@ void MptcpConnections::tell_run(const Run& run) {
   Run initials;
   for (const Member* member : run) {
     const auto has_its_tokens = [&](const Member* other) {
-      return std::is_permutation(member->token.begin(), member->token.end(), other->token.begin());
+      return have_same_tokens(*other, *member);
     };
     if (member->is_initial() && std::none_of(initials.begin(), initials.end(), has_its_tokens))
       initials.push_back(member);
@@ -307,7 +323,7 @@ void MptcpConnections::tell_run(const Run& run) {
     };
     const auto cut = part_of.find(member->continues);
     std::size_t part = cut != part_of.end() ? cut->second : place_where([&](const Member& initial) {
-      return initial.token == member->token;
+      return have_same_tokens(initial, *member);
     });
     if (part == parts.size())
       part = place_where([&](const Member& initial) { return is_at_address(*member, initial); });
@@ -340,9 +356,7 @@ void MptcpConnections::tell_connection(const Run& run) {
     const auto cut = path_of.find(member->continues);
     const bool goes_on = cut != path_of.end();
     const bool is_reversed =
-        goes_on ? paths[cut->second].is_by_destination
-                : (member->token[0] != 0 && member->token[0] == first.token[1]) ||
-                      (member->token[1] != 0 && member->token[1] == first.token[0]);
+        goes_on ? paths[cut->second].is_by_destination : is_the_other_way_round(*member, first);
     const MptcpPath path = is_reversed ? reversed(member->path) : member->path;
     if (goes_on) {
       extend(paths[cut->second], path);

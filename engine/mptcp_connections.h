@@ -17,6 +17,7 @@
 // (counted). Allocates: it works behind the data path.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -64,10 +65,13 @@ class MptcpConnections {
     bool has_ended = false;
     MptcpPath path;
     MptcpSubflow subflow;
-    std::array<std::uint32_t, 2> token{};          // of subflow.host
-    std::array<ClockNs, 2> named{kNever, kNever};  // since when it has that token
+    std::array<std::uint32_t, 2> token{};    // of subflow.host
+    std::map<std::uint32_t, ClockNs> named;  // tokens, of whichever side, since when it has them
     Id128 continues;
 
+    bool is_named(ClockNs at) const noexcept {
+      return std::ranges::any_of(named, [at](const auto& name) { return name.second <= at; });
+    }
     bool is_initial() const noexcept { return subflow.role == MptcpRole::initial; }
   };
   using Members = std::map<Id128, Member>;

@@ -115,6 +115,22 @@ TEST(mptcp_connections, the_same_token_after_the_timeout_is_another_connection) 
   }
 }
 
+// Its first news are told by the sides of its key, its last by who opened it.
+TEST(mptcp_connections, a_join_that_stays_longer_than_the_rest_is_told_with_them) {
+  MptcpNotice turned = kJoin;
+  std::swap(turned.subflow.host[0], turned.subflow.host[1]);
+  for (const MptcpNotice& join : {kJoin, turned}) {
+    Meeting run;
+    run.connections.add(kInitial);
+    run.connections.add(join);
+    run.connections.add(end(kInitial, 5));
+    run.connections.add(end(kJoin, 900));
+    run.connections.finish();
+    ASSERT_EQ(run.told.size(), 1u);
+    EXPECT_EQ(run.told[0].record.mptcp_subflows, 2u);
+  }
+}
+
 TEST(mptcp_connections, an_announced_address_is_unused_until_a_subflow_uses_it_or_its_id) {
   MptcpNotice announcing = end(kInitial, 5);
   for (std::uint8_t i = 0; i < 3; ++i) {
@@ -249,6 +265,47 @@ TEST(mptcp_connections, an_initial_subflow_of_other_keys_that_goes_on_is_told_wi
   EXPECT_EQ(run.told[0].record.mptcp_subflows, 1u);
   EXPECT_EQ(run.told[0].record.payload_bytes[0], 30u);
   EXPECT_EQ(run.counters.mptcp_clashes.value(), 0u);
+}
+
+TEST(mptcp_connections, what_was_only_offered_is_none_though_it_goes_on_with_a_session) {
+  MptcpNotice offered = rest_of(kInitial, 7, 500);
+  offered.subflow.role = MptcpRole::offered;
+  offered.subflow.host[0].token = kClient;
+  Meeting run;
+  run.connections.add(end(kInitial, 10));
+  run.connections.add(offered);
+  run.connections.add(end(offered, 501));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].paths[0].id, kInitial.path.id);
+}
+
+// The same two hosts, each of which opened one.
+TEST(mptcp_connections, an_initial_subflow_of_the_same_keys_is_told_with_them_whoever_opened_it) {
+  const auto at = [](MptcpNotice notice, std::uint8_t from, std::uint8_t to) {
+    notice.path.address[0].bytes = {10, 0, 0, from};
+    notice.path.address[1].bytes = {10, 0, 0, to};
+    return notice;
+  };
+  const MptcpNotice clashing = begin(6, MptcpRole::initial, {33, kServer}, 1);
+  const MptcpNotice back = begin(7, MptcpRole::initial, {kServer, kClient}, 2);
+  Meeting run;
+  run.connections.add(at(end(kInitial, 9, 1), 1, 2));
+  run.connections.add(at(end(clashing, 9, 10), 3, 4));
+  run.connections.add(at(end(back, 9, 100), 4, 1));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 2u);
+  EXPECT_EQ(run.told[0].record.payload_bytes, (std::array<std::uint64_t, 2>{1, 100}));
+  EXPECT_EQ(run.told[1].record.payload_bytes, (std::array<std::uint64_t, 2>{10, 0}));
+}
+
+TEST(mptcp_connections, the_first_subflow_is_never_the_other_way_round) {
+  Meeting run;
+  run.connections.add(end(begin(1, MptcpRole::join, {kServer, kServer}, 0), 9, 7));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_FALSE(run.told[0].paths[0].is_by_destination);
+  EXPECT_EQ(run.told[0].record.payload_bytes[0], 7u);
 }
 
 // Tokens that clash, joins of nobody, sessions that go on with any other one.
