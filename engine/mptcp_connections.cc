@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "sessiontable/planted.h"
+
 namespace linger {
 namespace {
 
@@ -224,7 +226,9 @@ void MptcpConnections::tell_group(const Group& group) {
   std::map<const Member*, ClockNs> joined;
   for (const auto& [clock, member, token] : events) {
     Connection*& own = connection_of[member];
-    const auto is_over = [&, now = clock](const Connection& c) { return now > c.last + timeout_; };
+    const auto is_over = [&, now = clock](const Connection& c) {
+      return PLANTED(24, now > c.last + timeout_, false);
+    };
     if (own == nullptr) {
       const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
       const bool has_name = member->is_named(clock);

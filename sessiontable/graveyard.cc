@@ -36,7 +36,7 @@ void note_late_fin(Grave& grave, const Packet& packet) noexcept {
 
 void LateCounts::add(const Packet& packet) noexcept {
   const unsigned side = PLANTED(7, packet.direction, packet.direction ^ 1u);
-  packets[side] += packet.frames;
+  packets[side] += PLANTED(21, packet.frames, 1);
   if (packet.key.protocol != kProtocolTcp) return;
   if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
   if (packet.tcp.flags & kTcpFin) saturating_increment(fin[side]);

@@ -1,15 +1,16 @@
 // Bugs planted on purpose: tests/simulation/planted_test must find each of them within its normal
 // run.
 //
-// PLANTED(number, good, bad) is `good` everywhere but in that test's own build of this folder
-// (LINGER_PLANTED_BUGS), where the bug of this number can be switched on. Owner: the test's thread.
+// PLANTED(number, good, bad) is `good` everywhere but in that test's own build of this folder and
+// of engine/mptcp_connections.cc (LINGER_PLANTED_BUGS), where the bug of this number can be
+// switched on. Owner: the test's thread.
 #pragma once
 
 #ifdef LINGER_PLANTED_BUGS
 
 namespace linger {
 inline int planted_bug = 0;  // 0: none
-inline constexpr int kPlantedBugs = 20;
+inline constexpr int kPlantedBugs = 25;
 }  // namespace linger
 #define PLANTED(number, good, bad) (::linger::planted_bug == (number) ? (bad) : (good))
 

@@ -188,7 +188,8 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   if (tells_no_more_than_its_key) return count_damaged(s, packet);
   update(slot, packet);
   // Its connection is known by the session that was cut.
-  if (continues && has_mptcp(packet) && mptcp_.find(s.use_rare().mptcp) != nullptr)
+  if (PLANTED(25, continues, false) && has_mptcp(packet) &&
+      mptcp_.find(s.use_rare().mptcp) != nullptr)
     sink_.on_subflow(view_of(slot, Ending::idle, true, s.name.interim_count(), kNoStream));
 }
 

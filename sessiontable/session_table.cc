@@ -109,7 +109,7 @@ void SessionTable::note_checksum(const Session& s, const Packet& packet) noexcep
   if ((packet.flags & kPacketBadChecksum) != 0) {
     std::uint16_t& bad = s.use_rare().bad_checksums[side];
     bad = static_cast<std::uint16_t>(std::min<std::uint32_t>(bad + packet.frames, kOffloaded));
-  } else if (s.packets(side) == packet.frames) {
+  } else if (PLANTED(23, s.packets(side) == packet.frames, true)) {
     s.use_rare().bad_checksums[side] = kOffloaded;
   }
 }
@@ -331,7 +331,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
     if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet, newest);
     // Without a SYN its numbers alone say so, and they are not to be believed.
     const bool is_by_numbers = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) == 0;
-    if (is_by_numbers && is_doubtful(session(newest), packet))
+    if (PLANTED(22, is_by_numbers && is_doubtful(session(newest), packet), false))
       return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
     slot = open(packet, newest);

@@ -9,11 +9,13 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/packet/packet.h"
+#include "output/mptcp_connection.h"
 #include "output/record.h"
 #include "sessiontable/session.h"
 
@@ -32,7 +34,9 @@ struct ModelSide {
   std::uint64_t bytes = 0;
   std::uint64_t payload_bytes = 0;  // not TCP
   MacAddress mac{};
-  std::uint32_t tag = 0;  // SCTP: verification tag of the packets this side sends
+  std::uint32_t tag = 0;            // SCTP: verification tag of the packets this side sends
+  std::uint64_t bad_checksums = 0;  // packets
+  bool is_offloaded = false;        // its first packet showed that its network card fills them in
 
   // TCP. What it sent: `length` numbers from `first` on, the number of its first payload byte;
   // -1 between its SYN and whatever counts that.
@@ -74,6 +78,13 @@ struct ModelSegment {
   bool operator==(const ModelSegment&) const = default;
 };
 
+// What a session says of the MPTCP connection it is a subflow of, by the sides of its key.
+struct ModelSubflow {
+  MptcpSubflow said{.host = {}, .role = MptcpRole::mid_stream, .addresses = {}};
+  ClockNs begun = 0;                         // when it was first heard to speak
+  std::map<std::uint32_t, ClockNs> named{};  // tokens that it knew, since when
+};
+
 struct ModelGap {
   unsigned side;
   std::uint32_t begin, end;
@@ -94,7 +105,9 @@ struct ModelLate {
 struct ModelCandidate {
   Packet syn;  // the first of them
   std::uint32_t packets = 0;
+  std::uint32_t syns = 0;
   std::uint32_t bytes = 0;
+  std::uint64_t bad_checksums = 0;
 };
 
 // What stays of a session once its end record is written.
@@ -137,6 +150,7 @@ struct ModelSession : ModelIdentity {
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;
   Id128 reuse_of, continues, reused_by;
+  std::optional<ModelSubflow> mptcp;
 
   void write_history(unsigned of_side, char letter);
   void erase_history(unsigned of_side, char letter);
@@ -184,6 +198,16 @@ std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
 
 void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
+
+// Wrong checksums (oracle_checksums.cc).
+bool is_nonsense(const Packet& packet);  // what no TCP sends, and no checksum that holds
+// Wrong, and its side's are not left to a network card.
+bool is_doubtful(const ModelSession& s, const Packet& packet);
+// And for each wrong one, this one too, at least eight were right: its receiver drops it.
+bool is_damaged(const ModelSession& s, const Packet& packet);
+
+// What the segment says of an MPTCP connection (oracle_mptcp.cc); addresses beyond those kept.
+std::uint32_t hear_mptcp(ModelSession& s, const Packet& packet);
 
 // Records (oracle_record.cc).
 Record record_of(const ModelSession& s, const Id128& id, Action action, Reason reason,

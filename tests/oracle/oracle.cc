@@ -76,9 +76,14 @@ void sctp_join(ModelSession& s, const Packet& packet) {
   s.phase_clock = packet.clock;
 }
 
+// A side's first packet shows whether its checksums are left to a network card.
 void count_only(ModelSession& s, const Packet& packet) {
-  ++s.side[packet.direction].packets;
-  s.side[packet.direction].bytes += packet.wire_bytes;
+  ModelSide& side = s.side[packet.direction];
+  const bool is_first = side.packets == 0;
+  side.packets += packet.frames;
+  side.bytes += packet.wire_bytes;
+  if ((packet.flags & kPacketBadChecksum) != 0) side.bad_checksums += packet.frames;
+  if ((packet.flags & kPacketOffloaded) != 0 && is_first) side.is_offloaded = true;
 }
 
 void count(ModelSession& s, const Packet& packet) {
@@ -91,7 +96,7 @@ void count(ModelSession& s, const Packet& packet) {
 
 void ModelLate::add(const Packet& packet) {
   Counts& c = side[packet.direction];
-  ++c.packets;
+  c.packets += packet.frames;
   c.bytes += packet.wire_bytes;
   if (packet.key.protocol != kProtocolTcp) return;
   const std::uint8_t flags = packet.tcp.flags;
@@ -121,7 +126,7 @@ void Oracle::see(const Packet& packet) {
   if (packet.verdict != Verdict::session) return;
   now_ = std::max(now_, packet.clock);
   carry_out(now_);
-  ++counts_.packets;
+  counts_.packets += packet.frames;
   counts_.bytes += packet.wire_bytes;
   if (packet.flags & kPacketIcmpError) {
     join_icmp_error(packet);
@@ -232,8 +237,9 @@ void Oracle::save_if_due(ModelSession& s, ClockNs now) {
 
 void Oracle::end(ModelSession& s, Ending ending, ClockNs when) {
   save_if_due(s, when);
-  records_.push_back(
+  const Record& record = records_.emplace_back(
       record_of(s, id_of(s), Action::session_end, reason_of_ending(ending), s.interims));
+  if (s.mptcp) subflows_.push_back(part_of(s, record));
   std::uint64_t* const ended[] = {
       &counts_.ended_closed,  &counts_.ended_reset,  &counts_.ended_idle,  &counts_.ended_attempt,
       &counts_.ended_evicted, &counts_.ended_by_run, &counts_.ended_by_run};
@@ -252,6 +258,7 @@ void Oracle::end(ModelSession& s, Ending ending, ClockNs when) {
 void Oracle::join(const Packet& packet) {
   Sessions& sessions = sessions_[packet.key.words()];
   if (sessions.empty()) return miss(packet);
+  if (is_damaged(sessions.back(), packet)) return count_damaged(sessions.back(), packet);
   const std::uint8_t protocol = packet.key.protocol;
   if (protocol == kProtocolTcp) {
     const std::size_t at = choose(sessions, packet);
@@ -296,8 +303,10 @@ void Oracle::note_candidate(ModelSession& s, const Packet& packet) {
   ++s.syn_candidates;
   const bool again = s.candidate && s.candidate->syn.tcp.sequence == packet.tcp.sequence &&
                      s.candidate->syn.direction == packet.direction;
-  if (!again) s.candidate = ModelCandidate{packet, 0, 0};
-  ++s.candidate->packets;
+  if (!again) s.candidate = ModelCandidate{.syn = packet};
+  s.candidate->packets += packet.frames;
+  ++s.candidate->syns;
+  if ((packet.flags & kPacketBadChecksum) != 0) s.candidate->bad_checksums += packet.frames;
   s.candidate->bytes += packet.wire_bytes;
 }
 
@@ -322,14 +331,16 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   ModelSide& side = old.side[c.syn.direction];
   side.packets -= c.packets;
   side.bytes -= c.bytes;
-  side.syn -= c.packets;
-  old.syn_candidates -= c.packets;
+  side.bad_checksums -= c.bad_checksums;
+  side.syn -= c.syns;
+  old.syn_candidates -= c.syns;
   old.candidate.reset();
   const Id128 old_id = id_of(old);
 
   Packet syn = c.syn;
   syn.wire_bytes = c.bytes;
-  syn.payload_bytes = 0;  // Fast Open data of a candidate is not told
+  syn.payload_bytes = 0;    // Fast Open data of a candidate is not told,
+  syn.tcp.mptcp_bytes = 0;  // nor what it says of MPTCP
   syn.tcp.flags = kTcpSyn;
   const std::uint8_t marks = c.syn.tcp.flags & (kTcpEce | kTcpCwr);
   if (marks == (kTcpEce | kTcpCwr)) syn.tcp.flags |= marks;
@@ -343,8 +354,9 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   if (syn.direction != packet.direction) std::swap(s.side[0].mac, s.side[1].mac);
   s.vlan.assign(packet.vlan.begin(), packet.vlan.begin() + packet.vlan_count);
   update(s, syn);
-  s.side[syn.direction].packets += c.packets - 1;
-  s.side[syn.direction].syn = c.packets;
+  s.side[syn.direction].packets = c.packets;
+  s.side[syn.direction].bad_checksums = c.bad_checksums;
+  s.side[syn.direction].syn = c.syns;
   return true;
 }
 
@@ -365,17 +377,25 @@ void Oracle::update(ModelSession& s, const Packet& packet) {
     const ModelEvents events =
         tcp_join(s, packet, {settings_.reorderWindow, settings_.dedupWindow}, last_clock);
     if (events.is_late) s.late.add(packet);
-    counts_.late_lingering += events.is_late;
+    if (events.is_late) counts_.late_lingering += packet.frames;
     counts_.rst_off_window += events.rst_off_window;
     counts_.rst_ignored += events.rst_ignored;
+    counts_.mptcp_addresses_missing += hear_mptcp(s, packet);
     return;
   }
   s.side[packet.direction].payload_bytes += packet.payload_bytes;
   if (lingers(s.phase)) {
-    ++counts_.late_lingering;
+    counts_.late_lingering += packet.frames;
     s.late.add(packet);
   }
   if (packet.key.protocol == kProtocolSctp) sctp_join(s, packet);
+}
+
+void Oracle::count_damaged(ModelSession& s, const Packet& packet) {
+  count(s, packet);
+  if (!lingers(s.phase)) return;
+  counts_.late_lingering += packet.frames;
+  s.late.add(packet);
 }
 
 void Oracle::join_icmp_error(Packet packet) {
@@ -384,10 +404,11 @@ void Oracle::join_icmp_error(Packet packet) {
     ModelSession& s = sessions.back();
     s.last_clock = std::max(s.last_clock, packet.clock);
     s.end = std::max(s.end, packet.timestamp);
-    if (s.icmp_error_packets++ == 0) {
+    if (s.icmp_error_packets == 0) {
       s.icmp_error_type = packet.icmp.type;
       s.icmp_error_code = packet.icmp.code;
     }
+    s.icmp_error_packets += packet.frames;
     s.icmp_error_bytes += packet.wire_bytes;
     return;
   }
@@ -414,6 +435,10 @@ void Oracle::miss(const Packet& packet) {
   Sessions& sessions = sessions_[packet.key.words()];
   const bool goes_on = found != nullptr && judgement == Judgement::continues;
   if (!sessions.empty() && !goes_on) {
+    // Numbers that are not to be believed open no other one.
+    const bool is_by_numbers = is_tcp && (packet.tcp.flags & kTcpSyn) == 0;
+    if (is_by_numbers && is_doubtful(sessions.back(), packet))
+      return count_damaged(sessions.back(), packet);
     const Id128 old = id_of(sessions.back());
     open(packet);
     link_reuse(sessions, old);
@@ -424,7 +449,7 @@ void Oracle::miss(const Packet& packet) {
   ModelSession& s = open(packet);
   if (!grave) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
-    return update(s, packet);
+    return begin(s, packet);
   }
   if (grave->opened == s.opened) s.ordinal = (grave->ordinal + 1) & 3;
   if (goes_on) {
@@ -437,6 +462,12 @@ void Oracle::miss(const Packet& packet) {
     ++counts_.reused;
     s.reuse_of = id_of(*grave);
   }
+  begin(s, packet);
+}
+
+// A first packet that must be damaged tells its key and no more.
+void Oracle::begin(ModelSession& s, const Packet& packet) {
+  if (is_nonsense(packet)) return count_damaged(s, packet);
   update(s, packet);
 }
 
@@ -528,7 +559,7 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
 }
 
 void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequence) {
-  ++counts_.late_buried;
+  counts_.late_buried += packet.frames;
   if (!grave.collecting) {
     grave.collecting.emplace();
     grave.collecting->first = grave.collecting->last = packet.timestamp;
@@ -541,10 +572,11 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
   late.first = std::min(late.first, packet.timestamp);
   late.last = std::max(late.last, packet.timestamp);
   if (packet.flags & kPacketIcmpError) {
-    if (late.icmp_error_packets++ == 0) {
+    if (late.icmp_error_packets == 0) {
       late.icmp_error_type = packet.icmp.type;
       late.icmp_error_code = packet.icmp.code;
     }
+    late.icmp_error_packets += packet.frames;
     late.icmp_error_bytes += packet.wire_bytes;
     return;
   }

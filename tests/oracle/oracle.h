@@ -15,6 +15,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/packet/decode.h"
+#include "tests/oracle/connections.h"
 #include "tests/oracle/model.h"
 
 namespace linger::test {
@@ -34,6 +35,10 @@ class Oracle {
 
   const std::vector<Record>& records() const { return records_; }
   const OracleCounts& counts() const { return counts_; }
+  // After finish().
+  std::vector<MptcpConnection> connections() const {
+    return connections_of(subflows_, settings_.mptcpTimeout);
+  }
 
  private:
   using Key = std::array<std::uint64_t, 6>;
@@ -51,8 +56,10 @@ class Oracle {
   void note_candidate(ModelSession& s, const Packet& packet);
   void absorb(ModelSession& s, const Packet& packet);
   void update(ModelSession& s, const Packet& packet);
+  void count_damaged(ModelSession& s, const Packet& packet);
   void miss(const Packet& packet);
   ModelSession& open(const Packet& packet);
+  void begin(ModelSession& s, const Packet& packet);
   void link_reuse(Sessions& sessions, const Id128& old);
 
   ModelGrave* find_grave(const Packet& packet, Judgement& judgement);
@@ -76,6 +83,7 @@ class Oracle {
   ClockNs now_ = 0;
   ClockNs next_moment_ = 0;  // before it nothing is due; saves looking
   std::vector<Record> records_;
+  std::vector<ModelPart> subflows_;
   OracleCounts counts_;
 };
 

@@ -1,5 +1,6 @@
 // Records of the oracle's sessions, in the words of DESIGN §7.
 #include <algorithm>
+#include <bit>
 
 #include "tests/oracle/model.h"
 
@@ -45,9 +46,9 @@ std::uint64_t missed_of(const ModelSession& s, unsigned side) {
   std::uint64_t missed = from.gap_bytes;
   for (const ModelGap& gap : s.gaps) {
     const std::int64_t bytes = gap.end - gap.begin;
-    const auto expected = static_cast<std::int32_t>(gap.end - peer.acknowledged);
-    if (gap.side == side && expected > 0)
-      missed -= static_cast<std::uint64_t>(std::min<std::int64_t>(bytes, expected));
+    const auto past = static_cast<std::int32_t>(peer.acknowledged - gap.end);
+    if (gap.side == side && past < 0)  // still expected; of 2^31 apart too, which has no order
+      missed -= static_cast<std::uint64_t>(std::min(bytes, -std::int64_t{past}));
   }
   const std::int32_t ahead = static_cast<std::int32_t>(peer.acknowledged - from.end());
   if (ahead > 0 && ahead <= 1 << 30) missed += static_cast<std::uint32_t>(ahead);
@@ -94,10 +95,28 @@ void fill_round_trips(Record& r, const std::vector<std::uint32_t>& all, unsigned
   for (std::size_t i = 1; i < all.size(); ++i) smoothed = smoothed - smoothed / 8 + all[i] / 8;
 }
 
+void fill_mptcp(Record& r, const ModelSubflow& subflow, unsigned originator) {
+  MptcpSubflow said = subflow.said;
+  if (originator != 0) said.reverse();
+  r.mptcp_version = said.version;
+  r.mptcp_role = said.role;
+  r.mptcp_host = said.host;
+  r.mptcp_address_id = said.address_id;
+  r.mptcp_backup = said.backup;
+  r.mptcp_data_fin = said.data_fin;
+  r.mptcp_fastclose = said.fastclose;
+  r.mptcp_reset = said.reset;
+  r.mptcp_fail = said.fail;
+  for (unsigned side = 0; side < 2; ++side)
+    r.mptcp_removed[side] = static_cast<std::uint8_t>(std::popcount(said.removed[side]));
+}
+
 void fill_side(Record& r, const ModelSide& side, unsigned to) {
   r.packets[to] = side.packets;
   r.bytes[to] = side.bytes;
   r.mac[to] = side.mac;
+  r.checksums_offloaded[to] = side.is_offloaded;
+  if (!side.is_offloaded) r.bad_checksums[to] = static_cast<std::uint16_t>(side.bad_checksums);
   r.payload_bytes[to] = r.is_tcp() ? payload_of(side) : side.payload_bytes;
   r.syn += side.syn;
   r.syn_ack += side.syn_ack;
@@ -166,6 +185,7 @@ Record record_of(const ModelSession& s, const Id128& id, Action action, Reason r
     const char letter = static_cast<char>(code & 0x7f);
     r.history.append(by_source ? letter : static_cast<char>(letter + ('a' - 'A')));
   }
+  if (s.mptcp) fill_mptcp(r, *s.mptcp, s.originator);
   r.mid_stream = !s.side[0].has_isn && !s.side[1].has_isn;
   for (unsigned side = 0; side < 2; ++side) {
     r.missed_bytes[side ^ s.originator] = missed_of(s, side);

@@ -404,7 +404,7 @@ void join_phase(ModelSession& s, const Packet& packet) {
     if (!lingers(s.phase)) enter(s, !peer.is_known ? Phase::closed : open_phase(s), packet.clock);
     return;
   }
-  if (s.phase == Phase::closed && !from.has_fin && from.packets == 1) {
+  if (s.phase == Phase::closed && !from.has_fin && from.packets == packet.frames) {
     s.phase = Phase::half_closed;  // a one-way close that was not one-way
     s.phase_clock = packet.clock;
     return;
@@ -453,7 +453,7 @@ void tcp_begin(ModelSession& s, const Packet& packet) {
   s.is_flipped = is_syn_ack(packet);
   s.originator = s.is_flipped ? packet.direction ^ 1u : packet.direction;
   const bool opens = has(packet, kTcpSyn) && !has(packet, kTcpRst);
-  s.phase = opens ? Phase::opening : Phase::established;
+  s.phase = opens && !is_nonsense(packet) ? Phase::opening : Phase::established;
 }
 
 // Sides and sequence space of the session that was cut.

@@ -32,32 +32,33 @@ std::string flags_text(std::uint8_t flags) {
   return text.empty() ? "-" : text;
 }
 
+std::string packet_text(const Packet& p) {
+  std::string text = fmt::format("  {:.6f} side {} payload {}",
+                                 static_cast<double>(p.clock % (1'000'000 * kSecond)) / kSecond,
+                                 p.direction, p.payload_bytes);
+  if (p.frames != 1) text += fmt::format(" in {} frames", p.frames);
+  if (p.flags & kPacketFragment) text += " beginning";
+  if (p.flags & kPacketBadChecksum) text += " bad checksum";
+  if (p.flags & kPacketOffloaded) text += " off-loaded";
+  if (p.flags & kPacketIcmpError) return text + " icmp error\n";
+  if (p.key.protocol == kProtocolTcp)
+    text += fmt::format(" {} seq {} ack {} win {}", flags_text(p.tcp.flags), p.tcp.sequence,
+                        p.tcp.acknowledgment, p.tcp.window);
+  if (p.key.protocol == kProtocolSctp)
+    text += fmt::format(" chunk {} tag {:x} initiate {:x}", p.sctp.chunk, p.sctp.verification_tag,
+                        p.sctp.initiate_tag);
+  return text + '\n';
+}
+
 // Every packet of a tuple, one a line.
 std::string packets_text(const Plan& plan, const std::vector<MemoryPacket>& packets,
                          const std::string& tuple) {
-  MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
   std::string text;
-  Burst burst;
-  while (source.rx(burst) == RxStatus::packets) {
-    decode(burst, {});
-    for (std::uint32_t i = 0; i < burst.count; ++i) {
-      const Packet& p = burst.packets[i];
-      if (tuple_text(p.key.protocol, p.key.address[0], p.key.port[0], p.key.address[1],
-                     p.key.port[1]) != tuple)
-        continue;
-      text += fmt::format("  {:.6f} side {} payload {}",
-                          static_cast<double>(p.clock % (1'000'000 * kSecond)) / kSecond,
-                          p.direction, p.payload_bytes);
-      if (p.flags & kPacketIcmpError) text += " icmp error";
-      if (p.key.protocol == kProtocolTcp && !(p.flags & kPacketIcmpError))
-        text += fmt::format(" {} seq {} ack {} win {}", flags_text(p.tcp.flags), p.tcp.sequence,
-                            p.tcp.acknowledgment, p.tcp.window);
-      if (p.key.protocol == kProtocolSctp)
-        text += fmt::format(" chunk {} tag {:x} initiate {:x}", p.sctp.chunk,
-                            p.sctp.verification_tag, p.sctp.initiate_tag);
-      text += '\n';
-    }
-  }
+  read_datagrams(plan, packets, [&](const Packet& p) {
+    if (p.verdict == Verdict::session && tuple_text(p.key.protocol, p.key.address[0], p.key.port[0],
+                                                    p.key.address[1], p.key.port[1]) == tuple)
+      text += packet_text(p);
+  });
   return text;
 }
 

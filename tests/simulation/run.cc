@@ -7,8 +7,10 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "engine/ledger.h"
+#include "engine/packet/defrag.h"
 #include "engine/session_record.h"
 #include "engine/shard.h"
 #include "output/ndjson.h"
@@ -25,15 +27,18 @@ Shares shares_of(const Plan& plan) {
   return plan.seed % 2 == 0 ? Shares::equal(count) : Shares::beside_reader(count);
 }
 
-std::vector<std::string> lines_of(const std::vector<Record>& records) {
+std::vector<std::string> lines_of(const std::vector<Record>& records,
+                                  const std::vector<MptcpConnection>& connections) {
   NdjsonEncoder encoder(RunInfo{});
   std::vector<char> buffer(NdjsonEncoder::kLineBytesMax);
   std::vector<std::string> lines;
-  for (const Record& record : records) {
+  const auto encode = [&](const auto& record) {
     const std::size_t bytes = encoder.encode(record, buffer.data());
     encoder.complete();
     lines.emplace_back(buffer.data(), bytes - 1);
-  }
+  };
+  for (const Record& record : records) encode(record);
+  for (const MptcpConnection& connection : connections) encode(connection);
   std::sort(lines.begin(), lines.end());
   return lines;
 }
@@ -54,7 +59,11 @@ class TableRun final : private SessionSink {
         records_(records) {}
 
   std::deque<Packet> inbox;
+  std::deque<MptcpNotice> notices;  // likewise, to who puts connections together
   TableCounters counters;
+
+  // Behind all its notices.
+  ClockNs clock() const { return clock_; }
 
   void work(Random& random, ClockNs source_clock) {
     Burst burst;
@@ -77,7 +86,13 @@ class TableRun final : private SessionSink {
 
  private:
   void on_session(const SessionView& view) noexcept override {
-    records_.push_back(make_record(view));
+    const Record& record = records_.emplace_back(make_record(view));
+    if (view.mptcp == nullptr || view.is_interim) return;
+    const MptcpNotice notice = make_last_notice(view, record);
+    if (notice.names_connection()) notices.push_back(notice);
+  }
+  void on_subflow(const SessionView& view) noexcept override {
+    notices.push_back(make_notice(view));
   }
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
     records_.push_back(make_late_record(block, id));
@@ -88,6 +103,40 @@ class TableRun final : private SessionSink {
   SessionTable table_;
   std::vector<Record>& records_;
   ClockNs clock_ = 0;
+};
+
+// Fragments become datagrams, whose bytes stay for as long as this.
+class Joiner final : private DefragSink {
+ public:
+  using See = std::function<void(const Packet&)>;
+
+  Joiner(const Settings& settings, const DecodeSettings& decode_settings, See see)
+      : see_(std::move(see)), defrag_(settings, decode_settings, counters_, *this) {}
+
+  void add(const Packet& packet) {
+    defrag_.expire(packet.clock);
+    packet.verdict == Verdict::fragment ? defrag_.add(packet) : see_(packet);
+    defrag_.begin_burst();
+  }
+  void finish(ClockNs clock) { defrag_.finish(clock); }
+
+ private:
+  void on_packet(const Packet& packet) noexcept override {
+    Packet kept = packet;
+    bytes_.emplace_back(packet.data, packet.data + packet.captured_bytes);
+    kept.data = bytes_.back().data();
+    kept.buffer = nullptr;
+    see_(kept);
+  }
+  bool on_full() noexcept override {
+    defrag_.begin_burst();
+    return true;
+  }
+
+  See see_;
+  DefragCounters counters_;
+  Defrag defrag_;
+  std::deque<std::vector<std::uint8_t>> bytes_;
 };
 
 class TemporaryFile {
@@ -135,26 +184,34 @@ Plan make_plan(std::uint64_t seed) {
   s.udpSaveTimeout = random.pick({4 * kSecond, 12 * kMinute});
   s.reorderWindow = random.pick({DurationNs{0}, kMillisecond, 50 * kMillisecond});
   s.dedupWindow = random.pick({DurationNs{0}, kMillisecond, 50 * kMillisecond});
+  s.fragsTimeout = random.pick({kSecond, 15 * kSecond});
+  s.mptcpTimeout = random.pick({DurationNs{0}, 2 * kSecond, 20 * kSecond, kMinute});
   return plan;
 }
 
-Outcome run_oracle(const Plan& plan, const std::vector<MemoryPacket>& packets) {
-  DecodeSettings decode_settings;
-  decode_settings.seed = seeds_of(plan).table;
-  Oracle oracle(plan.settings, decode_settings, seeds_of(plan).ids);
+void read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                    const Datagrams::See& see) {
+  const DecodeSettings decode_settings = decode_settings_of(plan.settings, seeds_of(plan).table);
+  Datagrams datagrams(plan.settings.fragsTimeout, decode_settings, see);
   MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
   Burst burst;
   while (source.rx(burst) == RxStatus::packets) {
     decode(burst, decode_settings);
-    for (std::uint32_t i = 0; i < burst.count; ++i) oracle.see(burst.packets[i]);
+    for (std::uint32_t i = 0; i < burst.count; ++i) datagrams.add(burst.packets[i]);
   }
+  datagrams.finish(burst.clock);
+}
+
+Outcome run_oracle(const Plan& plan, const std::vector<MemoryPacket>& packets) {
+  const DecodeSettings decode_settings = decode_settings_of(plan.settings, seeds_of(plan).table);
+  Oracle oracle(plan.settings, decode_settings, seeds_of(plan).ids);
+  read_datagrams(plan, packets, [&](const Packet& packet) { oracle.see(packet); });
   oracle.finish(Ending::end_of_input);
-  return {lines_of(oracle.records()), oracle.records(), oracle.counts(), {}};
+  return {lines_of(oracle.records(), oracle.connections()), oracle.records(), oracle.counts(), {}};
 }
 
 Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets) {
-  DecodeSettings decode_settings;
-  decode_settings.seed = seeds_of(plan).table;
+  const DecodeSettings decode_settings = decode_settings_of(plan.settings, seeds_of(plan).table);
   Outcome outcome;
   Random random(plan.seed + 3);
   const auto count = static_cast<std::uint32_t>(plan.settings.packetThreads);
@@ -164,24 +221,45 @@ Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
   const Shares shares = shares_of(plan);
   Burst burst;
+  Joiner joiner(plan.settings, decode_settings, [&](const Packet& packet) {
+    if (packet.verdict == Verdict::session)
+      tables[shares.owner_of(packet.hash)]->inbox.push_back(packet);
+  });
+  std::vector<MptcpConnection> told;
+  MptcpCounters mptcp_counters;
+  MptcpConnections connections(plan.settings.mptcpTimeout, plan.settings.mptcpPool, mptcp_counters,
+                               [&](const MptcpConnection& one) { told.push_back(one); });
+  const auto meet = [&] {  // as MptcpCollector does; the order of the rings is chance
+    ClockNs clock = INT64_MAX;
+    for (const auto& table : tables) clock = std::min(clock, table->clock());
+    for (std::size_t i = tables.size(), first = static_cast<std::size_t>(random.below(8)); i > 0;
+         --i) {
+      auto& notices = tables[(first + i) % tables.size()]->notices;
+      for (; !notices.empty(); notices.pop_front()) connections.add(notices.front());
+    }
+    connections.advance(clock);
+  };
   const auto work_all = [&](int percent) {
     for (auto& table : tables)
       if (random.chance(percent)) table->work(random, burst.clock);
+    if (random.chance(30)) meet();
   };
   while (source.rx(burst) == RxStatus::packets) {
     decode(burst, decode_settings);
-    for (std::uint32_t i = 0; i < burst.count; ++i)
-      if (burst.packets[i].verdict == Verdict::session)
-        tables[shares.owner_of(burst.packets[i].hash)]->inbox.push_back(burst.packets[i]);
+    for (std::uint32_t i = 0; i < burst.count; ++i) joiner.add(burst.packets[i]);
     work_all(70);
   }
+  joiner.finish(burst.clock);
   const auto is_idle = [](const auto& table) { return table->inbox.empty(); };
   while (!std::all_of(tables.begin(), tables.end(), is_idle)) work_all(100);
   for (auto& table : tables) {
     table->finish(burst.clock);
     add_counts(outcome.counts, table->counters);
+    if (random.chance(50)) meet();
   }
-  outcome.lines = lines_of(outcome.records);
+  meet();
+  connections.finish();
+  outcome.lines = lines_of(outcome.records, told);
   return outcome;
 }
 
@@ -201,6 +279,9 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   for (std::uint32_t i = 0; i < count; ++i)
     shards.push_back(
         std::make_unique<Shard>(i, plan.settings, seeds_of(plan), handoff, outputs, true));
+  MptcpCollector collector(plan.settings, outputs, true);
+  for (auto& shard : shards) shard->attach(collector);
+  collector.start();
   MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
   shards.front()->attach(source);
   Random random(plan.seed + 3);
@@ -209,11 +290,14 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
     for (auto& shard : shards)
       if (random.chance(70)) done += shard->poll() == Shard::Progress::done;
   }
+  collector.finish();
   outputs.front()->finish();
 
   Outcome outcome;
   for (auto& shard : shards) add_counts(outcome.counts, shard->counters().table);
-  outcome.residues = make_ledger(shards, outputs, 0).residues();
+  Ledger ledger = make_ledger(shards, outputs, 0);
+  add_mptcp(ledger, collector.counters());
+  outcome.residues = ledger.residues();
   std::ifstream in(file.path());
   for (std::string line; std::getline(in, line);) outcome.lines.push_back(line);
   std::sort(outcome.lines.begin(), outcome.lines.end());

@@ -2,7 +2,8 @@
 // disagree on, as text to read.
 //
 // Two ways to run, both in one thread: tables alone, swept at random moments with random budgets;
-// and shards with handoff, rings, encoders and a file, polled in random turns, with their ledger.
+// and shards with handoff, rings, encoders and a file, polled in random turns, with their ledger
+// (and the thread in which MPTCP's subflows meet).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/settings.h"
+#include "tests/oracle/datagrams.h"
 #include "tests/oracle/oracle.h"
 #include "tests/simulation/traffic.h"
 
@@ -31,6 +33,9 @@ struct Outcome {
   OracleCounts counts;
   std::vector<std::string> residues;  // of the ledger
 };
+// As the oracle sees them: whole datagrams.
+void read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                    const Datagrams::See& see);
 Outcome run_oracle(const Plan& plan, const std::vector<MemoryPacket>& packets);
 Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets);
 Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets);

@@ -22,6 +22,7 @@ Talk::Talk(const Profile& profile, Wire& wire, Random& random, const Ends& ends,
       first_{client_isn + 1, server_isn + 1},
       next_{client_isn, server_isn},
       seen_{0, 0},
+      checksums_{Checksums::of(profile, random), Checksums::of(profile, random)},
       has_window_scale_(random.chance(70)),
       has_ip_ids_(random.chance(60)),
       has_ecn_(random.chance(20)),
@@ -34,7 +35,7 @@ TcpOptions Talk::options_of_syn() {
   options.sack_permitted = random_.chance(70);
   if (random_.chance(50)) options.timestamps = TcpOptions::Stamps{1, 0};
   if (random_.chance(10)) options.fast_open_cookie = ByteList{};
-  if (random_.chance(5)) options.other = {29, 4, 0, 0};  // TCP-AO; no MPTCP, which the oracle lacks
+  if (random_.chance(5)) options.other = {29, 4, 0, 0};  // TCP-AO
   return options;
 }
 
@@ -61,6 +62,11 @@ void Talk::send(const Segment& segment) {
     window_[side] = static_cast<std::uint16_t>(random_.between(1'000, 65'535));
   fields.window = window_[side];
   if (segment.flags & kTcpSyn) fields.options = options_of_syn();
+  if (subflow_.is_spoken()) {
+    fields.options = {};  // there is room for both, but not always
+    fields.options.other = subflow_.options(static_cast<unsigned>(side), segment.flags,
+                                            segment.payload_bytes != 0, random_);
+  }
   IpFields ip;
   if (has_ip_ids_) ip.identification = ++ip_id_[side];
   PacketBuilder builder = PacketBuilder().ethernet();
@@ -68,6 +74,7 @@ void Talk::send(const Segment& segment) {
   builder.ip(from.address, to.address, ip).tcp(from.port, to.port, fields);
   if (segment.payload_bytes != 0) builder.payload(ByteList(segment.payload_bytes));
   last_ = builder.frame();
+  checksums_[side].set(last_, random_);
   last_sent_ = std::max(last_sent_, now_);
   wire_.put(now_, last_);
 }

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "tests/simulation/checksums.h"
+#include "tests/simulation/subflow.h"
 #include "tests/simulation/wire.h"
 
 namespace linger::test {
@@ -24,6 +26,7 @@ class Talk {
 
   // The first of its tuple may be without beginning or answer; of a later one nobody could tell.
   void set_first() { is_first_ = true; }
+  void speak_mptcp(const Subflow& subflow) { subflow_ = subflow; }
   bool was_seen() const { return last_sent_ != 0; }
   DurationNs last_sent() const { return last_sent_; }  // late packets too
   const Frame& last() const { return last_; }
@@ -69,6 +72,8 @@ class Talk {
   std::uint32_t seen_[2];  // what each end has taken of the other
   std::uint16_t window_[2] = {65'535, 65'535};
   std::uint16_t ip_id_[2] = {0, 0};
+  Checksums checksums_[2];
+  Subflow subflow_;
   bool has_window_scale_;
   bool has_ip_ids_;
   bool has_ecn_;

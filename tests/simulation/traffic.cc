@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 
 #include "tests/simulation/talk.h"
 
 namespace linger::test {
 
 const std::vector<Profile> kProfiles = {
-    {.name = "true", .is_unambiguous = true},
+    {.name = "true", .is_unambiguous = true, .fragmented = 5},
     {.name = "true and reordered", .is_unambiguous = true, .doubled = 3, .reordered = 10},
     {.name = "busy", .tuples = 150, .span = 10 * kSecond, .doubled = 2, .reordered = 5},
     {.name = "reuse", .tuples = 40, .reuse = 85, .late = 90, .reordered = 5},
@@ -25,6 +26,7 @@ const std::vector<Profile> kProfiles = {
      .capture_loss = 3,
      .doubled = 3,
      .reordered = 10,
+     .damaged = 2,
      .wild = 60,
      .rare = 60},
     {.name = "time jumps",
@@ -35,6 +37,43 @@ const std::vector<Profile> kProfiles = {
     {.name = "mirror port", .doubled = 95, .reordered = 50, .delay_max = 200 * kMicrosecond},
     {.name = "long", .tuples = 40, .span = 30 * kMinute, .reuse = 50, .idle = 50},
     {.name = "talkative", .tuples = 8, .doubled = 2, .reordered = 5, .rounds = 150, .idle = 0},
+    {.name = "in fragments",
+     .reuse = 50,
+     .capture_loss = 1,
+     .doubled = 2,
+     .reordered = 20,
+     .fragmented = 50,
+     .torn = 10,
+     .damaged = 1,
+     .offloaded = 10,
+     .wild = 20},
+    {.name = "damaged",
+     .reuse = 60,
+     .reordered = 5,
+     .fragmented = 2,
+     .damaged = 8,
+     .offloaded = 20,
+     .edited = 10,
+     .rounds = 20,
+     .wild = 40,
+     .rare = 40},
+    {.name = "mptcp",
+     .tuples = 25,
+     .span = 4 * kMinute,
+     .reuse = 30,
+     .late = 30,
+     .capture_loss = 2,
+     .doubled = 2,
+     .reordered = 5,
+     .fragmented = 3,
+     .damaged = 1,
+     .rounds = 4,
+     .wild = 15,
+     .rare = 25,
+     .idle = 20,
+     .icmp_errors = 0,
+     .other_protocols = false,
+     .mptcp = true},
 };
 
 namespace {
@@ -58,7 +97,9 @@ class Maker {
       random_ = Random(random_.next());
       const DurationNs start = random_.below(profile_.span);
       const std::int64_t kind = profile_.other_protocols ? random_.below(12) : 0;
-      if (kind < 8) {
+      if (profile_.mptcp) {
+        mptcp(i, start);
+      } else if (kind < 8) {
         tcp(i, start);
       } else if (kind == 8) {
         udp(i, start);
@@ -93,6 +134,7 @@ class Maker {
   }
 
   void tcp(int index, DurationNs start);
+  void mptcp(int index, DurationNs start);
   void udp(int index, DurationNs start);
   void icmp(int index, DurationNs start);
   void sctp(int index, DurationNs start);
@@ -104,6 +146,7 @@ class Maker {
   Random random_;
   Wire wire_;
   Traffic traffic_;
+  std::deque<MptcpHosts> hosts_;
 };
 
 // From the last packet of one connection to the first of the next.
@@ -141,11 +184,50 @@ void Maker::tcp(int index, DurationNs start) {
   }
 }
 
+// A connection of up to six subflows, each of them a life of its own: their tuples may be used
+// again by one that joins.
+void Maker::mptcp(int index, DurationNs start) {
+  const auto host = [&](const char* network, int count) {
+    return Address(fmt::format("{}.{}", network, random_.between(1, count)));
+  };
+  const char* const network = random_.pick({"10.1.1", "10.201.1"});  // either side of the key
+  const MptcpHosts& hosts =
+      hosts_.emplace_back(MptcpHosts::draw(random_, host(network, 4), host("10.9.9", 3)));
+  const std::int64_t subflows = random_.between(1, 6);
+  for (std::int64_t i = 0; i < subflows; ++i) {
+    const unsigned receiver = random_.chance(25) ? 0 : 1;
+    const MptcpHosts& to = random_.chance(90) ? hosts
+                                              : hosts_[static_cast<std::size_t>(random_.below(
+                                                    static_cast<std::int64_t>(hosts_.size())))];
+    const bool is_first = i == 0 && random_.chance(85);
+    Ends e{{is_first ? to.address[0] : host(network, 4), 0}, {to.address[1], 443}};
+    if (!is_first && random_.chance(20)) e.server.address = host("10.9.9", 3);
+    if (!is_first && receiver == 0) {
+      e.server.address = to.address[0];
+      e.client.address = to.address[1];
+    }
+    e.client.port = static_cast<std::uint16_t>(20'000 + 10 * index + i);
+    DurationNs begin = start + (i == 0 ? 0 : random_.log_between(kMillisecond, 4 * kMinute));
+    for (int life = 0; life < 3; ++life) {
+      Talk talk(profile_, wire_, random_, e, begin, static_cast<std::uint32_t>(random_.next()),
+                static_cast<std::uint32_t>(random_.next()));
+      using Kind = Subflow::Kind;
+      const Kind opens = random_.chance(80) ? Kind::initial : Kind::offered;
+      talk.speak_mptcp({is_first && life == 0 ? opens : Kind::join, to, is_first ? 1 : receiver});
+      const Talk::End end = talk.live();
+      if (!talk.was_seen() || !random_.chance(profile_.reuse)) break;
+      begin = talk.last_sent() + reuse_gap(end);
+    }
+  }
+}
+
 void Maker::udp(int index, DurationNs start) {
   const Ends e = ends(index);
   ++truth(kProtocolUdp, e);
   DurationNs now = start;
   Frame frame;
+  const Checksums checksums[] = {Checksums::of(profile_, random_),
+                                 Checksums::of(profile_, random_)};
   for (std::int64_t i = random_.between(1, 20); i > 0; --i) {
     const bool asks = i % 2 == 1;
     const Endpoint& from = asks ? e.client : e.server;
@@ -156,6 +238,7 @@ void Maker::udp(int index, DurationNs start) {
                 .udp(from.port, to.port)
                 .payload(ByteList(static_cast<std::size_t>(random_.below(500))))
                 .frame();
+    checksums[asks].set(frame, random_);
     wire_.put(now, frame);
     now += random_.log_between(kMillisecond, profile_.is_unambiguous ? 29 * kSecond : kMinute);
   }

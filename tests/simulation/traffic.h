@@ -1,6 +1,6 @@
-// Seeded traffic: TCP connections as their two ends live them, with UDP, ICMP, SCTP and other
-// protocols beside them, over a network that loses, doubles and reorders, and a capture that misses
-// packets and whose clock may jump.
+// Seeded traffic: TCP connections as their two ends live them, subflows of MPTCP too, with UDP,
+// ICMP, SCTP and other protocols beside them, over a network that loses, doubles, reorders, damages
+// and fragments, and a capture that misses packets and whose clock may jump.
 //
 // The same seed and profile give the same packets. The unambiguous profiles make nothing that an
 // observer could count in two ways: there `sessions` is the truth. Thread: any.
@@ -28,6 +28,11 @@ struct Profile {
   int doubled = 0;            // percent captured twice
   int reordered = 0;          // percent delayed by up to `delay_max`
   DurationNs delay_max = 900 * kMicrosecond;
+  int fragmented = 0;     // percent of frames that come in IP fragments
+  int torn = 0;           // percent of these that lack one, or overlap
+  int damaged = 0;        // percent of frames damaged on the way
+  int offloaded = 0;      // percent of hosts whose network card computes their checksums
+  int edited = 0;         // percent of hosts whose frames were changed, but not the checksums
   int retransmitted = 5;  // percent of segments sent again, in part or with others
   int rounds = 8;         // of data and acknowledgments, at most
   int wild = 0;           // percent of connections with segments that make no sense
@@ -35,6 +40,7 @@ struct Profile {
   int idle = 10;          // percent of connections that pause for long
   int icmp_errors = 10;   // percent of tuples with ICMP errors about them
   bool other_protocols = true;
+  bool mptcp = false;  // TCP connections are subflows
   bool time_jumps = false;
   DurationNs timestamp_noise = 0;
 };

@@ -28,9 +28,12 @@ class Wire {
     Frame frame;
   };
 
+  Frames in_pieces(const Frame& frame);
+
   const Profile& profile_;
   Random random_;
   std::vector<Capture> captures_;
+  std::uint32_t fragment_id_ = 0;
 };
 
 }  // namespace linger::test
