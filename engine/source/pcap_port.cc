@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <thread>
 
 #include "engine/source/block_pool.h"
@@ -92,21 +93,26 @@ class PcapQueue final : public LiveQueue {
   bool compile(const std::string& bpf) noexcept {
     return pcap_compile(handle(), &filter_, bpf.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0;
   }
-  bool let_in() noexcept { return pcap_setfilter(handle(), &filter_) == 0; }
-
-  // Else libpcap filters by itself, and nobody counts what it keeps back.
-  bool is_filtered_by_kernel() noexcept {
-    socklen_t instructions = 0;
-    return getsockopt(pcap_fileno(handle()), SOL_SOCKET, SO_GET_FILTER, nullptr, &instructions) ==
-               0 &&
-           instructions != 0;
+  // Keeps the form that libpcap gives the filter for the kernel, and has libpcap let everything
+  // through: else it would filter the first block once more by itself, where it knows no packet's
+  // direction, and nobody counts what it keeps back.
+  bool learn_filter() {
+    if (pcap_setfilter(handle(), &filter_) != 0) return false;
+    socklen_t count = 0;  // of instructions
+    get_option(SO_GET_FILTER, nullptr, count);
+    kernel_filter_.resize(count);
+    get_option(SO_GET_FILTER, kernel_filter_.data(), count);
+    bpf_insn all = {BPF_RET | BPF_K, 0, 0, kSnapBytes};
+    bpf_program everything = {1, &all};
+    return pcap_setfilter(handle(), &everything) == 0;
   }
+  bool is_filtered_by_kernel() const noexcept { return !kernel_filter_.empty(); }
+  bool let_in() noexcept { return attach(kernel_filter_); }
   std::uint32_t filter_instructions() const noexcept { return filter_.bf_len; }
 
   void refuse_more() noexcept override {
-    sock_filter refuse = {BPF_RET | BPF_K, 0, 0, 0};
-    const sock_fprog program = {1, &refuse};
-    setsockopt(pcap_fileno(handle()), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    std::array refuse = {sock_filter{BPF_RET | BPF_K, 0, 0, 0}};
+    attach(refuse);
   }
 
   // Everything that waits in the ring, before the first rx().
@@ -138,6 +144,15 @@ class PcapQueue final : public LiveQueue {
   std::string trouble() const override { return has_lost_device() ? trouble_ : std::string(); }
 
  private:
+  void get_option(int option, void* value, socklen_t& size) noexcept {
+    getsockopt(pcap_fileno(handle()), SOL_SOCKET, option, value, &size);
+  }
+  bool attach(std::span<sock_filter> filter) noexcept {
+    const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+    return setsockopt(pcap_fileno(handle()), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                      sizeof program) == 0;
+  }
+
   std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept override {
     pool_.begin_burst();
     packets_ = packets;
@@ -184,6 +199,7 @@ class PcapQueue final : public LiveQueue {
   const PortSet port_bit_;
   const bool is_loopback_;
   bpf_program filter_{};
+  std::vector<sock_filter> kernel_filter_;
   BlockPool pool_;
   std::unique_ptr<CaptureBlock> block_;
   std::size_t used_ = 0;
@@ -212,17 +228,15 @@ class PcapPort final : public LivePort {
   Outcome start() override {
     if (queues_.size() > 1)
       if (auto joined = join(); !joined) return joined;
+    for (const auto& queue : queues_) {
+      if (!queue->learn_filter()) return tl::unexpected(trouble_of(*queue, "the filter"));
+      if (!queue->is_filtered_by_kernel()) return tl::unexpected(refusal_of(*queue));
+    }
     for (const auto& queue : queues_) queue->refuse_more();
     std::this_thread::sleep_for(std::chrono::nanoseconds(kDrainPause));
     for (const auto& queue : queues_) queue->discard();
-    for (const auto& queue : queues_) {
-      if (!queue->let_in()) return tl::unexpected(trouble_of(*queue, "the filter"));
-      if (!queue->is_filtered_by_kernel())
-        return tl::unexpected(
-            fmt::format("-i {}: the kernel does not take this filter of {} instructions; raise "
-                        "net.core.optmem_max, or shorten it to {} at most",
-                        interface_, queue->filter_instructions(), BPF_MAXINSNS));
-    }
+    for (const auto& queue : queues_)
+      if (!queue->let_in()) return tl::unexpected(refusal_of(*queue));
     return {};
   }
 
@@ -274,6 +288,13 @@ class PcapPort final : public LivePort {
     if (!queues_.back()->compile(options_.bpf))
       return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
     return {};
+  }
+
+  std::string refusal_of(const PcapQueue& queue) const {
+    return fmt::format(
+        "-i {}: the kernel does not take this filter of {} instructions; raise "
+        "net.core.optmem_max, or shorten it to {} at most",
+        interface_, queue.filter_instructions(), BPF_MAXINSNS);
   }
 
   // The kernel chooses a number for the set that no other process has.

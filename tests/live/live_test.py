@@ -408,6 +408,17 @@ class Live:
             expect(linger.stop() == 0, linger.errors())
             expect(linger.number(r"seen ([\d,]+)") == 0, linger.errors())
 
+    def a_filter_for_one_direction_takes_every_frame_of_it(self, shards):
+        with Veth() as veth, Server(veth):
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us", "--set", f"packetThreads={shards}",
+                                  "inbound")
+            before = veth.statistics("b")["rx"]["packets"]
+            connect(veth, 20)
+            veth.packets_at_rest("b")
+            frames = veth.statistics("b")["rx"]["packets"] - before
+            expect(linger.stop() == 0, linger.errors())
+            expect(linger.number(r"seen ([\d,]+)") == frames > 0, f"{frames} frames:", linger.errors())
+
     def an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us")
@@ -461,6 +472,8 @@ def main():
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
+        for shards in (1, 2):
+            tests.run(live.a_filter_for_one_direction_takes_every_frame_of_it, shards)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
