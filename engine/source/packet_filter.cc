@@ -5,8 +5,10 @@
 // clang-format on
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -19,6 +21,15 @@ constexpr int kSnapBytes = 262'144;
 // Ethernet, raw IP, Linux cooked v1 and v2, null, PPP, 802.11 without and with radiotap
 constexpr std::uint16_t kLinkTypes[] = {kLinkEthernet, kLinkRawIp, 113, 276, 0, 9, 105, 127};
 
+// A packet's direction and the like: libpcap takes these words for an interface's even where it
+// compiles for none, and then nothing matches them.
+bool asks_the_kernel(const bpf_program& code) noexcept {
+  constexpr auto kOfTheKernel = static_cast<std::uint32_t>(SKF_AD_OFF);
+  return std::ranges::any_of(std::span(code.bf_insns, code.bf_len), [](const bpf_insn& one) {
+    return BPF_CLASS(one.code) == BPF_LD && BPF_MODE(one.code) == BPF_ABS && one.k >= kOfTheKernel;
+  });
+}
+
 // The error message; empty when it compiled.
 std::string compile(const std::string& expression, std::uint16_t link_type, bpf_program& code) {
   const std::unique_ptr<pcap_t, decltype(&pcap_close)> handle(
@@ -27,6 +38,10 @@ std::string compile(const std::string& expression, std::uint16_t link_type, bpf_
   constexpr int kOptimize = 1;
   if (pcap_compile(handle.get(), &code, expression.c_str(), kOptimize, PCAP_NETMASK_UNKNOWN) != 0) {
     return pcap_geterr(handle.get());
+  }
+  if (asks_the_kernel(code)) {
+    pcap_freecode(&code);
+    return "what it asks for only the kernel knows, of an interface (-i NAME)";
   }
   return {};
 }

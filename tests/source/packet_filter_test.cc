@@ -69,6 +69,16 @@ TEST(PacketFilter, a_link_type_that_the_expression_does_not_fit_matches_nothing_
   EXPECT_EQ(filter.trouble().find('\n'), std::string::npos);
 }
 
+TEST(PacketFilter, a_direction_that_only_the_kernel_knows_is_said_to_match_nothing) {
+  const ByteList dns = udp_frame(53);
+  for (const char* expression : {"inbound", "udp and outbound"}) {
+    Packet packet = packet_of(dns, 0, 1);
+    PacketFilter filter(expression);
+    EXPECT_EQ(filter.keep_matching(&packet, 1), 0U);
+    EXPECT_NE(filter.trouble().find("only the kernel knows"), std::string::npos) << expression;
+  }
+}
+
 TEST(CheckBpf, says_what_is_wrong_with_an_expression_and_names_it) {
   EXPECT_TRUE(check_bpf("tcp port 80 and not host 192.0.2.1"));
   EXPECT_TRUE(check_bpf("wlan type mgt"));  // no sense on Ethernet, but on 802.11
