@@ -64,13 +64,15 @@ class DpdkPort final : public LivePort {
   }
 
   Outcome start() override {
+    const bool was_promiscuous = is_promiscuous(info_.if_index);  // drivers end that as they start
     if (const int status = rte_eth_dev_start(port_); status != 0)
       return fail("does not start", status);
     is_started_ = true;
     std::string shortcoming;
     steered_as_ = steering_->settle(shortcoming);
     if (!shortcoming.empty()) note(shortcoming);
-    if (rte_eth_promiscuous_enable(port_) != 0)
+    const bool is_borrowed = driver_.loss == DriverLoss::kernel && !was_promiscuous;
+    if (is_borrowed ? !promiscuity_.begin(info_.if_index) : rte_eth_promiscuous_enable(port_) != 0)
       note("no promiscuous mode: packets for other addresses are not seen");
     if ((rte_eth_dev_get_vlan_offload(port_) & RTE_ETH_VLAN_STRIP_OFFLOAD) > 0)
       note("it strips VLAN tags and cannot leave them");
@@ -376,6 +378,7 @@ class DpdkPort final : public LivePort {
   std::optional<DpdkSteering> steering_;
   SteeredAs steered_as_ = SteeredAs::device;
   KernelSockets sockets_;          // of the driver
+  Promiscuity promiscuity_;        // of its interface
   std::uint64_t lost_before_ = 0;  // by them, before the start
   std::uint64_t early_ = 0;
   bool has_noted_time_ = false;

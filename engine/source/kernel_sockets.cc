@@ -5,6 +5,9 @@
 // clang-format off
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 // clang-format on
 
 #include <algorithm>
@@ -58,6 +61,29 @@ std::uint64_t KernelSockets::lost() noexcept {
     }
   }
   return packet_lost_ + xdp_lost;
+}
+
+bool is_promiscuous(unsigned index) noexcept {
+  ifreq request{};
+  if (if_indextoname(index, request.ifr_name) == nullptr) return false;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool is_known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  if (fd >= 0) close(fd);
+  return is_known && (request.ifr_flags & IFF_PROMISC) != 0;
+}
+
+Promiscuity::~Promiscuity() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+bool Promiscuity::begin(unsigned index) noexcept {
+  constexpr int kNoFrames = 0;
+  descriptor_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, kNoFrames);
+  packet_mreq membership{};
+  membership.mr_ifindex = static_cast<int>(index);
+  membership.mr_type = PACKET_MR_PROMISC;
+  return descriptor_ >= 0 && setsockopt(descriptor_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership,
+                                        sizeof membership) == 0;
 }
 
 }  // namespace linger

@@ -1,6 +1,6 @@
-// What the kernel lost of packets for sockets that a library opened and does not tell about: DPDK's
-// drivers net_af_packet and net_af_xdp. The sockets are found among the files of this process.
-// Thread: control.
+// What DPDK's drivers net_af_packet and net_af_xdp leave to do for the interface of the kernel that
+// they open: to tell what the kernel lost of packets for their sockets, which are found among the
+// files of this process, and to end promiscuous mode. Thread: control.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,24 @@ class KernelSockets {
   };
   std::vector<Socket> sockets_;
   std::uint64_t packet_lost_ = 0;  // AF_PACKET forgets its counts as it tells them
+};
+
+// Whether somebody has set the flag of this interface.
+bool is_promiscuous(unsigned index) noexcept;
+
+// Promiscuous mode that ends with this object, or with the process however that ends. The drivers
+// set the flag of the interface, which would stay.
+class Promiscuity {
+ public:
+  Promiscuity() = default;
+  Promiscuity(const Promiscuity&) = delete;
+  Promiscuity& operator=(const Promiscuity&) = delete;
+  ~Promiscuity();
+
+  bool begin(unsigned index) noexcept;
+
+ private:
+  int descriptor_ = -1;
 };
 
 }  // namespace linger

@@ -390,6 +390,20 @@ class Live:
             expect(linger.process.wait(20) == 1, linger.errors())
             expect("raise net.core.optmem_max" in linger.errors(), linger.errors())
 
+    def promiscuous_mode_ends_with_the_run_and_stays_where_it_was(self, source):
+        if source.startswith("dpdk:"):
+            devices.need_dpdk(self.linger)
+        def asked_for(veth):
+            link = json.loads(veth.run("b", "ip", "-d", "-j", "link", "show", "dev", "b"))[0]
+            return link["promiscuity"], "PROMISC" in link["flags"]
+        for state, before in (("off", (0, False)), ("on", (1, True))):
+            with Veth() as veth:
+                veth.run("b", "ip", "link", "set", "dev", "b", "promisc", state)
+                linger = self.capture_or_skip(veth, "-i", source, "--set", "idleSleep=50us")
+                expect(asked_for(veth)[0] > 0, "it is not asked for:", linger.errors())
+                expect(linger.stop() == 0, linger.errors())
+                expect(asked_for(veth) == before, asked_for(veth), "after", before)
+
     def an_interface_without_ethernet_is_no_dpdk_port(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth:
@@ -470,6 +484,8 @@ def main():
         tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "dpdk:net_af_packet0,iface=b,framecnt=4096", 1982)
         tests.run(live.a_cut_frame_that_the_filter_keeps_out_is_no_loss)
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
+        for source in ("b", "dpdk:net_af_packet0,iface=b,framecnt=4096", "dpdk:net_af_xdp0,iface=b"):
+            tests.run(live.promiscuous_mode_ends_with_the_run_and_stays_where_it_was, source)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
         for shards in (1, 2):
