@@ -79,13 +79,12 @@ class Followed {
 
 class PcapQueue final : public LiveQueue {
  public:
-  PcapQueue(Handle handle, const PcapPortOptions& options, bool is_loopback)
+  PcapQueue(Handle handle, const PcapPortOptions& options)
       : LiveQueue(
             {.clock_jump = options.clock_jump, .drain_pause = kDrainPause, .drain_max = kDrainMax}),
         handle_(std::move(handle)),
         link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
-        is_loopback_(is_loopback),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
 
@@ -96,12 +95,13 @@ class PcapQueue final : public LiveQueue {
   // Keeps the form that libpcap gives the filter for the kernel, and has libpcap let everything
   // through: else it would filter the first block once more by itself, where it knows no packet's
   // direction, and nobody counts what it keeps back.
-  bool learn_filter() {
+  bool learn_filter(unsigned loopback) {
     if (pcap_setfilter(handle(), &filter_) != 0) return false;
     socklen_t count = 0;  // of instructions
     get_option(SO_GET_FILTER, nullptr, count);
     kernel_filter_.resize(count);
     get_option(SO_GET_FILTER, kernel_filter_.data(), count);
+    if (count != 0 && loopback != 0) leave_out_way_out(loopback);
     bpf_insn all = {BPF_RET | BPF_K, 0, 0, kSnapBytes};
     bpf_program everything = {1, &all};
     return pcap_setfilter(handle(), &everything) == 0;
@@ -136,7 +136,7 @@ class PcapQueue final : public LiveQueue {
       received_.follow(stat.ps_recv);
       lost_.follow(stat.ps_drop);
     }
-    if (!is_loopback_) counts.received = received_.value();
+    counts.received = received_.value();
     counts.lost = lost_.value() - early_lost_;
     return counts;
   }
@@ -144,6 +144,16 @@ class PcapQueue final : public LiveQueue {
   std::string trouble() const override { return has_lost_device() ? trouble_ : std::string(); }
 
  private:
+  void leave_out_way_out(unsigned loopback) {
+    constexpr std::uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
+    constexpr std::uint16_t kIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
+    const std::array first = {
+        sock_filter{kLoad, 0, 0, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)},
+        sock_filter{kIfEqual, 0, 3, loopback},
+        sock_filter{kLoad, 0, 0, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)},
+        sock_filter{kIfEqual, 0, 1, PACKET_OUTGOING}, sock_filter{BPF_RET | BPF_K, 0, 0, 0}};
+    kernel_filter_.insert(kernel_filter_.begin(), first.begin(), first.end());
+  }
   void get_option(int option, void* value, socklen_t& size) noexcept {
     getsockopt(pcap_fileno(handle()), SOL_SOCKET, option, value, &size);
   }
@@ -197,7 +207,6 @@ class PcapQueue final : public LiveQueue {
   const Handle handle_;
   const std::uint16_t link_type_;
   const PortSet port_bit_;
-  const bool is_loopback_;
   bpf_program filter_{};
   std::vector<sock_filter> kernel_filter_;
   BlockPool pool_;
@@ -217,7 +226,7 @@ class PcapPort final : public LivePort {
   using Outcome = tl::expected<void, std::string>;
 
   PcapPort(const std::string& interface, const PcapPortOptions& options)
-      : interface_(interface), options_(options), is_loopback_(ask_loopback(interface)) {}
+      : interface_(interface), options_(options) {}
 
   Outcome open() {
     for (std::uint32_t i = 0; i < options_.queue_count; ++i)
@@ -228,8 +237,9 @@ class PcapPort final : public LivePort {
   Outcome start() override {
     if (queues_.size() > 1)
       if (auto joined = join(); !joined) return joined;
+    const unsigned loopback = loopback_heard();
     for (const auto& queue : queues_) {
-      if (!queue->learn_filter()) return tl::unexpected(trouble_of(*queue, "the filter"));
+      if (!queue->learn_filter(loopback)) return tl::unexpected(trouble_of(*queue, "the filter"));
       if (!queue->is_filtered_by_kernel()) return tl::unexpected(refusal_of(*queue));
     }
     for (const auto& queue : queues_) queue->refuse_more();
@@ -254,11 +264,10 @@ class PcapPort final : public LivePort {
 
   PortTotals totals() override {
     PortTotals totals{.name = interface_, .sum = {}, .queues = {}};
-    totals.sum.lost = 0;
-    if (!is_loopback_) totals.sum.received = 0;
+    totals.sum.lost = totals.sum.received = 0;
     for (const auto& queue : queues_) {
       const PortCounts counts = queue->counts();
-      if (counts.received) *totals.sum.received += *counts.received;
+      *totals.sum.received += *counts.received;
       *totals.sum.lost += *counts.lost;
       totals.sum.taken += counts.taken;
       totals.sum.early += counts.early;
@@ -284,7 +293,7 @@ class PcapPort final : public LivePort {
       notes_.push_back(fmt::format("{}: no promiscuous mode", interface_));
     if (pcap_setnonblock(handle.get(), 1, error) != 0)
       return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
-    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_, is_loopback_));
+    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_));
     if (!queues_.back()->compile(options_.bpf))
       return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
     return {};
@@ -321,18 +330,20 @@ class PcapPort final : public LivePort {
     return fmt::format("-i {}: {}: {}", interface_, what, pcap_geterr(queue.handle()));
   }
 
-  static bool ask_loopback(const std::string& interface) noexcept {
+  // The index of the loopback interface, if its packets are among ours; else 0.
+  unsigned loopback_heard() const noexcept {
+    const std::string name = interface_ == "any" ? "lo" : interface_;
     ifreq request{};
-    interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const bool is_known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
     if (fd >= 0) ::close(fd);
-    return is_known ? (request.ifr_flags & IFF_LOOPBACK) != 0 : interface == "any";
+    const bool is_heard = is_known && (request.ifr_flags & IFF_LOOPBACK) != 0;
+    return is_heard ? if_nametoindex(name.c_str()) : 0;
   }
 
   const std::string interface_;
   const PcapPortOptions options_;
-  const bool is_loopback_;  // or may hear it
   std::vector<std::unique_ptr<PcapQueue>> queues_;
 };
 

@@ -7,7 +7,8 @@
 //
 // Losses: ps_recv of libpcap 1.10 over Linux counts what passed the filter, ps_drop the part of it
 // that found the ring full; both wrap at 2^32 and are followed across that. On the loopback
-// interface the kernel also counts each packet's way out, which libpcap hides: received is unknown.
+// interface each packet would come twice; libpcap hides its way out, but it is counted: so our
+// filter keeps it out.
 //
 // Packets are copied once, out of the ring, whose blocks the kernel takes back at once. Memory: the
 // setting pcapBufferSize for each socket, and at most BlockPool's 64 MiB of copies.

@@ -404,6 +404,20 @@ class Live:
                 expect(linger.stop() == 0, linger.errors())
                 expect(asked_for(veth) == before, asked_for(veth), "after", before)
 
+    def loopback_overloaded_is_counted_to_the_packet(self, source, shards):
+        """Each of its frames goes out and comes in, and is one."""
+        with Veth() as veth:
+            linger = self.capture(veth, "b", "-i", source, "--set", "pcapBufferSize=1MiB", "--set",
+                                  f"packetThreads={shards}")
+            linger.process.send_signal(signal.SIGSTOP)
+            veth.run("b", sys.executable, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+                     "s.bind(('127.0.0.1', 9)); [s.sendto(bytes(1000), ('127.0.0.1', 9)) for _ in range(5000)]")
+            linger.process.send_signal(signal.SIGCONT)
+            expect(linger.stop() == 3, linger.errors())
+            lost = linger.number(r"port .* \+ lost ([\d,]+)")
+            expect(lost > 0 and lost + linger.number(r"seen ([\d,]+)") == 5000, linger.errors())
+            expect(f"{source}: received 5,000 =" in linger.errors(), linger.errors())
+
     def an_interface_without_ethernet_is_no_dpdk_port(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth:
@@ -486,6 +500,8 @@ def main():
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         for source in ("b", "dpdk:net_af_packet0,iface=b,framecnt=4096", "dpdk:net_af_xdp0,iface=b"):
             tests.run(live.promiscuous_mode_ends_with_the_run_and_stays_where_it_was, source)
+        for source, shards in (("lo", 1), ("lo", 2), ("any", 2)):
+            tests.run(live.loopback_overloaded_is_counted_to_the_packet, source, shards)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
         for shards in (1, 2):
