@@ -130,6 +130,7 @@ class PcapQueue final : public LiveQueue {
     PortCounts counts;
     counts.taken = counters_.taken.value();
     counts.unbuffered = counters_.unbuffered.value();
+    counts.cut = counters_.cut.value();
     counts.early = early_;
     pcap_stat stat{};
     if (pcap_stats(handle(), &stat) == 0) {
@@ -194,6 +195,7 @@ class PcapQueue final : public LiveQueue {
     packet.wire_bytes = std::max(header.len, header.caplen);
     packet.link_type = link_type_;
     packet.ports = port_bit_;
+    if (header.caplen < header.len) counters_.cut.add();
   }
 
   bool has_room(std::size_t bytes) noexcept {
@@ -272,6 +274,7 @@ class PcapPort final : public LivePort {
       totals.sum.taken += counts.taken;
       totals.sum.early += counts.early;
       totals.sum.unbuffered += counts.unbuffered;
+      totals.sum.cut += counts.cut;
       totals.queues.push_back(counts);
     }
     return totals;

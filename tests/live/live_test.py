@@ -366,6 +366,33 @@ class Live:
                    == [10 * bytes_each], linger.errors())
             expect(is_whole or linger.number(r", cut ([\d,]+)") == 10, linger.errors())
 
+    def a_frame_longer_than_what_is_captured_of_it_is_counted_as_cut(self):
+        """Segments of 500,000 bytes, as the kernel passes them on with BIG TCP."""
+        words = {"a": "s = socket.create_connection(('fd00::2', 9)); s.sendall(bytes(40_000_000))",
+                 "b": "s = socket.create_server(('fd00::2', 9), family=socket.AF_INET6); print('here', flush=True); "
+                      "c = s.accept()[0]\nwhile c.recv(1 << 20): pass"}
+        with Veth() as veth:
+            for side, address in (("a", "fd00::1"), ("b", "fd00::2")):
+                veth.set_offloads(side, True)
+                veth.run(side, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=0")
+                try:
+                    for word in ("gso_max_size", "gro_max_size"):
+                        veth.run(side, "ip", "link", "set", "dev", side, word, 500000)
+                except subprocess.CalledProcessError as error:
+                    raise Skipped(f"no BIG TCP here: {error.stderr.strip()}") from error
+                veth.run(side, "ip", "address", "add", f"{address}/64", "dev", side, "nodad")
+            with subprocess.Popen(veth.command("b", sys.executable, "-c", "import socket; " + words["b"]),
+                                  stdout=subprocess.PIPE, text=True) as server:
+                server.stdout.readline()
+                linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us")
+                veth.run("a", sys.executable, "-c", "import socket; " + words["a"])
+            code = linger.stop()
+            expect("ledger    balanced" in linger.errors(), linger.errors())
+            tcp = [r for r in linger.records() if r["network"]["transport"] == "tcp"]
+            if max(r["source"]["bytes"] / r["source"]["packets"] for r in tcp) < 262144:
+                raise Skipped("no frame was longer than 262,144 bytes")
+            expect(code == 3 and linger.number(r", cut ([\d,]+)") > 0, linger.errors())
+
     def a_cut_frame_that_the_filter_keeps_out_is_no_loss(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth:
@@ -496,6 +523,7 @@ def main():
         tests.run(live.shards_run_on_their_cores_and_other_threads_elsewhere)
         tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "b", 8042)
         tests.run(live.a_jumbo_frame_is_whole_or_counted_as_cut, "dpdk:net_af_packet0,iface=b,framecnt=4096", 1982)
+        tests.run(live.a_frame_longer_than_what_is_captured_of_it_is_counted_as_cut)
         tests.run(live.a_cut_frame_that_the_filter_keeps_out_is_no_loss)
         tests.run(live.a_filter_that_the_kernel_does_not_take_is_an_error_with_the_mend)
         for source in ("b", "dpdk:net_af_packet0,iface=b,framecnt=4096", "dpdk:net_af_xdp0,iface=b"):
