@@ -537,7 +537,6 @@ void Engine::show_progress(double seconds) {
   tell("\r\x1b[K{} packets, {:.2f} M/s", packets, rate / 1e6);
   if (total > 0 && done > 0)
     tell(", {:.0f} %, {:.0f} s left", 100 * done / total, seconds * (total - done) / done);
-  std::fflush(stderr);
 }
 
 int Engine::report(double seconds) {

@@ -215,6 +215,13 @@ stopped "an_output_that_nobody_reads_can_be_left" none -r "$capture" -o alone
 result $? "standard_error_may_be_full" ""
 "$linger" -r "$capture" >out 2>&- && cmp -s all out
 result $? "standard_error_may_be_closed" "$(cat out)"
+mkfifo full
+sleep 60 <>full &
+sleeper=$!
+dd if=/dev/zero of=full bs=64k count=1 oflag=nonblock 2>err
+timeout 20 "$linger" -r "$capture" -v >out 2>full && cmp -s all out
+result $? "standard_error_may_have_a_reader_that_takes_nothing" "$(cat err)"
+kill $sleeper
 
 cp "$capture" own.pcap
 mkdir folder && cp "$capture" folder/1.pcap
