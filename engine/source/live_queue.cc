@@ -25,17 +25,19 @@ RxStatus LiveQueue::rx(Burst& burst) noexcept {
     kept_buffer_ = held_.buffer;
     has_held_ = false;
   }
+  // Before it looks: a thread that is put aside behind a look has seen no pause.
+  const std::int64_t now = is_draining_ ? monotonic_ns() : 0;
   const std::uint32_t received =
-      is_closed() ? 0 : receive(burst.packets.data() + burst.count, kBurstMax - burst.count);
+      is_closed(now) ? 0 : receive(burst.packets.data() + burst.count, kBurstMax - burst.count);
   burst.count += received;
   counters_.taken.add(received);
-  const bool is_end = received == 0 && (is_closed() || is_drained());
+  const bool is_end = received == 0 && (is_closed(now) || is_drained(now));
   if (received != 0 && is_draining_) last_packet_ = monotonic_ns();
   if (burst.count != 0) {
     stamp(burst, received == 0);
   } else if (!options_.is_recorded) {
-    const Timestamp now = system_time();
-    clock_.stamp(now, &now);
+    const Timestamp time = system_time();
+    clock_.stamp(time, &time);
   }
   burst.clock = clock_.now();
   if (burst.count != 0) return RxStatus::packets;
@@ -52,12 +54,12 @@ bool LiveQueue::drain() noexcept {
   return true;
 }
 
-bool LiveQueue::is_closed() const noexcept {
-  return is_draining_ && monotonic_ns() >= drain_until_;
+bool LiveQueue::is_closed(std::int64_t now) const noexcept {
+  return is_draining_ && now >= drain_until_;
 }
 
-bool LiveQueue::is_drained() const noexcept {
-  return is_draining_ && monotonic_ns() - last_packet_ >= options_.drain_pause;
+bool LiveQueue::is_drained(std::int64_t now) const noexcept {
+  return is_draining_ && now - last_packet_ >= options_.drain_pause;
 }
 
 void LiveQueue::stamp(Burst& burst, bool is_end) noexcept {

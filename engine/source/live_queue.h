@@ -60,8 +60,8 @@ class LiveQueue : public Source {
  private:
   void stamp(Burst& burst, bool is_end) noexcept;
   void release_kept() noexcept;
-  bool is_closed() const noexcept;
-  bool is_drained() const noexcept;
+  bool is_closed(std::int64_t now) const noexcept;  // monotonic clock
+  bool is_drained(std::int64_t now) const noexcept;
 
   const LiveQueueOptions options_;
   SourceClock clock_;

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace linger {
@@ -19,9 +20,16 @@ class TestQueue final : public LiveQueue {
   PacketBuffer buffer;
   bool refuses = false;
   bool is_endless = false;
+  DurationNs away = 0;  // the next receive() finds nothing, and is so long about it
 
  private:
   std::uint32_t receive(Packet* packets, std::uint32_t) noexcept override {
+    if (away != 0) {
+      const std::int64_t back = monotonic_ns() + std::exchange(away, 0);
+      while (monotonic_ns() < back) {
+      }
+      return 0;
+    }
     if (is_endless) arrivals.push_back({kStart});
     if (arrivals.empty()) return 0;
     std::uint32_t count = 0;
@@ -88,6 +96,15 @@ TEST_F(LiveQueueTest, draining_takes_what_had_arrived_and_ends) {
   EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
   EXPECT_EQ(queue.rx(*burst), RxStatus::end);
   EXPECT_EQ(queue.counters().taken.value(), 2u);
+}
+
+TEST_F(LiveQueueTest, a_thread_that_was_put_aside_while_draining_looks_once_more) {
+  TestQueue queue({.drain_pause = kMillisecond, .is_recorded = true});
+  queue.arrivals = {{kStart}};  // as it looked
+  queue.away = 2 * kMillisecond;
+  EXPECT_TRUE(queue.drain());
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
 }
 
 TEST_F(LiveQueueTest, draining_a_device_that_never_pauses_ends_all_the_same) {
