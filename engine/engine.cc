@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <future>
 
@@ -518,7 +519,7 @@ void Engine::watch_ports(double seconds) {
   const double interval = static_cast<double>(settings_.statsInterval) / kSecond;
   if (next_statistics_ == 0) next_statistics_ = interval;
   if (seconds < next_statistics_) return;
-  next_statistics_ += interval;
+  next_statistics_ += interval * (1 + std::floor((seconds - next_statistics_) / interval));
   tell("{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
 }
 

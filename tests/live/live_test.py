@@ -445,6 +445,16 @@ class Live:
             expect(lost > 0 and lost + linger.number(r"seen ([\d,]+)") == 5000, linger.errors())
             expect(f"{source}: received 5,000 =" in linger.errors(), linger.errors())
 
+    def statistics_that_a_pause_left_out_are_not_told_after_it(self):
+        with Veth() as veth:
+            linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=1ms", "--set", "statsInterval=300ms")
+            linger.process.send_signal(signal.SIGSTOP)
+            time.sleep(3)
+            linger.process.send_signal(signal.SIGCONT)
+            time.sleep(1)
+            expect(linger.stop() == 0, linger.errors())
+            expect(1 <= linger.errors().count("statistics seconds=") <= 6, linger.errors())
+
     def an_interface_without_ethernet_is_no_dpdk_port(self):
         devices.need_dpdk(self.linger)
         with Veth() as veth:
@@ -530,6 +540,7 @@ def main():
             tests.run(live.promiscuous_mode_ends_with_the_run_and_stays_where_it_was, source)
         for source, shards in (("lo", 1), ("lo", 2), ("any", 2)):
             tests.run(live.loopback_overloaded_is_counted_to_the_packet, source, shards)
+        tests.run(live.statistics_that_a_pause_left_out_are_not_told_after_it)
         tests.run(live.an_interface_without_ethernet_is_no_dpdk_port)
         tests.run(live.a_filter_keeps_the_rest_out)
         for shards in (1, 2):
