@@ -32,13 +32,14 @@ struct DpdkDriver {
   bool needs_tx = false;     // as many transmit queues: the driver asks for them, or its peer does
   bool cuts_frames = false;  // in silence (dpdk_link.h)
   bool takes_away = false;   // from the kernel, what arrives at its interface
+  bool fills_all = false;    // its queues, those too that nobody reads
 };
 
 inline constexpr std::array kDpdkDrivers = {
     DpdkDriver{"mlx5_pci", DriverTime::ticks, DriverLoss::imissed},
     DpdkDriver{"mlx5_auxiliary", DriverTime::ticks, DriverLoss::imissed},
     DpdkDriver{"net_pcap", DriverTime::recorded_microseconds, DriverLoss::imissed_and_nombuf},
-    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel, false, true},
+    DpdkDriver{"net_af_packet", DriverTime::none, DriverLoss::kernel, false, true, false, true},
     DpdkDriver{"net_af_xdp", DriverTime::none, DriverLoss::kernel, true, false, true},
     // The sender finds the ring full and keeps the packet. When the sender ends, the driver unmaps
     // the ring at once, even under a poll that reads it: rarely, that is a crash.

@@ -243,6 +243,12 @@ class DpdkPort final : public LivePort {
       return tl::unexpected(
           fmt::format("-i dpdk:{}: it has {} receive queues for {} shards; set packetThreads to {}",
                       name_, info_.max_rx_queues, options_.queue_count, info_.max_rx_queues));
+    if (driver_.fills_all && info_.max_rx_queues > options_.queue_count)
+      return tl::unexpected(fmt::format(
+          "-i dpdk:{}: it spreads packets over {} receive queues, of which {} would be read; set "
+          "packetThreads to {}, or qpairs to {}",
+          name_, info_.max_rx_queues, options_.queue_count, info_.max_rx_queues,
+          options_.queue_count));
     return {};
   }
 

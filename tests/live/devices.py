@@ -160,6 +160,8 @@ def run(tests, linger, blast, folder):
         capture = PCAPS / "late_rst.pcap"
         expect("set packetThreads to 1" in error_of("-i", "dpdk:net_af_packet0,iface=lo", "--set",
                                                     "packetThreads=2", *OWN_DPDK), "queues")
+        expect("set packetThreads to 2, or qpairs to 1" in
+               error_of("-i", "dpdk:net_af_packet0,iface=lo,qpairs=2", *OWN_DPDK), "queues that nobody reads")
         expect("dpdkMbufs" in error_of("-i", f"dpdk:net_pcap0,rx_pcap={capture}", "--set",
                                        "dpdkMbufs=10", *OWN_DPDK), "mbufs")
         expect("-i and its name" in error_of("-i", "dpdk:net_pcap0,iface=lo", *OWN_DPDK), "not a file")
