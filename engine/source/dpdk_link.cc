@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 
@@ -56,6 +57,17 @@ std::string interface_without_ethernet(unsigned index) {
   if (fd >= 0) close(fd);
   const int kind = request.ifr_hwaddr.sa_family;
   return !is_known || kind == ARPHRD_ETHER || kind == ARPHRD_LOOPBACK ? std::string() : name;
+}
+
+std::uint32_t receive_queues_of(unsigned index) {
+  char name[IF_NAMESIZE] = {};
+  if (if_indextoname(index, name) == nullptr) return 0;
+  const auto queues = std::filesystem::path("/sys/class/net") / name / "queues";
+  std::error_code none;
+  std::uint32_t count = 0;
+  for (const auto& queue : std::filesystem::directory_iterator(queues, none))
+    count += queue.path().filename().string().starts_with("rx-") ? 1 : 0;
+  return count;
 }
 
 }  // namespace linger

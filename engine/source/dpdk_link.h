@@ -22,4 +22,7 @@ std::uint32_t frame_bytes_of_af_packet(const std::string& devargs);
 // An interface that is there and whose frames are no Ethernet: its name; else empty.
 std::string interface_without_ethernet(unsigned index);
 
+// That the kernel has for an interface; 0: it does not tell.
+std::uint32_t receive_queues_of(unsigned index);
+
 }  // namespace linger

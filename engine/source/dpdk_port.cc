@@ -268,6 +268,12 @@ class DpdkPort final : public LivePort {
       note(
           "the kernel no longer gets what arrives here: for a monitor port, not for one with "
           "addresses in use; -i and the name of the interface leaves it there");
+    const std::uint32_t queues_there = driver_.takes_away ? receive_queues_of(info_.if_index) : 0;
+    if (queues_there > options_.queue_count)
+      note(
+          fmt::format("what arrives in the other {} of the {} receive queues of its interface is "
+                      "not seen; ethtool --set-channels makes them fewer",
+                      queues_there - options_.queue_count, queues_there));
     link_types_.assign(options_.queue_count, kLinkEthernet);
     if (files() != 0) {
       auto of_files = link_types_of_files(devargs_);

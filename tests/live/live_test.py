@@ -199,6 +199,18 @@ class Live:
             self.overload(veth, linger)
             expect("the kernel no longer gets what arrives here" in linger.errors(), linger.errors())
 
+    def queues_that_af_xdp_does_not_read_are_named(self):
+        devices.need_dpdk(self.linger)
+        with Veth() as veth:
+            for queues in (1, 4):
+                each = ("numrxqueues", queues, "numtxqueues", queues)
+                veth.run("b", "ip", "link", "add", "name", "mon0", *each, "type", "veth", "peer", "name", "tap0", *each)
+                veth.run("b", "ip", "link", "set", "dev", "mon0", "up")
+                linger = self.capture_or_skip(veth, "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us")
+                expect(linger.stop() == 0, linger.errors())
+                expect(("in the other 3 of the 4 receive queues" in linger.errors()) == (queues == 4), linger.errors())
+                veth.run("b", "ip", "link", "delete", "mon0")
+
     def a_link_that_goes_down_and_up_again_is_captured_on(self, source):
         if source.startswith("dpdk:"):
             devices.need_dpdk(self.linger)
@@ -519,6 +531,7 @@ def main():
         tests.run(live.records_tell_the_losses_of_their_own_ports)
         tests.run(live.a_monitor_port_is_captured_by_af_xdp)
         tests.run(live.a_monitor_port_overloaded_by_af_xdp_is_counted_to_the_packet)
+        tests.run(live.queues_that_af_xdp_does_not_read_are_named)
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on, "b")
         tests.run(live.a_link_that_goes_down_and_up_again_is_captured_on,
                   "dpdk:net_af_packet0,iface=b,framecnt=16384")
