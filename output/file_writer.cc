@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstring>
 #include <filesystem>
@@ -34,6 +35,8 @@ constexpr mode_t kMode = 0644;
 #define RWF_DONTCACHE 0x00000080  // linux/fs.h
 #endif
 
+using SteadyClock = std::chrono::steady_clock;
+
 std::string cannot_write(const OutputUri& uri, int error) {
   return fmt::format("output '{}': cannot write '{}': {}", uri.text, uri.path,
                      std::strerror(error));
@@ -41,8 +44,7 @@ std::string cannot_write(const OutputUri& uri, int error) {
 
 class FileWriter final : public Writer {
  public:
-  FileWriter(const OutputUri& uri, const WriterOptions& options)
-      : uri_(uri), keeps_cache_(options.file_cache) {}
+  FileWriter(const OutputUri& uri, const WriterOptions& options) : uri_(uri), options_(options) {}
   ~FileWriter() override { close_file(); }
 
   tl::expected<void, std::string> open() override {
@@ -100,7 +102,7 @@ class FileWriter final : public Writer {
     const bool is_known = fstat(fd_, &status) == 0;
     is_regular_ = is_known && S_ISREG(status.st_mode);
     is_pipe_ = is_known && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
-    leaves_cache_ = is_regular_ && !keeps_cache_;
+    leaves_cache_ = is_regular_ && !options_.file_cache;
     takes_what_fits_ = is_pipe_;
     if (is_pipe_) widen_pipe(fd_);
   }
@@ -131,12 +133,16 @@ class FileWriter final : public Writer {
     return ::write(fd_, lines.data(), std::min<std::size_t>(PIPE_BUF, lines.size()));
   }
 
-  // False: the run was abandoned, and the reader takes nothing.
+  // False: the reader takes nothing, and the run was abandoned, or is live and at its end.
   bool wait_for_reader() {
-    for (;;) {
+    for (auto patience_ends = SteadyClock::time_point::max();;) {
       pollfd poll_fd{fd_, POLLOUT, 0};
       if (poll(&poll_fd, 1, kPollMs) > 0) return true;
-      if (is_abandoned()) return false;
+      const auto now = SteadyClock::now();
+      if (is_abandoned() || now >= patience_ends) return false;
+      if (options_.is_live && is_finishing())
+        patience_ends =
+            std::min(patience_ends, now + std::chrono::nanoseconds(options_.give_up_after));
     }
   }
 
@@ -168,7 +174,7 @@ class FileWriter final : public Writer {
   }
 
   const OutputUri uri_;
-  const bool keeps_cache_;
+  const WriterOptions options_;
   int fd_ = -1;
   bool is_regular_ = false;
   bool is_pipe_ = false;

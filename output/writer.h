@@ -76,9 +76,9 @@ class Writer {
   std::atomic<bool> broken_pipe_{false};
 };
 
-// How long a socket is waited for. A replay waits for a slow peer as long as it takes, and for a
-// lost one give_up_after. A live run never gives a peer up before its end; then a lost or slow one
-// gets give_up_after.
+// How long a socket or pipe is waited for. A replay waits for a slow peer as long as it takes, and
+// for a lost one give_up_after. A live run never gives a peer up before its end; then a lost or
+// slow one gets give_up_after.
 struct WriterOptions {
   bool is_live = false;
   bool file_cache = false;  // setting fileCache

@@ -344,6 +344,22 @@ TEST(file_writer, an_abandoned_pipe_that_nobody_reads_is_given_up) {
   EXPECT_EQ(writer->dropped(DropReason::abandoned), 1u);
 }
 
+TEST(file_writer, a_pipe_that_nobody_reads_is_given_up_at_the_end_of_a_live_run) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto writer =
+      make_writer(*parse_output_uri("-"), {.is_live = true, .give_up_after = kMillisecond});
+  {
+    StandardOutput output(ends[1]);
+    ASSERT_TRUE(writer->open());
+    writer->finish_soon();
+    writer->write(std::string(1 << 20, 'x') + "\n");  // more than a pipe holds
+    writer->close();
+  }
+  ::close(ends[0]);
+  EXPECT_EQ(writer->dropped(DropReason::abandoned), 1u);
+}
+
 TEST(file_writer, reopen_writes_on_in_a_new_file_after_the_old_was_moved_away) {
   TemporaryFolder folder;
   const auto writer = writer_to(folder.file("x"));
