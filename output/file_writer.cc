@@ -20,6 +20,7 @@
 #include <filesystem>
 
 #include "engine/base/pipe.h"
+#include "engine/base/tell.h"
 #include "output/writer.h"
 
 namespace linger {
@@ -77,9 +78,8 @@ class FileWriter final : public Writer {
     if (uri_.destination == Destination::standard_output) return;
     const int fd = ::open(uri_.path.c_str(), kWriting | O_APPEND, kMode);
     if (fd < 0) {
-      trouble_ = fmt::format("output '{}': cannot reopen '{}': {}; still writing to the old file",
-                             uri_.text, uri_.path, std::strerror(errno));
-      return;
+      return say(fmt::format("cannot reopen '{}': {}; still writing to the old file", uri_.path,
+                             std::strerror(errno)));
     }
     close_file();
     fd_ = fd;
@@ -146,6 +146,12 @@ class FileWriter final : public Writer {
     }
   }
 
+  // A live run may last for days after that.
+  void say(const std::string& what) {
+    trouble_ = fmt::format("output '{}': {}", uri_.text, what);
+    if (options_.is_live) tell("linger: {}\n", trouble_);
+  }
+
   // The first `done` bytes were written, then `error` came (0: abandoned). The file keeps whole
   // records only.
   void fail(std::string_view lines, std::size_t done, int error) {
@@ -168,7 +174,7 @@ class FileWriter final : public Writer {
           fmt::format("output '{}': its reader took nothing when the run was stopped", uri_.text);
     } else {
       dead_reason_ = DropReason::failed;
-      trouble_ = fmt::format("output '{}': {}{}", uri_.text, std::strerror(error), cut);
+      say(fmt::format("{}{}", std::strerror(error), cut));
     }
     count_dropped(dead_reason_, lines.substr(whole));
   }

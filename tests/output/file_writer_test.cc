@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -236,6 +237,25 @@ TEST(file_writer, a_full_device_says_so) {
   EXPECT_NE(writer->trouble().find("No space left on device"), std::string::npos);
 }
 
+TEST(file_writer, a_live_run_says_at_once_what_goes_wrong) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "SKIPPED: there is no /dev/full here";
+  TemporaryFolder folder;
+  const auto full = writer_to("file:/dev/full", {.is_live = true});
+  const auto gone = writer_to("file:" + folder.file("folder/x"), {.is_live = true});
+  std::filesystem::create_directory(folder.file("folder"));
+  ASSERT_TRUE(full->open());
+  ASSERT_TRUE(gone->open());
+  std::filesystem::remove_all(folder.file("folder"));
+  testing::internal::CaptureStderr();
+  full->write("one\n");
+  full->write("two\n");
+  gone->reopen();
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 2) << said;
+  EXPECT_NE(said.find("/dev/full': No space left"), std::string::npos) << said;
+  EXPECT_NE(said.find("cannot reopen"), std::string::npos) << said;
+}
+
 TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {
   signal(SIGPIPE, SIG_IGN);
   int ends[2];
@@ -347,8 +367,7 @@ TEST(file_writer, an_abandoned_pipe_that_nobody_reads_is_given_up) {
 TEST(file_writer, a_pipe_that_nobody_reads_is_given_up_at_the_end_of_a_live_run) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  const auto writer =
-      make_writer(*parse_output_uri("-"), {.is_live = true, .give_up_after = kMillisecond});
+  const auto writer = writer_to("-", {.is_live = true, .give_up_after = kMillisecond});
   {
     StandardOutput output(ends[1]);
     ASSERT_TRUE(writer->open());
