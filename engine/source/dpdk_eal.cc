@@ -42,7 +42,8 @@ std::vector<std::string> arguments_of(const EalOptions& options, const cpu_set_t
     arguments.push_back(device);
   }
   if (allowed.empty()) arguments.emplace_back("--no-pci");
-  if (!options.has_huge_pages) arguments.emplace_back("--no-huge");
+  // Killed, it would leave its pages in use by files that nobody opens, and a new run without any.
+  arguments.emplace_back(options.has_huge_pages ? "--huge-unlink=always" : "--no-huge");
   if (options.memory_bytes != 0) {
     arguments.emplace_back("-m");
     arguments.push_back(std::to_string((options.memory_bytes >> 20) + 1));

@@ -1,9 +1,11 @@
 """DPDK's virtual devices as sources."""
 
 import concurrent.futures
+import contextlib
 import itertools
 import json
 import os
+import pathlib
 import re
 import shutil
 import struct
@@ -48,6 +50,31 @@ def records_of(linger, *arguments, code=0):
     expect(run.returncode == code, f"exit code {run.returncode}:", run.stderr)
     expect("ledger    balanced" in run.stderr, run.stderr)
     return sorted(run.stdout.splitlines())
+
+
+def free_huge_pages():
+    return int(re.search(r"HugePages_Free: +(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"))[1])
+
+
+@contextlib.contextmanager
+def huge_pages(count, folder):
+    """So many more of them, free and mounted."""
+    pool = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    before = pool.read_text(encoding="ascii")
+    folder.mkdir()
+    try:
+        pool.write_text(str(int(before) + count), encoding="ascii")
+        mount = subprocess.run(["mount", "-t", "hugetlbfs", "none", folder], check=False, capture_output=True, text=True)
+        if free_huge_pages() < count or mount.returncode != 0:
+            raise Skipped(f"no huge pages can be had here {mount.stderr}")
+        yield
+    except PermissionError as error:
+        raise Skipped(f"no huge pages can be had here: {error}") from error
+    finally:
+        subprocess.run(["umount", folder], check=False, capture_output=True)
+        folder.rmdir()
+        if pool.read_text(encoding="ascii") != before:
+            pool.write_text(before, encoding="ascii")
 
 
 def fields_that_differ(one, other):
@@ -176,6 +203,21 @@ def run(tests, linger, blast, folder):
                                                     f"dpdkFilePrefix={OWN}-2"), "busy")
         running.stop()
 
+    def a_killed_run_leaves_no_huge_page_in_use():
+        need_dpdk(linger)
+        with huge_pages(16, folder / "huge"):
+            free = free_huge_pages()
+            for _ in range(2):  # a new one finds as many
+                run = subprocess.Popen([linger, "-i", "dpdk:net_null0", "-o", "file:/dev/null", "--set",
+                                        "maxStreams=10000", "--set", f"dpdkFilePrefix={OWN}-{next(RUNS)}"],
+                                       stderr=subprocess.PIPE, text=True)
+                told = run.stderr.readline()
+                taken = free - free_huge_pages()
+                run.kill()
+                run.communicate()
+                expect("capturing on" in told and taken > 0, told, taken)
+                expect(free_huge_pages() == free, f"{free_huge_pages()} of {free}")
+
     def the_machine_is_checked_a_line_for_each_finding():
         run = subprocess.run([linger, "-T", "-i", "lo", "-i", "nowhere0"], capture_output=True,
                              text=True, check=False)
@@ -274,6 +316,7 @@ def run(tests, linger, blast, folder):
         expect(live.number(r"seen ([\d,]+)") == sum(sent) and min(sent) > 0, sent, live.errors())
 
     tests.run(a_device_that_cannot_be_had_is_an_error_with_the_mend)
+    tests.run(a_killed_run_leaves_no_huge_page_in_use)
     tests.run(the_machine_is_checked_a_line_for_each_finding)
     tests.run(a_user_who_is_not_there_is_found_by_the_check)
     tests.run(cores_that_cannot_be_had_as_named_are_an_error_with_the_mend)
