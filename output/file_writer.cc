@@ -32,6 +32,7 @@ constexpr std::size_t kBulkBytes = 128 * 1024;
 constexpr std::size_t kPageBytes = 4096;
 constexpr int kWriting = O_WRONLY | O_CREAT | O_CLOEXEC;
 constexpr mode_t kMode = 0644;
+constexpr off_t kTornBytesMax = 16 << 20;  // far more than a record has
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x00000080  // linux/fs.h
 #endif
@@ -51,10 +52,14 @@ class FileWriter final : public Writer {
   tl::expected<void, std::string> open() override {
     if (uri_.destination == Destination::standard_output) {
       fd_ = STDOUT_FILENO;
-    } else if (fd_ = ::open(uri_.path.c_str(), kWriting | O_TRUNC, kMode); fd_ < 0) {
+    } else if (fd_ = ::open(uri_.path.c_str(), kWriting | how(), kMode); fd_ < 0) {
       return tl::unexpected(cannot_write(uri_, errno));
     }
     look_at_file();
+    if (options_.is_live && is_regular_ && !cut_torn_line())
+      return tl::unexpected(
+          fmt::format("output '{}': '{}' holds no lines to go on with; name another file",
+                      uri_.text, uri_.path));
     return {};
   }
 
@@ -95,6 +100,27 @@ class FileWriter final : public Writer {
       trouble_ = fmt::format("output '{}': {} at its close", uri_.text, std::strerror(errno));
     }
     fd_ = -1;
+  }
+
+  // A live run goes on with the file of the one before, which perhaps was killed.
+  int how() const noexcept { return options_.is_live ? O_APPEND : O_TRUNC; }
+
+  // Behind the last line end of the file's last kTornBytesMax. False: there is none.
+  bool cut_torn_line() {
+    const int fd = ::open(uri_.path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return true;  // only to be written
+    const off_t end = lseek(fd, 0, SEEK_END);
+    std::string tail(static_cast<std::size_t>(std::min(end, kTornBytesMax)), '\0');
+    const off_t begin = end - static_cast<off_t>(tail.size());
+    const bool is_read = pread(fd, tail.data(), tail.size(), begin) == std::ssize(tail);
+    const std::size_t last = tail.rfind('\n');
+    const off_t whole = last == std::string::npos ? begin : begin + static_cast<off_t>(last) + 1;
+    const bool is_found = last != std::string::npos || begin == 0;
+    if (is_read && is_found && whole < end && ftruncate(fd, whole) == 0)
+      tell("linger: output '{}': its last line was torn; {} bytes are cut\n", uri_.text,
+           end - whole);
+    ::close(fd);
+    return !is_read || is_found;
   }
 
   void look_at_file() {

@@ -76,6 +76,8 @@ class Writer {
   std::atomic<bool> broken_pipe_{false};
 };
 
+// A replay replaces a file that is there, a live run goes on behind its last whole line.
+//
 // How long a socket or pipe is waited for. A replay waits for a slow peer as long as it takes, and
 // for a lost one give_up_after. A live run never gives a peer up before its end; then a lost or
 // slow one gets give_up_after.

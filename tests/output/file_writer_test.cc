@@ -97,6 +97,27 @@ TEST(file_writer, writes_what_it_was_given_and_replaces_what_was_there) {
   EXPECT_EQ(writer->trouble(), "");
 }
 
+TEST(file_writer, a_live_run_goes_on_behind_the_last_whole_line) {
+  TemporaryFolder folder;
+  const std::string path = folder.file("x");
+  for (const auto& [before, after] : {std::pair{"one\n{\"torn", "one\ntwo\n"},
+                                      {"one\n", "one\ntwo\n"},
+                                      {"torn", "two\n"},
+                                      {"", "two\n"}}) {
+    std::ofstream(path) << before;
+    const auto writer = writer_to("file:" + path, {.is_live = true});
+    ASSERT_TRUE(writer->open());
+    writer->write("two\n");
+    writer->close();
+    EXPECT_EQ(content_of(path), after) << before;
+    EXPECT_EQ(writer->written(), 1u);
+  }
+  const std::string foreign((16 << 20) + 1, 'x');
+  std::ofstream(path) << foreign;
+  EXPECT_FALSE(writer_to("file:" + path, {.is_live = true})->open());
+  EXPECT_TRUE(content_of(path) == foreign);
+}
+
 // Some lines, `bytes` of them in all.
 std::string lines_of(std::size_t bytes) {
   std::string lines;
