@@ -9,7 +9,8 @@ constexpr std::uint8_t kCapable = 0x00, kJoin = 0x10, kDss = 0x20, kAddAddress =
                        kReset = 0x80;
 
 void put(ByteList& bytes, std::uint64_t value, int count) {
-  for (int i = count - 1; i >= 0; --i) bytes.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  for (int i = count - 1; i >= 0; --i)
+    bytes.push_back(i < 8 ? static_cast<std::uint8_t>(value >> 8 * i) : 0);
 }
 
 ByteList option(std::uint8_t subtype_and_flags) { return {30, 0, subtype_and_flags}; }
