@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """The records of every capture in pcaps/, for any number of threads.
 
-Usage: golden_test.py LINGER GENERATE_CAPTURES ROOT [--accept]
+Usage: golden_test.py LINGER GENERATE_CAPTURES ROOT [--accept | --threads N...]
 
 TAP on standard output, a case each:
   * every file in pcaps/ is what the generator makes;
   * every run of the manifest, and every capture in pcaps/real/, gives the records in tests/golden/NAME.ndjson (sorted), byte for byte,
-    with 1, 2, 3 and 8 threads and another secret of the hash each time, with the exit code of the
-    manifest and a balanced ledger;
-  * every record follows the JSON schema that linger prints;
+    with 1, 2, 3 and 8 threads (or those named) and another secret of the hash each time, with the exit
+    code of the manifest and a balanced ledger;
+  * every record follows the JSON schema that linger prints (where all thread counts are tried);
   * a run that hits a limit tells the same sessions as one that does not: as many chains of records,
     with the same totals, wherever each was cut;
   * with LINGER_CORPUS set to a directory, each capture in it gives equal records for any number of
@@ -128,12 +128,13 @@ def chain_lines(records):
 
 
 class Golden:
-    def __init__(self, linger, generate, root):
+    def __init__(self, linger, generate, root, threads=THREADS):
         self.linger = os.path.abspath(linger)
         self.generate = generate
         self.root = pathlib.Path(root).resolve()
         self.pcaps = self.root / "pcaps"
         self.folder = self.root / "tests" / "golden"
+        self.threads = threads
         version = subprocess.run([linger, "-V"], capture_output=True, check=True, text=True).stdout
         self.has_patterns = "Hyperscan: not in this build" not in version
         text = subprocess.run([generate, "--list"], capture_output=True, check=True, text=True)
@@ -192,7 +193,7 @@ class Golden:
         """(name, trouble) of each case of one run."""
         expected, lines_of = self.expected(run)
         cases = []
-        for threads in THREADS:
+        for threads in self.threads:
             result = self.replay(run, threads)
             trouble = ending_trouble(result, run.exit_code)
             if not trouble:
@@ -200,7 +201,7 @@ class Golden:
             if not trouble and run.hits_limit and "  limit  " not in result.summary:
                 trouble = f"the summary names no limit\n{result.summary}"
             cases.append((f"{run.name} with {threads} threads", trouble))
-            if threads == THREADS[0]:
+            if self.threads == THREADS and threads == THREADS[0]:
                 cases.append((f"{run.name} follows the schema", schema_trouble(validator, result.records)))
         return cases
 
@@ -229,11 +230,11 @@ class Golden:
             tap.case("a corpus of captures", f"LINGER_CORPUS={corpus} holds none")
         for capture in captures:
             path = str(capture.resolve())
-            first, *others = [replay(self.linger, [path], [], n) for n in THREADS]
+            first, *others = [replay(self.linger, [path], [], n) for n in self.threads]
             trouble = ""
             if first.exit_code == 0 or first.records:
                 trouble = ending_trouble(first, first.exit_code)
-            for threads, result in zip(THREADS[1:], others):
+            for threads, result in zip(self.threads[1:], others):
                 found = difference(first.records, result.records)
                 if found and not trouble:
                     trouble = f"with {threads} threads\n{found}"
@@ -247,7 +248,8 @@ def main(arguments):
 
 
 def check(arguments):
-    golden = Golden(*arguments[:3])
+    threads = tuple(map(int, arguments[4:])) if arguments[3:4] == ["--threads"] else THREADS
+    golden = Golden(*arguments[:3], threads)
     if arguments[3:] == ["--accept"]:
         golden.accept()
         return 0
