@@ -537,7 +537,10 @@ constexpr void saturating_increment(T& value) noexcept {
 constexpr bool seq_before(std::uint32_t a, std::uint32_t b) noexcept {
   return static_cast<std::int32_t>(a - b) < 0;
 }
-constexpr bool seq_after(std::uint32_t a, std::uint32_t b) noexcept { return seq_before(b, a); }
+// Of two that are half the circle apart each is before the other, and none after.
+constexpr bool seq_after(std::uint32_t a, std::uint32_t b) noexcept {
+  return static_cast<std::int32_t>(a - b) > 0;
+}
 // low <= v <= high on the circle that begins at low.
 constexpr bool seq_within(std::uint32_t v, std::uint32_t low, std::uint32_t high) noexcept {
   return v - low <= high - low;

@@ -27,6 +27,15 @@ std::uint32_t window_of(const Session& s, unsigned side) noexcept {
 
 // --- Membership -------------------------------------------------------------------------------
 
+// The SYN before `after_syn` was overtaken by later data of its side, and by the SYN-ACK, which
+// tells what it answers.
+bool is_overtaken(const Session& s, unsigned side, std::uint32_t after_syn) noexcept {
+  const unsigned peer = side ^ 1;
+  return !s.cold.knows_isn(side) && s.cold.knows_isn(peer) && s.hot.has(kSessionAck0, peer) &&
+         seq_within(s.hot.acknowledged[peer], after_syn, after_syn + kReorderedAck) &&
+         seq_within(s.cold.first_sequence[side], after_syn, after_syn + kSlack - 1);
+}
+
 Membership syn_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
@@ -39,7 +48,9 @@ Membership syn_membership(const Session& s, const Packet& packet) noexcept {
     return Membership::member;
   // The same ISN: a retransmission, or a SYN that came after the data it announces.
   if (s.hot.has(kSessionSeen0, side))
-    return s.cold.first_sequence[side] == after_syn ? Membership::member : other;
+    return s.cold.first_sequence[side] == after_syn || is_overtaken(s, side, after_syn)
+               ? Membership::member
+               : other;
   if (!s.hot.has(kSessionSeen0, peer)) return other;
   if (s.hot.has(kSessionAck0, peer))  // a SYN-ACK or data of the peer came first
     return seq_within(s.hot.acknowledged[peer], after_syn, after_syn + kReorderedAck)
@@ -220,6 +231,15 @@ void count_if_spurious(const Session& s, const Packet& packet, const TcpContext&
     saturating_increment(detail->spurious_packets[side]);
 }
 
+// The side began at `begin`; from `last` on to what was its first number all is missing.
+void begin_earlier(const Session& s, unsigned side, std::uint32_t begin, std::uint32_t last,
+                   const TcpContext& context) noexcept {
+  const std::uint32_t first = s.cold.first_sequence[side];
+  s.cold.first_sequence[side] = begin;
+  if (PLANTED(16, begin > first, false)) ++s.cold.sequence_high[side];  // across the wrap
+  if (last != first) note_gap(s, side, last, first, context);
+}
+
 // Payload [begin, end) of a side, none of it beyond sequence_end.
 void count_old_payload(const Session& s, const Packet& packet, std::uint32_t begin,
                        std::uint32_t end, const TcpContext& context) noexcept {
@@ -234,9 +254,7 @@ void count_old_payload(const Session& s, const Packet& packet, std::uint32_t beg
     const std::uint32_t first = s.cold.first_sequence[side];
     const std::uint32_t last = seq_before(end, first) ? end : first;
     fresh += last - begin;
-    s.cold.first_sequence[side] = begin;
-    if (PLANTED(16, begin > first, false)) ++s.cold.sequence_high[side];  // across the wrap
-    if (last != first) note_gap(s, side, last, first, context);
+    begin_earlier(s, side, begin, last, context);
   }
   if (fresh != 0) {
     if (!is_overtaken_by_fin(s, packet, context))
@@ -309,6 +327,17 @@ void note_first(const Session& s, const Packet& packet) noexcept {
     s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
   s.cold.isn_known = (s.cold.isn_known | 1u << side) & 3;
+}
+
+// Before note_first(): the SYN of a side whose later data came first.
+void note_overtaken_syn(const Session& s, const Packet& packet,
+                        const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  if ((packet.tcp.flags & kTcpSyn) == 0 || !s.hot.has(kSessionSeen0, side)) return;
+  if (s.hot.phase == Phase::opening || s.cold.knows_isn(side)) return;
+  const std::uint32_t after_syn = packet.tcp.sequence + 1;
+  if (seq_within(s.cold.first_sequence[side], after_syn + 1, after_syn + kSlack - 1))
+    begin_earlier(s, side, after_syn, after_syn, context);
 }
 
 std::uint32_t saturated_ns(DurationNs duration) noexcept {
@@ -493,6 +522,7 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
 
   if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) {
     s.announce(side, announced_by(packet, s.opening().announced[side]));
+    note_overtaken_syn(s, packet, context);
     note_first(s, packet);
   }
   const std::uint32_t end_before = sent_end(s.hot, side);

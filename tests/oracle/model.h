@@ -21,6 +21,11 @@
 
 namespace linger::test {
 
+// On the circle of 2^32.
+inline std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b);
+}
+
 // A segment with payload whose acknowledgment is waited for.
 struct ModelProbe {
   Timestamp sent;
@@ -154,6 +159,9 @@ struct ModelSession : ModelIdentity {
 
   void write_history(unsigned of_side, char letter);
   void erase_history(unsigned of_side, char letter);
+  void add_gap(unsigned of_side, std::uint32_t from, std::uint32_t to);
+  // Bytes of [from, to) that were missing until now.
+  std::uint32_t fill_gaps(unsigned of_side, std::uint32_t from, std::uint32_t to);
 };
 
 struct ModelLateRecord {  // being collected

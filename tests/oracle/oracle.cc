@@ -108,16 +108,6 @@ void ModelLate::add(const Packet& packet) {
   if (!is_special && (flags & kTcpAck) != 0 && packet.payload_bytes == 0) ++c.ack;
 }
 
-void ModelSession::write_history(unsigned of_side, char letter) {
-  const char code = static_cast<char>(of_side != 0 ? letter | 0x80 : letter);
-  if (history.size() < kHistoryMax && history.find(code) == std::string::npos) history += code;
-}
-
-void ModelSession::erase_history(unsigned of_side, char letter) {
-  const char code = static_cast<char>(of_side != 0 ? letter | 0x80 : letter);
-  std::erase(history, code);
-}
-
 Oracle::Oracle(const Settings& settings, const DecodeSettings& decode_settings,
                const HashSeed& id_seed)
     : settings_(settings), decode_settings_(decode_settings), id_seed_(id_seed) {}

@@ -10,8 +10,6 @@ namespace {
 constexpr unsigned kMeasuredFor = 1024;  // packets
 constexpr unsigned kProbesFor = 4;       // of them
 
-std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b); }
-
 std::uint32_t capped(DurationNs duration) {
   return static_cast<std::uint32_t>(std::clamp<DurationNs>(duration, 0, UINT32_MAX));
 }

@@ -11,11 +11,8 @@ constexpr std::uint32_t kSlack = 1 << 16;        // an unscaled window
 constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
 constexpr std::uint32_t kReorderedAck = 1 << 16;
 constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is
-constexpr std::size_t kGapsKept = 5;          // of both sides
 constexpr unsigned kScaleMax = 14;
 constexpr std::size_t kRecentKept = 5;
-
-std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b); }
 
 bool within(std::uint32_t v, std::uint32_t low, std::uint32_t high) {
   return v - low <= high - low;
@@ -65,7 +62,11 @@ Fit syn_fit(const ModelSession& s, const Packet& packet) {
   };
   const bool is_answer = s.phase == Phase::opening && peer.has_isn && !peer.has_acknowledged;
   if (is_answer && !from.has_isn) return Fit::member;
-  if (from.is_known) return member_if(from.first == first);
+  // What the SYN-ACK acknowledged tells of a SYN that came even after later data.
+  const bool is_overtaken = !from.has_isn && peer.has_isn && peer.has_acknowledged &&
+                            within(peer.acknowledged, first, first + kReorderedAck) &&
+                            within(from.first, first, first + kSlack - 1);
+  if (from.is_known) return member_if(from.first == first || is_overtaken);
   if (!peer.is_known) return member_if(false);
   if (peer.has_acknowledged)
     return member_if(within(peer.acknowledged, first, first + kReorderedAck));
@@ -165,61 +166,25 @@ void watch_reset(ModelSession& s, const Packet& packet, std::uint32_t end_before
 
 // --- Sequence space ---------------------------------------------------------------------------
 
-void add_gap(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
-  s.side[side].gap_bytes += end - begin;
-  s.write_history(side, 'G');
-  if (s.gaps.size() == kGapsKept) s.gaps.erase(s.gaps.begin());  // stays a loss
-  s.gaps.push_back({side, begin, end});
-}
-
-// Bytes of [begin, end) that were missing until now.
-std::uint32_t fill_gaps(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end) {
-  std::uint32_t filled = 0;
-  for (std::size_t i = 0; i < s.gaps.size();) {
-    const ModelGap gap = s.gaps[i];
-    const std::uint32_t low = ahead_of(begin, gap.begin) > 0 ? begin : gap.begin;
-    const std::uint32_t high = ahead_of(end, gap.end) < 0 ? end : gap.end;
-    if (gap.side != side || ahead_of(high, low) <= 0) {
-      ++i;
-      continue;
-    }
-    filled += high - low;
-    const ModelGap before{side, gap.begin, low};
-    const ModelGap after{side, high, gap.end};
-    const bool has_before = low != gap.begin;
-    const bool has_after = high != gap.end;
-    if (!has_before && !has_after) {
-      s.gaps.erase(s.gaps.begin() + static_cast<std::ptrdiff_t>(i));
-      continue;
-    }
-    s.gaps[i] = has_before ? before : after;
-    if (has_before && has_after) {
-      if (s.gaps.size() < kGapsKept) {
-        s.gaps.push_back(after);
-      } else if (after.end - after.begin >= before.end - before.begin) {
-        s.gaps[i] = after;  // one of them stays a loss: the shorter
-      }
-    }
-    ++i;
-  }
-  std::uint64_t& missing = s.side[side].gap_bytes;
-  missing -= std::min<std::uint64_t>(filled, missing);
-  return filled;
+// The side began at `begin`; from `last` on to what was its first number all is missing.
+void begin_earlier(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t last) {
+  ModelSide& from = s.side[side];
+  const std::uint32_t first = from.first;
+  from.first = begin;
+  from.length += first - begin;
+  if (last != first) s.add_gap(side, last, first);
 }
 
 // Payload [begin, end), none of it beyond what the side has sent so far.
 void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end,
                       bool is_overtaken_by_fin, bool is_acknowledged) {
   ModelSide& from = s.side[side];
-  std::uint32_t fresh = fill_gaps(s, side, begin, end);
+  std::uint32_t fresh = s.fill_gaps(side, begin, end);
   if (fresh != 0 && from.gap_bytes == 0) s.erase_history(side, 'G');
-  const std::uint32_t first = from.first;
-  if (ahead_of(begin, first) < 0 && !from.has_isn && first - begin < kSlack) {
-    const std::uint32_t last = ahead_of(end, first) < 0 ? end : first;
+  if (ahead_of(begin, from.first) < 0 && !from.has_isn && from.first - begin < kSlack) {
+    const std::uint32_t last = ahead_of(end, from.first) < 0 ? end : from.first;
     fresh += last - begin;
-    from.first = begin;
-    from.length += first - begin;
-    if (last != first) add_gap(s, side, last, first);
+    begin_earlier(s, side, begin, last);
   }
   if (fresh != 0) {
     from.out_of_order_packets += !is_overtaken_by_fin;
@@ -256,7 +221,7 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
   if (numbers == 0) return;
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;
-    add_gap(s, side, high, packet.tcp.sequence);
+    s.add_gap(side, high, packet.tcp.sequence);
     from.length += std::int64_t{ahead} + numbers;
     return;
   }
@@ -281,6 +246,9 @@ void join_first(ModelSession& s, const Packet& packet) {
     from.first = packet.tcp.sequence + syn;
     from.length = -std::int64_t{syn};
   }
+  const std::uint32_t first = packet.tcp.sequence + 1;
+  if (syn && !from.has_isn && within(from.first, first + 1, first + kSlack - 1))
+    begin_earlier(s, packet.direction, first, first);
   from.has_isn |= syn;
   const std::uint8_t options = packet.tcp.options;
   from.options = 0;

@@ -14,6 +14,7 @@ namespace {
 static_assert(seq_before(0xffff'ffff, 0));
 static_assert(seq_after(5, 0xffff'fff0));
 static_assert(!seq_before(7, 7));
+static_assert(seq_before(5, 0x8000'0005) && !seq_after(5, 0x8000'0005));
 static_assert(seq_within(2, 0xffff'fffe, 4));
 static_assert(!seq_within(5, 0xffff'fffe, 4));
 static_assert(seq_within(9, 9, 9));
@@ -306,6 +307,27 @@ TEST(tcp, membership_of_a_syn_goes_by_its_number) {
   session.see(tcp.fin(Side::server, at(2 * kSecond)));
   EXPECT_EQ(session.membership(another.syn(at(3 * kSecond), {.sequence_offset = -1})),
             Membership::stranger);
+}
+
+TEST(tcp, a_syn_that_later_data_and_its_answer_overtook_is_of_their_session) {
+  for (const std::uint32_t isn : {1'000u, 0xffff'fffcu}) {  // the second: data across the wrap
+    Frames frames;
+    TcpPeers tcp = peers(frames, isn);
+    tcp.handshake(at(0));
+    const Frame syn = frames[0];
+    const Frame syn_ack = frames[1];
+    OneSession session;
+    session.see(syn_ack);
+    session.see(tcp.data(Side::client, "behind", at(1), {.sequence_offset = 5}));
+    EXPECT_EQ(session.membership(peers(frames, isn - 70'000).syn(at(2))), Membership::candidate);
+    EXPECT_EQ(session.membership(peers(frames, isn + 6).syn(at(2))), Membership::candidate);
+    ASSERT_EQ(session.membership(syn), Membership::member);
+    session.see(syn);
+    EXPECT_EQ(session.extension().gap_bytes[session.hot().originator()], 5u);
+    session.see(tcp.data(Side::client, "first", at(3), {.sequence_offset = -11}));
+    EXPECT_EQ(session.extension().gap_bytes[session.hot().originator()], 0u);
+    EXPECT_EQ(session.payload_bytes(), 11u) << isn;
+  }
 }
 
 TEST(tcp, nothing_lies_beyond_a_senders_fin) {
