@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <ranges>
 
 #include "engine/cores.h"
 #include "engine/cost.h"
@@ -205,7 +204,8 @@ std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interf
   };
   std::map<std::string, Need> nodes;
   Need all;
-  for (const std::string& interface : interfaces | std::views::filter(is_dpdk)) {
+  for (const std::string& interface : interfaces) {
+    if (!is_dpdk(interface)) continue;
     Need& of_node = nodes[node_of(sys / "bus/pci/devices" / dpdk_device_of(interface))];
     for (Need* need : {&all, &of_node}) {
       need->bytes += bytes_each;

@@ -230,7 +230,9 @@ void MptcpConnections::tell_group(const Group& group) {
       return PLANTED(24, now > c.last + timeout_, false);
     };
     if (own == nullptr) {
-      const auto is_cut = [&](const Member* other) { return other->path.id == member->continues; };
+      const auto is_cut = [&before = member->continues](const Member* other) {
+        return other->path.id == before;
+      };
       const bool has_name = member->is_named(clock);
       for (Connection& c : connections)
         if (!has_name && !is_over(c) && std::any_of(c.run.begin(), c.run.end(), is_cut)) own = &c;
@@ -242,9 +244,10 @@ void MptcpConnections::tell_group(const Group& group) {
     }
     if (token == 0) continue;
     own->tokens.insert(token);
-    const auto same = std::find_if(
-        connections.begin(), connections.end(),
-        [&](const Connection& c) { return &c != own && !is_over(c) && c.tokens.contains(token); });
+    const auto same = std::find_if(connections.begin(), connections.end(),
+                                   [&, named = token](const Connection& c) {
+                                     return &c != own && !is_over(c) && c.tokens.contains(named);
+                                   });
     if (same == connections.end()) continue;
     Connection& newer = *own;  // one of them has begun with this member, or both go on as one
     same->run.insert(same->run.end(), newer.run.begin(), newer.run.end());
@@ -295,8 +298,8 @@ template <class Member>
 bool is_at_address(const Member& subflow, const Member& initial) {
   const auto shared = shared_host(subflow, initial);
   if (!shared) return false;
-  const auto [own, side] = *shared;
-  const auto& bytes = subflow.path.address[own].bytes;
+  const auto& bytes = subflow.path.address[shared->first].bytes;
+  const auto side = shared->second;
   if (initial.path.address[side].bytes == bytes) return true;
   const auto* end = initial.subflow.addresses.begin() + initial.subflow.address_count;
   return std::any_of(initial.subflow.addresses.begin(), end, [&](const MptcpAddress& known) {
