@@ -23,7 +23,7 @@ class Sink final : public DefragSink {
     frames += packet.frames;
     whole += (packet.flags & kPacketFragment) == 0 && packet.frames > 1;
   }
-  bool on_full() noexcept override { return false; }
+  bool on_full(const Packet&) noexcept override { return false; }
 };
 
 struct Shape {

@@ -8,6 +8,7 @@ Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
     owners_[bucket] = static_cast<std::uint8_t>(bucket % shard_count_);
   for (std::uint32_t from = 0; from < shard_count_; ++from) {
     progress_.push_back(std::make_unique<Progress>());
+    losses_.push_back(std::make_unique<LossLog>());
     for (std::uint32_t to = 0; to < shard_count_; ++to)
       rings_.push_back(from == to ? nullptr : std::make_unique<Ring>(ring_packets));
   }
@@ -15,6 +16,17 @@ Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
 
 bool Handoff::push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept {
   return ring(from, to).push(packet);
+}
+
+void Handoff::note_loss(std::uint32_t from, const Packet& packet) noexcept {
+  const Timestamp time = packet.timestamp;
+  losses_[from]->add(packet.ports, {time.value - kLossSpan}, {time.value + kLossSpan});
+}
+
+bool Handoff::has_lost(PortSet ports, Timestamp first, Timestamp last) const noexcept {
+  for (const auto& log : losses_)
+    if (log->overlaps(ports, first, last)) return true;
+  return false;
 }
 
 void Handoff::pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept {

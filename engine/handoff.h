@@ -15,6 +15,7 @@
 
 #include "engine/base/flow_key.h"
 #include "engine/base/rss.h"
+#include "engine/loss_log.h"
 #include "engine/packet/packet.h"
 #include "engine/shares.h"
 
@@ -35,6 +36,11 @@ class Handoff {
   // ring is full, nothing was taken.
   bool push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept;
 
+  // Writing shard: a packet is lost because another shard did not keep up. Any thread: whether one
+  // that came by these ports was, in this time or kLossSpan beside it.
+  void note_loss(std::uint32_t from, const Packet& packet) noexcept;
+  bool has_lost(PortSet ports, Timestamp first, Timestamp last) const noexcept;
+
   // Reading shard `to`: fills the burst with at most kBurstMax packets of `from`, in the order they
   // were pushed. burst.clock is how far time has come for all of them.
   void pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept;
@@ -47,6 +53,9 @@ class Handoff {
   bool is_drained(std::uint32_t to) noexcept;
 
   std::uint32_t shard_count() const noexcept { return shard_count_; }
+
+  // What a session says of losses is true to so much, whoever lost the packet.
+  static constexpr DurationNs kLossSpan = 100 * kMillisecond;
 
  private:
   using Ring = boost::lockfree::spsc_queue<Packet>;
@@ -65,6 +74,7 @@ class Handoff {
   std::array<std::uint8_t, kRssBuckets> owners_{};
   std::vector<std::unique_ptr<Ring>> rings_;  // null on the diagonal
   std::vector<std::unique_ptr<Progress>> progress_;
+  std::vector<std::unique_ptr<LossLog>> losses_;  // of each writing shard
 };
 
 // Packets of a burst, for their owners, before these can see them: they may be done with them at

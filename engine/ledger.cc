@@ -62,6 +62,8 @@ void write_limits(Out out, const Ledger& l) {
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
+  line(l.datagrams_unbuffered,
+       "datagrams in fragments were dropped: another shard did not keep up");
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
   line(l.rtt_missing, "sessions are told without their round trip times: raise rttPool");
@@ -165,7 +167,7 @@ std::uint64_t Ledger::records_dropped() const noexcept {
 }
 
 std::uint64_t Ledger::packets_lost() const noexcept {
-  std::uint64_t lost = handoff_full.packets;
+  std::uint64_t lost = handoff_full.packets + datagrams_unbuffered;
   for (const PortTotals& port : ports)
     lost += port.sum.lost.value_or(0) + port.sum.unbuffered + port.sum.cut;
   return lost;

@@ -1,10 +1,11 @@
-// When ports lost packets, so that records of sessions that they saw at that time can say so.
+// When packets were lost, so that records of sessions that their ports saw at that time can say so.
 //
 // The control thread reads the ports' counters every 100 ms and notes the interval in which one of
-// them rose, for each port of a PortSet; shards ask when they make a record. Limit: the last
-// kIntervals of each, adjacent ones joined; what reaches back beyond them counts as lossy. One
-// writer; readers see an interval as soon as its number is released (with overlaps()). Cost for a
-// shard without losses: one load.
+// them rose, for each port of a PortSet; a shard notes what another one had no room for
+// (handoff.h); shards ask when they make a record. Limit: the last kIntervals of each, those that
+// meet, or go back in time, joined; what reaches back beyond them counts as lossy. One writer;
+// readers see an interval as soon as its number is released (with overlaps()). Cost for a shard
+// without losses: one load.
 #pragma once
 
 #include <array>
@@ -21,7 +22,7 @@ class LossLog {
  public:
   static constexpr std::uint64_t kIntervals = 256;
 
-  // Control thread, in order of time.
+  // The writer. Costs least in order of time.
   void add(PortSet ports, Timestamp from, Timestamp to) noexcept {
     for (unsigned bits = ports; bits != 0; bits &= bits - 1)
       logs_[static_cast<std::size_t>(std::countr_zero(bits))].add(from, to);
@@ -44,7 +45,7 @@ class LossLog {
     void add(Timestamp from, Timestamp to) noexcept {
       const std::uint64_t count = count_.load(std::memory_order_relaxed);
       if (count != 0 && at(count - 1).to.load(std::memory_order_relaxed) >= from.value)
-        return at(count - 1).to.store(to.value, std::memory_order_relaxed);
+        return at(count - 1).widen(from, to);
       at(count).from.store(from.value, std::memory_order_relaxed);
       at(count).to.store(to.value, std::memory_order_relaxed);
       count_.store(count + 1, std::memory_order_release);
@@ -65,6 +66,13 @@ class LossLog {
     struct Interval {
       std::atomic<std::int64_t> from{0};
       std::atomic<std::int64_t> to{0};
+
+      void widen(Timestamp first, Timestamp last) noexcept {
+        if (first.value < from.load(std::memory_order_relaxed))
+          from.store(first.value, std::memory_order_relaxed);
+        if (last.value > to.load(std::memory_order_relaxed))
+          to.store(last.value, std::memory_order_relaxed);
+      }
     };
 
     Interval& at(std::uint64_t index) noexcept { return intervals_[index % kIntervals]; }

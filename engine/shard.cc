@@ -235,8 +235,11 @@ void Shard::pass_on_joined() noexcept {
 }
 
 // As with a full ring, a replay waits.
-bool Shard::on_full() noexcept {
-  if (!may_wait()) return false;
+bool Shard::on_full(const Packet& datagram) noexcept {
+  if (!may_wait()) {
+    handoff_.note_loss(index_, datagram);
+    return false;
+  }
   pass_on_joined();
   defrag_.begin_burst();
   sched_yield();
@@ -319,6 +322,7 @@ void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
     counters_.handed_over.add(packet.frames);
     return count_handed_over(packet);
   }
+  handoff_.note_loss(index_, packet);
   release_buffers({&packet, 1});
   counters_.handoff_full.add(packet.frames);
   counters_.handoff_full_bytes.add(packet.wire_bytes);
@@ -417,7 +421,8 @@ void Shard::on_flood(const FloodSecond& flood) noexcept {
 }
 
 void Shard::hand(Record& record, PortSet ports, Bytes items) noexcept {
-  record.capture_loss = losses_ != nullptr && losses_->overlaps(ports, record.start, record.end);
+  record.capture_loss = losses_ != nullptr && (losses_->overlaps(ports, record.start, record.end) ||
+                                               handoff_.has_lost(ports, record.start, record.end));
   record.mark_usual();
   for (auto& output : outputs_) output->hand(index_, record, items);
 }

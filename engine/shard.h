@@ -92,8 +92,9 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
     if (applications_ != nullptr) applications_->populate();
   }
 
-  // Before the first poll: marks records of sessions during which their ports lost packets. Which
-  // ports those are a session knows if it is told to, before populate(); else all count.
+  // Before the first poll: marks records of sessions during which packets of their ports were lost,
+  // there or on the way to another shard. Which ports those are a session knows if it is told to,
+  // before populate(); else all count.
   void attach(const LossLog& losses) noexcept { losses_ = &losses; }
   void know_ports() { table_.know_ports(); }
 
@@ -139,7 +140,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   ClockNs passed() const noexcept { return plays_in_step_ ? time_ : clock_; }
 
   void on_packet(const Packet& packet) noexcept override;
-  bool on_full() noexcept override;
+  bool on_full(const Packet& datagram) noexcept override;
   void pass_on_joined() noexcept;
 
   void on_session(const SessionView& view) noexcept override;

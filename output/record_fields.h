@@ -118,7 +118,8 @@
   VIEW(Uint64, total_bytes(), "network.bytes", always,                                             \
        "Bytes of both sides and of the ICMP errors that quote the session.")                       \
   ONE(Flag, capture_loss, "network.capture_loss", nonzero,                                         \
-      "A port that the session was seen on lost packets between the record's first and last.")     \
+      "Packets of a port that the session was seen on were lost between the record's first and "   \
+      "last.")                                                                                     \
   ONE(NumberText, vlan_id, "network.vlan.id", nonzero, "VLAN; the outer one of two.")              \
   ONE(NumberText, inner_vlan_id, "network.inner.vlan.id", nonzero, "The inner VLAN of two.")       \
   ONE(Flag, tunnels_missing, "network.tunnels_missing", nonzero,                                   \

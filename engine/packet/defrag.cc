@@ -213,7 +213,7 @@ void Defrag::put_out(std::uint32_t number, bool is_whole, ClockNs clock, int dep
   if (!datagram.is_discarded) packet.payload_bytes = datagram.assembly.beginning_bytes(chunks_);
   const std::uint32_t readable = std::min(packet.payload_bytes, datagram.assembly.readable_end);
   packet.captured_bytes = packet.payload_offset + readable;
-  DatagramArena::Block* block = take_block(packet.captured_bytes);
+  DatagramArena::Block* block = take_block(packet);
   if (block != nullptr) {
     std::memcpy(block->data(), chunks_[datagram.head].bytes.data(), packet.payload_offset);
     datagram.assembly.copy_to(block->data() + packet.payload_offset, readable, chunks_);
@@ -233,9 +233,9 @@ void Defrag::put_out(std::uint32_t number, bool is_whole, ClockNs clock, int dep
   block->users.fetch_sub(1, std::memory_order_relaxed);
 }
 
-DatagramArena::Block* Defrag::take_block(std::uint32_t bytes) noexcept {
-  DatagramArena::Block* block = arena_.take(bytes);
-  while (block == nullptr && sink_.on_full()) block = arena_.take(bytes);
+DatagramArena::Block* Defrag::take_block(const Packet& datagram) noexcept {
+  DatagramArena::Block* block = arena_.take(datagram.captured_bytes);
+  while (block == nullptr && sink_.on_full(datagram)) block = arena_.take(datagram.captured_bytes);
   return block;
 }
 

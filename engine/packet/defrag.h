@@ -40,9 +40,9 @@ class DefragSink {
   // In the order in which it goes on. The bytes stay until Defrag::begin_burst(), and from then on
   // while they have users.
   virtual void on_packet(const Packet& packet) noexcept = 0;
-  // The datagrams put out fill their memory. Finishes what it can and calls begin_burst(); false:
-  // do not try again.
-  virtual bool on_full() noexcept = 0;
+  // The datagrams put out fill their memory, and there is none for this one. Finishes what it can
+  // and calls begin_burst(); false: do not try again.
+  virtual bool on_full(const Packet& datagram) noexcept = 0;
 
  protected:
   ~DefragSink() = default;
@@ -99,7 +99,7 @@ class Defrag {
   void join(Datagram& datagram, const Packet& fragment) noexcept;
   void discard(Datagram& datagram) noexcept;
   void put_out(std::uint32_t number, bool is_whole, ClockNs clock, int depth) noexcept;
-  DatagramArena::Block* take_block(std::uint32_t bytes) noexcept;
+  DatagramArena::Block* take_block(const Packet& datagram) noexcept;
   std::uint32_t& bucket_of(FlowHash hash) noexcept {
     return buckets_[hash & (buckets_.size() - 1)];
   }

@@ -335,6 +335,29 @@ TEST(live_shard, a_datagram_is_merged_in_time_with_what_came_by_other_ports) {
             1);
 }
 
+// One shard does not keep up for a moment, a second after the first session and before the last
+// one.
+TEST(live_shard, records_tell_what_was_lost_on_the_way_to_another_shard) {
+  Frames frames;
+  opened(frames, 10, at(0));
+  for (std::uint16_t port = 1'000; port < 3'000; ++port)
+    frames.push_back(PacketBuilder()
+                         .ethernet()
+                         .ip("192.0.2.1", "198.51.100.2")
+                         .udp(port, 53)
+                         .frame(at(kSecond)));
+  TcpPeers across = opened(frames, 11, at(kSecond - 20 * kStep));
+  across.data(Side::client, "ping", at(kSecond + 20 * kStep));
+  opened(frames, 12, at(2 * kSecond));
+  sort_by_time(frames);
+  const LossLog none;
+  const LiveResult result = run_live(frames, {.shards = 2, .ring_packets = 4, .losses = &none});
+  EXPECT_GT(result.ledger.handoff_full.packets, 500u);
+  const std::vector<std::string> told = losses_told(result.lines);
+  for (const char* line : {"10 session-end", "11 session-end loss", "12 session-end"})
+    EXPECT_EQ(std::ranges::count(told, line), 1) << line;
+}
+
 TEST(live_shard, with_one_port_its_losses_are_those_of_all_sessions) {
   Frames frames;
   opened(frames, 10, at(0));

@@ -50,6 +50,17 @@ TEST(loss_log, joins_losses_that_follow_one_another) {
   EXPECT_TRUE(log.overlaps(kFirst, {5}, {6}));
 }
 
+TEST(loss_log, forgets_none_where_time_goes_back) {
+  LossLog log;
+  log.add(kFirst, {1'000}, {1'100});
+  log.add(kFirst, {500}, {600});
+  log.add(kFirst, {550}, {560});
+  EXPECT_TRUE(log.overlaps(kFirst, {1'050}, {1'060}));
+  EXPECT_TRUE(log.overlaps(kFirst, {510}, {510}));
+  EXPECT_FALSE(log.overlaps(kFirst, {0}, {499}));
+  EXPECT_FALSE(log.overlaps(kFirst, {1'101}, {2'000}));
+}
+
 TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
   PortWatch watch;
   const auto at = [](std::int64_t looks) { return Timestamp{looks * PortWatch::kWaiting}; };

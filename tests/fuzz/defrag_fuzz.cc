@@ -35,7 +35,7 @@ class Sink final : public linger::DefragSink {
     const auto sum = std::count(packet.data, end, std::uint8_t{0});
     CHECK(sum >= 0);
   }
-  bool on_full() noexcept override { return false; }
+  bool on_full(const linger::Packet&) noexcept override { return false; }
 
  private:
   linger::ClockNs clock_ = 0;

@@ -53,7 +53,7 @@ void Defragmenter::on_packet(const Packet& packet) noexcept {
   put_out_.push_back(std::move(out));
 }
 
-bool Defragmenter::on_full() noexcept {
+bool Defragmenter::on_full(const Packet&) noexcept {
   ++full_count_;
   if (!waits_) return false;
   release_buffers();

@@ -40,7 +40,7 @@ class Defragmenter final : private DefragSink {
 
  private:
   void on_packet(const Packet& packet) noexcept override;
-  bool on_full() noexcept override;
+  bool on_full(const Packet&) noexcept override;
 
   DecodeSettings decode_settings_ = decode_settings();
   DefragCounters counters_;

@@ -128,7 +128,7 @@ class Joiner final : private DefragSink {
     kept.buffer = nullptr;
     see_(kept);
   }
-  bool on_full() noexcept override {
+  bool on_full(const Packet&) noexcept override {
     defrag_.begin_burst();
     return true;
   }
