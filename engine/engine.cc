@@ -291,7 +291,7 @@ tl::expected<void, std::string> Engine::start_sources() {
     ports_.attach(i, *shards_[i]);
     shards_[i]->attach(watch_.losses());
   }
-  watch_.look(ports_.totals(), system_time());
+  watch_.look(ports_.totals(), system_time(), monotonic_ns());
   return give_up_rights();
 }
 
@@ -512,7 +512,7 @@ void Engine::stop_if_idle(double seconds) {
 }
 
 void Engine::watch_ports(double seconds) {
-  watch_.look(ports_.totals(), system_time());
+  watch_.look(ports_.totals(), system_time(), monotonic_ns());
   tell_notes();
   tell_troubles();
   if (settings_.statsInterval == 0 || options_.quiet) return;

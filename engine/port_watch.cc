@@ -1,36 +1,54 @@
 #include "engine/port_watch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace linger {
+namespace {
 
-void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now) {
+std::uint64_t in_a_period(std::uint64_t packets, DurationNs elapsed) noexcept {
+  const double periods = static_cast<double>(elapsed) / PortWatch::kPeriod;
+  return periods > 0 ? std::llround(static_cast<double>(packets) / periods) : 0;
+}
+
+}  // namespace
+
+void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment) {
   const bool is_first = seen_.empty();
+  const DurationNs elapsed = moment - moment_;
+  if (!is_first && elapsed < kPeriod) return;
   seen_.resize(totals.size());
   rates_.resize(totals.size());
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const PortCounts& c = totals[i].sum;
     const std::uint64_t lost = c.lost.value_or(0) + c.unbuffered;
     if (lost > seen_[i].lost)
-      losses_.add(port_set_of(i), is_first ? Timestamp{} : before_, {now.value + kWaiting});
-    rates_[i].taken_worst = std::max(rates_[i].taken_worst, c.taken - seen_[i].taken);
-    rates_[i].lost_worst = std::max(rates_[i].lost_worst, lost - seen_[i].lost);
+      losses_.add(port_set_of(i), is_first ? Timestamp{} : std::min(before_, now),
+                  {now.value + kWaiting});
+    if (!is_first) {
+      rates_[i].taken_worst =
+          std::max(rates_[i].taken_worst, in_a_period(c.taken - seen_[i].taken, elapsed));
+      rates_[i].lost_worst =
+          std::max(rates_[i].lost_worst, in_a_period(lost - seen_[i].lost, elapsed));
+    }
     seen_[i].taken = c.taken;
     seen_[i].lost = lost;
   }
+  if (is_first) taken_at_ = moment;
   before_ = now;
-  ++looks_;
+  moment_ = moment;
 }
 
 std::vector<PortWatch::Rates> PortWatch::take() {
-  for (std::size_t i = 0; i < seen_.size() && looks_ != 0; ++i) {
-    rates_[i].taken_mean = (seen_[i].taken - seen_[i].taken_at_take) / looks_;
-    rates_[i].lost_mean = (seen_[i].lost - seen_[i].lost_at_take) / looks_;
+  const DurationNs elapsed = moment_ - taken_at_;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    rates_[i].taken_mean = in_a_period(seen_[i].taken - seen_[i].taken_at_take, elapsed);
+    rates_[i].lost_mean = in_a_period(seen_[i].lost - seen_[i].lost_at_take, elapsed);
     seen_[i].taken_at_take = seen_[i].taken;
     seen_[i].lost_at_take = seen_[i].lost;
   }
-  looks_ = 0;
+  taken_at_ = moment_;
   return std::exchange(rates_, std::vector<Rates>(seen_.size()));
 }
 

@@ -13,7 +13,8 @@ namespace linger {
 
 class PortWatch {
  public:
-  // Packets of one port in 100 ms, since the last take().
+  // Packets of one port in 100 ms, since the last take(). The control thread may look later than it
+  // wanted: a longer look counts as its mean in 100 ms.
   struct Rates {
     std::uint64_t taken_mean = 0;
     std::uint64_t taken_worst = 0;
@@ -24,8 +25,10 @@ class PortWatch {
   // What waited in a port's ring while others found it full is taken, and often stamped, after the
   // look that finds the loss: a loss reaches so far beyond it.
   static constexpr DurationNs kWaiting = 100 * kMillisecond;
+  static constexpr DurationNs kPeriod = 100 * kMillisecond;
 
-  void look(const std::vector<PortTotals>& totals, Timestamp now);
+  // `moment`: now by a clock that nobody sets. A look within kPeriod of the last one is left out.
+  void look(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment);
 
   // For each port; then it begins anew.
   std::vector<Rates> take();
@@ -41,10 +44,11 @@ class PortWatch {
   };
 
   LossLog losses_;
-  Timestamp before_;
-  std::vector<Seen> seen_;  // of each port when we looked
+  Timestamp before_;         // when we looked
+  DurationNs moment_ = 0;    // the same, by the other clock;
+  DurationNs taken_at_ = 0;  // and at the last take()
+  std::vector<Seen> seen_;   // of each port then
   std::vector<Rates> rates_;
-  std::uint64_t looks_ = 0;  // since the last take()
 };
 
 }  // namespace linger

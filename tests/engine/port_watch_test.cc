@@ -11,6 +11,11 @@ PortTotals port_of(std::uint64_t taken, std::optional<std::uint64_t> lost) {
 
 constexpr PortSet kFirst = port_set_of(0);
 
+// While nobody sets the clock.
+void look(PortWatch& watch, const std::vector<PortTotals>& totals, Timestamp now) {
+  watch.look(totals, now, now.value);
+}
+
 TEST(loss_log, tells_whether_a_span_of_time_meets_a_loss) {
   LossLog log;
   EXPECT_FALSE(log.overlaps(kFirst, {0}, {1'000}));
@@ -64,10 +69,10 @@ TEST(loss_log, forgets_none_where_time_goes_back) {
 TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
   PortWatch watch;
   const auto at = [](std::int64_t looks) { return Timestamp{looks * PortWatch::kWaiting}; };
-  watch.look({port_of(0, 0)}, at(1));
-  watch.look({port_of(10, 0)}, at(2));
-  watch.look({port_of(20, 3)}, at(3));
-  watch.look({port_of(30, 3)}, at(4));
+  look(watch, {port_of(0, 0)}, at(1));
+  look(watch, {port_of(10, 0)}, at(2));
+  look(watch, {port_of(20, 3)}, at(3));
+  look(watch, {port_of(30, 3)}, at(4));
   const auto overlaps = [&](Timestamp first, Timestamp last) {
     return watch.losses().overlaps(kFirst, first, last);
   };
@@ -79,35 +84,58 @@ TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
 
 TEST(port_watch, a_loss_is_that_of_its_port) {
   PortWatch watch;
-  watch.look({port_of(0, 0), port_of(0, 0)}, {kSecond});
-  watch.look({port_of(5, 0), port_of(5, 1)}, {2 * kSecond});
+  look(watch, {port_of(0, 0), port_of(0, 0)}, {kSecond});
+  look(watch, {port_of(5, 0), port_of(5, 1)}, {2 * kSecond});
   EXPECT_FALSE(watch.losses().overlaps(port_set_of(0), {0}, {kHour}));
   EXPECT_TRUE(watch.losses().overlaps(port_set_of(1), {0}, {kHour}));
 }
 
 TEST(port_watch, tells_the_worst_beside_the_mean_and_begins_anew) {
   PortWatch watch;
-  watch.look({port_of(0, 0)}, {1});
+  const auto at = [](std::int64_t looks) { return Timestamp{looks * PortWatch::kPeriod}; };
+  look(watch, {port_of(0, 0)}, at(1));
   watch.take();
-  watch.look({port_of(100, 0)}, {2});
-  watch.look({port_of(110, 8)}, {3});
-  watch.look({port_of(120, 8)}, {4});
-  watch.look({port_of(120, 8)}, {5});
+  look(watch, {port_of(100, 0)}, at(2));
+  look(watch, {port_of(110, 8)}, at(3));
+  look(watch, {port_of(120, 8)}, at(4));
+  look(watch, {port_of(120, 8)}, at(5));
   const auto rates = watch.take();
   ASSERT_EQ(rates.size(), 1u);
   EXPECT_EQ(rates[0].taken_mean, 30u);
   EXPECT_EQ(rates[0].taken_worst, 100u);
   EXPECT_EQ(rates[0].lost_mean, 2u);
   EXPECT_EQ(rates[0].lost_worst, 8u);
-  watch.look({port_of(121, 8)}, {6});
+  look(watch, {port_of(121, 8)}, at(6));
   EXPECT_EQ(watch.take()[0].taken_worst, 1u);
+}
+
+TEST(port_watch, what_is_told_of_100_ms_is_so_whenever_it_looks) {
+  PortWatch watch;
+  const auto at = [](std::int64_t ms) { return Timestamp{ms * kMillisecond}; };
+  look(watch, {port_of(0, 0)}, at(1'000));
+  watch.take();
+  look(watch, {port_of(50, 0)}, at(1'050));  // woken by a signal
+  look(watch, {port_of(100, 0)}, at(1'100));
+  look(watch, {port_of(3'100, 300)}, at(4'100));  // 3 s behind
+  const auto rates = watch.take();
+  EXPECT_EQ(rates[0].taken_worst, 100u);
+  EXPECT_EQ(rates[0].taken_mean, 100u);
+  EXPECT_EQ(rates[0].lost_worst, 10u);
+  EXPECT_EQ(rates[0].lost_mean, 10u);
+}
+
+TEST(port_watch, a_loss_while_the_clock_is_set_back_is_noted) {
+  PortWatch watch;
+  watch.look({port_of(0, 0)}, {2 * kHour}, kSecond);
+  watch.look({port_of(5, 1)}, {kHour}, 2 * kSecond);
+  EXPECT_TRUE(watch.losses().overlaps(kFirst, {kHour}, {kHour}));
 }
 
 TEST(port_watch, an_unknown_loss_is_none_that_was_noted) {
   PortWatch watch;
-  watch.look({port_of(0, {})}, {1});
-  watch.look({port_of(5, {})}, {2});
-  EXPECT_FALSE(watch.losses().overlaps(kAllPorts, {0}, {10}));
+  look(watch, {port_of(0, {})}, {kSecond});
+  look(watch, {port_of(5, {})}, {2 * kSecond});
+  EXPECT_FALSE(watch.losses().overlaps(kAllPorts, {0}, {kHour}));
 }
 
 }  // namespace
