@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "engine/base/socket_headers.h"
 #include "output/writer.h"
@@ -160,6 +161,7 @@ class StreamWriter final : public Writer {
     if (last != std::string_view::npos) {
       count_written(unsettled().substr(0, last + 1));
       settled_ += last + 1;
+      has_taken_ = true;
       progress_at_ = SteadyClock::now();
     }
     return (poll_fd.revents & POLLHUP) == 0;
@@ -184,24 +186,37 @@ class StreamWriter final : public Writer {
     return fd_ >= 0;
   }
 
+  // A peer that comes back and goes again before it has acknowledged a record was not there.
   void reconnect() {
-    const auto start = SteadyClock::now();
-    int backoff_ms = kBackoffFirstMs;
+    if (std::exchange(has_taken_, false)) {
+      lost_at_ = SteadyClock::now();
+      backoff_ms_ = kBackoffFirstMs;
+    } else {
+      connect_error_ = "its peer took nothing";
+      if (is_lost_for_good()) return;
+      wait_before_trying();
+    }
     while (!try_connect()) {
-      if (is_abandoned()) return;
-      const bool is_patient = options_.is_live && !is_finishing();
-      if (!is_patient && SteadyClock::now() - start >= give_up_after()) {
-        return give_up(DropReason::failed,
-                       fmt::format("connection lost, and again: {}", connect_error_));
-      }
-      wait(backoff_ms);
-      backoff_ms = std::min(2 * backoff_ms, kBackoffLastMs);
+      if (is_abandoned() || is_lost_for_good()) return;
+      wait_before_trying();
     }
     const std::string_view begun = unsettled().substr(0, sent_ - settled_);
     count_resent(begun);
     if (!begun.empty() && begun.back() != '\n') count_resent("\n");  // a record sent in part
     sent_ = settled_;
     progress_at_ = SteadyClock::now();
+  }
+
+  bool is_lost_for_good() {
+    const bool is_patient = options_.is_live && !is_finishing();
+    if (is_patient || SteadyClock::now() - lost_at_ < give_up_after()) return false;
+    give_up(DropReason::failed, fmt::format("connection lost, and again: {}", connect_error_));
+    return true;
+  }
+
+  void wait_before_trying() {
+    wait(backoff_ms_);
+    backoff_ms_ = std::min(2 * backoff_ms_, kBackoffLastMs);
   }
 
   void disconnect() {
@@ -232,6 +247,9 @@ class StreamWriter final : public Writer {
   bool is_dead_ = false;
   DropReason dead_reason_ = DropReason::failed;
   SteadyClock::time_point progress_at_{};  // when the peer last took, or was given, something
+  bool has_taken_ = true;                  // the peer, since the last connection was made
+  SteadyClock::time_point lost_at_{};      // when one that did was lost
+  int backoff_ms_ = kBackoffFirstMs;
   std::string connect_error_;
 };
 

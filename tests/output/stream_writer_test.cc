@@ -40,7 +40,11 @@ class Peer {
   }
 
   const std::string& uri() const { return uri_; }
-  void take_connection() { connection_ = accept(listener_, nullptr, nullptr); }
+  bool take_connection() {
+    connection_ = accept(listener_, nullptr, nullptr);
+    return connection_ >= 0;
+  }
+  void refuse() { shutdown(listener_, SHUT_RDWR); }  // whoever waits in take_connection(), too
   void hang_up() {
     if (connection_ >= 0) ::close(connection_);
     connection_ = -1;
@@ -222,6 +226,25 @@ TEST(stream_writer, a_peer_that_never_comes_back_costs_the_records_it_did_not_ta
   EXPECT_EQ(writer->written(), 1u);
   EXPECT_EQ(writer->dropped(DropReason::failed), 3u);
   EXPECT_NE(writer->trouble().find("connection lost"), std::string::npos);
+}
+
+TEST(stream_writer, a_peer_that_comes_back_again_and_again_and_takes_nothing_is_given_up) {
+  TemporaryFolder folder;
+  for (const bool is_live : {false, true}) {
+    Peer peer(folder.file(is_live ? "live" : "replay"));
+    const auto writer =
+        writer_to(peer.uri(), {.is_live = is_live, .give_up_after = 50 * kMillisecond});
+    ASSERT_TRUE(writer->open());
+    std::thread others([&] {
+      while (peer.take_connection()) peer.hang_up();
+    });
+    writer->finish_soon();
+    writer->write("one\ntwo\n");
+    writer->close();
+    EXPECT_EQ(writer->dropped(DropReason::failed), 2u);
+    peer.refuse();
+    others.join();
+  }
 }
 
 TEST(stream_writer, a_live_run_gives_up_at_its_end_a_peer_that_takes_nothing) {
