@@ -400,6 +400,7 @@ void Engine::control() {
     drop_old_readings();
     if (is_reader_gone()) stop(Ending::shutdown);
     warn_if_full(seconds_since(start));
+    watch_outputs();
     if (is_live_) watch_ports(seconds_since(start));
     if (is_live_) stop_if_idle(seconds_since(start));
     if (shows_progress_) show_progress(seconds_since(start));
@@ -422,6 +423,7 @@ void Engine::finish() {
   while (!has_finished.load(std::memory_order_acquire)) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);
+    watch_outputs();
   }
   finisher.join();
 }
@@ -521,6 +523,17 @@ void Engine::watch_ports(double seconds) {
   if (seconds < next_statistics_) return;
   next_statistics_ += interval * (1 + std::floor((seconds - next_statistics_) / interval));
   tell("{}", statistics_of(ledger(), {.seconds = seconds, .is_over = false}, watch_.take()));
+}
+
+void Engine::watch_outputs() {
+  std::vector<OutputState> states;
+  for (const auto& output : outputs_) {
+    const OutputTotals totals = output->totals();
+    states.push_back({output->uri().text, output->is_connected(), output->breaks(), totals.resent,
+                      totals.dropped[static_cast<std::size_t>(DropReason::queue_full)]});
+  }
+  for (const std::string& sentence : output_watch_.look(states, seconds_since(first_.moment)))
+    tell("linger: {}\n", sentence);
 }
 
 bool Engine::is_reader_gone() const noexcept {

@@ -23,6 +23,7 @@
 #include "engine/live.h"
 #include "engine/mptcp_collector.h"
 #include "engine/options.h"
+#include "engine/output_watch.h"
 #include "engine/port_watch.h"
 #include "engine/shard.h"
 #include "engine/source/capture_file_source.h"
@@ -79,6 +80,7 @@ class Engine {
   void stop_at_once() noexcept;
   void stop_if_idle(double seconds);
   void watch_ports(double seconds);
+  void watch_outputs();
   void tell_notes();
   void tell_troubles();
   tl::expected<void, std::string> give_up_rights();
@@ -97,6 +99,7 @@ class Engine {
   std::unique_ptr<Source> source_;  // of a replay
   LivePorts ports_;                 // of a live run
   PortWatch watch_;
+  OutputWatch output_watch_;
   std::size_t notes_told_ = 0;
   std::vector<std::string> troubles_told_;
   const bool is_live_;

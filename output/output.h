@@ -83,6 +83,9 @@ class Output {
   // Stops waiting for a destination that takes nothing.
   void abandon() noexcept { writer_->abandon(); }
   void reopen() noexcept { wants_reopen_.store(true, std::memory_order_relaxed); }
+  // Any thread, as totals(): whether the peer of a socket is there, and how often it was lost.
+  bool is_connected() const noexcept { return writer_->is_connected(); }
+  std::uint64_t breaks() const noexcept { return writer_->breaks(); }
   // `linger … | head`: nobody reads on.
   bool is_broken_pipe() const noexcept { return writer_->is_broken_pipe(); }
 

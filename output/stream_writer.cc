@@ -127,7 +127,7 @@ class StreamWriter final : public Writer {
     if (fd_ < 0) return reconnect();
     if (is_stalled_at_end())
       return give_up(DropReason::failed, "its peer took nothing more at the end");
-    if (!settle()) return disconnect();
+    if (!settle()) return lose_peer();
     if (sent_ == held_.size()) {
       if (!unsettled().empty()) wait(kSettleMs);
       return;
@@ -140,7 +140,7 @@ class StreamWriter final : public Writer {
       pollfd poll_fd{fd_, POLLOUT, 0};
       poll(&poll_fd, 1, kPollMs);
     } else if (errno != EINTR) {
-      disconnect();
+      lose_peer();
     }
   }
 
@@ -205,6 +205,7 @@ class StreamWriter final : public Writer {
     if (!begun.empty() && begun.back() != '\n') count_resent("\n");  // a record sent in part
     sent_ = settled_;
     progress_at_ = SteadyClock::now();
+    set_connected();
   }
 
   bool is_lost_for_good() {
@@ -217,6 +218,11 @@ class StreamWriter final : public Writer {
   void wait_before_trying() {
     wait(backoff_ms_);
     backoff_ms_ = std::min(2 * backoff_ms_, kBackoffLastMs);
+  }
+
+  void lose_peer() {
+    disconnect();
+    count_break();
   }
 
   void disconnect() {

@@ -1,9 +1,9 @@
 // Where encoded records go. A writer takes whole lines and answers for every one of them: it is
 // written, dropped for a named reason, or still held.
 //
-// Owner: one output's thread, but for the counts, is_broken_pipe(), finish_soon() and abandon(),
-// which any thread may call. A writer blocks where it must wait, and stops waiting soon after
-// abandon().
+// Owner: one output's thread, but for the counts, is_connected(), is_broken_pipe(), finish_soon()
+// and abandon(), which any thread may call. A writer blocks where it must wait, and stops waiting
+// soon after abandon().
 #pragma once
 
 #include <atomic>
@@ -47,6 +47,9 @@ class Writer {
   // close() comes next.
   void finish_soon() noexcept { finishing_.store(true, std::memory_order_relaxed); }
   void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
+  // Of a socket that has been opened: false while its peer is lost.
+  bool is_connected() const noexcept { return connected_.load(std::memory_order_relaxed); }
+  std::uint64_t breaks() const noexcept { return breaks_.value(); }
   bool is_broken_pipe() const noexcept { return broken_pipe_.load(std::memory_order_relaxed); }
   std::uint64_t written() const noexcept { return written_.value(); }
   std::uint64_t resent() const noexcept { return resent_.value(); }
@@ -62,6 +65,11 @@ class Writer {
   void count_written(std::string_view lines) noexcept;
   void count_resent(std::string_view lines) noexcept;
   void count_dropped(DropReason reason, std::string_view lines) noexcept;
+  void count_break() noexcept {
+    breaks_.add(1);
+    connected_.store(false, std::memory_order_relaxed);
+  }
+  void set_connected() noexcept { connected_.store(true, std::memory_order_relaxed); }
   void set_broken_pipe() noexcept { broken_pipe_.store(true, std::memory_order_relaxed); }
 
   std::string trouble_;
@@ -69,11 +77,13 @@ class Writer {
  private:
   Counter written_;
   Counter resent_;
+  Counter breaks_;  // of the connection
   Counter dropped_[kDropReasonCount];
   // Flags between the control thread and the output's; nothing else is published through them.
   std::atomic<bool> finishing_{false};
   std::atomic<bool> abandoned_{false};
   std::atomic<bool> broken_pipe_{false};
+  std::atomic<bool> connected_{true};
 };
 
 // A replay replaces a file that is there, a live run goes on behind its last whole line.

@@ -181,6 +181,8 @@ TEST(stream_writer, a_unix_peer_that_read_everything_before_it_left_gets_nothing
   EXPECT_EQ(taken, "three\n");
   EXPECT_EQ(writer->resent(), 0u);
   EXPECT_EQ(writer->written(), 3u);
+  EXPECT_EQ(writer->breaks(), 1u);
+  EXPECT_TRUE(writer->is_connected());
 }
 
 // What a peer took before a reset may be lost with it; what it did not take comes again, and
@@ -226,6 +228,8 @@ TEST(stream_writer, a_peer_that_never_comes_back_costs_the_records_it_did_not_ta
   EXPECT_EQ(writer->written(), 1u);
   EXPECT_EQ(writer->dropped(DropReason::failed), 3u);
   EXPECT_NE(writer->trouble().find("connection lost"), std::string::npos);
+  EXPECT_EQ(writer->breaks(), 1u);
+  EXPECT_FALSE(writer->is_connected());
 }
 
 TEST(stream_writer, a_peer_that_comes_back_again_and_again_and_takes_nothing_is_given_up) {
@@ -242,6 +246,8 @@ TEST(stream_writer, a_peer_that_comes_back_again_and_again_and_takes_nothing_is_
     writer->write("one\ntwo\n");
     writer->close();
     EXPECT_EQ(writer->dropped(DropReason::failed), 2u);
+    EXPECT_GT(writer->breaks(), 1u);
+    EXPECT_LT(writer->breaks(), 10u);
     peer.refuse();
     others.join();
   }

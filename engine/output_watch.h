@@ -1,0 +1,45 @@
+// What an operator hears of outputs while a run goes on: once that a peer is gone, once that it is
+// back and what that cost, and once a minute that one does not keep up. What went wrong with a file
+// its writer tells. Owner: the control thread, which looks at every wake-up.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace linger {
+
+struct OutputState {
+  std::string name;
+  bool is_connected = true;
+  std::uint64_t breaks = 0;   // of its connection
+  std::uint64_t resent = 0;   // records
+  std::uint64_t dropped = 0;  // records that found its queue full
+};
+
+class OutputWatch {
+ public:
+  // A peer that comes and goes is told of so often at most, as drops are.
+  static constexpr double kPauseSeconds = 60;
+
+  // Sentences; `seconds` since any moment, by a clock that nobody sets.
+  std::vector<std::string> look(const std::vector<OutputState>& states, double seconds);
+
+ private:
+  struct Told {
+    bool is_gone = false;
+    double gone_at = 0;       // seconds
+    double next_gone = 0;     // not before
+    double next_dropped = 0;  // not before
+    std::uint64_t breaks = 0;
+    std::uint64_t resent = 0;
+    std::uint64_t dropped = 0;
+  };
+
+  static void look(const OutputState& state, double seconds, Told& told,
+                   std::vector<std::string>& sentences);
+
+  std::vector<Told> told_;
+};
+
+}  // namespace linger
