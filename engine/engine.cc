@@ -13,6 +13,7 @@
 #include <cmath>
 #include <filesystem>
 #include <future>
+#include <utility>
 
 #include "engine/base/backoff.h"
 #include "engine/base/tell.h"
@@ -333,6 +334,7 @@ tl::expected<void, std::string> Engine::start() {
   for (std::uint32_t i = 0; i < shards_.size(); ++i)
     threads_.emplace_back([this, i] { run_shard(i); });
   if (!is_live_) return {};
+  for (Backoff backoff; polling_.load(std::memory_order_acquire) != shards_.size();) backoff.wait();
   tell_notes();
   if (!options_.quiet) tell("linger: capturing on {}\n", fmt::join(options_.interfaces, ", "));
   notify_service("READY=1");
@@ -343,8 +345,10 @@ void Engine::run_shard(std::uint32_t index) noexcept {
   pthread_setname_np(pthread_self(), fmt::format("shard {}", index).c_str());
   if (!cores_.empty()) pin_to(cores_[index]);
   Backoff backoff;
+  bool has_polled = false;
   for (int idle = 0;;) {
     const Shard::Progress progress = shards_[index]->poll();
+    if (!std::exchange(has_polled, true)) polling_.fetch_add(1, std::memory_order_release);
     if (progress == Shard::Progress::done) break;
     if (progress == Shard::Progress::busy) {
       backoff.reset();

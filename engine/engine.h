@@ -110,6 +110,7 @@ class Engine {
   std::unique_ptr<MptcpCollector> collector_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
+  std::atomic<std::uint32_t> polling_{0};  // shard threads that have taken what there was
   std::atomic<std::uint32_t> running_{0};  // shard threads; counts down as they finish
   pthread_t control_thread_{};
   bool stopped_ = false;  // by a signal:
