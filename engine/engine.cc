@@ -496,7 +496,8 @@ void Engine::on_signal(int signal) {
 
 // Asked twice. Where only outputs can be waited for, the ledger still tells what they did not take.
 void Engine::stop_at_once() noexcept {
-  if (is_abandoned_ || (is_live_ && !is_finishing_)) _exit(kExitLost);
+  const bool receives = is_live_ && !is_finishing_ && !outputs_.front()->has_drained();
+  if (is_abandoned_ || receives) _exit(kExitLost);
   is_abandoned_ = true;
   for (auto& output : outputs_) output->abandon();
 }
@@ -538,6 +539,9 @@ void Engine::watch_outputs() {
   }
   for (const std::string& sentence : output_watch_.look(states, seconds_since(first_.moment)))
     tell("linger: {}\n", sentence);
+  const bool waits = stopped_ && (is_finishing_ || outputs_.front()->has_drained());
+  if (waits && seconds_since(stop_moment_) >= 1 && !std::exchange(is_wait_told_, true))
+    tell("linger: what the outputs have not taken is waited for; another INT or TERM drops it\n");
 }
 
 bool Engine::is_reader_gone() const noexcept {

@@ -116,8 +116,9 @@ class Engine {
   bool stopped_ = false;  // by a signal:
   int stop_signal_ = 0;   // which, and when
   std::chrono::steady_clock::time_point stop_moment_;
-  bool is_finishing_ = false;      // only outputs are waited for;
-  bool is_abandoned_ = false;      // and now they are to end too
+  bool is_finishing_ = false;  // only outputs are waited for;
+  bool is_abandoned_ = false;  // and now they are to end too
+  bool is_wait_told_ = false;
   double next_statistics_ = 0;     // seconds since the start
   double last_packet_ = 0;         // seconds since the start, as far as the control thread knows
   std::uint64_t seen_before_ = 0;  // packets

@@ -73,6 +73,8 @@ class Output {
   // Shard `shard` receives no more, so that waiting for room costs no packet. A slow
   // peer gets give_up_after from now on.
   void wait_from_now(std::size_t shard) noexcept;
+  // Any thread: whether there is such a shard.
+  bool has_drained() const noexcept { return has_drained_.load(std::memory_order_relaxed); }
 
   // The thread that puts MPTCP connections together, between start() and finish().
   void hand(const MptcpConnection& connection) noexcept;
