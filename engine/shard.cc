@@ -14,6 +14,10 @@ namespace {
 
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
+// For so long it leaves to outputs how many those are: longer ones are not to keep the others'
+// back.
+constexpr DurationNs kSweepPatience = 5 * kSecond;
+constexpr DurationNs kPollMax = 10 * kMillisecond;  // what lies between two is no waiting
 
 constexpr std::uint8_t kCountedFlags =
     kPacketBadChecksum | kPacketBadIpChecksum | kPacketOffloaded | kPacketUntold;
@@ -56,7 +60,7 @@ Shard::Progress Shard::poll() noexcept {
   profile_.leave(Stage::steer);
   if (!waits_) {  // a quiet link expires on time too
     time_ = std::max(time_, passed());
-    busy |= !table_.expire(time_, kSweepSteps);
+    busy |= sweep();
     profile_.leave(Stage::track);
   }
   publish_clock(passed());
@@ -68,6 +72,18 @@ Shard::Progress Shard::poll() noexcept {
   profile_.leave(Stage::track);
   profile_.end_poll(busy || finished_);
   return finished_ ? Progress::done : busy ? Progress::busy : Progress::idle;
+}
+
+// Live, each poll. Sessions may all be due at once: they wait for room in the outputs, as no record
+// depends on when the sweep came. Its records may be larger than the mean. True: it goes on.
+bool Shard::sweep() noexcept {
+  auto steps = static_cast<std::size_t>(kSweepSteps);
+  if (behind_ < kSweepPatience)
+    for (const auto& output : outputs_) steps = std::min(steps, output->room(index_) / 4);
+  const bool is_done = steps != 0 && table_.expire(time_, static_cast<int>(steps));
+  behind_ = is_done ? 0 : behind_ + std::min(time_ - swept_, kPollMax);
+  swept_ = time_;
+  return steps != 0 && !is_done;
 }
 
 bool Shard::receive() noexcept {

@@ -133,6 +133,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void lose_one(Burst& burst) noexcept;
   void count_handed_over(const Packet& packet) noexcept;
   void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
+  bool sweep() noexcept;
   void finish() noexcept;
   // For the other shards; an owner never waits for us.
   bool may_wait() const noexcept { return waits_ || plays_in_step_; }
@@ -161,8 +162,10 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
-  ClockNs clock_ = 0;  // how far the sources and the other shards have come
-  ClockNs time_ = 0;   // live: how far the table has; no packet is tracked before it
+  ClockNs clock_ = 0;      // how far the sources and the other shards have come
+  ClockNs time_ = 0;       // live: how far the table has; no packet is tracked before it
+  ClockNs swept_ = 0;      // live: time_ at the last sweep,
+  DurationNs behind_ = 0;  // and for how long sweeps have left sessions due
   ShardCounters counters_;
   SessionTable table_;
   std::unique_ptr<Applications> applications_;  // null: none

@@ -77,6 +77,8 @@ void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept
   for (Backoff backoff; !inlet.ring.push(record, items);) backoff.wait();
 }
 
+std::size_t Output::room(std::size_t shard) const noexcept { return inlets_[shard]->ring.room(); }
+
 void Output::hand(std::size_t shard, const RecordLink& link) noexcept {
   Inlet& inlet = *inlets_[shard];
   for (Backoff backoff; !links_.hand(shard, link); backoff.wait())

@@ -66,6 +66,9 @@ class Output {
   // Shard `shard`, between start() and finish().
   void hand(std::size_t shard, const Record& record, Bytes items = {}) noexcept;
 
+  // Records of the mean size that it could hand now.
+  std::size_t room(std::size_t shard) const noexcept;
+
   // What a session of it says of another one.
   void hand(std::size_t shard, const RecordLink& link) noexcept;
   Links& links() noexcept { return links_; }

@@ -8,6 +8,7 @@
 // out.
 #pragma once
 
+#include <algorithm>
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstddef>
 #include <memory>
@@ -36,6 +37,11 @@ class RecordRing {
     bytes_.push(rare.data(), rare.size());
     bytes_.push(items.data(), items.size());
     return queue_.push(record.usual());
+  }
+
+  // Shard. Records of the mean size that there is room for.
+  std::size_t room() const noexcept {
+    return std::min(queue_.write_available(), bytes_.write_available() / kBytesMean);
   }
 
   // Output's thread. Hands at most `count_max` records and their items to `take`, oldest first,
