@@ -68,6 +68,7 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const
   if (!rules) return tl::unexpected(rules.error());
   if (*enabled == 0 && signatures->empty() && settings.rules.empty()) return nullptr;
   auto reading = std::make_unique<Reading>();
+  reading->signatures = signatures->size();
   auto detector = Detector::make({.enabled = *enabled,
                                   .shards = shards.size(),
                                   .signatures = *std::move(signatures),

@@ -28,6 +28,7 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings);
 struct Reading {
   std::unique_ptr<Detector> detector;
   std::unique_ptr<RuleSet> rules;  // null: the settings have none
+  std::size_t signatures = 0;      // of files
 };
 
 // What the settings want to be known; null: nothing. `shards`: the settings of each, which differ

@@ -11,11 +11,11 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <future>
 #include <utility>
 
 #include "engine/base/backoff.h"
+#include "engine/base/pipe.h"
 #include "engine/base/tell.h"
 #include "engine/cores.h"
 #include "engine/cost.h"
@@ -169,6 +169,13 @@ tl::expected<void, StartError> Engine::open_reading() {
 // The files of signatures and rules are read again. What is wrong with them leaves all as it is.
 void Engine::reload_reading() {
   if (readings_.empty() || (settings_.signatures.empty() && settings_.rules.empty())) return;
+  for (const auto* files : {&settings_.signatures, &settings_.rules})
+    for (const std::string& file : *files)
+      if (is_pipe(file))
+        return tell(
+            "linger: {}: a pipe cannot be read again; signatures and rules stay as they "
+            "were\n",
+            file);
   auto made = make_reading(shard_settings_);
   if (!made) {
     tell("linger: {}; signatures and rules stay as they were\n", made.error());
@@ -176,7 +183,10 @@ void Engine::reload_reading() {
   }
   readings_.push_back(std::move(*made));
   for (auto& shard : shards_) shard->applications()->replace(*readings_.back());
-  if (!options_.quiet) tell("linger: signatures and rules are read again\n");
+  if (options_.quiet) return;
+  const Reading& last = *readings_.back();
+  tell("linger: signatures and rules are read again: {} and {}\n", last.signatures,
+       last.rules != nullptr ? last.rules->size() : 0);
 }
 
 // When every shard has taken the last one: those that no session was opened on any more.
@@ -201,11 +211,8 @@ tl::expected<void, StartError> Engine::open_ports() {
 
 tl::expected<void, StartError> Engine::check_captures() const {
   std::vector<std::string> paths = options_.read;
-  std::erase_if(paths, [](const std::string& path) {
-    std::error_code error;
-    const auto type = std::filesystem::status(path, error).type();
-    return path == kStandardInput || type == std::filesystem::file_type::fifo;
-  });
+  std::erase_if(paths,
+                [](const std::string& path) { return path == kStandardInput || is_pipe(path); });
   if (paths.empty()) return {};
   const auto captures = captures_of(paths);
   if (!captures) return tl::unexpected(captures.error());

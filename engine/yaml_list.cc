@@ -54,7 +54,11 @@ ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const s
                                                 std::string_view entries, std::string_view form) {
   std::vector<YamlEntry> list;
   try {
-    const YAML::Node root = YAML::Load(yaml);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
+    if (documents.size() > 1)
+      return YamlEntry{{}, place_of(place, documents[1].Mark()), {}}.wrong(
+          "a second YAML document begins; allowed is one");
+    const YAML::Node root = documents.empty() ? YAML::Node() : documents[0];
     if (root.IsNull()) return list;
     if (!root.IsSequence())
       return YamlEntry{{}, place_of(place, root.Mark()), {}}.wrong(

@@ -2,7 +2,7 @@
 """reload_test.py LINGER HTTP-CAPTURE: HUP in the middle of a run changes the rules for sessions that begin after it.
 
 The capture of two sessions goes through a pipe: its first half, a HUP with other rules, its second half, and the same
-sessions once more from another port. A HUP with rules that are wrong changes nothing. TAP on standard output.
+sessions once more from another port. A HUP with rules that are wrong, or in a pipe, changes nothing. TAP on standard output.
 """
 
 import json
@@ -62,6 +62,14 @@ class Run:
         self.process.stdin.write(b"".join(packets))
         self.process.stdin.flush()
 
+    def reload_from_a_pipe(self, answer):
+        rules = self.folder / "rules.yaml"
+        rules.unlink()
+        os.mkfifo(rules)
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_for(answer)
+        rules.unlink()
+
     def reload(self, rules, answer):
         (self.folder / "rules.yaml").write_text(rules, encoding="utf-8")
         self.process.send_signal(signal.SIGHUP)
@@ -77,7 +85,8 @@ def main():
         run.feed(header, *packets[:half])
         run.wait_for(rf"seen {half} =", signal.SIGUSR1)
         run.reload(WRONG, r"rules.yaml:1: rule wrong: .*stay as they were")
-        run.reload(NEW, "read again")
+        run.reload_from_a_pipe("a pipe cannot be read again.*stay as they were")
+        run.reload(NEW, "read again: 0 and 1")
         run.feed(*packets[half:], *[moved(packet, 40002, 60) for packet in packets])
         run.process.stdin.close()
         code = run.process.wait(SECONDS_MAX)

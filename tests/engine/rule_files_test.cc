@@ -62,6 +62,8 @@ TEST(rule_files, that_are_wrong_are_named_with_their_line) {
   expect_error("- {name: a, pattern: a,\n   tag: b, pattern: c}",
                "r.yaml:2: rule a: pattern: it stands here twice");
   expect_error("- [", "r.yaml:1: not YAML: ");
+  expect_error("- {name: a, pattern: a}\n---\n- {name: b, pattern: b}",
+               "r.yaml:3: a second YAML document begins");
   EXPECT_EQ(load_rules({"/nowhere.yaml"}, {}).error(),
             "rules: /nowhere.yaml: No such file or directory");
   EXPECT_EQ(load_rules({"/"}, {}).error(), "rules: /: Is a directory");
