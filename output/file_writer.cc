@@ -1,6 +1,6 @@
 // Files, pipes and devices. A regular file holds whole records only: when a write falls short for
 // good (disk full, file size limit), the file is cut back to its last whole record, and what
-// follows is dropped and counted.
+// follows is dropped and counted: in a live run until the disk has room again.
 //
 // What is written in bulk leaves the page cache once it is on disk (RWF_DONTCACHE, Linux 6.14,
 // where the file system knows it): nobody here reads it again, and a run for days would fill the
@@ -18,6 +18,7 @@
 #include <climits>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "engine/base/pipe.h"
 #include "engine/base/tell.h"
@@ -64,7 +65,7 @@ class FileWriter final : public Writer {
   }
 
   void write(std::string_view lines) override {
-    if (is_dead_) return count_dropped(dead_reason_, lines);
+    if (is_dead_ && !waits_for_room_) return count_dropped(dead_reason_, lines);
     std::size_t done = 0;
     while (done < lines.size()) {
       if (is_pipe_ && !wait_for_reader()) return fail(lines, done, 0);
@@ -76,6 +77,9 @@ class FileWriter final : public Writer {
       }
     }
     count_written(lines);
+    if (std::exchange(is_dead_, false))
+      tell("linger: output '{}': there is room again; {} records were dropped\n", uri_.text,
+           dropped(DropReason::failed));
   }
 
   // The path may name a new file now; what it holds, if anything, stays.
@@ -183,12 +187,13 @@ class FileWriter final : public Writer {
   void fail(std::string_view lines, std::size_t done, int error) {
     const std::size_t last = lines.substr(0, done).rfind('\n');
     const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
-    is_dead_ = true;
+    const bool is_first = !std::exchange(is_dead_, true);
+    waits_for_room_ = options_.is_live && is_regular_ && (error == ENOSPC || error == EDQUOT);
     std::string cut;
     if (is_regular_ && done > whole) {
       const off_t end = lseek(fd_, 0, SEEK_CUR) - static_cast<off_t>(done - whole);
       if (ftruncate(fd_, end) != 0 || lseek(fd_, end, SEEK_SET) < 0)
-        cut = "; its last line is torn";
+        cut = "; its last line is torn", waits_for_room_ = false;
     }
     count_written(lines.substr(0, whole));
     if (error == EPIPE && uri_.destination == Destination::standard_output) {
@@ -200,7 +205,7 @@ class FileWriter final : public Writer {
           fmt::format("output '{}': its reader took nothing when the run was stopped", uri_.text);
     } else {
       dead_reason_ = DropReason::failed;
-      say(fmt::format("{}{}", std::strerror(error), cut));
+      if (is_first || !waits_for_room_) say(fmt::format("{}{}", std::strerror(error), cut));
     }
     count_dropped(dead_reason_, lines.substr(whole));
   }
@@ -214,6 +219,7 @@ class FileWriter final : public Writer {
   bool leaves_cache_ = false;
   bool takes_what_fits_ = false;
   bool is_dead_ = false;
+  bool waits_for_room_ = false;  // then it is not for good
   DropReason dead_reason_ = DropReason::failed;
 };
 

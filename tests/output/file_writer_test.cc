@@ -277,6 +277,51 @@ TEST(file_writer, a_live_run_says_at_once_what_goes_wrong) {
   EXPECT_NE(said.find("cannot reopen"), std::string::npos) << said;
 }
 
+// Does `work` in a thread whose system call of this number fails like that. False: no filter of
+// system calls can be set here.
+bool with_failing(unsigned number, unsigned error, const std::function<void()>& work) {
+  bool was_set = false;
+  std::thread([&] {  // the filter is the thread's, and ends with it
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{4, code};
+    was_set = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+              prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    if (was_set) work();
+  })
+      .join();
+  return was_set;
+}
+
+TEST(file_writer, a_live_run_goes_on_when_a_full_disk_has_room_again) {
+  TemporaryFolder folder;
+  for (const bool is_live : {true, false}) {
+    const auto writer = writer_to("file:" + folder.file("x"), {.is_live = is_live});
+    ASSERT_TRUE(writer->open());
+    writer->write("one\n");
+    const bool was_set = with_failing(SYS_write, ENOSPC, [&] {
+      writer->write("two\n");
+      writer->write("three\n");
+    });
+    if (!was_set) GTEST_SKIP() << "SKIPPED: no filter of system calls can be set here";
+    testing::internal::CaptureStderr();
+    writer->write("four\n");
+    writer->close();
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(said.find("there is room again; 2 records were dropped") != std::string::npos,
+              is_live)
+        << said;
+    EXPECT_EQ(content_of(folder.file("x")), is_live ? "one\nfour\n" : "one\n");
+    EXPECT_EQ(writer->dropped(DropReason::failed), is_live ? 2u : 3u);
+    EXPECT_NE(writer->trouble().find("No space left"), std::string::npos);
+    std::filesystem::remove(folder.file("x"));
+  }
+}
+
 TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {
   signal(SIGPIPE, SIG_IGN);
   int ends[2];
@@ -332,32 +377,13 @@ TEST(file_writer, a_slow_reader_of_standard_output_gets_all) {
   expect_bulk_through(ends, bulk);
 }
 
-// Does `work` where the kernel refuses pwritev2, as one does that does not know its flags. False:
-// no filter of system calls can be set here.
-bool without_pwritev2(const std::function<void()>& work) {
-  bool was_set = false;
-  std::thread([&] {  // the filter is the thread's, and ends with it
-    sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwritev2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog program{4, code};
-    was_set = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-              prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-    if (was_set) work();
-  })
-      .join();
-  return was_set;
-}
-
 TEST(file_writer, an_older_kernel_gets_files_and_pipes_written_too) {
   TemporaryFolder folder;
   const std::string bulk = lines_of(1'000'003);
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  const bool was_set = without_pwritev2([&] {
+  // The kernel refuses pwritev2, as one does that does not know its flags.
+  const bool was_set = with_failing(SYS_pwritev2, EOPNOTSUPP, [&] {
     const auto writer = writer_to("file:" + folder.file("x"));
     EXPECT_TRUE(writer->open());
     writer->write(bulk);
