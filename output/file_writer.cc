@@ -82,14 +82,18 @@ class FileWriter final : public Writer {
            dropped(DropReason::failed));
   }
 
-  // The path may name a new file now; what it holds, if anything, stays.
+  // The path may name a new file now; what it holds, if anything, stays. One that it still names
+  // stays open: as the user that the run became by now it could perhaps not be opened again. A pipe
+  // that nobody reads is not waited for.
   void reopen() override {
     if (uri_.destination == Destination::standard_output) return;
-    const int fd = ::open(uri_.path.c_str(), kWriting | O_APPEND, kMode);
+    if (is_still_there()) return void(is_dead_ = false);
+    const int fd = ::open(uri_.path.c_str(), kWriting | O_APPEND | O_NONBLOCK, kMode);
     if (fd < 0) {
-      return say(fmt::format("cannot reopen '{}': {}; still writing to the old file", uri_.path,
+      return say(fmt::format("cannot reopen '{}': {}; the old file stays open", uri_.path,
                              std::strerror(errno)));
     }
+    fcntl(fd, F_SETFL, O_APPEND);
     close_file();
     fd_ = fd;
     is_dead_ = false;
@@ -104,6 +108,13 @@ class FileWriter final : public Writer {
       trouble_ = fmt::format("output '{}': {} at its close", uri_.text, std::strerror(errno));
     }
     fd_ = -1;
+  }
+
+  bool is_still_there() const noexcept {
+    struct stat open {};
+    struct stat named {};
+    return fstat(fd_, &open) == 0 && stat(uri_.path.c_str(), &named) == 0 &&
+           open.st_dev == named.st_dev && open.st_ino == named.st_ino;
   }
 
   // A live run goes on with the file of the one before, which perhaps was killed.

@@ -263,10 +263,13 @@ class Live:
             nobody = str(pwd.getpwnam("nobody").pw_uid)
             expect(re.search(r"Uid:\s+" + "\\s+".join([nobody] * 4), status), status)
             expect(re.search(r"Seccomp:\s+2", status), status)
+            linger.process.send_signal(signal.SIGHUP)  # the file of root is still the same
+            connect(veth, 10)
             linger.records_path.rename(self.folder / "moved")
             linger.process.send_signal(signal.SIGHUP)
             connect(veth, 10)
             expect(linger.stop() == 0, linger.errors())
+            expect("reopen" not in linger.errors(), linger.errors())
             manager.expect(b"STOPPING=1")
             expect(len(linger.records()) >= 10, "records are not in the new file")
 

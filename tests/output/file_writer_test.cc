@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -320,6 +321,37 @@ TEST(file_writer, a_live_run_goes_on_when_a_full_disk_has_room_again) {
     EXPECT_NE(writer->trouble().find("No space left"), std::string::npos);
     std::filesystem::remove(folder.file("x"));
   }
+}
+
+TEST(file_writer, reopen_leaves_a_file_alone_that_was_not_moved) {
+  TemporaryFolder folder;
+  const auto writer = writer_to("file:" + folder.file("x"));
+  ASSERT_TRUE(writer->open());
+  writer->write("one\n");
+  const bool was_set = with_failing(SYS_openat, EACCES, [&] { writer->reopen(); });
+  if (!was_set) GTEST_SKIP() << "SKIPPED: no filter of system calls can be set here";
+  writer->write("two\n");
+  writer->close();
+  EXPECT_EQ(writer->trouble(), "");
+  EXPECT_EQ(content_of(folder.file("x")), "one\ntwo\n");
+}
+
+TEST(file_writer, reopen_does_not_wait_for_somebody_to_read_a_pipe) {
+  TemporaryFolder folder;
+  const std::string path = folder.file("pipe");
+  const auto writer = writer_to("file:" + path);
+  ASSERT_TRUE(writer->open());
+  std::filesystem::remove(path);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  writer->reopen();
+  EXPECT_NE(writer->trouble().find("No such device"), std::string::npos) << writer->trouble();
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  writer->reopen();
+  writer->write("one\n");
+  char taken[8];
+  EXPECT_EQ(read(reader, taken, sizeof taken), 4);
+  writer->close();
+  ::close(reader);
 }
 
 TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {
