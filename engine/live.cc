@@ -75,6 +75,13 @@ std::uint64_t dpdk_port_memory_needed([[maybe_unused]] const Settings& settings)
 #endif
 }
 
+LivePorts::~LivePorts() {
+  ports_.clear();
+#ifdef LINGER_HAS_DPDK
+  remove_eal_files();
+#endif
+}
+
 LivePorts::Outcome LivePorts::open(const std::vector<std::string>& interfaces,
                                    const Settings& settings) {
   if (auto started = start_dpdk(interfaces, settings); !started) return started;

@@ -23,6 +23,11 @@ class LivePorts {
  public:
   using Outcome = tl::expected<void, std::string>;
 
+  LivePorts() = default;
+  LivePorts(const LivePorts&) = delete;
+  LivePorts& operator=(const LivePorts&) = delete;
+  ~LivePorts();
+
   // The error is one sentence with the mend.
   Outcome open(const std::vector<std::string>& interfaces, const Settings& settings);
   Outcome start();

@@ -7,12 +7,15 @@
 
 #include <cctype>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 
 #include "engine/source/huge_pages.h"
 
 namespace linger {
 namespace {
+
+bool has_files = false;  // of the one EAL of a process
 
 bool is_hugetlbfs_mounted() {
   std::ifstream mounts("/proc/mounts");
@@ -53,6 +56,22 @@ std::vector<std::string> arguments_of(const EalOptions& options, const cpu_set_t
 
 }  // namespace
 
+// `config` carries the lock that keeps others out: it goes last.
+void remove_eal_files() noexcept {
+  if (!std::exchange(has_files, false)) return;
+  const std::filesystem::path folder = rte_eal_get_runtime_dir();
+  std::error_code error;
+  std::vector<std::filesystem::path> ours;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("fbarray_") || name == "hugepage_info" || name == "mp_socket")
+      ours.push_back(entry.path());
+  }
+  ours.push_back(folder / "config");
+  ours.push_back(folder);  // if it is empty
+  for (const auto& path : ours) std::filesystem::remove(path, error);
+}
+
 bool is_pci_device(const std::string& devargs) noexcept {
   const auto is_hex = [&](std::size_t i) {
     return i < devargs.size() && std::isxdigit(static_cast<unsigned char>(devargs[i])) != 0;
@@ -84,7 +103,10 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
   const int status = rte_eal_init(static_cast<int>(argv.size()), argv.data());
   const int error = rte_errno;
   sched_setaffinity(0, sizeof cores, &cores);
-  if (status >= 0) return {};
+  if (status >= 0) {
+    has_files = !options.file_prefix.empty();
+    return {};
+  }
   switch (error) {
     case EACCES:
     case EPERM:

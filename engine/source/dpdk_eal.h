@@ -24,6 +24,10 @@ struct EalOptions {
 // The error is one sentence with the mend. `memory_bytes` is needed without huge pages.
 tl::expected<void, std::string> start_eal(const EalOptions& options);
 
+// After the last device is closed, at the end of the process: removes the files that start_eal()
+// made. Nobody else has them: a process of the same prefix is refused while this one lives.
+void remove_eal_files() noexcept;
+
 // Whether these devargs name a PCI device, rather than a virtual one.
 bool is_pci_device(const std::string& devargs) noexcept;
 

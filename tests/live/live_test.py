@@ -19,7 +19,7 @@ import time
 
 import devices
 import service
-from stage import HERE, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
+from stage import HERE, OWN_DPDK_FILES, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
 from traffic import FLOOD_SOURCE
 
 CONNECTIONS = 1500
@@ -110,6 +110,7 @@ class Live:
             lost = linger.number(r"port .* \+ lost ([\d,]+)")
             expect(seen + lost == frames, f"{frames} frames = {seen} + {lost}:", linger.errors())
             expect(code == (3 if lost else 0), f"exit code {code}:", linger.errors())
+            expect(not OWN_DPDK_FILES.exists(), "files of DPDK are left behind")
             expect_undisturbed(veth, lost)
             check_against(truth, linger)
 

@@ -14,6 +14,7 @@ import time
 HERE = pathlib.Path(__file__).parent
 # Two of these test runs on one machine keep apart.
 OWN = f"linger-test-{os.getpid()}"
+OWN_DPDK_FILES = pathlib.Path("/var/run/dpdk", OWN)
 OWN_DPDK = ("--set", f"dpdkFilePrefix={OWN}", "--set", "dpdkHugePages=false")
 
 
