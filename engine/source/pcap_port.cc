@@ -77,14 +77,35 @@ class Followed {
   std::uint32_t last_ = 0;
 };
 
+// What the kernel calls an interface by now.
+class Interface {
+ public:
+  explicit Interface(const std::string& name) : name_(name), index_(if_nametoindex(name.c_str())) {}
+
+  // Empty: it is gone, or none of the kernel's (as "any"). System calls.
+  std::string name_now() const {
+    char name[IF_NAMESIZE] = {};
+    return index_ != 0 && if_indextoname(index_, name) != nullptr ? name : "";
+  }
+  bool is_renamed() const {
+    const std::string now = name_now();
+    return !now.empty() && now != name_;
+  }
+
+ private:
+  const std::string name_;
+  const unsigned index_;
+};
+
 class PcapQueue final : public LiveQueue {
  public:
-  PcapQueue(Handle handle, const PcapPortOptions& options)
+  PcapQueue(Handle handle, const Interface& interface, const PcapPortOptions& options)
       : LiveQueue(
             {.clock_jump = options.clock_jump, .drain_pause = kDrainPause, .drain_max = kDrainMax}),
         handle_(std::move(handle)),
         link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
+        interface_(interface),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
 
@@ -170,7 +191,9 @@ class PcapQueue final : public LiveQueue {
     count_ = 0;
     const int status = pcap_dispatch(handle(), static_cast<int>(room), &on_packet,
                                      reinterpret_cast<u_char*>(this));
-    if (status < 0 && status != PCAP_ERROR_BREAK && trouble_.empty()) {
+    // When an interface goes down libpcap asks whether it is there, by the name it had. The socket
+    // is bound to the index, and goes on when the interface does.
+    if (status < 0 && status != PCAP_ERROR_BREAK && trouble_.empty() && !interface_.is_renamed()) {
       trouble_ = pcap_geterr(handle());
       lose_device();
     }
@@ -209,6 +232,7 @@ class PcapQueue final : public LiveQueue {
   const Handle handle_;
   const std::uint16_t link_type_;
   const PortSet port_bit_;
+  const Interface& interface_;
   bpf_program filter_{};
   std::vector<sock_filter> kernel_filter_;
   BlockPool pool_;
@@ -228,7 +252,10 @@ class PcapPort final : public LivePort {
   using Outcome = tl::expected<void, std::string>;
 
   PcapPort(const std::string& interface, const PcapPortOptions& options)
-      : interface_(interface), options_(options) {}
+      : interface_(interface),
+        kernel_interface_(interface),
+        name_told_(interface),
+        options_(options) {}
 
   Outcome open() {
     for (std::uint32_t i = 0; i < options_.queue_count; ++i)
@@ -265,6 +292,7 @@ class PcapPort final : public LivePort {
   }
 
   PortTotals totals() override {
+    note_name();
     PortTotals totals{.name = interface_, .sum = {}, .queues = {}};
     totals.sum.lost = totals.sum.received = 0;
     for (const auto& queue : queues_) {
@@ -281,6 +309,14 @@ class PcapPort final : public LivePort {
   }
 
  private:
+  void note_name() {
+    const std::string name = kernel_interface_.name_now();
+    if (name.empty() || name == name_told_) return;
+    notes_.push_back(
+        fmt::format("{}: the interface is called {} now; it is captured on", interface_, name));
+    name_told_ = name;
+  }
+
   Outcome open_queue() {
     char error[PCAP_ERRBUF_SIZE] = {};
     Handle handle(pcap_create(interface_.c_str(), error));
@@ -296,7 +332,7 @@ class PcapPort final : public LivePort {
       notes_.push_back(fmt::format("{}: no promiscuous mode", interface_));
     if (pcap_setnonblock(handle.get(), 1, error) != 0)
       return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
-    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), options_));
+    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), kernel_interface_, options_));
     if (!queues_.back()->compile(options_.bpf))
       return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
     return {};
@@ -346,6 +382,8 @@ class PcapPort final : public LivePort {
   }
 
   const std::string interface_;
+  const Interface kernel_interface_;
+  std::string name_told_;  // the last one
   const PcapPortOptions options_;
   std::vector<std::unique_ptr<PcapQueue>> queues_;
 };

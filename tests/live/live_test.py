@@ -213,18 +213,22 @@ class Live:
                 veth.run("b", "ip", "link", "delete", "mon0")
 
     def a_link_that_goes_down_and_up_again_is_captured_on(self, source):
+        """Under another name, too."""
         if source.startswith("dpdk:"):
             devices.need_dpdk(self.linger)
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", source, "--set", "idleSleep=50us")
             first = connect(veth, 30)
-            for state in ("down", "up"):
-                veth.run("b", "ip", "link", "set", "dev", "b", state)
-                time.sleep(0.2)
+            veth.turn_off_and_on("b")
             second = connect(veth, 30, seed=2)
+            veth.turn_off_and_on("b", "c")
+            third = connect(veth, 30, seed=3)
+            if not source.startswith("dpdk:"):
+                linger.wait_for("linger: b: the interface is called c now; it is captured on")
             expect(linger.stop() == 0, linger.errors())
             ports = {r["source"]["port"] for r in linger.records() if r["network"]["transport"] == "tcp"}
-            expect(ports == {*first["ports"], *second["ports"]}, "sessions are missing:", linger.errors())
+            expect(ports == {*first["ports"], *second["ports"], *third["ports"]}, "sessions are missing:",
+                   linger.errors())
 
     def a_port_that_is_taken_away_ends_and_the_others_go_on(self, source):
         """While frames arrive; then with no other port: the run ends by itself."""

@@ -100,6 +100,14 @@ class Veth:
     def statistics(self, side):
         return json.loads(self.run(side, "ip", "-s", "-j", "link", "show", "dev", side))[0]["stats64"]
 
+    def turn_off_and_on(self, side, name=None):
+        """Its interface, which is called `name` from then on."""
+        self.run(side, "ip", "link", "set", "dev", side, "down")
+        time.sleep(0.1)
+        if name:
+            self.run(side, "ip", "link", "set", "dev", side, "name", name)
+        self.run(side, "ip", "link", "set", "dev", name or side, "up")
+
     def troubles(self):
         """Frames that the kernel dropped or sent again: 0 on a machine that keeps up."""
         count = 0
