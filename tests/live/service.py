@@ -105,6 +105,10 @@ def run(tests, live, server, connect, check_against):
         check = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
         expect(check.returncode == 0 and not check.stderr, check.stdout, check.stderr)
 
+    def the_unit_is_started_again_for_as_long_as_a_port_is_away():
+        expect(unit_values("Restart") == ["on-failure"] and unit_values("StartLimitIntervalSec") == ["0"])
+        expect(int(unit_values("RestartSec")[0]) >= 1, "it would try many times a second")
+
     def a_profile_captures_as_the_unit_starts_it():
         need_dpdk(live.linger)
         with Veth() as veth, server(veth), ServiceManager(live.folder) as manager:
@@ -138,4 +142,5 @@ def run(tests, live, server, connect, check_against):
     tests.run(every_profile_is_in_effect)
     tests.run(every_profile_passes_the_check_of_the_machine)
     tests.run(the_unit_is_verified)
+    tests.run(the_unit_is_started_again_for_as_long_as_a_port_is_away)
     tests.run(a_profile_captures_as_the_unit_starts_it)
