@@ -186,10 +186,11 @@ class StreamWriter final : public Writer {
     return fd_ >= 0;
   }
 
-  // A peer that comes back and goes again before it has acknowledged a record was not there.
+  // A peer that comes back and goes again soon, before it has acknowledged a record, was not there.
   void reconnect() {
-    if (std::exchange(has_taken_, false)) {
-      lost_at_ = SteadyClock::now();
+    const auto now = SteadyClock::now();
+    if (std::exchange(has_taken_, false) || now - connected_at_ > give_up_after()) {
+      lost_at_ = now;
       backoff_ms_ = kBackoffFirstMs;
     } else {
       connect_error_ = "its peer took nothing";
@@ -204,7 +205,7 @@ class StreamWriter final : public Writer {
     count_resent(begun);
     if (!begun.empty() && begun.back() != '\n') count_resent("\n");  // a record sent in part
     sent_ = settled_;
-    progress_at_ = SteadyClock::now();
+    connected_at_ = progress_at_ = SteadyClock::now();
     set_connected();
   }
 
@@ -254,7 +255,8 @@ class StreamWriter final : public Writer {
   DropReason dead_reason_ = DropReason::failed;
   SteadyClock::time_point progress_at_{};  // when the peer last took, or was given, something
   bool has_taken_ = true;                  // the peer, since the last connection was made
-  SteadyClock::time_point lost_at_{};      // when one that did was lost
+  SteadyClock::time_point connected_at_{};
+  SteadyClock::time_point lost_at_{};  // when a peer was lost that was there
   int backoff_ms_ = kBackoffFirstMs;
   std::string connect_error_;
 };

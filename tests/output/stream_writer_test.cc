@@ -253,6 +253,27 @@ TEST(stream_writer, a_peer_that_comes_back_again_and_again_and_takes_nothing_is_
   }
 }
 
+TEST(stream_writer, a_peer_that_stayed_for_long_before_it_went_again_is_waited_for_anew) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri(), {.give_up_after = 1});  // that is for long
+  ASSERT_TRUE(writer->open());
+  std::string taken;
+  std::thread reader([&] {
+    for (int i = 0; i < 3; ++i) {
+      peer.take_connection();
+      peer.hang_up();
+    }
+    peer.take_connection();
+    taken = peer.read_all();
+  });
+  writer->write("one\ntwo\n");
+  writer->close();
+  reader.join();
+  EXPECT_EQ(taken, "one\ntwo\n");
+  EXPECT_EQ(writer->written(), 2u);
+}
+
 TEST(stream_writer, a_live_run_gives_up_at_its_end_a_peer_that_takes_nothing) {
   TemporaryFolder folder;
   Peer peer(folder.file("s"));
