@@ -539,11 +539,7 @@ void Engine::watch_ports(double seconds) {
 
 void Engine::watch_outputs() {
   std::vector<OutputState> states;
-  for (const auto& output : outputs_) {
-    const OutputTotals totals = output->totals();
-    states.push_back({output->uri().text, output->is_connected(), output->breaks(), totals.resent,
-                      totals.dropped[static_cast<std::size_t>(DropReason::queue_full)]});
-  }
+  for (const auto& output : outputs_) states.push_back(state_of(*output, is_live_));
   for (const std::string& sentence : output_watch_.look(states, seconds_since(first_.moment)))
     tell("linger: {}\n", sentence);
   const bool waits = stopped_ && (is_finishing_ || outputs_.front()->has_drained());

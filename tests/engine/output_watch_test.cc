@@ -42,6 +42,25 @@ TEST(output_watch, a_peer_that_comes_and_goes_is_told_once_a_minute) {
                           "dropped, 0 sent again"));
 }
 
+TEST(output_watch, an_output_that_stands_still_is_told_once_and_that_it_goes_on) {
+  OutputWatch watch;
+  const auto at = [&](double seconds, std::uint64_t written, std::uint64_t waiting) {
+    return watch.look({{"a", true, 0, 0, 0, written, waiting}}, seconds);
+  };
+  EXPECT_THAT(at(100, 5, 0), IsEmpty());
+  EXPECT_THAT(at(200, 5, 3), IsEmpty());  // nothing came meanwhile
+  EXPECT_THAT(at(209, 5, 3), IsEmpty());
+  EXPECT_THAT(at(210, 5, 7),
+              ElementsAre("output 'a': it has taken nothing for 10 s; 7 records wait"));
+  EXPECT_THAT(at(300, 5, 9), IsEmpty());
+  EXPECT_THAT(at(320, 6, 9), ElementsAre("output 'a': it takes records again after 120.0 s"));
+  EXPECT_THAT(at(329, 6, 9), IsEmpty());
+  EXPECT_THAT(at(329.5, 7, 9), IsEmpty());
+  EXPECT_THAT(at(339, 7, 9), IsEmpty());
+  EXPECT_EQ(at(349, 7, 9).size(), 1u);
+  EXPECT_THAT(at(350, 7, 0), IsEmpty());  // it is given up
+}
+
 TEST(output_watch, drops_are_told_once_a_minute) {
   OutputWatch watch;
   EXPECT_THAT(watch.look({{"a", true, 0, 0, 5}}, 1),
