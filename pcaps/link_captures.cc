@@ -7,10 +7,14 @@ namespace {
 enum LinkType : std::uint16_t {  // tcpdump.org/linktypes.html
   kLinkNull = 0,
   kLinkPpp = 9,
+  kLinkFrameRelay = 107,
   kLinkLinuxCooked = 113,
   kLinkPflog = 117,
   kLinkRadiotap = 127,
+  kLinkJuniperAtm2 = 135,
+  kLinkDocsis = 143,
   kLinkJuniperEther = 178,
+  kLinkErf = 197,
   kLinkLinuxCookedV2 = 276,
   kLinkDsa = 284,
 };
@@ -135,6 +139,52 @@ void add_juniper(Catalogue& catalogue) {
       }));
 }
 
+void add_devices(Catalogue& catalogue) {
+  catalogue.capture("link_erf",
+                    "a capture card's records: Ethernet behind two extension headers, Cisco HDLC",
+                    over_link([](unsigned version) {
+                      const bool is_ethernet = version == 4;
+                      ByteList header(16);
+                      header[8] = is_ethernet ? 0x82 : 0x01;
+                      if (!is_ethernet) {
+                        for (const std::uint8_t byte : {0x0f, 0x00, 0x86, 0xdd})
+                          header.push_back(byte);
+                        return link(kLinkErf, header);
+                      }
+                      header.resize(16 + 2 * 8 + 2);
+                      header[16] = 0x84;
+                      header[24] = 0x03;
+                      PacketBuilder below = link(kLinkErf, header);
+                      return below.ethernet();
+                    }));
+  catalogue.capture("link_juniper_atm",
+                    "Juniper's header before ATM: LLC/SNAP, and PPP by its number alone",
+                    over_link([](unsigned version) {
+                      ByteList header{'M', 'G', 'C', 1, 0, 0, 0, 1, 0, 0, 0, 0};
+                      if (version == 6) {
+                        for (const std::uint8_t byte : {0x00, 0x57}) header.push_back(byte);
+                        return link(kLinkJuniperAtm2, header);
+                      }
+                      for (const std::uint8_t byte : {0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+                        header.push_back(byte);
+                      return link(kLinkJuniperAtm2, header);
+                    }));
+  catalogue.capture("link_docsis", "a cable modem's frames, with and without an extended header",
+                    over_link([](unsigned version) {
+                      PacketBuilder below =
+                          version == 4
+                              ? link(kLinkDocsis, {0x00, 0, 0, 0, 0, 0})
+                              : link(kLinkDocsis, {0x01, 5, 0, 0, 0x44, 0x10, 0, 1, 0, 0, 0});
+                      return below.ethernet();
+                    }));
+  catalogue.capture("link_frame_relay",
+                    "Frame Relay with Cisco's encapsulation and with RFC 2427's",
+                    over_link([](unsigned version) {
+                      return version == 4 ? link(kLinkFrameRelay, {0x18, 0x41, 0x08, 0x00})
+                                          : link(kLinkFrameRelay, {0x18, 0x41, 0x03, 0x8e});
+                    }));
+}
+
 void add_switches(Catalogue& catalogue) {
   Frames frames;
   const auto add = [&](std::uint16_t type, const ByteList& header, bool has_frame,
@@ -240,6 +290,7 @@ void add_link_captures(Catalogue& catalogue) {
   add_encapsulations(catalogue);
   add_link_types(catalogue);
   add_juniper(catalogue);
+  add_devices(catalogue);
   add_switches(catalogue);
   add_not_ip(catalogue);
   add_cut(catalogue);

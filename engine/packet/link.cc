@@ -1,11 +1,29 @@
 // Ethernet and what may stand between it and IP: VLAN tags, LLC, MPLS, PPPoE and PPP.
-#include "engine/packet/walk.h"
+#include "engine/packet/link_types.h"
 
 namespace linger {
 namespace {
 
 constexpr std::uint16_t kEthertypeMin = 0x600;  // IEEE 802.3 §3.2.6: below 1536 it is a length
 constexpr std::uint16_t kLengthMax = 1'500;
+
+// Organisation (3), type (2). Bridged Ethernet, with (1) and without (7) its checksum, stands
+// behind so many bytes of padding (RFC 2684 §5.2, RFC 2427 §4.2).
+void read_snap(Walk& walk, std::uint32_t padding_bytes) noexcept {
+  if (!walk.has(5)) return;
+  const auto header = walk.take<5>();
+  const std::uint32_t organisation = be32<0>(header) >> 8;
+  const std::uint16_t type = be16<3>(header);
+  if (organisation == 0x000000 || organisation == 0x0000f8) {  // RFC 1042, 802.1H
+    if (type < kEthertypeMin) return walk.stop(Verdict::not_ip);
+    return follow_ethertype(walk, type);
+  }
+  if (organisation == 0x0080c2 && (type == 1 || type == 7)) {
+    if (walk.skip(padding_bytes)) walk.next = Header::ethernet;
+    return;
+  }
+  walk.stop(Verdict::not_ip);
+}
 
 }  // namespace
 
@@ -81,6 +99,25 @@ void read_ethernet(Walk& walk) noexcept {
   follow_ethertype(walk, be16<12>(header));
 }
 
+void read_network_layer_id(Walk& walk) noexcept {
+  if (!walk.has(1)) return;
+  switch (u8<0>(walk.take<1>())) {
+    case 0xcc:
+      walk.next = Header::ipv4;
+      return;
+    case 0x8e:
+      walk.next = Header::ipv6;
+      return;
+    case 0xcf:  // RFC 1973 §4, RFC 2364 §5
+      walk.next = Header::ppp;
+      return;
+    case 0x80:
+      return read_snap(walk, 0);
+    default:
+      walk.stop(Verdict::not_ip);
+  }
+}
+
 // IEEE 802.2 with the SNAP extension (RFC 1042): DSAP, SSAP, control, organisation (3), type (2).
 void read_llc(Walk& walk) noexcept {
   if (!walk.has(3)) return;
@@ -90,29 +127,12 @@ void read_llc(Walk& walk) noexcept {
     walk.next = Header::ip;
     return;
   }
-  if (saps == 0xfefe) {  // ISO network layer: 03 CC is IP (RFC 1490)
-    if (!walk.has(4)) return;
-    const bool is_ip = be32<0>(walk.take<4>()) == 0xfefe03cc;
-    if (!is_ip) return walk.stop(Verdict::not_ip);
-    walk.next = Header::ipv4;
-    return;
+  if (saps == 0xfefe) {  // ISO network layer
+    if (u8<2>(walk.take<3>()) != 0x03) return walk.stop(Verdict::not_ip);
+    return read_network_layer_id(walk);
   }
   if (saps != 0xaaaa) return walk.stop(Verdict::not_ip);
-  if (!walk.has(8)) return;
-  const auto header = walk.take<8>();
-  const std::uint32_t organisation = be32<2>(header) & 0xffffff;
-  const std::uint16_t type = be16<6>(header);
-  if (organisation == 0x000000 || organisation == 0x0000f8) {  // RFC 1042, 802.1H
-    if (type < kEthertypeMin) return walk.stop(Verdict::not_ip);
-    return follow_ethertype(walk, type);
-  }
-  // RFC 2684 §5.2: bridged Ethernet, with (1) and without (7) its checksum, behind two bytes of
-  // padding.
-  if (organisation == 0x0080c2 && (type == 1 || type == 7)) {
-    if (walk.skip(2)) walk.next = Header::ethernet;
-    return;
-  }
-  walk.stop(Verdict::not_ip);
+  if (walk.skip(3)) read_snap(walk, 2);
 }
 
 void read_vlan(Walk& walk) noexcept {

@@ -1,54 +1,8 @@
 // What the capture's link type says the frame begins with (https://www.tcpdump.org/linktypes.html).
-#include "engine/packet/walk.h"
+#include "engine/packet/link_types.h"
 
 namespace linger {
 namespace {
-
-enum LinkType : std::uint16_t {
-  kNull = 0,
-  kEthernet = 1,
-  kTokenRing = 6,
-  kSlip = 8,
-  kPpp = 9,
-  kFddi = 10,
-  kRawOpenBsd = 12,
-  kRawBsd = 14,
-  kPppHdlc = 50,
-  kPppEther = 51,
-  kAtmRfc1483 = 100,
-  kRaw = 101,
-  kCiscoHdlc = 104,
-  kIeee80211 = 105,
-  kFrameRelay = 107,
-  kLoop = 108,
-  kEnc = 109,
-  kLinuxCooked = 113,
-  kPflog = 117,
-  kPrism = 119,
-  kSunAtm = 123,
-  kRadiotap = 127,
-  kLinuxArcnet = 129,
-  kUser2 = 149,
-  kAvs = 163,
-  kPppPppd = 166,
-  kJuniperEther = 178,
-  kPpi = 192,
-  kPppWithDirection = 204,
-  kCiscoHdlcWithDirection = 205,
-  kFrameRelayWithDirection = 206,
-  kMpls = 219,
-  kIpv4 = 228,
-  kIpv6 = 229,
-  kNflog = 239,
-  kNetAnalyzer = 240,
-  kIpOverInfiniband = 242,
-  kPktap = 258,
-  kLinuxCookedV2 = 276,
-  kDsaBroadcom = 281,
-  kDsaBroadcomBefore = 282,
-  kDsaMarvell = 284,
-  kEdsaMarvell = 285,
-};
 
 // Address families as the systems that write LINKTYPE_NULL number them.
 void follow_family(Walk& walk, std::uint32_t family) noexcept {
@@ -248,21 +202,6 @@ void read_pktap(Walk& walk) noexcept {  // length (LE), record type, link type (
   if (walk.skip(load_le32(header))) walk.link_type = static_cast<std::uint16_t>(link_type);
 }
 
-// Juniper's own header, as tcpdump reads it: "MGC", flags; perhaps a length (2) and as many bytes
-// of extensions; then Ethernet or, without a link layer, the address family (4) and the packet.
-void read_juniper_ether(Walk& walk) noexcept {
-  constexpr std::uint8_t kExtensions = 0x80, kNoLinkLayer = 0x02;
-  if (!walk.has(4)) return;
-  const std::uint32_t header = be32<0>(walk.take<4>());
-  if (header >> 8 != 0x4d4743) return walk.stop(Verdict::malformed);
-  if (header & kExtensions) {
-    if (!walk.has(2)) return;
-    if (!walk.skip(be16<0>(walk.take<2>()))) return;
-  }
-  walk.next = Header::ethernet;
-  if ((header & kNoLinkLayer) && walk.skip(4)) walk.next = Header::ip;
-}
-
 // Linux nfnetlink_log: family, version, resource id; then attributes: length, type (both in the
 // byte order of the machine that captured, little-endian here), value padded to 4. The packet is
 // one of them.
@@ -324,28 +263,55 @@ void read_ip_over_infiniband(Walk& walk) noexcept {
   if (walk.has(44)) follow_ethertype(walk, be16<40>(walk.take<44>()));
 }
 
-void read_frame_relay(Walk& walk) noexcept {  // RFC 2427 §3: Q.922 address, control, padding, NLPID
+// RFC 2427 §3: Q.922 address, control, padding, NLPID. Cisco's own has the EtherType behind the
+// address.
+void read_frame_relay(Walk& walk) noexcept {
+  constexpr std::uint16_t kEthertypeMin = 0x600;
   if (!walk.has(4)) return;
   const auto header = walk.take<4>();
   const bool is_two_byte_address = (u8<0>(header) & 1) == 0 && (u8<1>(header) & 1) == 1;
-  if (!is_two_byte_address || u8<2>(header) != 0x03) return walk.stop(Verdict::not_ip);
-  std::uint8_t network = u8<3>(header);
-  if (network == 0) {
-    if (!walk.has(1)) return;
-    network = u8<0>(walk.take<1>());
+  if (!is_two_byte_address) return walk.stop(Verdict::not_ip);
+  if (be16<2>(header) >= kEthertypeMin) return follow_ethertype(walk, be16<2>(header));
+  if (u8<2>(header) != 0x03) return walk.stop(Verdict::not_ip);
+  if (u8<3>(header) != 0) walk.offset -= 1;  // no padding
+  read_network_layer_id(walk);
+}
+
+// FRF.16 §3: beginning, end, control (a bit each), sequence. Only a packet that is whole is told.
+void read_multilink_frame_relay(Walk& walk) noexcept {
+  constexpr std::uint8_t kKind = 0xe0, kWhole = 0xc0;
+  if (!walk.has(2)) return;
+  if ((u8<0>(walk.take<2>()) & kKind) != kWhole) return walk.stop(Verdict::not_ip);
+  read_frame_relay(walk);
+}
+
+// RFC 2734 on FireWire: destination (8), source (8), EtherType.
+void read_ip_over_firewire(Walk& walk) noexcept {
+  if (walk.has(18)) follow_ethertype(walk, be16<16>(walk.take<18>()));
+}
+
+// IEEE 802.3 §99.3: a preamble of 8 bytes; the last one says that a frame begins, which may be
+// express or go on in other packets.
+void read_mpacket(Walk& walk) noexcept {
+  if (!walk.has(8)) return;
+  switch (u8<7>(walk.take<8>())) {
+    case 0xd5:
+    case 0xe6:
+    case 0x4c:
+    case 0x7f:
+    case 0xb3:
+      walk.next = Header::ethernet;
+      return;
+    default:
+      walk.stop(Verdict::not_ip);
   }
-  if (network == 0xcc) {
-    walk.next = Header::ipv4;
-  } else if (network == 0x8e) {
-    walk.next = Header::ipv6;
-  } else if (network == 0x80) {  // SNAP: organisation, EtherType
-    if (!walk.has(5)) return;
-    const auto snap = walk.take<5>();
-    if ((be32<0>(snap) >> 8) != 0) return walk.stop(Verdict::not_ip);
-    follow_ethertype(walk, be16<3>(snap));
-  } else {
-    walk.stop(Verdict::not_ip);
-  }
+}
+
+void read_ipnet(Walk& walk) noexcept {  // of Solaris: version, family (2: IPv4, 26: IPv6), … (22)
+  if (!walk.has(24)) return;
+  const std::uint8_t family = u8<1>(walk.take<24>());
+  if (family != 2 && family != 26) return walk.stop(Verdict::not_ip);
+  walk.next = Header::ip;
 }
 
 }  // namespace
@@ -417,8 +383,33 @@ void read_link(Walk& walk) noexcept {
       return read_capture_header(walk, 4, true);
     case kAvs:
       return read_capture_header(walk, 4, false);
+    case kJuniperMlppp:
+    case kJuniperAtm2:
+    case kJuniperAtm1:
+    case kJuniperPppoe:
+    case kJuniperPppoeAtm:
     case kJuniperEther:
-      return read_juniper_ether(walk);
+    case kJuniperPpp:
+    case kJuniperFrameRelay:
+    case kJuniperCiscoHdlc:
+      return read_juniper(walk);
+    case kErf:
+      return read_erf(walk);
+    case kDocsis:
+      return read_docsis(walk);
+    case kSymantec:
+      return read_symantec(walk);
+    case kExportedPdu:
+      return read_exported_pdu(walk);
+    case kMultilinkFrameRelay:
+      return read_multilink_frame_relay(walk);
+    case kIpOverFibreChannel:  // RFC 2625 §4: destination (8), source (8), LLC
+      if (walk.skip(16)) walk.next = Header::llc;
+      return;
+    case kIpOverFireWire:
+      return read_ip_over_firewire(walk);
+    case kIpnet:
+      return read_ipnet(walk);
     case kLinuxArcnet:
       return read_linux_arcnet(walk);
     case kIpOverInfiniband:
@@ -436,8 +427,9 @@ void read_link(Walk& walk) noexcept {
     case kFrameRelay:
       return read_frame_relay(walk);
     case kAtmRfc1483:
-      walk.next = Header::llc;
-      return;
+    case kAtmRfc1483Bsd:
+    case kAtmClip:
+      return read_atm_payload(walk);
     case kSunAtm:
       return read_sun_atm(walk);
     case kTokenRing:
@@ -450,6 +442,11 @@ void read_link(Walk& walk) noexcept {
     case kNetAnalyzer:
       if (walk.skip(4)) walk.next = Header::ethernet;
       return;
+    case kNetAnalyzerTransparent:  // with the preamble
+      if (walk.skip(4 + 8)) walk.next = Header::ethernet;
+      return;
+    case kMpacket:
+      return read_mpacket(walk);
     default:
       walk.packet.link_type = walk.link_type;  // what PPI or PKTAP said
       walk.stop(Verdict::unknown_link);

@@ -143,6 +143,53 @@ std::vector<Sample> samples() {
                                .frame()},
       {"juniper, no link layer",
        PacketBuilder().link(178, {0x4d, 0x47, 0x43, 0x02, 2, 0, 0, 0}).ip(a, b).tcp(1, 2).frame()},
+      {"juniper atm2", PacketBuilder()
+                           .link(135, {0x4d, 0x47, 0x43, 0, 0, 0, 0, 1, 0, 0, 0, 0})
+                           .ethernet()
+                           .ip(a, b)
+                           .tcp(1, 2)
+                           .frame()},
+      {"juniper mlppp", PacketBuilder()
+                            .link(130, {0x4d, 0x47, 0x43, 1, 0x47, 0, 0, 0, 0, 0x10, 0, 0})
+                            .ip(a6, b6)
+                            .tcp(1, 2)
+                            .frame()},
+      {"erf", PacketBuilder()
+                  .link(197, {1, 2, 3, 4, 5, 6, 7, 8, 0x82, 4, 0, 0, 0,
+                              0, 0, 0, 3, 0, 0, 0, 0, 0,    0, 0, 0, 0})
+                  .ethernet()
+                  .ip(a, b)
+                  .tcp(1, 2)
+                  .frame()},
+      {"erf aal5", PacketBuilder()
+                       .link(197, {1, 2, 3, 4, 5, 6, 7, 8, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+                       .ip(a, b)
+                       .tcp(1, 2)
+                       .frame()},
+      {"symantec", PacketBuilder()
+                       .link(99, {1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0,
+                                  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+                       .ip(a, b)
+                       .tcp(1, 2)
+                       .frame()},
+      {"docsis", PacketBuilder()
+                     .link(143, {1, 5, 0, 65, 0x44, 0x10, 0, 1, 0, 0, 0})
+                     .ethernet()
+                     .ip(a, b)
+                     .tcp(1, 2)
+                     .frame()},
+      {"exported pdu", PacketBuilder()
+                           .link(252, {0, 12, 0, 4, 'i', 'p', 0, 0, 0, 0, 0, 0})
+                           .ip(a, b)
+                           .tcp(1, 2)
+                           .frame()},
+      {"frame relay", PacketBuilder()
+                          .link(107, {0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7})
+                          .ethernet()
+                          .ip(a, b)
+                          .tcp(1, 2)
+                          .frame()},
       {"raw", PacketBuilder().raw_ip().ip(a6, b6).tcp(1, 2).frame()},
       {"ip in ip", inner(ethernet().ip(a, b))},
       {"gre", inner(ethernet().ip(a, b).gre(7))},
@@ -210,16 +257,17 @@ std::vector<Sample> samples() {
                              .frame()},
       {"ayiya", inner(ethernet().ip(a, b).udp(9, 5072).payload(
                     {0x21, 0x22, 0x11, 41, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0}))},
-      {"gre, 802.11", ethernet()
-                          .ip(a, b)
-                          .gre()
-                          .next_is(0x8240)
-                          .payload({0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3,
-                                    4,    5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
-                          .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
-                          .ip(a, b)
-                          .tcp(1, 2)
-                          .frame()},
+      {"gre, 802.11",
+       ethernet()
+           .ip(a, b)
+           .gre()
+           .next_is(0x8240)
+           .payload(
+               {0x88, 2, 0, 0, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0})
+           .payload({0xaa, 0xaa, 3, 0, 0, 0, 8, 0})
+           .ip(a, b)
+           .tcp(1, 2)
+           .frame()},
       {"gtp extension", ethernet()
                             .ip(a, b)
                             .udp(9, 2152)

@@ -87,6 +87,115 @@ TEST(link, every_link_type_leads_to_its_packet) {
   }
 }
 
+// In front of Ethernet, of 14 bytes.
+ByteList with_ethernet(ByteList header) {
+  const ByteList ethernet{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0};
+  header.insert(header.end(), ethernet.begin(), ethernet.end());
+  return header;
+}
+
+ByteList erf(std::uint8_t type, const ByteList& behind) {
+  ByteList header(16);
+  header[8] = type;
+  header.insert(header.end(), behind.begin(), behind.end());
+  return header;
+}
+
+ByteList juniper(const ByteList& behind, std::uint8_t flags = 0x01) {
+  ByteList header{'M', 'G', 'C', flags};
+  header.insert(header.end(), behind.begin(), behind.end());
+  return header;
+}
+
+ByteList symantec(std::size_t bytes, std::size_t type_at) {
+  ByteList header(bytes);
+  header[type_at] = 8;
+  return header;
+}
+
+TEST(link, what_devices_put_before_a_frame_is_skipped) {
+  const ByteList snap{0xaa, 0xaa, 3, 0, 0, 0, 8, 0};
+  const LinkHeader headers[] = {
+      {"erf ethernet", 197, with_ethernet(erf(2, {0, 0}))},
+      {"erf ethernet with extensions", 197,
+       with_ethernet(erf(0x90, {0x84, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}))},
+      {"erf cisco hdlc", 197, erf(1, {0x0f, 0x00, 0x08, 0x00})},
+      {"erf ppp", 197, erf(1, {0xff, 0x03, 0x00, 0x21})},
+      {"erf channel", 197, erf(5, {0, 0, 0, 1, 0x0f, 0x00, 0x08, 0x00})},
+      {"erf aal5", 197, erf(4, {0, 0, 0, 0, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0})},
+      {"erf channel aal5", 197, erf(9, ByteList(8))},
+      {"erf ipv4", 197, erf(22, {})},
+      {"juniper pppoe", 167, with_ethernet(juniper({}))},
+      {"juniper pppoe over atm", 168, juniper({0x88, 0x64, 0x11, 0, 0, 1, 0, 43, 0x00, 0x21})},
+      {"juniper ppp", 179, juniper({0xff, 0x03, 0x00, 0x21})},
+      {"juniper frame relay", 180, juniper({0x18, 0x41, 0x03, 0xcc})},
+      {"juniper cisco hdlc", 181, juniper({0x0f, 0x00, 0x08, 0x00})},
+      {"juniper atm1, snap", 137, juniper({0, 0, 0, 1, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0})},
+      {"juniper atm1, nlpid", 137, juniper({0, 0, 0, 1, 0x03, 0xcc})},
+      {"juniper atm1, ip", 137, juniper({0, 0, 0, 1})},
+      {"juniper atm2, nlpid", 135, juniper({0, 0, 0, 1, 0, 0, 0, 0, 0xfe, 0xfe, 3, 0xcc})},
+      {"juniper atm2, ppp", 135, juniper({0, 0, 0, 1, 0, 0, 0, 0, 0x00, 0x21})},
+      {"juniper atm2, ethernet", 135, with_ethernet(juniper({0, 0, 0, 1, 0, 0, 0, 0}, 0x00))},
+      {"juniper atm2, no link layer", 135, juniper({2, 0, 0, 0}, 0x03)},
+      {"juniper mlppp", 130, juniper({0xff, 0x03, 0x00, 0x21})},
+      {"juniper mlppp, link services", 130, juniper({0x54, 0x01, 0xff, 0x03, 0x00, 0x21})},
+      {"juniper mlppp, services", 130, juniper({0x47, 0, 0, 0, 0, 0x00, 0, 0})},
+      {"symantec", 99, symantec(44, 6)},
+      {"symantec 3", 99, symantec(56, 10)},
+      {"docsis", 143, with_ethernet({0x00, 0, 0, 60, 0, 0})},
+      {"docsis, clear", 143, with_ethernet({0x01, 5, 0, 65, 0x44, 0x10, 0x00, 1, 0, 0, 0})},
+      {"exported pdu", 252, {0, 12, 0, 4, 'i', 'p', 0, 0, 0, 0, 0, 0}},
+      {"exported frame", 252,
+       with_ethernet({0,   12,  0,   14,  'e', 't', 'h', '_', 'w', 'i', 't', 'h', 'o', 'u',
+                      't', 'f', 'c', 's', 0,   30,  0,   1,   7,   0,   0,   0,   0})},
+      {"atm on bsd", 11, snap},
+      {"atm clip", 106, snap},
+      {"atm clip, ip", 106, {}},
+      {"atm, ppp", 100, {0xfe, 0xfe, 0x03, 0xcf, 0x00, 0x21}},
+      {"ip over fibre channel", 122, ByteList{1,  2,  3,  4,  5,    6,    7, 8, 9, 10, 11, 12,
+                                              13, 14, 15, 16, 0xaa, 0xaa, 3, 0, 0, 0,  8,  0}},
+      {"ip over firewire", 138, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 8, 0}},
+      {"frame relay, cisco", 107, {0x18, 0x41, 0x08, 0x00}},
+      {"frame relay, ppp", 107, {0x18, 0x41, 0x03, 0xcf, 0x00, 0x21}},
+      {"frame relay, bridged", 107,
+       with_ethernet({0x18, 0x41, 0x03, 0x00, 0x80, 0x00, 0x80, 0xc2, 0, 7})},
+      {"multilink frame relay", 182, {0xc1, 0x05, 0x18, 0x41, 0x03, 0xcc}},
+      {"ipnet", 226,
+       ByteList{1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+      {"net analyzer, transparent", 241, with_ethernet(ByteList(12))},
+      {"mpacket", 274, with_ethernet({0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0xd5})},
+  };
+  for (const auto& [name, link_type, header] : headers) {
+    const Packet packet = tcp_behind(PacketBuilder().link(link_type, header));
+    EXPECT_EQ(session_text(packet), kSession) << name;
+    EXPECT_EQ(packet.ip_offset, header.size()) << name;
+    EXPECT_EQ(packet.payload_bytes, 1U) << name;
+  }
+}
+
+TEST(link, what_devices_write_beside_frames_is_not_ip) {
+  const auto behind = [](std::uint16_t link_type, ByteList header) {
+    return session_text(tcp_behind(PacketBuilder().link(link_type, std::move(header))));
+  };
+  EXPECT_EQ(behind(197, erf(27, {})), "not_ip");  // provenance
+  EXPECT_EQ(behind(137, juniper({0x80, 0, 0, 0})), "not_ip");
+  EXPECT_EQ(behind(135, juniper({0, 0, 0, 0, 0, 0, 0, 0x10})), "not_ip");
+  EXPECT_EQ(behind(130, juniper({0x47, 0, 0, 0, 0, 0x30, 0, 0})), "not_ip");  // OSI
+  EXPECT_EQ(behind(143, with_ethernet({0xc2, 0, 0, 60, 0, 0})), "not_ip");    // management
+  EXPECT_EQ(behind(143, with_ethernet({0x01, 5, 0, 65, 0x44, 0x10, 0x80, 1, 0, 0, 0})),
+            "not_ip");  // encrypted
+  EXPECT_EQ(behind(252, {0, 12, 0, 4, 'h', 't', 't', 'p', 0, 0, 0, 0}), "not_ip");
+  EXPECT_EQ(behind(252, {0, 0, 0, 0}), "not_ip");
+  EXPECT_EQ(behind(182, {0x81, 0x05, 0x18, 0x41, 0x03, 0xcc}), "not_ip");  // a beginning
+  EXPECT_EQ(behind(107, {0x18, 0x41, 0x20, 0x00}), "not_ip");              // CDP
+  EXPECT_EQ(behind(226, ByteList(24)), "not_ip");
+  EXPECT_EQ(behind(274, with_ethernet({0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x61, 0xe7})),
+            "not_ip");  // a later piece
+  ByteList endless(16 + 17 * 8, 0x80);
+  EXPECT_EQ(behind(197, endless), "too_deep");
+  EXPECT_EQ(behind(252, ByteList{0, 1, 0xff, 0xff}), "malformed");
+}
+
 TEST(link, a_switch_tag_may_stand_for_that_of_a_vlan) {
   const ByteList tagged{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xe0, 0x08, 0x20, 100, 8, 0};
   const Packet packet = tcp_behind(PacketBuilder().link(284, tagged));
