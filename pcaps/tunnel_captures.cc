@@ -171,6 +171,54 @@ void add_ayiya(Catalogue& catalogue) {
                     frames);
 }
 
+void add_router_tunnels(Catalogue& catalogue) {
+  Frames frames;
+  const auto behind = [](Side side, std::uint8_t protocol, ByteList header) {
+    return outer(side).next_is(protocol).payload(std::move(header));
+  };
+  const auto ethernet = [] { return PacketBuilder().ethernet(0x0200'5e00'5302, 0x0200'5e00'5301); };
+  add_wrapped(frames, 1, 4, true, [&](Side side) {  // WCCP: with its header, and without
+    const bool has_header = side == Side::client;
+    return behind(side, 47,
+                  has_header ? ByteList{0, 0, 0x88, 0x3e, 0, 0, 0, 1} : ByteList{0, 0, 0x88, 0x3e});
+  });
+  add_wrapped(frames, 2, 4, false, [&](Side side) {  // MikroTik's tunnel 258
+    return behind(side, 47, {0x20, 1, 0x64, 0, 0, 0, 2, 1});
+  });
+  add_wrapped(frames, 3, 4, true, [&](Side side) {
+    return behind(side, 103, {0x21, 0, 0xde, 0xff, 0, 0, 0, 0});
+  });
+  add_wrapped(frames, 6, 4, false,
+              [](Side side) { return outer(side, "2001:db8::a", "2001:db8::b").next_is(143); });
+  add_wrapped(frames, 7, 4, false, [&](Side side) {
+    const bool is_client = side == Side::client;
+    return ethernet().next_is(0x22f3).payload(is_client ? ByteList{0, 0x3f, 0, 1, 0, 2}
+                                                        : ByteList{0, 0x3f, 0, 2, 0, 1});
+  });
+  add_wrapped(frames, 8, 4, true, [&](Side) {  // PPP multilink: a whole packet
+    return ethernet().pppoe(9).next_is(0x3d).payload({0xc0, 0, 0, 1, 0x21});
+  });
+  add_wrapped(frames, 9, 4, true, [&](Side) {
+    return ethernet().next_is(0x892f).payload({0, 60, 0, 1, 8, 0});  // HSR: no tunnel
+  });
+  add_wrapped(frames, 11, 4, true, [&](Side side) {
+    ByteList header(20);
+    header[0] = 0x1e, header[1] = 0xff, header[7] = 7;
+    return outer(side).udp(3386, 3386).payload(std::move(header));
+  });
+  add_wrapped(frames, 12, 6, true, [&](Side side) {
+    return outer(side).udp(50'000, 4341).payload({0x08, 0, 0, 0, 0, 0, 7, 1});
+  });
+  add_wrapped(frames, 13, 4, false, [&](Side) {  // both directions go to who asked for them
+    return outer(Side::client).udp(50'000, 37008).payload({1, 0, 0, 1, 10, 1, 0xd0, 1});
+  });
+  sort_by_time(frames);
+  catalogue.capture("tunnels_routers",
+                    "WCCP, EoIP, PIM registers, a frame right in IPv6, TRILL, PPP multilink, HSR, "
+                    "GTP version 0, LISP and TZSP",
+                    frames);
+}
+
 void add_overlap(Catalogue& catalogue) {
   Frames frames;
   for (const std::uint32_t vni : {7, 8}) {
@@ -216,6 +264,7 @@ void add_tunnel_captures(Catalogue& catalogue) {
   add_wireless_tunnels(catalogue);
   add_ayiya(catalogue);
   add_aruba(catalogue);
+  add_router_tunnels(catalogue);
   add_overlap(catalogue);
 }
 

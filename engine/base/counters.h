@@ -71,16 +71,16 @@ namespace linger {
   X(rule_streams_dry, "directions held against rules piece by piece: ruleStreams is too small")
 
 // What decode counts beside verdicts: checksums by layer, and what it did not look into.
-#define LINGER_DECODE_COUNTERS(X)                                                          \
-  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")                   \
-  X(bad_tcp_checksums, "TCP segments with a wrong checksum")                               \
-  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")                              \
-  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum")                  \
-  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")                              \
-  X(offloaded_checksums, "packets whose transport checksum was left to the network card")  \
-  X(untold_frames,                                                                         \
-    "packets that carry more 802.11 frames, or pieces of them, than the one that is told " \
-    "(A-MSDU, CAPWAP)")
+#define LINGER_DECODE_COUNTERS(X)                                                         \
+  X(bad_ip_checksums, "packets with a wrong checksum in an IPv4 header")                  \
+  X(bad_tcp_checksums, "TCP segments with a wrong checksum")                              \
+  X(bad_udp_checksums, "UDP datagrams with a wrong checksum")                             \
+  X(bad_icmp_checksums, "ICMP and ICMPv6 messages with a wrong checksum")                 \
+  X(bad_sctp_checksums, "SCTP packets with a wrong checksum")                             \
+  X(offloaded_checksums, "packets whose transport checksum was left to the network card") \
+  X(untold_frames,                                                                        \
+    "packets that carry more frames, or pieces of them, than the one that is told "       \
+    "(802.11 A-MSDU, CAPWAP, PPP multilink)")
 
 #define LINGER_DEFRAG_COUNTERS(X)                                                            \
   X(fragments, "frames that carried a fragment of an IP datagram")                           \

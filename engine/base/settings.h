@@ -55,7 +55,7 @@ struct Settings {
     TunnelKind kind;
     const setting_kind::PortList::Value& ports;
   };
-  std::array<TunnelPorts, 10> tunnel_ports() const noexcept {
+  std::array<TunnelPorts, 12> tunnel_ports() const noexcept {
     return {{{"vxlanPorts", TunnelKind::vxlan, vxlanPorts},
              {"vxlanGpePorts", TunnelKind::vxlan_gpe, vxlanGpePorts},
              {"genevePorts", TunnelKind::geneve, genevePorts},
@@ -65,7 +65,9 @@ struct Settings {
              {"grePorts", TunnelKind::gre, grePorts},
              {"mplsPorts", TunnelKind::mpls, mplsPorts},
              {"capwapPorts", TunnelKind::capwap, capwapPorts},
-             {"ayiyaPorts", TunnelKind::ayiya, ayiyaPorts}}};
+             {"ayiyaPorts", TunnelKind::ayiya, ayiyaPorts},
+             {"lispPorts", TunnelKind::lisp, lispPorts},
+             {"tzspPorts", TunnelKind::tzsp, tzspPorts}}};
   }
 
   bool operator==(const Settings&) const;

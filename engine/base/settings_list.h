@@ -91,7 +91,8 @@
   X(PortList, vxlanGpePorts, setting_kind::ports({4790}), 0, 16,                                   \
     "UDP ports that carry VXLAN-GPE.")                                                             \
   X(PortList, genevePorts, setting_kind::ports({6081}), 0, 16, "UDP ports that carry Geneve.")     \
-  X(PortList, gtpPorts, setting_kind::ports({2152}), 0, 16, "UDP ports that carry GTP-U.")         \
+  X(PortList, gtpPorts, setting_kind::ports({2152, 3386}), 0, 16,                                  \
+    "UDP ports that carry GTP-U, and what version 0 had in its place.")                            \
   X(PortList, teredoPorts, setting_kind::ports({3544}), 0, 16, "UDP ports that carry Teredo.")     \
   X(PortList, l2tpPorts, setting_kind::ports({1701}), 0, 16, "UDP ports that carry L2TP.")         \
   X(PortList, grePorts, setting_kind::ports({4754}), 0, 16, "UDP ports that carry GRE.")           \
@@ -99,6 +100,8 @@
   X(PortList, capwapPorts, setting_kind::ports({5247}), 0, 16,                                     \
     "UDP ports that carry CAPWAP data.")                                                           \
   X(PortList, ayiyaPorts, setting_kind::ports({5072}), 0, 16, "UDP ports that carry AYIYA.")       \
+  X(PortList, lispPorts, setting_kind::ports({4341}), 0, 16, "UDP ports that carry LISP data.")    \
+  X(PortList, tzspPorts, setting_kind::ports({37008}), 0, 16, "UDP ports that carry TZSP.")        \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Count, mptcpPool, 65'536, 16, 16'777'216,                                                      \

@@ -19,7 +19,7 @@ namespace linger {
 #define LINGER_TUNNELS(X)                                                       \
   X(none, "none", false, "")                                                    \
   X(ip, "ip", false, "no id: IP in IP, in any pair of versions")                \
-  X(ether_ip, "etherip", false, "no id")                                        \
+  X(ether_ip, "etherip", false, "no id: a frame in IP")                         \
   X(gre, "gre", true, "key")                                                    \
   X(nvgre, "nvgre", true, "virtual subnet id")                                  \
   X(pptp, "pptp", false, "call id")                                             \
@@ -27,7 +27,7 @@ namespace linger {
   X(vxlan, "vxlan", true, "VNI")                                                \
   X(vxlan_gpe, "vxlan-gpe", true, "VNI")                                        \
   X(geneve, "geneve", true, "VNI")                                              \
-  X(gtp, "gtp", false, "TEID")                                                  \
+  X(gtp, "gtp", false, "TEID; version 0: flow label")                           \
   X(teredo, "teredo", false, "no id")                                           \
   X(l2tp, "l2tp", false, "tunnel id and session id, 16 bits each")              \
   X(mpls, "mpls", false, "label at the bottom of the stack")                    \
@@ -35,7 +35,12 @@ namespace linger {
   X(pppoe, "pppoe", true, "session id")                                         \
   X(nsh, "nsh", false, "service path id")                                       \
   X(capwap, "capwap", false, "no id: data between access point and controller") \
-  X(ayiya, "ayiya", false, "no id")
+  X(ayiya, "ayiya", false, "no id")                                             \
+  X(eoip, "eoip", true, "tunnel id of MikroTik's Ethernet over IP")             \
+  X(lisp, "lisp", true, "instance id")                                          \
+  X(pim, "pim", false, "no id: a PIM register")                                 \
+  X(trill, "trill", false, "nicknames of egress and ingress, 16 bits each")     \
+  X(tzsp, "tzsp", false, "no id: what a sniffer sends on")
 
 enum class TunnelKind : std::uint8_t {
 #define LINGER_TUNNEL_ENUM(name, word, is_symmetric, id) name,

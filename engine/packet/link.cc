@@ -53,7 +53,12 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
       walk.next = Header::pppoe;
       return;
     case 0x8926:
+    case 0x892f:  // IEC 62439-3 (HSR): path, size, sequence (4)
+    case 0xf1c1:  // IEEE 802.1CB: reserved, sequence (4)
       walk.next = Header::vn_tag;
+      return;
+    case 0x22f3:
+      walk.next = Header::trill;
       return;
     case 0x893f:
       walk.next = Header::e_tag;
@@ -162,6 +167,17 @@ void read_fabric_path(Walk& walk) noexcept {
   if (walk.skip(2)) walk.next = Header::ethernet;
 }
 
+// RFC 6325 §3: version (2 bits) … length of the options in words (5), hop count (6); egress,
+// ingress; options; then a whole frame.
+void read_trill(Walk& walk) noexcept {
+  if (!walk.has(6)) return;
+  const auto header = walk.take<6>();
+  if (u8<0>(header) >> 6 != 0) return walk.stop(Verdict::malformed);
+  walk.add_layer(TunnelKind::trill, 0);
+  walk.identify_layer(TunnelKind::trill, be32<2>(header));
+  if (walk.skip((be16<0>(header) >> 6 & 0x1fU) * 4)) walk.next = Header::ethernet;
+}
+
 // IEEE 802.1AE §9.3: flags (0x20: there is a channel id; 0x0c: encrypted, or changed otherwise),
 // length, packet number (4), channel id (8). What is only signed follows as it was.
 void read_mac_security(Walk& walk) noexcept {
@@ -231,6 +247,34 @@ void read_pppoe(Walk& walk) noexcept {  // RFC 2516 §4: version and type, code,
   walk.next = Header::ppp;
 }
 
+namespace {
+
+// IP in PPP stands so many bytes further on.
+bool has_ppp_ip(const Walk& walk, std::uint32_t skipped) noexcept {
+  constexpr std::uint32_t kBytes = 5;  // address and control, protocol (2), version
+  if (walk.readable() < skipped + kBytes) return false;
+  const std::uint8_t* header = walk.position() + skipped;
+  if (load_be16(header) == 0xff03) header += 2;
+  if (*header == 0) ++header;
+  return (header[0] == 0x21 && header[1] >> 4 == 4) || (header[0] == 0x57 && header[1] >> 4 == 6);
+}
+
+// RFC 1990 §3: beginning (the first bit), end (the second), sequence number of 24 bits or, as the
+// ends agreed, 12: what follows shows it. The first fragment of a packet tells its session.
+void read_multilink(Walk& walk) noexcept {
+  constexpr std::uint8_t kBeginning = 0x80;
+  constexpr std::uint32_t kLong = 4, kShort = 2;
+  if (!walk.has(kShort)) return;
+  if ((u8<0>(walk.peek<1>()) & kBeginning) == 0) {
+    walk.leaves_untold = true;
+    return walk.stop(Verdict::not_ip);
+  }
+  const bool is_short = !has_ppp_ip(walk, kLong) && has_ppp_ip(walk, kShort);
+  if (walk.skip(is_short ? kShort : kLong)) walk.next = Header::ppp;
+}
+
+}  // namespace
+
 // RFC 1661 §2, RFC 1662 §3.1: address and control (FF 03) may be left out, as may be the high byte
 // of the protocol, whose first byte is even when there are two.
 void read_ppp(Walk& walk) noexcept {
@@ -249,6 +293,8 @@ void read_ppp(Walk& walk) noexcept {
     case 0x0057:
       walk.next = Header::ipv6;
       return;
+    case 0x003d:
+      return read_multilink(walk);
     case 0x0281:
     case 0x0283:
       walk.next = Header::mpls;

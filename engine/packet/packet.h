@@ -115,7 +115,7 @@ enum PacketFlag : std::uint8_t {
   kPacketOffloaded = 0x10,      // the transport checksum was left to the network card
   kPacketBadIpChecksum = 0x20,  // of an IPv4 header around it; tells nothing about the transport's
   kPacketUntold = 0x40  // it carries more, that is not told: of an A-MSDU all but the first frame,
-                        // a later piece of a frame in CAPWAP
+                        // a later piece of a frame in CAPWAP or PPP multilink
 };
 
 inline constexpr std::size_t kVlanDepthMax = 2;

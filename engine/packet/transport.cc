@@ -16,8 +16,10 @@ enum OtherProtocol : std::uint8_t {
   kProtocolIpv6 = 41,
   kProtocolGre = 47,
   kProtocolEtherIp = 97,
+  kProtocolPim = 103,
   kProtocolUdpLite = 136,
   kProtocolMpls = 137,
+  kProtocolEthernet = 143,
 };
 
 bool is_icmp(const Walk& walk) noexcept {
@@ -215,6 +217,10 @@ void read_other(Walk& walk) noexcept {
       return enter_tunnel(walk, TunnelKind::gre, Header::tunnel);
     case kProtocolEtherIp:
       return enter_tunnel(walk, TunnelKind::ether_ip, Header::tunnel);
+    case kProtocolEthernet:  // RFC 8986 §4.9
+      return enter_tunnel(walk, TunnelKind::ether_ip, Header::ethernet);
+    case kProtocolPim:
+      return enter_tunnel(walk, TunnelKind::pim, Header::tunnel);
     default:
       return;
   }

@@ -1,14 +1,18 @@
 // Tunnels: what carries whole packets. The session is that of the inner packet, if there is a valid
 // one.
-#include "engine/packet/walk.h"
+#include "engine/packet/link_types.h"
 
 namespace linger {
 namespace {
 
+constexpr std::uint16_t kEthernetOverIp = 0x6400;  // in GRE
+
 // RFC 2890 §2.1; NVGRE (RFC 7637 §3.2): VSID (24 bits), flow id; PPTP (RFC 2637 §4.1): length, call
-// id.
+// id; MikroTik's Ethernet over IP: length, tunnel id (little-endian).
 void identify_by_key(Walk& walk, int version, std::uint16_t protocol, std::uint32_t key) noexcept {
   constexpr std::uint16_t kBridged = 0x6558;
+  if (version == 1 && protocol == kEthernetOverIp)
+    return walk.identify_layer(TunnelKind::eoip, __builtin_bswap16(key & 0xffff));
   if (version == 1) return walk.identify_layer(TunnelKind::pptp, key & 0xffff);
   if (protocol == kBridged) return walk.identify_layer(TunnelKind::nvgre, key >> 8);
   walk.identify_layer(TunnelKind::gre, key);
@@ -25,6 +29,15 @@ void read_erspan(Walk& walk, std::uint32_t header_bytes) noexcept {
   walk.skip(header_bytes + (has_platform ? 8 : 0));
 }
 
+// draft-wilson-wrec-wccp-v2 §4.12.2: before the packet may stand a header of 4 bytes, whose first
+// one is 0 but for its two highest bits.
+void read_wccp(Walk& walk) noexcept {
+  if (!walk.has(1)) return;
+  walk.next = Header::ip;
+  const bool has_header = (u8<0>(walk.peek<1>()) & 0x3f) == 0;
+  if (has_header) walk.skip(4);
+}
+
 // 802.11 of Aruba's access points: a multiple of 16 for each of their radios and networks.
 bool is_aruba_wifi(std::uint16_t protocol) noexcept {
   return protocol >= 0x8200 && protocol <= 0x8370 && (protocol & 0x0f) == 0;
@@ -35,7 +48,7 @@ bool is_aruba_wifi(std::uint16_t protocol) noexcept {
 void read_gre(Walk& walk) noexcept {
   constexpr std::uint16_t kChecksum = 0x8000, kRouting = 0x4000, kKey = 0x2000, kSequence = 0x1000;
   constexpr std::uint16_t kAcknowledgment = 0x0080, kVersion = 0x0007;
-  constexpr std::uint16_t kErspan = 0x88be, kErspanIII = 0x22eb;
+  constexpr std::uint16_t kErspan = 0x88be, kErspanIII = 0x22eb, kWccp = 0x883e;
   if (!walk.has(4)) return;
   const auto header = walk.take<4>();
   const std::uint16_t flags = be16<0>(header);
@@ -51,6 +64,11 @@ void read_gre(Walk& walk) noexcept {
 
   if (protocol == kErspan) return read_erspan(walk, (flags & kSequence) != 0 ? 8 : 0);
   if (protocol == kErspanIII) return read_erspan(walk, 12);
+  if (protocol == kWccp) return read_wccp(walk);
+  if (protocol == kEthernetOverIp && (flags & kVersion) == 1) {
+    walk.next = Header::ethernet;
+    return;
+  }
   if (is_aruba_wifi(protocol)) {
     walk.next = Header::wifi;
     return;
@@ -85,11 +103,22 @@ void read_geneve(
   if (walk.skip((u8<0>(header) & 0x3fU) * 4)) follow_ethertype(walk, be16<2>(header));
 }
 
+// 3GPP TS 09.60 §6: flags, message type (255: a user's packet), length, sequence number, flow label
+// (2), number (1), … (3), TID (8).
+void read_gtp_v0(Walk& walk) noexcept {
+  if (!walk.has(20)) return;
+  const auto header = walk.take<20>();
+  if (u8<1>(header) != 0xff) return walk.stop(Verdict::not_ip);
+  walk.identify_layer(TunnelKind::gtp, be16<6>(header));
+  walk.next = Header::ip;
+}
+
 // 3GPP TS 29.281 §5: flags, message type (255: a user's packet), length, TEID; any of three flags
 // adds four bytes, whose last is the type of an extension header (length in words, …, next type).
 void read_gtp(Walk& walk) noexcept {
   constexpr int kExtensionsMax = 8;
   if (!walk.has(8)) return;
+  if ((u8<0>(walk.peek<1>()) & 0xf0) == 0x10) return read_gtp_v0(walk);
   const auto header = walk.take<8>();
   const bool is_version_1 = (u8<0>(header) & 0xf0) == 0x30;
   if (!is_version_1 || u8<1>(header) != 0xff) return walk.stop(Verdict::not_ip);
@@ -179,6 +208,63 @@ void read_ayiya(Walk& walk) noexcept {
   walk.next = protocol == kIpv4 ? Header::ipv4 : Header::ipv6;
 }
 
+// RFC 9300 §5.1: flags (08: there is an instance id), nonce (3); instance id (3), locators (1).
+// RFC 9305 §3 puts a protocol into the last byte of the nonce (04).
+void read_lisp(Walk& walk) noexcept {
+  constexpr std::uint8_t kHasInstance = 0x08, kHasProtocol = 0x04;
+  if (!walk.has(8)) return;
+  const auto header = walk.take<8>();
+  if ((u8<0>(header) & kHasInstance) != 0)
+    walk.identify_layer(TunnelKind::lisp, be32<4>(header) >> 8);
+  if ((u8<0>(header) & kHasProtocol) != 0) return follow_service_protocol(walk, u8<3>(header));
+  walk.next = Header::ip;
+}
+
+// RFC 7761 §4.9: version (4 bits) and type (4; 1: register), … (1), checksum (2), border (1 bit),
+// null (1): then only a packet's header follows.
+void read_pim(Walk& walk) noexcept {
+  constexpr std::uint8_t kRegister = 0x21, kNull = 0x40;
+  if (!walk.has(8)) return;
+  const auto header = walk.take<8>();
+  const bool has_packet = u8<0>(header) == kRegister && (u8<4>(header) & kNull) == 0;
+  if (!has_packet) return walk.stop(Verdict::not_ip);
+  walk.next = Header::ip;
+}
+
+// Version, type (0, 1: received, to be sent), protocol (2); tags, each with its length but for
+// padding (0) and the end (1).
+void read_tzsp(Walk& walk) noexcept {
+  constexpr int kTagsMax = 64;
+  constexpr std::uint8_t kPadding = 0, kEnd = 1;
+  constexpr std::uint16_t kTzspEthernet = 1, kTzspWifi = 18, kTzspPrism = 119, kTzspAvs = 127;
+  if (!walk.has(4)) return;
+  const auto header = walk.take<4>();
+  if (u8<0>(header) != 1 || u8<1>(header) > 1) return walk.stop(Verdict::not_ip);
+  for (int i = 0;; ++i) {
+    if (i == kTagsMax) return walk.stop(Verdict::too_deep);
+    if (!walk.has(1)) return;
+    const std::uint8_t tag = u8<0>(walk.take<1>());
+    if (tag == kEnd) break;
+    if (tag == kPadding) continue;
+    if (!walk.has(1)) return;
+    if (!walk.skip(u8<0>(walk.take<1>()))) return;
+  }
+  switch (be16<2>(header)) {
+    case kTzspEthernet:
+      walk.next = Header::ethernet;
+      return;
+    case kTzspWifi:
+      walk.next = Header::wifi;
+      return;
+    case kTzspPrism:
+      return follow_link(walk, kPrism);
+    case kTzspAvs:
+      return follow_link(walk, kAvs);
+    default:
+      walk.stop(Verdict::not_ip);
+  }
+}
+
 }  // namespace
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
@@ -218,6 +304,12 @@ void read_tunnel(Walk& walk) noexcept {
       return read_capwap(walk);
     case TunnelKind::ayiya:
       return read_ayiya(walk);
+    case TunnelKind::lisp:
+      return read_lisp(walk);
+    case TunnelKind::pim:
+      return read_pim(walk);
+    case TunnelKind::tzsp:
+      return read_tzsp(walk);
     default:  // has no header of its own
       walk.stop(Verdict::not_ip);
   }

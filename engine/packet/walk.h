@@ -31,6 +31,7 @@ namespace linger {
   X(vn_tag)                                                           \
   X(e_tag)        /* IEEE 802.1BR */                                  \
   X(fabric_path)  /* Cisco's, an Ethernet frame follows */            \
+  X(trill)        /* an Ethernet frame follows */                     \
   X(mac_security) /* IEEE 802.1AE */                                  \
   X(mpls)                                                             \
   X(pppoe)                                                            \

@@ -190,6 +190,15 @@ std::vector<Sample> samples() {
                           .ip(a, b)
                           .tcp(1, 2)
                           .frame()},
+      {"multilink",
+       ethernet().pppoe().next_is(0x3d).payload({0xc0, 0, 0, 1, 0x21}).ip(a, b).tcp(1, 2).frame()},
+      {"trill", ethernet()
+                    .next_is(0x22f3)
+                    .payload({0, 0x7f, 0, 1, 0, 2, 0, 0, 0, 0})
+                    .ethernet()
+                    .ip(a, b)
+                    .tcp(1, 2)
+                    .frame()},
       {"raw", PacketBuilder().raw_ip().ip(a6, b6).tcp(1, 2).frame()},
       {"ip in ip", inner(ethernet().ip(a, b))},
       {"gre", inner(ethernet().ip(a, b).gre(7))},
@@ -275,6 +284,28 @@ std::vector<Sample> samples() {
                             .ip(a, b)
                             .tcp(1, 2)
                             .frame()},
+      {"gtp 0", inner(ethernet().ip(a, b).udp(9, 3386).payload(
+                    {0x1e, 0xff, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}))},
+      {"lisp", inner(ethernet().ip(a, b).udp(9, 4341).payload({8, 0, 0, 0, 0, 0, 7, 0}))},
+      {"tzsp",
+       inner(ethernet().ip(a, b).udp(9, 37008).payload({1, 0, 0, 1, 0, 10, 1, 9, 1}).ethernet())},
+      {"pim", inner(ethernet().ip(a, b).next_is(103).payload({0x21, 0, 0, 0, 0, 0, 0, 0}))},
+      {"wccp", ethernet()
+                   .ip(a, b)
+                   .next_is(47)
+                   .payload({0, 0, 0x88, 0x3e, 0, 0, 0, 1})
+                   .ip(a, b)
+                   .tcp(1, 2)
+                   .frame()},
+      {"eoip", ethernet()
+                   .ip(a, b)
+                   .next_is(47)
+                   .payload({0x20, 1, 0x64, 0, 0, 54, 7, 0})
+                   .ethernet()
+                   .ip(a, b)
+                   .tcp(1, 2)
+                   .frame()},
+      {"ethernet in ipv6", inner(ethernet().ip(a6, b6).next_is(143).ethernet())},
       {"gtp", inner(ethernet().ip(a, b).udp(9, 2152).gtp_u(7))},
       {"teredo", inner(ethernet().ip(a, b).udp(9, 3544))},
   };

@@ -349,6 +349,10 @@ TEST(link, tags_of_every_kind_are_followed) {
   EXPECT_EQ(session_text(tcp_behind(service)), kSession);
   const PacketBuilder vn_tag = ethernet().next_is(0x8926).payload({0, 0, 0, 0, 8, 0});
   EXPECT_EQ(session_text(tcp_behind(vn_tag)), kSession);
+  for (const std::uint16_t redundancy : {0x892f, 0xf1c1}) {
+    const PacketBuilder tagged = ethernet().next_is(redundancy).payload({0, 0, 0, 0, 8, 0});
+    EXPECT_EQ(session_text(tcp_behind(tagged)), kSession);
+  }
   const PacketBuilder e_tag = ethernet().next_is(0x893f).payload({0, 0, 0, 0, 0, 0, 8, 0});
   EXPECT_EQ(session_text(tcp_behind(e_tag)), kSession);
   const auto macsec = [](ByteList header) {
@@ -387,6 +391,25 @@ TEST(link, llc_without_ip_is_not_ip) {
   Frame frame = ethernet().llc_snap().ip(kA, kB).tcp(1, 2).frame();
   frame.bytes[17] = 1;  // an organisation of its own
   EXPECT_EQ(session_of(frame), "not_ip");
+}
+
+TEST(link, multilink_tells_the_session_in_the_first_fragment_of_a_packet) {
+  const auto behind = [](ByteList header) {
+    return tcp_behind(ethernet().pppoe().next_is(0x3d).payload(std::move(header)));
+  };
+  for (const ByteList& header : {
+           ByteList{0xc0, 0, 0, 1, 0x21},            // 24 bits
+           ByteList{0xc0, 0, 0, 1, 0x00, 0x21},      //
+           ByteList{0x80, 0, 0, 1, 0xff, 3, 0, 33},  // a beginning
+           ByteList{0xc0, 1, 0x21},                  // 12 bits
+           ByteList{0xcf, 1, 0xff, 3, 0x00, 0x21},   //
+       }) {
+    EXPECT_EQ(session_text(behind(header)), kSession);
+    EXPECT_EQ(behind(header).flags, 0);
+  }
+  const Packet last = behind({0x40, 0, 0, 2});
+  EXPECT_EQ(session_text(last), "not_ip");
+  EXPECT_EQ(last.flags, kPacketUntold);
 }
 
 TEST(link, pppoe_discovery_and_ppp_control_are_not_ip) {

@@ -170,6 +170,70 @@ TEST(tunnel, ayiya_carries_ip_behind_identity_and_signature) {
   }
 }
 
+TEST(tunnel, gtp_had_a_version_before_its_first) {
+  ByteList header(20);
+  header[0] = 0x1e, header[1] = 0xff, header[7] = 7;
+  const auto gtp = [&] { return outer().udp(3386, 3386).payload(header); };
+  EXPECT_EQ(inner_of(gtp()), kInner);
+  EXPECT_EQ(layers_of(gtp()), "gtp 7 192.0.2.1 > 198.51.100.2");
+  header[1] = 1;  // an echo request
+  EXPECT_EQ(session_of(gtp().ip(kA, kB).tcp(1, 2).frame()),
+            "udp 192.0.2.1:3386 > 198.51.100.2:3386");
+  header[0] = 0x0e;  // charging
+  EXPECT_EQ(session_of(gtp().ip(kA, kB).tcp(1, 2).frame()),
+            "udp 192.0.2.1:3386 > 198.51.100.2:3386");
+}
+
+TEST(tunnel, lisp_and_what_was_sniffed_are_looked_into) {
+  const auto lisp = [](ByteList header) { return outer().udp(9, 4341).payload(std::move(header)); };
+  EXPECT_EQ(inner_of(lisp(ByteList(8))), kInner);
+  EXPECT_EQ(inner6_of(lisp({0x80, 1, 2, 3, 0, 0, 0, 1})), kInner6);
+  EXPECT_EQ(inner_of(lisp({0x0c, 0, 0, 3, 0, 0, 7, 0}).ethernet()), kInner);
+  EXPECT_EQ(layers_of(lisp({0x08, 0, 0, 0, 0, 0, 7, 1})), "lisp 7 192.0.2.1 > 198.51.100.2");
+  const auto tzsp = [](ByteList header) {
+    return outer().udp(9, 37008).payload(std::move(header));
+  };
+  EXPECT_EQ(inner_of(tzsp({1, 0, 0, 1, 1}).ethernet()), kInner);
+  EXPECT_EQ(inner_of(tzsp({1, 0, 0, 1, 0, 10, 2, 8, 9, 0, 1}).ethernet()), kInner);
+  EXPECT_EQ(inner_of(tzsp({1, 1, 0, 18, 1}).payload(kWifi)), kInner);
+  ByteList avs{1, 0, 0, 127, 1, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0};
+  EXPECT_EQ(inner_of(tzsp(avs).payload(kWifi)), kInner);
+  EXPECT_EQ(layers_of(tzsp({1, 0, 0, 1, 1}).ethernet()), "tzsp 192.0.2.1 > 198.51.100.2");
+  for (const ByteList& header : {ByteList{1, 4, 0, 1, 1}, {2, 0, 0, 1, 1}, {1, 0, 0, 7, 1}}) {
+    EXPECT_EQ(session_of(tzsp(header).ethernet().ip(kA, kB).tcp(1, 2).frame()),
+              "udp 192.0.2.1:9 > 198.51.100.2:37008");
+  }
+}
+
+TEST(tunnel, routers_carry_frames_and_packets_in_ip) {
+  const auto gre = [](ByteList header) { return outer().next_is(47).payload(std::move(header)); };
+  EXPECT_EQ(inner_of(gre({0, 0, 0x88, 0x3e, 0x80, 0, 0, 1})), kInner);  // WCCP
+  EXPECT_EQ(inner_of(gre({0, 0, 0x88, 0x3e})), kInner);
+  const ByteList eoip{0x20, 0x01, 0x64, 0x00, 0, 55, 0x02, 0x01};
+  EXPECT_EQ(inner_of(gre(eoip).ethernet()), kInner);
+  EXPECT_EQ(layers_of(gre(eoip).ethernet()), "eoip 258 192.0.2.1 > 198.51.100.2");
+  EXPECT_EQ(session_of(gre({0x20, 0x01, 0x64, 0x00, 0, 0, 2, 1}).frame()),
+            "ip47 192.0.2.1:0 > 198.51.100.2:0");  // keep-alive
+  const auto pim = [](std::uint8_t type, std::uint8_t flags) {
+    return outer().next_is(103).payload({type, 0, 0, 0, flags, 0, 0, 0});
+  };
+  EXPECT_EQ(inner_of(pim(0x21, 0)), kInner);
+  EXPECT_EQ(layers_of(pim(0x21, 0)), "pim 192.0.2.1 > 198.51.100.2");
+  const std::string carrier = "ip103 192.0.2.1:0 > 198.51.100.2:0";
+  EXPECT_EQ(session_of(pim(0x21, 0x40).ip(kA, kB).tcp(1, 2).frame()), carrier);
+  EXPECT_EQ(session_of(pim(0x20, 0).ip(kA, kB).tcp(1, 2).frame()), carrier);
+  EXPECT_EQ(inner_of(outer6().next_is(143).ethernet()), kInner);
+  EXPECT_EQ(layers_of(outer6().extension(43).next_is(143).ethernet()),
+            "etherip 2001:db8::1 > 2001:db8::2");
+  const auto trill = [](ByteList header) {
+    return PacketBuilder().ethernet().next_is(0x22f3).payload(std::move(header));
+  };
+  EXPECT_EQ(inner_of(trill({0, 0x3f, 0, 1, 0, 2}).ethernet()), kInner);
+  EXPECT_EQ(inner_of(trill({0, 0x7f, 0, 1, 0, 2, 0, 0, 0, 0}).ethernet()), kInner);
+  EXPECT_EQ(layers_of(trill({0, 0x3f, 0, 1, 0, 2}).ethernet()), "trill 65538");
+  EXPECT_EQ(session_of(trill({0x40, 0x3f, 0, 1, 0, 2}).frame()), "malformed");
+}
+
 TEST(tunnel, what_stands_below_ip_may_be_in_a_tunnel_too) {
   const ByteList nsh_to_ethernet{0x0f, 0xc2, 1, 3, 0, 0, 7, 255};
   const ByteList nsh_to_ip{0x0f, 0xc6, 1, 1, 0, 0, 7, 255, 0, 0, 0, 0,
