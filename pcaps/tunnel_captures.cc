@@ -190,6 +190,15 @@ void add_router_tunnels(Catalogue& catalogue) {
   });
   add_wrapped(frames, 6, 4, false,
               [](Side side) { return outer(side, "2001:db8::a", "2001:db8::b").next_is(143); });
+  add_wrapped(frames, 4, 4, false, [&](Side side) {  // L2TPv3: a cookie of 4 bytes
+    return behind(side, 115, {0, 0, 0, 7, 1, 2, 3, 4});
+  });
+  add_wrapped(frames, 5, 6, true, [&](Side side) {  // no cookie, Cisco HDLC
+    return outer(side).udp(1701, 1701).payload({0, 3, 0, 0, 0, 0, 0, 7, 0x0f, 0, 0x86, 0xdd});
+  });
+  add_wrapped(frames, 10, 4, false, [&](Side) {  // a pseudowire without a control word
+    return ethernet().mpls(16);
+  });
   add_wrapped(frames, 7, 4, false, [&](Side side) {
     const bool is_client = side == Side::client;
     return ethernet().next_is(0x22f3).payload(is_client ? ByteList{0, 0x3f, 0, 1, 0, 2}
@@ -214,8 +223,9 @@ void add_router_tunnels(Catalogue& catalogue) {
   });
   sort_by_time(frames);
   catalogue.capture("tunnels_routers",
-                    "WCCP, EoIP, PIM registers, a frame right in IPv6, TRILL, PPP multilink, HSR, "
-                    "GTP version 0, LISP and TZSP",
+                    "WCCP, EoIP, PIM registers, L2TPv3 with what its ends agreed on unknown, a "
+                    "pseudowire, a frame right in IPv6, TRILL, PPP multilink, HSR, GTP version 0, "
+                    "LISP and TZSP",
                     frames);
 }
 

@@ -37,6 +37,7 @@ namespace linger {
   X(capwap, "capwap", false, "no id: data between access point and controller") \
   X(ayiya, "ayiya", false, "no id")                                             \
   X(eoip, "eoip", true, "tunnel id of MikroTik's Ethernet over IP")             \
+  X(l2tp_v3, "l2tpv3", false, "session id")                                     \
   X(lisp, "lisp", true, "instance id")                                          \
   X(pim, "pim", false, "no id: a PIM register")                                 \
   X(trill, "trill", false, "nicknames of egress and ingress, 16 bits each")     \

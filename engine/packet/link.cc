@@ -208,9 +208,7 @@ void read_nsh(Walk& walk) noexcept {
   if (walk.skip(bytes)) follow_service_protocol(walk, u8<3>(header));
 }
 
-// RFC 3032: label (20 bits), traffic class (3), bottom of stack (1), time to live (8). What lies
-// below the bottom is not said: IP shows by its version (RFC 4928 §3), a control word by a zero
-// (RFC 4385 §3), anything else is a bare frame.
+// RFC 3032: label (20 bits), traffic class (3), bottom of stack (1), time to live (8).
 void read_mpls(Walk& walk) noexcept {
   if (!walk.has(4)) return;
   const auto entry = walk.take<4>();
@@ -220,20 +218,7 @@ void read_mpls(Walk& walk) noexcept {
   if (walk.tunnel != TunnelKind::mpls) walk.add_layer(TunnelKind::mpls, 0);
   walk.tunnel = TunnelKind::none;
   walk.identify_layer(TunnelKind::mpls, be32<0>(entry) >> 12);
-  if (!walk.has(1)) return;
-  switch (u8<0>(walk.peek<1>()) >> 4) {
-    case 4:
-      walk.next = Header::ipv4;
-      return;
-    case 6:
-      walk.next = Header::ipv6;
-      return;
-    case 0:
-      if (walk.skip(4)) walk.next = Header::ethernet;
-      return;
-    default:
-      walk.next = Header::ethernet;
-  }
+  follow_label_stack(walk);
 }
 
 void read_pppoe(Walk& walk) noexcept {  // RFC 2516 §4: version and type, code, session, length

@@ -17,6 +17,7 @@ enum OtherProtocol : std::uint8_t {
   kProtocolGre = 47,
   kProtocolEtherIp = 97,
   kProtocolPim = 103,
+  kProtocolL2tp = 115,
   kProtocolUdpLite = 136,
   kProtocolMpls = 137,
   kProtocolEthernet = 143,
@@ -221,6 +222,8 @@ void read_other(Walk& walk) noexcept {
       return enter_tunnel(walk, TunnelKind::ether_ip, Header::ethernet);
     case kProtocolPim:
       return enter_tunnel(walk, TunnelKind::pim, Header::tunnel);
+    case kProtocolL2tp:  // RFC 3931 §4.1.1
+      return enter_tunnel(walk, TunnelKind::l2tp_v3, Header::tunnel);
     default:
       return;
   }

@@ -151,13 +151,18 @@ void read_teredo(Walk& walk) noexcept {
 }
 
 // RFC 2661 §3.1: flags and version, then length, tunnel and session, sequence numbers, padding as
-// the flags say.
+// the flags say. Version 3 (RFC 3931 §4.1.2) has two bytes of nothing behind them.
 void read_l2tp(Walk& walk) noexcept {
   constexpr std::uint16_t kControl = 0x8000, kLength = 0x4000, kSequence = 0x0800,
                           kPadding = 0x0200;
   if (!walk.has(2)) return;
   const std::uint16_t flags = be16<0>(walk.take<2>());
-  if ((flags & kControl) || (flags & 0x0f) != 2) return walk.stop(Verdict::not_ip);
+  const std::uint16_t version = flags & 0x0f;
+  if ((flags & kControl) || (version != 2 && version != 3)) return walk.stop(Verdict::not_ip);
+  if (version == 3) {
+    if (walk.skip(2)) read_l2tp_v3(walk);
+    return;
+  }
   if ((flags & kLength) && !walk.skip(2)) return;
   if (!walk.has(4)) return;
   walk.identify_layer(TunnelKind::l2tp, be32<0>(walk.take<4>()));
@@ -300,6 +305,8 @@ void read_tunnel(Walk& walk) noexcept {
       return read_teredo(walk);
     case TunnelKind::l2tp:
       return read_l2tp(walk);
+    case TunnelKind::l2tp_v3:
+      return read_l2tp_v3(walk);
     case TunnelKind::capwap:
       return read_capwap(walk);
     case TunnelKind::ayiya:

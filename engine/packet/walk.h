@@ -176,6 +176,10 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept;
 void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 void follow_service_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 
+// What lies below the bottom of an MPLS stack, and in an L2TPv3 message; nothing says it.
+void follow_label_stack(Walk& walk) noexcept;
+void read_l2tp_v3(Walk& walk) noexcept;
+
 // set_key() from the walk's ends, protocol and scope.
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
 

@@ -286,6 +286,15 @@ std::vector<Sample> samples() {
                             .frame()},
       {"gtp 0", inner(ethernet().ip(a, b).udp(9, 3386).payload(
                     {0x1e, 0xff, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}))},
+      {"l2tp 3",
+       inner(ethernet().ip(a, b).next_is(115).payload({0, 0, 0, 7, 1, 2, 3, 4}).ethernet())},
+      {"l2tp 3, hdlc", ethernet()
+                           .ip(a, b)
+                           .udp(9, 1701)
+                           .payload({0, 3, 0, 0, 0, 0, 0, 7, 0x0f, 0, 8, 0})
+                           .ip(a, b)
+                           .tcp(1, 2)
+                           .frame()},
       {"lisp", inner(ethernet().ip(a, b).udp(9, 4341).payload({8, 0, 0, 0, 0, 0, 7, 0}))},
       {"tzsp",
        inner(ethernet().ip(a, b).udp(9, 37008).payload({1, 0, 0, 1, 0, 10, 1, 9, 1}).ethernet())},

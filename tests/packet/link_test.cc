@@ -386,6 +386,26 @@ TEST(link, mpls_below_the_bottom_is_guessed) {
   EXPECT_EQ(session_text(tcp_behind(bare)), kSession);
 }
 
+TEST(link, a_bare_frame_below_mpls_may_begin_like_ip_or_a_control_word) {
+  for (const std::uint64_t to : {0x001122334455, 0x486a01020304, 0x6c3b01020304, 0x0f0008000045}) {
+    const auto bare = [&] { return ethernet().mpls(5).ethernet(to, 0x020000000001); };
+    EXPECT_EQ(session_text(tcp_behind(bare())), kSession);
+    EXPECT_EQ(session_text(tcp_behind(bare().vlan(7))), kSession);
+    const Frame over_v6 = bare().ip(kA6, kB6).tcp(1, 2).frame();
+    EXPECT_EQ(session_of(over_v6), "tcp [2001:db8::1]:1 > [2001:db8::2]:2");
+  }
+}
+
+TEST(link, mpls_may_carry_frames_of_serial_lines) {
+  const ByteList control_word(4);
+  for (const ByteList& header :
+       {ByteList{0x0f, 0x00, 0x08, 0x00}, {0xff, 0x03, 0x00, 0x21}, {0x00, 0x21}}) {
+    EXPECT_EQ(session_text(tcp_behind(ethernet().mpls(5).payload(header))), kSession);
+    EXPECT_EQ(session_text(tcp_behind(ethernet().mpls(5).payload(control_word).payload(header))),
+              kSession);
+  }
+}
+
 TEST(link, llc_without_ip_is_not_ip) {
   EXPECT_EQ(session_of(ethernet().llc_snap().next_is(0x809b).payload("x").frame()), "not_ip");
   Frame frame = ethernet().llc_snap().ip(kA, kB).tcp(1, 2).frame();

@@ -170,6 +170,48 @@ TEST(tunnel, ayiya_carries_ip_behind_identity_and_signature) {
   }
 }
 
+PacketBuilder l2tp_v3(ByteList header) { return outer().next_is(115).payload(std::move(header)); }
+
+TEST(tunnel, l2tp_version_3_is_entered_where_a_packet_fits_to_the_byte) {
+  for (const std::size_t more : {0, 4, 8, 12}) {  // cookie, sublayer
+    ByteList header{0, 0, 0, 7};
+    header.resize(4 + more, 0x45);
+    EXPECT_EQ(inner_of(l2tp_v3(header).ethernet()), kInner);
+    EXPECT_EQ(inner6_of(l2tp_v3(header).ethernet().vlan(5)), kInner6);
+    ByteList hdlc = header;
+    for (const std::uint8_t byte : {0x0f, 0x00, 0x08, 0x00}) hdlc.push_back(byte);
+    EXPECT_EQ(inner_of(l2tp_v3(hdlc)), kInner);
+    ByteList ppp = header;
+    for (const std::uint8_t byte : {0xff, 0x03, 0x00, 0x57}) ppp.push_back(byte);
+    EXPECT_EQ(inner6_of(l2tp_v3(ppp)), kInner6);
+    ByteList udp{0, 3, 0, 0};
+    udp.insert(udp.end(), header.begin(), header.end());
+    EXPECT_EQ(inner_of(outer().udp(9, 1701).payload(udp).ethernet()), kInner);
+  }
+  EXPECT_EQ(layers_of(l2tp_v3({0, 1, 0, 2}).ethernet()), "l2tpv3 65538 192.0.2.1 > 198.51.100.2");
+}
+
+TEST(tunnel, l2tp_version_3_without_a_packet_that_fits_is_its_own_session) {
+  const std::string carrier = "ip115 192.0.2.1:0 > 198.51.100.2:0";
+  const auto with = [](ByteList header, int more) {
+    Frame frame = l2tp_v3(header).ethernet().ip(kA, kB).udp(1, 2).payload(ByteList(60)).frame();
+    frame.bytes[14 + 20 + header.size() + 14 + 3] += static_cast<std::uint8_t>(more);
+    return session_of(frame);
+  };
+  EXPECT_EQ(with({0, 0, 0, 7}, 0), "udp 10.0.0.1:1 > 10.0.0.2:2");
+  EXPECT_EQ(with({0, 0, 0, 7}, -4), "udp 10.0.0.1:1 > 10.0.0.2:2") << "a check sequence";
+  EXPECT_EQ(with({0, 0, 0, 7}, 1), carrier);
+  EXPECT_EQ(with({0, 0, 0, 7}, -1), carrier);
+  EXPECT_EQ(with({0, 0, 0, 7, 1}, 0), carrier);
+  EXPECT_EQ(with({0, 0, 0, 0}, 0), carrier) << "control";
+}
+
+TEST(tunnel, a_short_frame_in_l2tp_version_3_is_padded) {
+  ByteList padded = PacketBuilder().ethernet().ip(kA, kB).tcp(1, 2).frame().bytes;
+  padded.resize(60);
+  EXPECT_EQ(session_of(l2tp_v3({0, 0, 0, 7}).payload(padded).frame()), kInner);
+}
+
 TEST(tunnel, gtp_had_a_version_before_its_first) {
   ByteList header(20);
   header[0] = 0x1e, header[1] = 0xff, header[7] = 7;
