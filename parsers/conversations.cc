@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "parsers/quic.h"
 
@@ -78,7 +79,6 @@ Conversations::Wanted Conversations::on_gap(std::uint32_t id, unsigned side,
   Side& s = c.sides[side];
   if (s.kept_bytes == 0) count -= skipped(s.skip, count);
   if (count == 0 || c.phase == Phase::over) return wanted(c, side);
-  drop_kept(s);
   if (c.phase == Phase::detecting) {
     give_up(c, side);
   } else {
@@ -89,6 +89,7 @@ Conversations::Wanted Conversations::on_gap(std::uint32_t id, unsigned side,
     obey(
         c, side,
         parser.on_gap != nullptr ? parser.on_gap(state_of(c), side, count, facts) : Answer::done());
+    drop_kept(s);
   }
   return wanted(c, side);
 }
@@ -112,12 +113,7 @@ void Conversations::on_end(std::uint32_t id, unsigned side) noexcept {
   Conversation& c = table_[id];
   if (c.phase == Phase::over) return;
   if (c.phase == Phase::detecting) end_detection(c, side);
-  if (c.phase == Phase::parsing && parser_of(c).on_end != nullptr) {
-    Facts facts = facts_of(c);
-    parser_of(c).on_end(state_of(c), side, facts);
-  }
-  drop_kept(c.sides[side]);
-  c.sides[side].has_ended = true;
+  end_side(c, side);
   const Side& other = c.sides[side ^ 1];
   if (other.has_ended || (c.phase == Phase::detecting && other.skip == kForGood)) finish(c);
 }
@@ -160,7 +156,9 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
       continue;
     }
     const Answer answer = parse(c, side, view);
-    if (answer.kind == Answer::Kind::took || answer.kind == Answer::Kind::hand_over) {
+    if (answer.kind == Answer::Kind::done || answer.kind == Answer::Kind::malformed) {
+      drop_kept(s);  // they were seen
+    } else if (answer.kind != Answer::Kind::need) {
       const std::size_t there = std::min<std::uint64_t>(answer.bytes, view.size());
       s.skip = answer.bytes == kForGood ? kForGood : answer.bytes - there;
       s.need = 0;
@@ -180,9 +178,9 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
 Answer Conversations::parse(Conversation& c, unsigned side, Bytes bytes) noexcept {
   Facts facts = facts_of(c);
   const Answer answer = parser_of(c).on_data(state_of(c), side, bytes, facts);
-  const bool is_stuck = (answer.kind == Answer::Kind::took && answer.bytes == 0) ||
-                        (answer.kind == Answer::Kind::need &&
-                         (answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax));
+  const bool is_stuck = answer.kind == Answer::Kind::need
+                            ? answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax
+                            : answer.bytes == 0 && answer.kind == Answer::Kind::took;
   return is_stuck ? Answer::malformed() : answer;
 }
 
@@ -333,9 +331,23 @@ void Conversations::end_parser(Conversation& c) noexcept {
   c.state = kNoMemory;
 }
 
+// What is left of this side goes to its parser, which learns that no more comes.
+void Conversations::end_side(Conversation& c, unsigned side) noexcept {
+  Side& s = c.sides[side];
+  if (c.state != kNoMemory && parser_of(c).on_end != nullptr && !s.has_ended) {
+    s.has_ended = true;
+    Bytes left;
+    if (s.kept_bytes != 0) left = {pool_.data(s.kept) + s.kept_from, s.kept_bytes};
+    Facts facts = facts_of(c);
+    parser_of(c).on_end(state_of(c), side, left, facts);
+  }
+  s.has_ended = true;
+  drop_kept(s);
+}
+
 void Conversations::finish(Conversation& c) noexcept {
+  for (unsigned side = 0; side < 2; ++side) end_side(c, side);
   end_parser(c);
-  for (Side& s : c.sides) drop_kept(s);
   c.phase = Phase::over;
 }
 

@@ -111,7 +111,7 @@ class Conversations {
     BlockId kept = kNoMemory;     // bytes not taken yet: a block of them,
     std::uint32_t kept_from = 0;  // where in it they begin
     std::uint32_t kept_bytes = 0;
-    std::uint32_t need = 0;  // not to ask again before there are so many
+    std::uint32_t need = 0;    // not to ask again before there are so many
     bool has_ended = false;
     bool is_offered = false;    // to detection or a parser, now
     bool matches_none = false;  // what is kept: neither a parser's pattern nor a signature
@@ -152,6 +152,7 @@ class Conversations {
   void hand_over(Conversation& c, unsigned side) noexcept;
   void end_detection(Conversation& c, unsigned side) noexcept;
   void finish(Conversation& c) noexcept;
+  void end_side(Conversation& c, unsigned side) noexcept;
   void end_parser(Conversation& c) noexcept;
   void note_malformed(Conversation& c) noexcept;
   void run_dry(Conversation& c) noexcept;

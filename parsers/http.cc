@@ -45,16 +45,16 @@ bool is_response_line(std::string_view line) noexcept {
 
 // A field whose first line is `line`, of `taken` bytes, with those that go on with it: they begin
 // with a blank, and each line end before them stands for one (RFC 9112 §5.2). `taken` becomes that
-// of all of them; 0: what comes next is not there yet.
+// of all of them; 0: what comes next is not there yet, unless nothing does (`is_end`).
 using FieldRoom = std::array<std::uint8_t, Http::kLineBytesMax>;
-Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, FieldRoom& room) noexcept {
+Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, bool is_end, FieldRoom& room) noexcept {
   const auto goes_on = [&] { return bytes[taken] == ' ' || bytes[taken] == '\t'; };
   std::size_t size = 0;
   const auto add = [&](std::string_view text) {
     size += text.copy(reinterpret_cast<char*>(room.data()) + size, room.size() - size);
   };
-  while (taken < bytes.size()) {
-    if (!goes_on() || taken > Http::kLineBytesMax)
+  while (taken < bytes.size() || is_end) {
+    if (taken == bytes.size() || !goes_on() || taken > Http::kLineBytesMax)
       return size == 0 ? line : Bytes(room).first(size);
     if (size == 0) add(text_of(line));
     std::size_t more;
@@ -181,7 +181,7 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     Bytes line = is_early ? Bytes{} : line_of(bytes.subspan(done), taken);
     FieldRoom room;
     if (message.phase == Phase::fields && !line.empty())
-      line = unfold(bytes.subspan(done), line, taken, room);
+      line = unfold(bytes.subspan(done), line, taken, false, room);
     if (taken > kLineBytesMax) return Answer::malformed();
     if (taken == 0) {
       if (bytes.size() - done >= kLineBytesMax) return Answer::malformed();
@@ -430,7 +430,15 @@ Answer Http::on_gap(unsigned side, std::uint64_t count, Facts&) noexcept {
   return Answer::took(1);
 }
 
-void Http::on_end(unsigned side, Facts& facts) noexcept {
+// A line that waited for the next one, which might have gone on with it, is a field.
+void Http::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
+  if (messages_[side].phase == Phase::fields) {
+    std::size_t taken;
+    FieldRoom room;
+    Bytes line = line_of(left, taken);
+    if (taken != 0) line = unfold(left, line, taken, true, room);
+    if (taken != 0 && !line.empty()) read_field(messages_[side], line, facts);
+  }
   tell_body(messages_[side], facts.unseen(side), facts);
   messages_[side] = {};
 }

@@ -52,7 +52,7 @@ class Http {
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
-  void on_end(unsigned side, Facts& facts) noexcept;
+  void on_end(unsigned side, Bytes left, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:

@@ -3,6 +3,7 @@
 //     detect(carrier, bytes)        no, maybe (more bytes would tell), yes
 //     on_data(side, bytes, facts)   took n, need n, done, malformed, hand over
 //     on_gap(side, count, facts)    the same; without it a gap ends the parser
+//     on_end(side, left, facts)     nothing: the side has no more, or nobody reads on
 //
 // A parser is a struct: its members are the state of one session, at most kStateBytesMax bytes,
 // trivially destructible. It sees the bytes of two sides, 0 and 1, in order, and knows neither
@@ -83,7 +84,7 @@ struct Parser {
   Answer (*on_datagram)(void* state, unsigned side, Bytes, std::uint32_t sent_bytes,
                         Facts&) noexcept;
   Answer (*on_gap)(void* state, unsigned side, std::uint64_t count, Facts&) noexcept;
-  void (*on_end)(void* state, unsigned side, Facts&) noexcept;
+  void (*on_end)(void* state, unsigned side, Bytes left, Facts&) noexcept;
   void (*tell)(const void* state, Facts&) noexcept;
   void* (*make_tools)();  // null: it has none
   void (*free_tools)(void* tools) noexcept;
@@ -116,8 +117,8 @@ constexpr Parser make_parser(const Protocol& protocol) noexcept {
       return static_cast<T*>(state)->on_gap(side, count, facts);
     };
   if constexpr (requires { &T::on_end; })
-    p.on_end = [](void* state, unsigned side, Facts& facts) noexcept {
-      static_cast<T*>(state)->on_end(side, facts);
+    p.on_end = [](void* state, unsigned side, Bytes left, Facts& facts) noexcept {
+      static_cast<T*>(state)->on_end(side, left, facts);
     };
   if constexpr (requires { &T::tell; })
     p.tell = [](const void* state, Facts& facts) noexcept {

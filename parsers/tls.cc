@@ -240,6 +240,12 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
   }
 }
 
+// Of a record that was cut off, what is whole in it is read.
+void Tls::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
+  const std::size_t inside = sides_[side].record_left;
+  if (inside != 0) read_messages(side, left.first(std::min(left.size(), inside)), facts);
+}
+
 // This side says nothing more that can be read.
 Answer Tls::on_protected(Side& side, Facts& facts) noexcept {
   side.is_protected = true;

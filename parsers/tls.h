@@ -142,6 +142,7 @@ class Tls {
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+  void on_end(unsigned side, Bytes left, Facts& facts) noexcept;
 
  private:
   struct Side {

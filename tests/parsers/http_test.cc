@@ -79,7 +79,31 @@ TEST(http, a_field_that_goes_on_in_the_next_line_is_one) {
             R"("user_agent":{"original":"one two three"},"version":"1.1",)"
             R"("response":{"status_code":200,"body":{"bytes":3},"time_ns":1000000}}])");
   expect_same_however_cut(folded);
-  expect_nothing_garbled(folded);
+}
+
+TEST(http, a_field_that_nothing_follows_is_told) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: a.example\r\n";
+  const std::string told = R"("domain":"a.example"})";
+  const Dialogue ended = {{0, head}};
+  const Dialogue cut = {{0, head}, {0, {}, 100}};
+  const Dialogue folded = {{0, "GET / HTTP/1.1\r\nHost:\r\n a.example\r\n"}};
+  const Dialogue answered = {{0, head}, {1, "HTTP/1.1 200 OK\r\n"}, {1, {}, 100}};
+  for (const Dialogue& dialogue : {ended, cut, folded, answered}) {
+    EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(told));
+    EXPECT_FALSE(hear(dialogue).is_malformed);
+    expect_same_however_cut(dialogue);
+  }
+  const std::string part = head.substr(0, head.size() - 2);
+  for (const std::string& open : {part, head.substr(0, head.size() - 1), head + " b"})
+    EXPECT_THAT(hear({{0, open}}).objects, testing::Not(testing::HasSubstr("domain"))) << open;
+}
+
+// The bytes that are malformed are not read again.
+TEST(http, what_was_told_before_a_broken_field_is_told_once) {
+  const Heard heard = hear(
+      {{0, "GET / HTTP/1.1\r\nUpgrade: a\r\nUpgrade: b\r\nContent-Length: x\r\n"}, {0, "\r\n"}});
+  EXPECT_TRUE(heard.is_malformed);
+  EXPECT_EQ(heard.texts.size(), 6u);
 }
 
 TEST(http, a_response_without_request_is_a_transaction) {

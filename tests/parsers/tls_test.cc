@@ -196,6 +196,22 @@ TEST(tls, messages_may_be_cut_into_records_anywhere) {
     EXPECT_EQ(hear(in_turn({cut_anew(words[0], size), cut_anew(words[1], size)})).objects, whole);
 }
 
+// Its hello, and how the certificate begins, in one record.
+TEST(tls, of_a_record_that_is_cut_off_whole_messages_are_told) {
+  const std::vector<std::string> words = tls_1_2();
+  const std::size_t hello_bytes = load_be16(bytes_of(words[1]).data() + 3);
+  const std::string inside =
+      words[1].substr(5, hello_bytes) + words[1].substr(5 + hello_bytes + 5, 100);
+  const std::string records = record(22, inside + std::string(2'000, 'x'));
+  const std::string part = records.substr(0, 5 + inside.size());
+  for (const Dialogue& cut :
+       {Dialogue{{0, words[0]}, {1, part}}, Dialogue{{0, words[0]}, {1, part}, {1, {}, 1'000}}}) {
+    EXPECT_THAT(hear(cut).objects, HasSubstr(R"("server":{"ja3s":")"));
+    EXPECT_THAT(hear(cut).objects, Not(HasSubstr("sha1")));
+    expect_same_however_cut(cut);
+  }
+}
+
 TEST(tls, a_client_whose_hello_was_not_seen_is_known_by_the_server_s) {
   auto words = tls_1_2();
   const std::string whole = hear(in_turn(words)).objects;
