@@ -10,6 +10,7 @@ namespace linger {
 namespace {
 
 constexpr std::uint64_t kForGood = UINT64_MAX;  // Side::skip of a side that nobody reads on
+constexpr std::uint32_t kDatagramHeadBytes = 8;
 
 // This many of `count` bytes are skipped.
 std::uint64_t skipped(std::uint64_t& skip, std::uint64_t count) noexcept {
@@ -102,10 +103,15 @@ Conversations::Wanted Conversations::on_datagram(std::uint32_t id, unsigned side
     if (++c.tries == kTriesMax) finish(c);
   }
   if (c.phase != Phase::parsing) return wanted(c, side);
-  Facts facts = facts_of(c);
-  const Answer answer = parser_of(c).on_datagram(state_of(c), side, bytes, sent_bytes, facts);
-  if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
-  if (answer.kind == Answer::Kind::done) finish(c);
+  const Datagram datagram{bytes, sent_bytes};
+  const Answer::Kind answer = read(c, side, datagram, true);
+  if (answer == Answer::Kind::later) {
+    keep(c, side, datagram);
+  } else if (answer == Answer::Kind::done) {
+    finish(c);
+  } else if (c.sides[side].waiting != 0) {
+    offer_kept(c, side);
+  }
   return wanted(c, side);
 }
 
@@ -180,7 +186,8 @@ Answer Conversations::parse(Conversation& c, unsigned side, Bytes bytes) noexcep
   const Answer answer = parser_of(c).on_data(state_of(c), side, bytes, facts);
   const bool is_stuck = answer.kind == Answer::Kind::need
                             ? answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax
-                            : answer.bytes == 0 && answer.kind == Answer::Kind::took;
+                            : answer.bytes == 0 && (answer.kind == Answer::Kind::took ||
+                                                    answer.kind == Answer::Kind::later);
   return is_stuck ? Answer::malformed() : answer;
 }
 
@@ -200,6 +207,8 @@ void Conversations::obey(Conversation& c, unsigned side, const Answer& answer) n
       break;
     case Answer::Kind::hand_over:
       hand_over(c, side);
+      break;
+    case Answer::Kind::later:  // of datagrams
       break;
   }
 }
@@ -235,7 +244,90 @@ void Conversations::drop_kept(Side& s) noexcept {
   if (s.kept != kNoMemory) pool_.give_back(s.kept);
   s.kept = kNoMemory;
   s.kept_from = s.kept_bytes = s.need = 0;
+  s.waiting = 0;
   s.matches_none = false;
+}
+
+// --- Datagrams ----------------------------------------------------------------------------------
+
+Answer::Kind Conversations::read(Conversation& c, unsigned side, const Datagram& datagram,
+                                 bool can_wait) noexcept {
+  Facts facts = facts_of(c, nullptr, can_wait);
+  const Answer answer =
+      parser_of(c).on_datagram(state_of(c), side, datagram.bytes, datagram.sent_bytes, facts);
+  if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
+  return answer.kind;
+}
+
+// Each lies behind its numbers of bytes. Where there is no room, those that wait are given up.
+void Conversations::keep(Conversation& c, unsigned side, const Datagram& datagram) noexcept {
+  Side& s = c.sides[side];
+  const std::array<std::uint32_t, 2> head = {static_cast<std::uint32_t>(datagram.bytes.size()),
+                                             datagram.sent_bytes};
+  const std::size_t bytes = sizeof head + datagram.bytes.size();
+  if (s.waiting == kWaitingMax || s.kept_bytes + bytes > kUnitBytesMax) {
+    flush_kept(c, side);
+    if (c.phase == Phase::over || bytes > kUnitBytesMax) return;
+    if (read(c, side, datagram, true) != Answer::Kind::later) return;
+  }
+  s.need = static_cast<std::uint32_t>(s.kept_bytes + bytes);
+  keep(c, s, {reinterpret_cast<const std::uint8_t*>(head.data()), sizeof head});
+  if (c.phase == Phase::over) return;
+  keep(c, s, datagram.bytes);
+  ++s.waiting;
+}
+
+// Those whose turn has come, until it has for none of them.
+void Conversations::offer_kept(Conversation& c, unsigned side) noexcept {
+  Side& s = c.sides[side];
+  for (std::uint32_t at = 0; at < s.kept_bytes;) {
+    const Datagram datagram = kept_datagram(s, at);
+    const Answer::Kind answer = read(c, side, datagram, true);
+    if (answer == Answer::Kind::done) {
+      drop_kept(s);
+      return finish(c);
+    }
+    if (answer == Answer::Kind::later) {
+      at += kDatagramHeadBytes + static_cast<std::uint32_t>(datagram.bytes.size());
+    } else {
+      drop_datagram(s, at);
+      at = 0;
+    }
+  }
+}
+
+// The first of them waits no longer. If something was given up for it, it may be another one's turn
+// before it.
+void Conversations::flush_kept(Conversation& c, unsigned side) noexcept {
+  Side& s = c.sides[side];
+  for (unsigned count = 0; count < 2 * kWaitingMax && s.waiting != 0; ++count) {
+    const Answer::Kind answer = read(c, side, kept_datagram(s, 0), false);
+    if (answer == Answer::Kind::done) {
+      drop_kept(s);
+      return finish(c);
+    }
+    if (answer != Answer::Kind::later) drop_datagram(s, 0);
+    offer_kept(c, side);
+  }
+  drop_kept(s);
+}
+
+Conversations::Datagram Conversations::kept_datagram(const Side& s, std::uint32_t at) noexcept {
+  const std::uint8_t* const place = pool_.data(s.kept) + s.kept_from + at;
+  std::array<std::uint32_t, 2> head;
+  std::memcpy(head.data(), place, sizeof head);
+  static_assert(sizeof head == kDatagramHeadBytes);
+  return {{place + sizeof head, head[0]}, head[1]};
+}
+
+void Conversations::drop_datagram(Side& s, std::uint32_t at) noexcept {
+  std::uint8_t* const place = pool_.data(s.kept) + s.kept_from + at;
+  const std::uint32_t bytes =
+      kDatagramHeadBytes + static_cast<std::uint32_t>(kept_datagram(s, at).bytes.size());
+  s.kept_bytes -= bytes;
+  --s.waiting;
+  std::memmove(place, place + bytes, s.kept_bytes - at);
+  if (s.kept_bytes == 0) drop_kept(s);
 }
 
 // --- Parsers ------------------------------------------------------------------------------------
@@ -334,6 +426,7 @@ void Conversations::end_parser(Conversation& c) noexcept {
 // What is left of this side goes to its parser, which learns that no more comes.
 void Conversations::end_side(Conversation& c, unsigned side) noexcept {
   Side& s = c.sides[side];
+  if (s.waiting != 0) flush_kept(c, side);
   if (c.state != kNoMemory && parser_of(c).on_end != nullptr && !s.has_ended) {
     s.has_ended = true;
     Bytes left;
@@ -361,7 +454,7 @@ void Conversations::run_dry(Conversation& c) noexcept {
   finish(c);
 }
 
-Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
+Facts Conversations::facts_of(Conversation& c, ItemWriter* direct, bool can_wait) noexcept {
   return Facts({.pool = pool_,
                 .chain = c.facts,
                 .direct = direct,
@@ -373,7 +466,8 @@ Facts Conversations::facts_of(Conversation& c, ItemWriter* direct) noexcept {
                 .unseen = {c.sides[0].skip, c.sides[1].skip},
                 .tools = c.parser != kNoParser ? tools_[c.parser].get() : nullptr,
                 .links = links_,
-                .reader = static_cast<std::uint32_t>(&c - table_.data())});
+                .reader = static_cast<std::uint32_t>(&c - table_.data()),
+                .can_wait = can_wait});
 }
 
 // --- For the record -----------------------------------------------------------------------------

@@ -6,7 +6,8 @@
 //                 └───── hand over ─┘
 //
 // A side's bytes go to the parser straight from the packet; what it does not take yet is kept in
-// one block per side, where the next bytes are put behind it. What it skips is never looked at.
+// one block per side, where the next bytes are put behind it. What it skips is never looked at. Of
+// datagrams such a block keeps those that came before their turn, kWaitingMax at most.
 //
 // Owner: one shard. Limits: conversations (each until its record is written, or it is known to have
 // nothing for it), parserMemory, maxTransactions, maxCertificates, kStagesMax protocols in one
@@ -103,6 +104,7 @@ class Conversations {
   static constexpr std::uint8_t kStagesMax = 8;
   // Datagrams before a session is unknown; before DTLS there are several of STUN.
   static constexpr std::uint8_t kTriesMax = 16;
+  static constexpr std::uint8_t kWaitingMax = 16;  // datagrams of a side, before their turn
 
   enum class Phase : std::uint8_t { detecting, parsing, over };
 
@@ -112,6 +114,7 @@ class Conversations {
     std::uint32_t kept_from = 0;  // where in it they begin
     std::uint32_t kept_bytes = 0;
     std::uint32_t need = 0;    // not to ask again before there are so many
+    std::uint8_t waiting = 0;  // datagrams that are kept
     bool has_ended = false;
     bool is_offered = false;    // to detection or a parser, now
     bool matches_none = false;  // what is kept: neither a parser's pattern nor a signature
@@ -138,6 +141,11 @@ class Conversations {
   };
   static_assert(sizeof(Conversation) <= kBytesEach);
 
+  struct Datagram {
+    Bytes bytes;
+    std::uint32_t sent_bytes;
+  };
+
   static Wanted wanted(const Conversation& c, unsigned side) noexcept;
   void pump(Conversation& c, unsigned side, Bytes fresh) noexcept;
   void offer(Conversation& c, unsigned side, Bytes fresh) noexcept;
@@ -147,6 +155,13 @@ class Conversations {
   void note_first(Conversation& c, unsigned side, Bytes datagram) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
   Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
+  Answer::Kind read(Conversation& c, unsigned side, const Datagram& datagram,
+                    bool can_wait) noexcept;
+  void keep(Conversation& c, unsigned side, const Datagram& datagram) noexcept;
+  void offer_kept(Conversation& c, unsigned side) noexcept;
+  void flush_kept(Conversation& c, unsigned side) noexcept;
+  Datagram kept_datagram(const Side& side, std::uint32_t at) noexcept;
+  void drop_datagram(Side& side, std::uint32_t at) noexcept;
   void obey(Conversation& c, unsigned side, const Answer& answer) noexcept;
   void give_up(Conversation& c, unsigned side) noexcept;
   void hand_over(Conversation& c, unsigned side) noexcept;
@@ -159,7 +174,7 @@ class Conversations {
 
   std::size_t keep(Conversation& c, Side& side, Bytes bytes) noexcept;
   void drop_kept(Side& side) noexcept;
-  Facts facts_of(Conversation& c, ItemWriter* direct = nullptr) noexcept;
+  Facts facts_of(Conversation& c, ItemWriter* direct = nullptr, bool can_wait = false) noexcept;
   const Parser& parser_of(const Conversation& c) const noexcept { return *kParsers[c.parser]; }
   void* state_of(const Conversation& c) noexcept { return pool_.data(c.state); }
 

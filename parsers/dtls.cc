@@ -4,9 +4,10 @@
 //     record    type(1) version(2) epoch(2) number(6) length(2) …            RFC 6347 §4.1
 //     message   type(1) length(3) sequence(2) offset(3) length(3) …          RFC 6347 §4.2.2
 //
-// Of a message, fragments are taken in order; what comes before its turn is left to be sent again.
-// A message of which something is missing ends where another one begins, and is read when it is
-// sent again. Limit: that is known of the first kNumbersMax messages of a side.
+// Of a message, fragments are taken in order; datagrams that come before their turn wait, as many
+// as conversations.h keeps. Then the message of which something is missing is given up for others,
+// and is read when it is sent again. Limit: that is known of the first kNumbersMax messages of a
+// side.
 #include <algorithm>
 #include <utility>
 
@@ -48,17 +49,20 @@ Detection Tls::detect_datagram(Bytes bytes) noexcept {
 
 Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
   Side& s = sides_[side];
+  bool is_early = false;
   for (int count = 0; count < kRecordsMax && bytes.size() >= kRecordHeadBytes; ++count) {
     const bool is_1_3 = (bytes[0] & 0xe0) == kUnified;  // RFC 9147 §4: no version, no length
     if (!is_1_3 && !is_dtls_version(load_be16(bytes.data() + 1))) break;  // STUN, RTP (RFC 7983)
     if (is_1_3 || load_be16(bytes.data() + 3) != 0) {                     // the epoch: protected
       const Answer answer = on_protected(s, facts);
-      return answer.kind == Answer::Kind::done ? answer : Answer::took_all();
+      if (answer.kind == Answer::Kind::done) return answer;
+      break;
     }
     const std::size_t length = load_be16(bytes.data() + 11);
     if (length > bytes.size() - kRecordHeadBytes) break;  // the capture cut it
     const Bytes record = bytes.subspan(kRecordHeadBytes, length);
-    if (bytes[0] == kHandshake && !read_fragments(side, record, facts)) return Answer::malformed();
+    if (bytes[0] == kHandshake && !read_fragments(side, record, is_early, facts))
+      return Answer::malformed();
     if (bytes[0] == kAlert && length == 2) {
       const std::uint32_t end = load_be32(bytes.data() + 7) + 1;
       const bool is_repeated = std::exchange(s.alert_end, end) == end;  // by a mirror port
@@ -66,11 +70,11 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
     }
     bytes = bytes.subspan(kRecordHeadBytes + length);
   }
-  return Answer::took_all();
+  return is_early ? Answer::later() : Answer::took_all();
 }
 
-// False: they are no messages.
-bool Tls::read_fragments(unsigned side, Bytes record, Facts& facts) noexcept {
+// False: they are no messages. `is_early`: one of them comes before its turn.
+bool Tls::read_fragments(unsigned side, Bytes record, bool& is_early, Facts& facts) noexcept {
   Side& s = sides_[side];
   while (!record.empty()) {
     if (record.size() < kFragmentHeadBytes) return false;
@@ -84,12 +88,17 @@ bool Tls::read_fragments(unsigned side, Bytes record, Facts& facts) noexcept {
     record = record.subspan(kFragmentHeadBytes + length);
     const bool is_numbered = sequence < kNumbersMax;
     if (is_numbered ? (s.whole >> sequence & 1) != 0 : sequence < s.sequence) continue;
-    if (sequence != s.sequence && offset == 0) {
-      s.is_begun = false;
+    const bool goes_on = s.is_begun && sequence == s.sequence;
+    if (goes_on ? offset > s.offset : s.is_begun || offset != 0) {
+      if (facts.can_wait() || s.is_begun) is_early = true;
+      if (!facts.can_wait()) s.is_begun = false;  // of which something is missing
+      continue;
+    }
+    if (!goes_on) {
       s.offset = 0;
       s.sequence = sequence;
     }
-    if (sequence != s.sequence || offset > s.offset || offset + length < s.offset) continue;
+    if (offset + length < s.offset) continue;
     if (!s.is_begun) {
       s.messages.give_up();
       if (!read_messages(side, Bytes{head, 4}, facts)) return false;

@@ -50,6 +50,7 @@ class Facts {
     void* tools;
     LinkNotes& links;
     std::uint32_t reader;
+    bool can_wait;
   };
   explicit Facts(const Context& context) noexcept : context_(context) {}
 
@@ -58,6 +59,8 @@ class Facts {
   unsigned opener() const noexcept { return context_.opener; }  // the side that opened the session
   // What this side is still to skip of the bytes the parser took.
   std::uint64_t unseen(unsigned side) const noexcept { return context_.unseen[side]; }
+  // What a datagram that comes before its turn waits for may still come.
+  bool can_wait() const noexcept { return context_.can_wait; }
   // So many of a chain are wanted.
   unsigned certificates_max() const noexcept { return context_.certificates_max; }
   // What the parser has for all sessions of its shard (parser.h).

@@ -88,38 +88,45 @@ Answer Openvpn::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   const std::size_t whole = kLengthBytes + load_be16(bytes.data());
   if (whole == kLengthBytes || whole > kUnitBytesMax) return Answer::malformed();
   if (bytes.size() < whole) return Answer::need(whole);
-  return read(side, bytes.subspan(kLengthBytes, whole - kLengthBytes), facts) ? Answer::took(whole)
-                                                                              : Answer::done();
+  const Bytes packet = bytes.subspan(kLengthBytes, whole - kLengthBytes);
+  return read(side, packet, facts) == Answer::Kind::done ? Answer::done() : Answer::took(whole);
 }
 
 Answer Openvpn::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
-  return bytes.empty() || read(side, bytes, facts) ? Answer::took_all() : Answer::done();
+  if (bytes.empty()) return Answer::took_all();
+  const Answer::Kind answer = read(side, bytes, facts);
+  if (answer == Answer::Kind::later) return Answer::later();
+  return answer == Answer::Kind::done ? Answer::done() : Answer::took_all();
 }
 
-// False: there is nothing more to read.
-bool Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
+// took; later: it comes before its turn; done: there is nothing more to read.
+Answer::Kind Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
+  using enum Answer::Kind;
   if (!is_begun_) {
     const std::optional<Reset> reset = reset_of(packet);
-    if (!reset) return false;
+    if (!reset) return done;
     is_begun_ = true;
     authentication_bytes_ = reset->authentication_bytes;
     facts.text(Field::protection, reset->protection);
-    if (reset->protection.starts_with("tls-crypt")) return false;
+    if (reset->protection.starts_with("tls-crypt")) return done;
   }
   const unsigned opcode = packet[0] >> 3;
-  if (opcode == kAck) return true;
-  if (opcode != kControl && opcode != kClientReset && opcode != kServerReset) return false;
+  if (opcode == kAck) return took;
+  if (opcode != kControl && opcode != kClientReset && opcode != kServerReset) return done;
   Reader reader(packet);
   reader.skip(kHeadBytes + authentication_bytes_);
   const unsigned acks = reader.u8();
-  if (acks > kAcksMax) return false;
+  if (acks > kAcksMax) return done;
   if (acks != 0) reader.skip(4 * acks + kSessionBytes);
   const std::uint32_t number = reader.be32();
-  if (!reader.ok()) return false;
+  if (!reader.ok()) return done;
   Side& s = sides_[side];
-  if (number != s.next) return true;
+  if (number != s.next) {
+    const bool is_early = number - s.next < kWindow && opcode == kControl;
+    return is_early && facts.can_wait() ? later : took;
+  }
   ++s.next;
-  return read_tls(side, reader.bytes(reader.remaining()), facts);
+  return read_tls(side, reader.bytes(reader.remaining()), facts) ? took : done;
 }
 
 // To the reader of TLS, who may leave bytes for when there are more. False: it wants no more.

@@ -10,8 +10,8 @@
 // With --tls-crypt all but the head is encrypted, and no more than that is told; with
 // --tls-crypt-v2 the client's key, wrapped, stands behind that, and its length at the end
 // (doc/tls-crypt-v2.txt). The bytes of TLS are read in the order of their numbers, as if they had
-// come over TCP; what comes before its turn is not kept, and unless it is sent again, the rest is
-// not told. It is over with the first data. No limits of its own.
+// come over TCP; what comes before its turn waits (conversations.h), if it is one of the next
+// kWindow. It is over with the first data. No other limits of its own.
 #pragma once
 
 #include <array>
@@ -49,7 +49,9 @@ class Openvpn {
     std::array<std::uint8_t, 512> kept;  // of TLS, until there are enough; more than it asks for
   };
 
-  bool read(unsigned side, Bytes packet, Facts& facts) noexcept;
+  static constexpr std::uint32_t kWindow = 16;
+
+  Answer::Kind read(unsigned side, Bytes packet, Facts& facts) noexcept;
   bool read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
   Tls tls_;

@@ -17,7 +17,8 @@
 // gaps. A unit has at most kUnitBytesMax bytes.
 //
 // Datagrams are units of their own: on_datagram(side, bytes, sent_bytes, facts); `took` and `need`
-// mean the same: go on.
+// mean the same: go on. One that comes before its turn is `later`: it comes again behind the next
+// that was taken. When facts.can_wait() is false, what it waits for will not come.
 //
 // Cost: one indirect call for each unit that a parser wants to see.
 #pragma once
@@ -43,7 +44,7 @@ enum class Detection : std::uint8_t { no, maybe, yes };
 
 class Answer {
  public:
-  enum class Kind : std::uint8_t { took, need, done, malformed, hand_over };
+  enum class Kind : std::uint8_t { took, need, done, malformed, hand_over, later };
 
   // So many bytes are dealt with, at least one; those beyond what was there are skipped unseen.
   static constexpr Answer took(std::uint64_t bytes) noexcept { return {Kind::took, bytes}; }
@@ -59,6 +60,8 @@ class Answer {
   static constexpr Answer hand_over(std::uint64_t bytes) noexcept {
     return {Kind::hand_over, bytes};
   }
+  // This datagram once more, behind another one.
+  static constexpr Answer later() noexcept { return {Kind::later, 0}; }
 
   Kind kind;
   std::uint64_t bytes;

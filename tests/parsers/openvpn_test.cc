@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <utility>
 
 #include "tests/parsers/dialogue.h"
@@ -52,6 +53,23 @@ TEST(openvpn, of_datagrams_sent_again_the_first_in_its_turn_is_read) {
   ASSERT_EQ(sent[6].side, 0u);  // the client's first of TLS, and before its turn the next one
   sent.insert(sent.begin() + 6, sent[8]);
   EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
+}
+
+TEST(openvpn, packets_that_overtake_each_other_are_read_in_their_order) {
+  for (const unsigned depth : {2, 3, 8}) {  // those of a side, turned in groups of so many
+    const Dialogue sent = datagrams(20);
+    Dialogue turned(sent.begin(), sent.begin() + 3);
+    for (auto begin = sent.begin() + 3; begin != sent.end() - 1;) {
+      auto end = begin;
+      while (end != sent.end() - 1 && end->side == begin->side && end - begin < depth) ++end;
+      turned.insert(turned.end(), std::make_reverse_iterator(end),
+                    std::make_reverse_iterator(begin));
+      begin = end;
+    }
+    turned.push_back(sent.back());
+    ASSERT_EQ(turned.size(), sent.size());
+    EXPECT_EQ(hear(turned, Carrier::datagrams).objects, told("tls-auth")) << depth;
+  }
 }
 
 TEST(openvpn, what_tls_crypt_hides_is_not_told) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "parsers/fingerprint.h"
 #include "tests/parsers/dialogue.h"
 #include "tests/support/tls_words.h"
@@ -359,6 +361,43 @@ TEST(dtls, what_was_lost_or_overtaken_is_read_when_it_comes) {
             whole);
   EXPECT_EQ(hear_server({hello, certificate[0], certificate[2], end, again[0], again[1]}), whole);
   EXPECT_THAT(hear_server({hello, certificate[0], certificate[2], end}), Not(HasSubstr("sha1")));
+}
+
+// Each of the orders that the server's flight may come in.
+TEST(dtls, fragments_may_come_in_any_order) {
+  const std::string chain = number24(20) + number24(17) + "not a certificate";
+  std::vector<std::string> flight = {datagram(fragment(2, 1, kDtlsServerHello, 0, 20)),
+                                     datagram(fragment(2, 1, kDtlsServerHello, 20)),
+                                     datagram(fragment(11, 2, chain, 0, 9)),
+                                     datagram(fragment(11, 2, chain, 9, 6)),
+                                     datagram(fragment(11, 2, chain, 15)),
+                                     datagram(fragment(12, 3, "\x03\x00\x1d..."s))};
+  std::sort(flight.begin(), flight.end());
+  std::string whole;
+  do {
+    Dialogue dialogue = {{0, datagram(fragment(1, 0, dtls_hello("")))}};
+    for (const std::string& bytes : flight) dialogue.push_back({1, bytes});
+    const std::string told = hear(dialogue, Carrier::datagrams).objects;
+    if (whole.empty()) whole = told;
+    ASSERT_EQ(told, whole);
+  } while (std::next_permutation(flight.begin(), flight.end()));
+  for (const char* member : {"ja3s", "sha1", "curve"}) EXPECT_THAT(whole, HasSubstr(member));
+}
+
+// More of it than waits.
+TEST(dtls, a_message_that_does_not_become_whole_holds_up_others_for_a_while) {
+  Dialogue dialogue = {{0, datagram(fragment(1, 0, dtls_hello("")))},
+                       {1, datagram(fragment(11, 1, std::string(40, 'x'), 0, 9))},
+                       {1, datagram(fragment(2, 2, kDtlsServerHello, 20))},
+                       {1, datagram(fragment(2, 2, kDtlsServerHello, 0, 20))}};
+  const std::string whole = hear(dialogue, Carrier::datagrams).objects;
+  EXPECT_THAT(whole, HasSubstr(R"("ja3s":)"));
+  for (char i = 0; i < 100; ++i)
+    dialogue.push_back({1, datagram(fragment(11, 1, std::string(40, 'x'), 20, 9))});
+  EXPECT_EQ(hear(dialogue, Carrier::datagrams).objects, whole);
+  dialogue.insert(dialogue.end(), 100, {1, datagram(fragment(14, 3, std::string(1'500, 'x'), 1))});
+  EXPECT_EQ(hear(dialogue, Carrier::datagrams).objects, whole);
+  EXPECT_FALSE(hear(dialogue, Carrier::datagrams).is_malformed);
 }
 
 TEST(dtls, messages_of_no_known_type_leave_nothing_behind) {
