@@ -24,6 +24,7 @@ constexpr int kRecordsMax = 32;            // in a datagram
 constexpr std::uint16_t kNumbersMax = 32;  // bits of Side::whole
 
 enum RecordType : std::uint8_t { kAlert = 21, kHandshake = 22, kUnified = 0x20 };
+constexpr std::uint8_t kVerifyRequest = 3;  // RFC 6347 §4.2.1
 
 std::uint32_t load_be24(const std::uint8_t* p) noexcept {
   return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
@@ -102,6 +103,8 @@ bool Tls::read_fragments(unsigned side, Bytes record, bool& is_early, Facts& fac
     if (!s.is_begun) {
       s.messages.give_up();
       if (!read_messages(side, Bytes{head, 4}, facts)) return false;
+      if (head[0] == kVerifyRequest && !std::exchange(is_verified_, true))
+        facts.flag(TlsField::retried);
     }
     s.is_begun = true;
     if (!read_messages(side, body.subspan(s.offset - offset), facts)) return false;

@@ -165,6 +165,7 @@ class Tls {
   Answer on_protected(Side& side, Facts& facts) noexcept;
 
   std::array<Side, 2> sides_;
+  bool is_verified_ = false;  // of DTLS: the client, by a cookie
 };
 
 }  // namespace linger

@@ -301,7 +301,7 @@ TEST(dtls, hellos_in_fragments_are_told) {
   EXPECT_EQ(heard.protocol, "tls");
   EXPECT_THAT(heard.objects,
               HasSubstr(R"("version":"1.2","version_protocol":"dtls",)"
-                        R"("cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",)"
+                        R"("cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256","retried":true,)"
                         R"("established":true,"client":{"server_name":"www.example.com",)"));
   EXPECT_THAT(heard.objects, HasSubstr(R"("ja4":"dd2d010200_)"));
   EXPECT_FALSE(heard.is_malformed);
@@ -311,7 +311,8 @@ TEST(dtls, a_certificate_in_fragments_is_told) {
   Dialogue dialogue;
   for (const auto& [side, bytes] : dtls_1_2()) dialogue.push_back({side, bytes});
   const Heard heard = hear(dialogue, Carrier::datagrams);
-  EXPECT_THAT(heard.objects, HasSubstr(R"("next_protocol":"webrtc","established":true)"));
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("next_protocol":"webrtc","retried":true,"established":true)"));
   EXPECT_THAT(heard.objects, HasSubstr(R"("alternative_names":["www.example.com"])"));
   expect_nothing_garbled(dialogue, Carrier::datagrams);
   expect_hostile_is_survived(dialogue, Carrier::datagrams);
