@@ -258,8 +258,9 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
     }
     if (!awaits_keys_) return false;
   }
+  if (openings_ == kOpeningsMax) return false;
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
-  const auto opened = facts.tools<Tools>().open(keys, packet.bytes, packet.number_at);
+  const auto opened = open(keys, packet, facts);
   if (!opened) return false;
   if (client_ == 2) facts.bytes(Field::original_id, packet.to);
   awaits_keys_ = false;
@@ -276,12 +277,18 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
 // Makes keys only when the other side, or another version, has its turn.
 std::optional<Bytes> Quic::open_with_id(QuicRole role, const Packet& packet,
                                         Facts& facts) noexcept {
+  if (openings_ == kOpeningsMax) return std::nullopt;
   if (role != keys_role_ || packet.version != keys_version_) {
     keys_ = quic_initial_keys(packet.version, Bytes(id_).first(id_bytes_), role);
     keys_role_ = role;
     keys_version_ = packet.version;
   }
-  return facts.tools<Tools>().open(keys_, packet.bytes, packet.number_at);
+  return open(keys_, packet, facts);
+}
+
+std::optional<Bytes> Quic::open(const QuicKeys& keys, const Packet& packet, Facts& facts) noexcept {
+  ++openings_;
+  return facts.tools<Tools>().open(keys, packet.bytes, packet.number_at);
 }
 
 // RFC 9000 §19, of the frames that may be in an Initial packet (§12.4).

@@ -15,7 +15,8 @@
 // the server's connection id, which it then shows, is a link, so that its record names this
 // session. A client that moves on purpose takes an id that nobody has seen (RFC 9000 §9.5). Limits:
 // kWindow from the handshake on for that; kCryptoBytesMax of each side, in at most ByteRanges::kMax
-// parts at a time; it is over after kShortMax packets with short headers. Memory: one small block.
+// parts at a time; kOpeningsMax attempts to take off a protection, microseconds each; over after
+// kShortMax packets with short headers. Memory: one small block.
 #pragma once
 
 #include <array>
@@ -111,6 +112,7 @@ class Quic {
       {Carrier::datagrams, R"(^[\x80-\xff]\x00\x00\x00\x00[\x00-\x14])"}};
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
   static constexpr std::uint16_t kShortMax = 1'024;
+  static constexpr std::uint8_t kOpeningsMax = 128;
   static constexpr DurationNs kWindow = kHour;
   using Tools = QuicCrypto;
 
@@ -139,6 +141,7 @@ class Quic {
   void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;
 
   std::optional<Bytes> open_with_id(QuicRole role, const Packet& packet, Facts& facts) noexcept;
+  std::optional<Bytes> open(const QuicKeys& keys, const Packet& packet, Facts& facts) noexcept;
 
   QuicKeys keys_;  // of what `keys_role_` sends in `keys_version_`
   std::uint32_t keys_version_ = 0;
@@ -149,7 +152,8 @@ class Quic {
   std::array<Side, 2> sides_;
   SpinBit spin_;
   std::uint16_t short_count_ = 0;
-  std::uint8_t client_ = 2;  // its side; 2: not known yet
+  std::uint8_t openings_ = 0;  // attempts
+  std::uint8_t client_ = 2;    // its side; 2: not known yet
   bool has_negotiation_ = false;
   bool has_early_data_ = false;
   bool has_client_version_ = false;

@@ -111,6 +111,18 @@ TEST(quic, the_version_is_told_of_packets_that_cannot_be_opened) {
   EXPECT_EQ(heard.objects, R"(,"quic":{"version":"1"})");
 }
 
+// Anyone can send them, and each takes microseconds.
+TEST(quic, openings_are_limited) {
+  std::string forged = client_packet(quic_crypto(0, rfc9001_hello()));
+  forged[1'000] ^= 1;
+  for (const unsigned count : {Quic::kOpeningsMax - 1u, Quic::kOpeningsMax + 0u}) {
+    Dialogue dialogue(count, {0, forged});
+    dialogue.push_back(example()[0]);
+    const bool is_opened = hear(dialogue, kDatagrams).objects.find("ja3") != std::string::npos;
+    EXPECT_EQ(is_opened, count < Quic::kOpeningsMax);
+  }
+}
+
 TEST(quic, transport_parameters_of_early_drafts_are_told) {
   std::string hello = rfc9001_hello();
   const std::size_t at = hello.find("\x00\x39\x00\x32"s) + 4;
