@@ -232,7 +232,9 @@ bool is_start(Bytes bytes, std::string_view signature) noexcept {
 }  // namespace
 
 Detection Proxy::detect(Carrier carrier, Bytes bytes) noexcept {
-  if (carrier != Carrier::stream) return Detection::no;
+  if (carrier == Carrier::datagrams)
+    return bytes.size() >= kHeaderBytes2 && is_start(bytes, kSignature2) ? Detection::yes
+                                                                         : Detection::no;
   for (const std::string_view signature : {kSignature1, kSignature2}) {
     if (is_start(bytes, signature)) return Detection::yes;
     if (signature.starts_with(text_of(bytes))) return Detection::maybe;
@@ -246,6 +248,12 @@ Answer Proxy::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
   if (detection == Detection::no) return Answer::malformed();
   return bytes[0] == 'P' ? read_line(bytes, facts) : read_header(bytes, facts);
+}
+
+Answer Proxy::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
+  const bool is_told =
+      side == facts.opener() && read_header(bytes, facts).kind == Answer::Kind::hand_over;
+  return is_told ? Answer::done() : Answer::malformed();
 }
 
 namespace parser {

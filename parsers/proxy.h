@@ -8,6 +8,7 @@
 // Source: "The PROXY protocol, versions 1 & 2" (HAProxy), §2. The object is ECS's `client`: who it
 // says the client is. With a wrong checksum (§2.2.3) nothing is believed, and with LOCAL there is
 // no client (§2.2). Anyone can send a header: the setting proxyPorts says which servers believe it.
+// Over UDP, where each datagram has one, the first is told, and nothing of what follows it.
 // Limits: a line of 107 bytes, a header of kUnitBytesMax, kOthersMax types of values without name.
 #pragma once
 
@@ -42,12 +43,14 @@ enum class ProxyField : std::uint8_t { LINGER_PROXY_FIELDS(LINGER_FIELD_NAME) };
 class Proxy {
  public:
   static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^PROXY (TCP[46]|UNKNOWN))"},
-                                          {Carrier::stream, R"(^\r\n\r\n\x00\r\nQUIT\n)"}};
+                                          {Carrier::stream, R"(^\r\n\r\n\x00\r\nQUIT\n)"},
+                                          {Carrier::datagrams, R"(^\r\n\r\n\x00\r\nQUIT\n)"}};
   static constexpr std::size_t kLineBytesMax = 107;
   static constexpr int kOthersMax = 16;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
 };
 
 }  // namespace linger

@@ -100,6 +100,19 @@ TEST(proxy, a_line_shorter_than_its_first_word_is_malformed_when_the_other_side_
   EXPECT_EQ(heard.objects, "");
 }
 
+TEST(proxy, of_datagrams_the_first_header_is_told) {
+  std::string datagram = header("") + "a question";
+  datagram[13] = '\x12';
+  const Heard heard = hear({{0, datagram}, {1, "an answer"}, {0, datagram}}, Carrier::datagrams);
+  EXPECT_EQ(heard.protocol, "proxy");
+  EXPECT_EQ(heard.objects,
+            R"(,"client":{"ip":"192.0.2.7","port":40000,"proxy":{"version":2,"command":"proxy",)"
+            R"("transport":"udp","destination":{"ip":"198.51.100.1","port":443}}})");
+  EXPECT_FALSE(heard.is_malformed);
+  EXPECT_EQ(hear({{1, datagram}}, Carrier::datagrams).objects, "");
+  expect_hostile_is_survived({{0, datagram}}, Carrier::datagrams);
+}
+
 TEST(proxy, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kFirst);
   expect_same_however_cut(kSecond);
