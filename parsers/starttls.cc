@@ -1,5 +1,7 @@
 #include "parsers/starttls.h"
 
+#include <algorithm>
+
 #include "parsers/lines.h"
 #include "parsers/list.h"
 
@@ -10,15 +12,17 @@ using Field = StarttlsField;
 
 constexpr ProtocolField kFields[] = {LINGER_STARTTLS_FIELDS(LINGER_FIELD_ROW)};
 
-constexpr std::string_view kAdb = "adb";
+using Speech = Starttls::Speech;
 
 struct Request {
   std::string_view protocol;
   std::size_t bytes = 0;  // up to its end
+  Speech speech = Speech::lines;
 };
 
-Detection whole(Bytes bytes, std::size_t count, std::string_view protocol, Request& request) {
-  request = {protocol, count};
+Detection whole(Bytes bytes, std::size_t count, std::string_view protocol, Speech speech,
+                Request& request) {
+  request = {protocol, count, speech};
   return bytes.size() < count ? Detection::maybe : Detection::yes;
 }
 
@@ -27,7 +31,8 @@ Detection whole(Bytes bytes, std::size_t count, std::string_view protocol, Reque
 Detection find_postgresql(Bytes bytes, Request& request) noexcept {
   constexpr std::size_t kBytes = 8;
   const bool has_asked_other = bytes.size() >= kBytes && bytes[kBytes - 1] == 0x30;
-  return whole(bytes, has_asked_other ? 2 * kBytes : kBytes, "postgresql", request);
+  return whole(bytes, has_asked_other ? 2 * kBytes : kBytes, "postgresql", Speech::postgresql,
+               request);
 }
 
 // Length (3), number (1), capabilities (4), most bytes of a packet (4), characters (1), zeros (19),
@@ -38,13 +43,41 @@ Detection find_mysql(Bytes bytes, Request& request) noexcept {
   if (bytes.size() > 5 && (bytes[5] & kClientSsl) == 0) return Detection::no;
   for (std::size_t i = kZerosAt; i < std::min(bytes.size(), kZerosAt + kZeros); ++i)
     if (bytes[i] != 0) return Detection::no;
-  return whole(bytes, kBytes, "mysql", request);
+  return whole(bytes, kBytes, "mysql", Speech::mysql, request);
 }
 
-// A sequence of one-byte length, in it the number of the message and the request (RFC 4511 §4.12).
+// An element of BER (X.690 §8.1); no bytes: more are needed. Some write a length in four bytes that
+// would fit in one.
+struct Element {
+  std::size_t bytes = 0, head_bytes = 0;
+};
+Element element_of(Bytes bytes) noexcept {
+  constexpr std::uint8_t kLong = 0x80;
+  if (bytes.size() < 2) return {};
+  if (bytes[1] < kLong) return {2u + bytes[1], 2};
+  const std::size_t count = bytes[1] - kLong;
+  if (count > 4) return {UINT32_MAX, 2};  // longer than any
+  if (bytes.size() < 2 + count) return {};
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < count; ++i) length = length << 8 | bytes[2 + i];
+  return {2 + count + length, 2 + count};
+}
+
+// A tag of IMAP may begin with a zero, too.
+bool is_ldap(Bytes bytes) noexcept {
+  return bytes.size() > 2 && bytes[0] == 0x30 && (bytes[1] > 0x7f || bytes[2] == 2);
+}
+
+// A sequence, in it the number of the message and an extended request (RFC 4511 §4.12), whose name
+// the pattern has seen.
 Detection find_ldap(Bytes bytes, Request& request) noexcept {
-  if (bytes.size() > 1 && bytes[1] > 0x7f) return Detection::no;
-  return bytes.size() < 2 ? Detection::maybe : whole(bytes, 2u + bytes[1], "ldap", request);
+  constexpr std::uint8_t kNumber = 0x02, kRequest = 0x77;
+  const Element message = element_of(bytes);
+  const Element number = element_of(bytes.subspan(message.head_bytes));
+  const std::size_t place = message.head_bytes + number.bytes;
+  if (number.bytes == 0 || bytes.size() <= place) return Detection::maybe;
+  if (bytes[message.head_bytes] != kNumber || bytes[place] != kRequest) return Detection::no;
+  return whole(bytes, message.bytes, "ldap", Speech::ldap, request);
 }
 
 // TPKT (4), its length in the second half; connection request (7); then perhaps a cookie or token
@@ -57,7 +90,7 @@ Detection find_rdp(Bytes bytes, Request& request) noexcept {
   if (bytes.size() < 4) return Detection::maybe;
   const std::size_t length = load_be16(bytes.data() + 2);
   if (length < kFixedBytes + kNegotiationBytes) return Detection::no;
-  if (whole(bytes, length, "rdp", request) != Detection::yes) return Detection::maybe;
+  if (whole(bytes, length, "rdp", Speech::rdp, request) != Detection::yes) return Detection::maybe;
   Bytes rest = bytes.first(length).subspan(kFixedBytes);
   const std::size_t end = text_of(rest).find("\r\n");
   if (rest[0] != kRequest && end != std::string_view::npos) rest = rest.subspan(end + 2);
@@ -81,7 +114,7 @@ Detection find_adb(Bytes bytes, Request& request) noexcept {
     if (load_le32(head + 20) != ~load_le32(head)) return Detection::no;
     const bool is_request = text_of(bytes).substr(done, 4) == "STLS";
     done += kHeadBytes + load_le32(head + 12);
-    if (is_request) return whole(bytes, done, kAdb, request);
+    if (is_request) return whole(bytes, done, "adb", Speech::adb, request);
   }
   return Detection::maybe;
 }
@@ -123,12 +156,46 @@ Detection find_request(Bytes bytes, Request& request) noexcept {
     case 0x20:
       return find_mysql(bytes, request);
     case 0x30:
-      // A tag of IMAP may begin with a zero, too.
-      return bytes.size() > 2 && bytes[2] == 2 ? find_ldap(bytes, request)
-                                               : find_line(bytes, request);
+      return is_ldap(bytes) ? find_ldap(bytes, request) : find_line(bytes, request);
     default:
       return find_line(bytes, request);
   }
+}
+
+// Of one that was heard before its client: what it greets with, or answers.
+Speech speech_of_server(Bytes bytes) noexcept {
+  constexpr std::uint8_t kMysqlVersion = 10;
+  if (is_adb(bytes)) return Speech::adb;
+  if (bytes[0] == 0x03) return Speech::rdp;
+  if (is_ldap(bytes)) return Speech::ldap;
+  const bool is_mysql = bytes.size() > 4 && bytes[3] == 0 && bytes[4] == kMysqlVersion;
+  return is_mysql ? Speech::mysql : Speech::lines;
+}
+
+// Bytes of what a server says at once; 0: more are needed.
+std::size_t unit_of(Speech speech, Bytes bytes) noexcept {
+  const auto with_head = [&](std::size_t head_bytes, const auto& rest) {
+    return bytes.size() < head_bytes ? std::size_t{0} : head_bytes + rest(bytes.data());
+  };
+  std::size_t taken = 0;
+  switch (speech) {
+    case Speech::lines:
+      line_of(bytes, taken);
+      return taken;
+    case Speech::postgresql:  // a letter for each question
+      return 1;
+    case Speech::mysql:  // length (3), number (1)
+      return with_head(4, [](const std::uint8_t* head) { return load_le32(head) & 0xffffff; });
+    case Speech::ldap:
+      return element_of(bytes).bytes;
+    case Speech::rdp:
+      return with_head(4, [](const std::uint8_t* head) {
+        return std::max<std::uint32_t>(4, load_be16(head + 2)) - 4;
+      });
+    case Speech::adb:
+      return with_head(24, [](const std::uint8_t* head) { return load_le32(head + 12); });
+  }
+  return 0;
 }
 
 }  // namespace
@@ -142,17 +209,32 @@ Detection Starttls::detect(Carrier carrier, Bytes bytes) noexcept {
 
 Answer Starttls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (has_asked_) {
-    if (side != client_) return Answer::took_all();
+    if (side != client_) return read_server(speech_, bytes);
     return bytes[0] == kTlsHandshake ? Answer::hand_over(0) : Answer::done();
   }
   Request request;
-  if (find_request(bytes, request) != Detection::yes) return Answer::took_all();  // the server
+  if (find_request(bytes, request) != Detection::yes)
+    return read_server(speech_of_server(bytes), bytes);
   // The device asks: the client does, too, behind what was too long to be looked at.
-  if (request.protocol == kAdb && side != facts.opener()) return Answer::hand_over(request.bytes);
+  if (request.speech == Speech::adb && side != facts.opener())
+    return Answer::hand_over(request.bytes);
   has_asked_ = true;
   client_ = static_cast<std::uint8_t>(side);
+  speech_ = request.speech;
   facts.text(Field::protocol, request.protocol);
   return Answer::took(request.bytes);
+}
+
+// What is not TLS, which waits for the client's.
+Answer Starttls::read_server(Speech speech, Bytes bytes) noexcept {
+  std::size_t done = 0;
+  while (done < bytes.size() && bytes[done] != kTlsHandshake) {
+    const std::size_t unit = unit_of(speech, bytes.subspan(done));
+    if (unit == 0) break;
+    done += unit;
+  }
+  if (done != 0) return Answer::took(done);
+  return bytes.size() < kUnitBytesMax ? Answer::need(bytes.size() + 1) : Answer::took_all();
 }
 
 namespace parser {

@@ -8,8 +8,9 @@
 //     ADB STLS, which both sides say, the device perhaps first: Android's adb, protocol.txt
 //
 // Taken is who says so in his first bytes, with nothing before it but questions of what the server
-// can do. The server agrees before the client goes on, so what the server says is passed over, and
-// if the client goes on with a record of TLS, that begins. No other state, no limits.
+// can do. What the server says is passed over, line by line or message by message, up to a record
+// of TLS, which may have been captured before what it answers. If the client goes on with one, TLS
+// begins. No other state; kUnitBytesMax wait for the client.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +35,24 @@ class Starttls {
       {Carrier::stream, R"(^\x20\x00\x00\x01.[\x08-\xff])"},
       {Carrier::stream, R"(^\x03\x00\x00..\xe0\x00\x00)"},
       {Carrier::stream, R"(^(CNXN|STLS)[\x00\x01]\x00\x00\x01)"},
-      {Carrier::stream, R"(^\x30.\x02\x01.\x77.\x80\x161\.3\.6\.1\.4\.1\.1466\.20037)"},
+      {Carrier::stream,
+       R"(^\x30(.|\x81.|\x84.{4})\x02(\x01.|\x02.{2}|\x04.{4})\x77(.|\x81.|\x84.{4}))"
+       R"(\x80(\x16|\x84\x00{3}\x16)1\.3\.6\.1\.4\.1\.1466\.20037)"},
       {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
       {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
+  // What is spoken before TLS: each has units of its own.
+  enum class Speech : std::uint8_t { lines, postgresql, mysql, ldap, rdp, adb };
+
  private:
+  static Answer read_server(Speech speech, Bytes bytes) noexcept;
+
   bool has_asked_ = false;
   std::uint8_t client_ = 0;  // its side, once it has
+  Speech speech_{};
 };
 
 }  // namespace linger

@@ -16,10 +16,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kPostgresql = "\x00\x00\x00\x08\x04\xd2\x16\x2f"s;
-const std::string kMysqlGreeting = "\x4a\x00\x00\x00\x0a"s + "8.0.30" + std::string(68, '\x07');
+const std::string kMysqlGreeting = "\x4b\x00\x00\x00\x0a"s + "8.0.30" + std::string(68, '\x07');
 const std::string kMysql =
     "\x20\x00\x00\x01\x85\xae\xff\x19\x00\x00\x00\x01\xff"s + std::string(23, '\0');
 const std::string kLdap = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"s + "1.3.6.1.4.1.1466.20037";
+// With lengths as Active Directory and its clients write them.
+const std::string kLongLdap = "\x30\x84\x00\x00\x00\x21\x02\x01\x01"s +
+                              "\x77\x84\x00\x00\x00\x18\x80\x16"s + "1.3.6.1.4.1.1466.20037";
 // With the user's name in a cookie, and TLS wanted.
 const std::string kRdp = "\x03\x00\x00\x29\x24\xe0\x00\x00\x00\x00\x00"s +
                          "Cookie: mstshash=bob\r\n" + "\x01\x00\x08\x00\x03\x00\x00\x00"s;
@@ -62,7 +65,10 @@ const std::vector<Case> kCases = {
     {"mysql", {"", kMysqlGreeting, kMysql}},
     {"rdp", {kRdp, kRdpAnswer}},
     {"adb", {adb("CNXN", "host::") + adb("STLS", ""), adb("STLS", "")}},
-    {"ldap", {kLdap, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"s}}};
+    {"ldap", {kLdap, "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"s}},
+    {"ldap",
+     {kLongLdap, "\x30\x84\x00\x00\x00\x10\x02\x01\x01"s +
+                     "\x78\x84\x00\x00\x00\x07\x0a\x01\x00\x04\x00\x04\x00"s}}};
 
 TEST(starttls, behind_a_request_tls_is_read) {
   for (const Case& c : kCases) {
@@ -72,6 +78,21 @@ TEST(starttls, behind_a_request_tls_is_read) {
     EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")")) << c.protocol;
     EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":)")) << c.protocol;
     EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":{"protocol":")" + c.protocol + "\"}"));
+  }
+}
+
+// Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(starttls, answers_that_were_captured_before_their_questions_are_read) {
+  for (const Case& c : kCases) {
+    const Dialogue asked = then_tls(c.words, 2);
+    Dialogue early;
+    for (const Said& said : asked) {
+      const bool is_answer = said.side == 1 && !early.empty() && early.back().side == 0;
+      early.insert(early.end() - (is_answer ? 1 : 0), said);
+    }
+    const Heard heard = hear(early);
+    EXPECT_EQ(heard.objects, hear(asked).objects) << c.protocol;
+    EXPECT_FALSE(heard.is_malformed) << c.protocol;
   }
 }
 
