@@ -73,6 +73,7 @@ Answer Smtp::read_client(Bytes bytes, Facts& facts) noexcept {
     if (taken == 0) break;
     done += taken;
     const std::uint64_t skip = read_command(text_of(line), facts);
+    if (has_agreed_) return Answer::hand_over(done);
     if (skip > bytes.size() - done) return Answer::took(done + skip);
     done += skip;
   }
@@ -89,7 +90,7 @@ std::size_t Smtp::mail_bytes(std::string_view text) noexcept {
   if (end != std::string_view::npos) {
     phase_ = Phase::commands;
     ++mails_;
-    ++unanswered_;
+    ask();
     return end;
   }
   const std::size_t last = text.rfind('\n') + 1;  // npos + 1 is 0
@@ -100,24 +101,41 @@ std::size_t Smtp::mail_bytes(std::string_view text) noexcept {
   return taken;
 }
 
+// Of the server, a reply. True: it has come already, and was `code`.
+bool Smtp::ask(std::uint16_t code) noexcept {
+  if (early_ == 0) {
+    ++unanswered_;
+    return false;
+  }
+  return --early_ == 0 && last_early_ == code;
+}
+
 // Bytes behind the line that belong to it.
 std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
   if (phase_ == Phase::authentication) return 0;
   const std::size_t space = std::min(line.find(' '), line.size());
   const std::string_view verb = line.substr(0, space);
   const std::string_view arguments = trimmed(line.substr(space));
-  ++unanswered_;
   std::string_view path;
+  if (equals(verb, "data")) {
+    phase_ = ask(354) ? Phase::mail : Phase::data;
+    is_line_start_ = true;
+    return 0;
+  }
+  if (equals(verb, "starttls")) {
+    phase_ = Phase::starttls;
+    has_agreed_ = ask(220);
+    if (has_agreed_) facts.flag(Field::starttls);
+    return 0;
+  }
+  ask();
   if (is_hello(verb)) {
     facts.text(Field::helo, arguments);
+    if (equals(verb, "lhlo")) may_be_early_ = false;  // a reply for each recipient (RFC 2033 §4.2)
   } else if (equals(verb, "mail") && read_path(arguments, "from", path)) {
     if (senders_++ < kAddressesMax) facts.text(Field::from, path);
   } else if (equals(verb, "rcpt") && read_path(arguments, "to", path)) {
     if (recipients_++ < kAddressesMax) facts.text(Field::to, path);
-  } else if (equals(verb, "data")) {
-    phase_ = Phase::data;
-  } else if (equals(verb, "starttls")) {
-    phase_ = Phase::starttls;
   } else if (equals(verb, "auth")) {
     facts.text(Field::authentication, arguments.substr(0, arguments.find(' ')));
     phase_ = Phase::authentication;
@@ -137,6 +155,11 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
 Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
   std::size_t done = 0;
   while (done < bytes.size()) {
+    if (bytes[done] == kTlsHandshake) {
+      if (phase_ != Phase::starttls) break;
+      facts.flag(Field::starttls);
+      return Answer::hand_over(done);
+    }
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
@@ -164,7 +187,12 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
     }
   }
   if (reply.code == 334) return false;  // goes on with AUTH (RFC 4954 §4)
-  if (unanswered_ != 0 && --unanswered_ != 0) return false;
+  if (unanswered_ != 0) {
+    if (--unanswered_ != 0) return false;
+  } else if (may_be_early_) {
+    ++early_;
+    last_early_ = reply.code;
+  }
   switch (phase_) {
     case Phase::starttls:
       phase_ = Phase::commands;
@@ -172,7 +200,8 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
       facts.flag(Field::starttls);
       return true;
     case Phase::data:
-      phase_ = reply.code == 354 ? Phase::mail : Phase::commands;
+      // Else it answers the mail, which was captured behind it.
+      phase_ = reply.code >= 400 ? Phase::commands : Phase::mail;
       is_line_start_ = true;
       return false;
     case Phase::authentication:
@@ -191,7 +220,8 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
 Answer Smtp::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
   if (!roles_.is_client(side) || phase_ != Phase::mail) return Answer::done();
   is_line_start_ = false;
-  unanswered_ = 0;
+  unanswered_ = early_ = 0;
+  may_be_early_ = false;
   return Answer::took(1);
 }
 

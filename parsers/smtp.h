@@ -8,8 +8,10 @@
 //
 // Which side is which is told by what it says. Behind the 220 to STARTTLS another protocol begins
 // (RFC 3207), and where a client begins TLS unasked. What follows AUTH until its reply is not told
-// (RFC 4954). A gap in a mail is passed over, one elsewhere ends the parser. Limits: lines of
-// kLineBytesMax, kAddressesMax addresses of senders and of recipients, kRefusalsMax replies.
+// (RFC 4954). Replies may have been captured before their commands, which then take them in order;
+// TLS of the server waits for that. A gap in a mail is passed over, one elsewhere ends the parser.
+// Limits: lines of kLineBytesMax, kAddressesMax addresses of senders and of recipients,
+// kRefusalsMax replies.
 #pragma once
 
 #include <cstdint>
@@ -56,11 +58,16 @@ class Smtp {
   Answer read_server(Bytes bytes, Facts& facts) noexcept;
   bool end_reply(const ReplyLine& reply, Facts& facts) noexcept;
   std::size_t mail_bytes(std::string_view text) noexcept;
+  bool ask(std::uint16_t code = 0) noexcept;
 
   ReplyRoles roles_;
   Phase phase_ = Phase::commands;
   bool is_line_start_ = true;  // of the mail
   bool has_banner_ = false;
+  bool has_agreed_ = false;       // the server, to STARTTLS, before it was asked
+  bool may_be_early_ = true;      // replies without command; else there are others like that
+  std::uint16_t last_early_ = 0;  // code of the last one
+  std::uint32_t early_ = 0;       // that wait for their command
   std::uint32_t unanswered_ = 0;  // commands; one that others wait for is the last (RFC 2920 §3.1)
   std::uint32_t mails_ = 0;
   std::uint32_t senders_ = 0;

@@ -110,6 +110,53 @@ TEST(smtp, a_greeting_without_a_telling_word_waits_for_the_client) {
   EXPECT_EQ(hear({{1, "220 mx.example.com " + std::string(200, 'x') + "\r\n"}}).protocol, "smtp");
 }
 
+// Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(smtp, replies_that_were_captured_before_their_commands_are_read) {
+  Dialogue tls = kTls;
+  tls.pop_back();
+  for (unsigned i = 0; i < 2; ++i) tls.push_back({i, tls_1_2()[i], 0});
+  for (const Dialogue& asked : {kMails, tls}) {
+    Dialogue early;
+    for (const Said& said : asked) {
+      const bool is_answer = said.side == 1 && !early.empty() && early.back().side == 0;
+      early.insert(early.end() - (is_answer ? 1 : 0), said);
+    }
+    EXPECT_EQ(hear(early).objects, hear(asked).objects);
+    EXPECT_FALSE(hear(early).is_malformed);
+    expect_same_however_cut(early);
+  }
+}
+
+// TLS of the server in one piece with its agreement, and the client's at last.
+TEST(smtp, tls_of_a_server_waits_for_the_clients) {
+  const Heard heard = hear({kTls[0],
+                            kTls[1],
+                            kTls[2],
+                            {1, "220 Go ahead\r\n" + tls_1_2()[1]},
+                            kTls[3],
+                            {0, tls_1_2()[0]}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":)"));
+  EXPECT_FALSE(heard.is_malformed);
+}
+
+// As LMTP has them.
+TEST(smtp, a_reply_for_each_recipient_answers_no_other_command) {
+  Dialogue mails = {{1, "220 mx.example.com LMTP\r\n"}, {0, "LHLO a\r\n"}, {1, "250 Ok\r\n"}};
+  for (const char* from : {"a@example.org", "b@example.org"})
+    mails.insert(mails.end(),
+                 {{0, "MAIL FROM:<" + std::string(from) + ">\r\n"},
+                  {1, "250 Ok\r\n"},
+                  {0, "RCPT TO:<c@example.com>\r\nRCPT TO:<d@example.com>\r\nDATA\r\n"},
+                  {1, "250 Ok\r\n250 Ok\r\n354 Go on\r\n"},
+                  {0, "MAIL FROM:<no@command>\r\n.\r\n"},
+                  {1, "250 Ok\r\n250 Ok\r\n"}});
+  EXPECT_THAT(hear(mails).objects,
+              HasSubstr(R"("from":["a@example.org","b@example.org"],)"
+                        R"("to":["c@example.com","d@example.com","c@example.com","d@example.com"],)"
+                        R"("mails":2)"));
+}
+
 TEST(smtp, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kMails);
   expect_same_however_cut(kTls);
