@@ -93,6 +93,10 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   std::size_t done = 0;
   while (done < bytes.size()) {
     if (roles_.is_client(side) && asks_tls_) break;  // whose it is, the reply says
+    if (roles_.is_server(side) && bytes[done] == kTlsHandshake) {
+      if (asks_tls_) return Answer::hand_over(done);
+      break;  // who asked for it comes later
+    }
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
@@ -158,6 +162,7 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
     if (end) on_endpoint(side, "active", *end, row, facts);
     if (is_one_of(kTransfers, command)) on_transfer(command, argument, facts);
     asks_tls_ = equals(command, "auth");
+    is_tls_ = asks_tls_ && has_agreed_;
   }
   pending_[(first_ + count_++) % kPendingMax] = row;
   return true;
@@ -203,6 +208,7 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
   if (reply.code == 229 && bracket != std::string_view::npos)
     end = read_extended_endpoint(reply.text.substr(bracket + 1));
   if (end) on_endpoint(side, "passive", *end, row, facts);
+  if (reply.code == 234 && !asks_tls_) has_agreed_ = true;
   if (count_ == 0) {
     is_tls_ = asks_tls_ && reply.code == 234;  // RFC 4217 §4
     asks_tls_ = false;

@@ -70,6 +70,7 @@ class Ftp {
   std::uint16_t open_code_ = 0;  // of a reply of several lines
   bool has_banner_ = false;
   bool asks_tls_ = false;
+  bool has_agreed_ = false;  // the server, to what was captured behind its reply
   bool is_tls_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/parsers/dialogue.h"
+#include "tests/support/tls_words.h"
 
 namespace linger::test {
 namespace {
@@ -91,6 +92,21 @@ TEST(ftp, a_transfer_says_where_its_data_connection_goes) {
                       {1, "213 9\r\n"},
                       {0, "stor " + std::string(400, 'x') + "\r\n"}}),  // too long to be repeated
             (Links{R"(ftp-data side 1 port 7,"ftp":[{"control":{"command":"stor"}}])"}));
+}
+
+// Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(ftp, tls_of_a_server_waits_for_the_clients) {
+  const std::vector<std::string> tls = tls_1_2();
+  const Heard heard = hear({{1, "220 FTP\r\n"},
+                            {1, "500 What\r\n"},
+                            {0, "FEAT\r\n"},
+                            {1, "234 Go ahead\r\n" + tls[1]},
+                            {0, "AUTH TLS\r\n"},
+                            {0, tls[0]}});
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"ja3s":)"));
+  EXPECT_FALSE(heard.is_malformed);
 }
 
 TEST(ftp, auth_tls_hands_over) {
