@@ -1,5 +1,7 @@
 #include "parsers/xmpp.h"
 
+#include <algorithm>
+
 #include "parsers/lines.h"
 #include "parsers/list.h"
 
@@ -50,7 +52,11 @@ Detection Xmpp::detect(Carrier carrier, Bytes bytes) noexcept {
 }
 
 Answer Xmpp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
-  if (side != facts.opener()) return Answer::took_all();
+  if (side != facts.opener()) {  // XML has no such character (§2.2 of its standard)
+    const std::size_t tls = text_of(bytes).find(static_cast<char>(kTlsHandshake));
+    if (tls != 0) return Answer::took(std::min(tls, bytes.size()));
+    return bytes.size() < kUnitBytesMax ? Answer::need(bytes.size() + 1) : Answer::took_all();
+  }
   if (has_asked_ && bytes[0] == kTlsHandshake) {
     facts.flag(Field::starttls);
     return Answer::hand_over(0);

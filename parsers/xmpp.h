@@ -3,9 +3,9 @@
 //     <stream:stream to='example.org' …> <starttls …/>  then TLS                 RFC 6120 §4.2,
 //     §5.4
 //
-// Read is the side that opened the session, tag by tag; what the other one says is passed over. The
-// client goes on in TLS only if the server agreed. It is over with the first tag of anything else.
-// Limit: kTagBytesMax for a tag.
+// Read is the side that opened the session, tag by tag; what the other one says is passed over, up
+// to TLS, which may have been captured before the client's. The client goes on in TLS only if the
+// server agreed. It is over with the first tag of anything else. Limit: kTagBytesMax for a tag.
 #pragma once
 
 #include <cstdint>

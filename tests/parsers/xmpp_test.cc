@@ -42,6 +42,15 @@ TEST(xmpp, behind_starttls_tls_is_read) {
   }
 }
 
+// Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(xmpp, tls_of_a_server_waits_for_the_clients) {
+  const Dialogue asked = with_tls(kAsk);
+  const Dialogue early = {asked[0], asked[1], asked[2], asked[4], asked[6], asked[3], asked[5]};
+  EXPECT_EQ(hear(early).objects, hear(Dialogue(asked.begin(), asked.begin() + 7)).objects);
+  EXPECT_FALSE(hear(early).is_malformed);
+  expect_same_however_cut(early);
+}
+
 TEST(xmpp, it_is_the_same_however_it_is_cut) { expect_same_however_cut(with_tls(kAsk)); }
 
 TEST(xmpp, truncated_and_hostile_bytes_are_survived) {
