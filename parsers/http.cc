@@ -344,8 +344,7 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
     case 17:
       if (equals(name, "transfer-encoding")) {  // RFC 9112 §6.1: chunked is the last one
         const std::string_view codings = value();
-        message.is_chunked =
-            codings.size() >= 7 && equals(codings.substr(codings.size() - 7), "chunked");
+        message.is_chunked = equals(trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
       }
       break;
     default:

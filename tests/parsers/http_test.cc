@@ -225,6 +225,17 @@ TEST(http, who_asks_is_no_part_of_the_host) {
   }
 }
 
+TEST(http, the_last_coding_is_one_word) {
+  for (const char* codings : {"chunked", "gzip, chunked", "gzip,CHUNKED ", "x\tchunked"}) {
+    const Heard heard = hear({kPlain[0],
+                              {1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + std::string(codings) +
+                                      "\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}});
+    const bool is_chunked = std::string_view(codings) != "x\tchunked";
+    EXPECT_THAT(heard.objects, testing::HasSubstr(is_chunked ? R"("body":{"bytes":3})"
+                                                             : R"("body":{"bytes":13})"));
+  }
+}
+
 TEST(http, a_chunk_size_may_begin_with_zeros) {
   const auto answered = [](const std::string& size) {
     return hear({{1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size +
