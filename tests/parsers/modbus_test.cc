@@ -34,7 +34,8 @@ TEST(modbus, units_functions_and_exceptions_are_told_once) {
 TEST(modbus, it_is_known_by_any_first_message_of_the_right_length) {
   for (const std::string& rest :
        {kRead, kWrite, "\x01\x01\x05"s, "\x05\x00\x01\xff\x00"s, "\x07"s, "\x11"s, "\x83\x02"s,
-        "\x16\x00\x04\x00\xf2\x00\x25"s, "\x17\x02\x00\x01"s, "\x0f\x00\x13\x00\x0a\x02\xcd\x01"s})
+        "\x16\x00\x04\x00\xf2\x00\x25"s, "\x17\x02\x00\x01"s, "\x0f\x00\x13\x00\x0a\x02\xcd\x01"s,
+        "\x18\x04\xde"s, "\x2b\x0e\x01\x00"s})
     EXPECT_EQ(hear({{0, message(1, 1, rest)}}).protocol, "modbus") << rest.size();
 }
 
