@@ -17,12 +17,23 @@ bool is_hello(std::string_view verb) noexcept {
   return equals(verb, "ehlo") || equals(verb, "helo") || equals(verb, "lhlo");
 }
 
-// <path> SP parameters, or a path alone as some write it (RFC 5321 §4.1.2).
+// <path> SP parameters, or a path alone as some write it (RFC 5321 §4.1.2); in quotes there may be
+// anything.
 std::string_view path_of(std::string_view text) noexcept {
   text = trimmed(text);
   if (text.starts_with('<')) {
     text.remove_prefix(1);
-    return text.substr(0, text.find('>'));
+    const std::string_view plain = text.substr(0, text.find('>'));
+    if (plain.find('"') == std::string_view::npos) return plain;
+    bool is_quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '"') is_quoted = !is_quoted;
+      if (text[i] == '\\' && is_quoted)
+        ++i;
+      else if (text[i] == '>' && !is_quoted)
+        return text.substr(0, i);
+    }
+    return plain;
   }
   return text.substr(0, text.find(' '));
 }

@@ -157,6 +157,15 @@ TEST(smtp, a_reply_for_each_recipient_answers_no_other_command) {
                         R"("mails":2)"));
 }
 
+TEST(smtp, what_is_quoted_does_not_end_an_address) {
+  const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
+                            {0,
+                             "HELO a\r\nMAIL FROM:<\">\\\"\"@example.org> SIZE=1\r\n"
+                             "RCPT TO:<\"b@example.com>\r\n"}});
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("from":["\">\\\"\"@example.org"],"to":["\"b@example.com"])"));
+}
+
 TEST(smtp, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kMails);
   expect_same_however_cut(kTls);
