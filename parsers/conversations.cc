@@ -97,6 +97,16 @@ Conversations::Wanted Conversations::on_gap(std::uint32_t id, unsigned side,
   return wanted(c, side);
 }
 
+[[gnu::always_inline]] inline Answer::Kind Conversations::read(Conversation& c, unsigned side,
+                                                               const Datagram& datagram,
+                                                               bool can_wait) noexcept {
+  Facts facts = facts_of(c, nullptr, can_wait);
+  const Answer answer =
+      parser_of(c).on_datagram(state_of(c), side, datagram.bytes, datagram.sent_bytes, facts);
+  if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
+  return answer.kind;
+}
+
 Conversations::Wanted Conversations::on_datagram(std::uint32_t id, unsigned side, Bytes bytes,
                                                  std::uint32_t sent_bytes) noexcept {
   Conversation& c = table_[id];
@@ -138,6 +148,18 @@ void Conversations::pump(Conversation& c, unsigned side, Bytes fresh) noexcept {
   s.is_offered = false;
 }
 
+// What a parser says of these bytes; an answer that would ask the same for ever is none.
+[[gnu::always_inline]] inline Answer Conversations::parse(Conversation& c, unsigned side,
+                                                          Bytes bytes) noexcept {
+  Facts facts = facts_of(c);
+  const Answer answer = parser_of(c).on_data(state_of(c), side, bytes, facts);
+  const bool is_stuck = answer.kind == Answer::Kind::need
+                            ? answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax
+                            : answer.bytes == 0 && (answer.kind == Answer::Kind::took ||
+                                                    answer.kind == Answer::Kind::later);
+  return is_stuck ? Answer::malformed() : answer;
+}
+
 // Offers what is kept of this side and what is new, until it is used up or more is needed.
 void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept {
   Side& s = c.sides[side];
@@ -164,7 +186,8 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
       }
       continue;
     }
-    const Answer answer = s.has_begun ? parse(c, side, view) : parse_first(c, side, view);
+    Answer answer = s.has_begun ? Answer::later() : read_header(c, side, view);
+    if (answer.kind == Answer::Kind::later) answer = parse(c, side, view);
     if (answer.kind == Answer::Kind::done || answer.kind == Answer::Kind::malformed) {
       drop_kept(s);  // they were seen
     } else if (answer.kind != Answer::Kind::need) {
@@ -183,22 +206,14 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
   }
 }
 
-// What a parser says of these bytes; an answer that would ask the same for ever is none.
-Answer Conversations::parse(Conversation& c, unsigned side, Bytes bytes) noexcept {
-  Facts facts = facts_of(c);
-  const Answer answer = parser_of(c).on_data(state_of(c), side, bytes, facts);
-  const bool is_stuck = answer.kind == Answer::Kind::need
-                            ? answer.bytes <= bytes.size() || answer.bytes > kUnitBytesMax
-                            : answer.bytes == 0 && (answer.kind == Answer::Kind::took ||
-                                                    answer.kind == Answer::Kind::later);
-  return is_stuck ? Answer::malformed() : answer;
-}
-
 // The first bytes of a side while what the other one says is parsed. They may be the header of a
 // proxy whose answer was captured before it: that is told, and what is parsed goes on behind it.
-Answer Conversations::parse_first(Conversation& c, unsigned side, Bytes bytes) noexcept {
+// later: they are none.
+Answer Conversations::read_header(Conversation& c, unsigned side, Bytes bytes) noexcept {
   bool& has_begun = c.sides[side].has_begun;
-  if (side == c.opener && c.stages == 1 && c.parser != kProxy && (c.unwanted >> kProxy & 1) == 0) {
+  const bool may_begin = bytes[0] == 'P' || bytes[0] == '\r';
+  if (may_begin && side == c.opener && c.stages == 1 && c.parser != kProxy &&
+      (c.unwanted >> kProxy & 1) == 0) {
     constexpr std::size_t kPatternBytesMax = 13;
     const Detection detection = Proxy::detect(Carrier::stream, bytes);
     const bool is_candidate = detection == Detection::yes && is_one_of(c, bytes, kProxy);
@@ -213,7 +228,7 @@ Answer Conversations::parse_first(Conversation& c, unsigned side, Bytes bytes) n
     }
   }
   has_begun = true;
-  return parse(c, side, bytes);
+  return Answer::later();
 }
 
 // Of the candidates for these bytes.
@@ -282,15 +297,6 @@ void Conversations::drop_kept(Side& s) noexcept {
 }
 
 // --- Datagrams ----------------------------------------------------------------------------------
-
-Answer::Kind Conversations::read(Conversation& c, unsigned side, const Datagram& datagram,
-                                 bool can_wait) noexcept {
-  Facts facts = facts_of(c, nullptr, can_wait);
-  const Answer answer =
-      parser_of(c).on_datagram(state_of(c), side, datagram.bytes, datagram.sent_bytes, facts);
-  if (answer.kind == Answer::Kind::malformed) note_malformed(c);  // the next one may be better
-  return answer.kind;
-}
 
 // Each lies behind its numbers of bytes. Where there is no room, those that wait are given up.
 void Conversations::keep(Conversation& c, unsigned side, const Datagram& datagram) noexcept {
@@ -472,7 +478,8 @@ void Conversations::end_side(Conversation& c, unsigned side) noexcept {
 }
 
 void Conversations::finish(Conversation& c) noexcept {
-  for (unsigned side = 0; side < 2; ++side) end_side(c, side);
+  for (unsigned side = 0; side < 2; ++side)
+    if (c.sides[side].kept != kNoMemory) end_side(c, side);
   end_parser(c);
   c.phase = Phase::over;
 }

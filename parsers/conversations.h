@@ -156,7 +156,7 @@ class Conversations {
   void note_first(Conversation& c, unsigned side, Bytes datagram) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
   Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
-  Answer parse_first(Conversation& c, unsigned side, Bytes bytes) noexcept;
+  Answer read_header(Conversation& c, unsigned side, Bytes bytes) noexcept;
   bool is_one_of(const Conversation& c, Bytes bytes, std::uint8_t parser) noexcept;
   Answer::Kind read(Conversation& c, unsigned side, const Datagram& datagram,
                     bool can_wait) noexcept;
