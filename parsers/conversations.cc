@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "parsers/proxy.h"
 #include "parsers/quic.h"
 
 namespace linger {
@@ -12,7 +11,6 @@ namespace {
 
 constexpr std::uint64_t kForGood = UINT64_MAX;  // Side::skip of a side that nobody reads on
 constexpr std::uint32_t kDatagramHeadBytes = 8;
-const std::uint8_t kProxy = place_of(parser::proxy.protocol);
 
 // This many of `count` bytes are skipped.
 std::uint64_t skipped(std::uint64_t& skip, std::uint64_t count) noexcept {
@@ -176,7 +174,6 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
       const bool is_last = view.size() >= kDetectBytesMax;
       const Detected found = detect(c, view.first(std::min(view.size(), kDetectBytesMax)), is_last);
       if (found == Detected::started) {
-        s.has_begun = true;
         pump(c, side ^ 1, {});
       } else if (is_last) {
         give_up(c, side);
@@ -186,8 +183,7 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
       }
       continue;
     }
-    Answer answer = s.has_begun ? Answer::later() : read_header(c, side, view);
-    if (answer.kind == Answer::Kind::later) answer = parse(c, side, view);
+    const Answer answer = parse(c, side, view);
     if (answer.kind == Answer::Kind::done || answer.kind == Answer::Kind::malformed) {
       drop_kept(s);  // they were seen
     } else if (answer.kind != Answer::Kind::need) {
@@ -204,39 +200,6 @@ void Conversations::offer(Conversation& c, unsigned side, Bytes fresh) noexcept 
     }
     obey(c, side, answer);
   }
-}
-
-// The first bytes of a side while what the other one says is parsed. They may be the header of a
-// proxy whose answer was captured before it: that is told, and what is parsed goes on behind it.
-// later: they are none.
-Answer Conversations::read_header(Conversation& c, unsigned side, Bytes bytes) noexcept {
-  bool& has_begun = c.sides[side].has_begun;
-  const bool may_begin = bytes[0] == 'P' || bytes[0] == '\r';
-  if (may_begin && side == c.opener && c.stages == 1 && c.parser != kProxy &&
-      (c.unwanted >> kProxy & 1) == 0) {
-    constexpr std::size_t kPatternBytesMax = 13;
-    const Detection detection = Proxy::detect(Carrier::stream, bytes);
-    const bool is_candidate = detection == Detection::yes && is_one_of(c, bytes, kProxy);
-    if (detection != Detection::no && !is_candidate && bytes.size() < kPatternBytesMax)
-      return Answer::need(bytes.size() + 1);
-    if (is_candidate) {
-      Facts facts = facts_of(c).of(kProxy);
-      const Answer answer = Proxy().on_data(side, bytes, facts);
-      if (answer.kind == Answer::Kind::need) return answer;
-      has_begun = true;
-      if (answer.kind == Answer::Kind::hand_over) return Answer::took(answer.bytes);
-    }
-  }
-  has_begun = true;
-  return Answer::later();
-}
-
-// Of the candidates for these bytes.
-bool Conversations::is_one_of(const Conversation& c, Bytes bytes, std::uint8_t parser) noexcept {
-  const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
-  const Candidates candidates = detector_->candidates(shard_, c.carrier, first);
-  const auto parsers = candidates.parsers();
-  return std::find(parsers.begin(), parsers.end(), parser) != parsers.end();
 }
 
 // What an answer brings about beside the bytes it took.

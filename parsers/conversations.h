@@ -117,7 +117,6 @@ class Conversations {
     std::uint8_t waiting = 0;  // datagrams that are kept
     bool has_ended = false;
     bool is_offered = false;    // to detection or a parser, now
-    bool has_begun = false;     // to be parsed
     bool matches_none = false;  // what is kept: neither a parser's pattern nor a signature
   };
   struct Conversation {
@@ -156,8 +155,6 @@ class Conversations {
   void note_first(Conversation& c, unsigned side, Bytes datagram) noexcept;
   void start(Conversation& c, std::uint8_t parser) noexcept;
   Answer parse(Conversation& c, unsigned side, Bytes bytes) noexcept;
-  Answer read_header(Conversation& c, unsigned side, Bytes bytes) noexcept;
-  bool is_one_of(const Conversation& c, Bytes bytes, std::uint8_t parser) noexcept;
   Answer::Kind read(Conversation& c, unsigned side, const Datagram& datagram,
                     bool can_wait) noexcept;
   void keep(Conversation& c, unsigned side, const Datagram& datagram) noexcept;
