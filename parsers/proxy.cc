@@ -245,7 +245,7 @@ Detection Proxy::detect(Carrier carrier, Bytes bytes) noexcept {
 Answer Proxy::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   const Detection detection = detect(Carrier::stream, bytes);  // it may have gone by the other side
   if (side != facts.opener())  // an answer that was captured before the header
-    return detection == Detection::no ? Answer::need(bytes.size() + 1) : Answer::malformed();
+    return detection == Detection::yes ? Answer::malformed() : Answer::need(bytes.size() + 1);
   if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
   if (detection == Detection::no) return Answer::malformed();
   return bytes[0] == 'P' ? read_line(bytes, facts) : read_header(bytes, facts);

@@ -114,6 +114,15 @@ TEST(proxy, a_header_is_told_behind_an_answer_that_had_not_told_its_protocol) {
   }
 }
 
+TEST(proxy, an_answer_that_begins_like_a_header_is_none_however_it_is_cut) {
+  for (const Dialogue& first : {kFirst, kSecond}) {
+    const std::string& said = first[0].bytes;
+    const Dialogue crossed = {{0, said.substr(0, 14)}, {1, "\rno"}, {0, said.substr(14)}};
+    EXPECT_FALSE(hear(crossed).is_malformed);
+    expect_same_however_cut(crossed);
+  }
+}
+
 TEST(proxy, of_datagrams_the_first_header_is_told) {
   std::string datagram = header("") + "a question";
   datagram[13] = '\x12';
