@@ -480,7 +480,7 @@ std::uint32_t tcp_distance(const Session& s, const Packet& packet) noexcept {
 }
 
 bool tcp_is_foreign(const Session& s, const Packet& packet) noexcept {
-  if ((packet.tcp.flags & kTcpRst) != 0) return !lingers(s.hot.phase) && !rst_fits(s, packet);
+  if ((packet.tcp.flags & kTcpRst) != 0 && !lingers(s.hot.phase)) return !rst_fits(s, packet);
   if ((packet.tcp.flags & kTcpSyn) != 0) return false;
   const std::uint32_t distance = tcp_distance(s, packet);
   return distance > kInFlightMax && distance != kUnknown;

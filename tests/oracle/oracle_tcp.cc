@@ -413,7 +413,7 @@ std::optional<std::uint32_t> tcp_misfit(const ModelSession& s, const Packet& pac
 }
 
 bool tcp_is_foreign(const ModelSession& s, const Packet& packet) {
-  if (has(packet, kTcpRst)) return !lingers(s.phase) && !rst_fits(s, packet);
+  if (has(packet, kTcpRst) && !lingers(s.phase)) return !rst_fits(s, packet);
   return !has(packet, kTcpSyn) && tcp_misfit(s, packet).value_or(0) > kInFlightMax;
 }
 

@@ -338,6 +338,24 @@ TEST(session_table, a_rst_of_a_buried_session_leaves_its_successor_alone) {
   EXPECT_EQ(run.only(Action::session_late).id, ends[0].id);
 }
 
+TEST(session_table, a_rst_of_a_buried_session_leaves_an_older_one_that_still_lingers_alone) {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  whole(old, at(0));
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+  whole(fresh, at(kSecond));
+  old.rst(Side::client, at(4 * kSecond), kBareRst);  // lingers until 9 s, the other until 6 s
+  fresh.rst(Side::server, at(7 * kSecond), kBareRst);
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].late_rst[1], 0u);
+  EXPECT_EQ(run.only(Action::session_late).id, ends[0].id);
+  EXPECT_EQ(run.only(Action::session_late).late_rst[1], 1u);
+}
+
 TEST(session_table, a_reset_that_was_ignored_after_its_record_is_continued) {
   Frames frames;
   TcpPeers tcp = peers(frames);
