@@ -127,7 +127,8 @@ void Oracle::see(const Packet& packet) {
     next_moment_ = std::min({next_moment_, deadline(s), s.save_due});
 }
 
-void Oracle::finish(Ending ending) {
+void Oracle::finish(Ending ending, ClockNs clock) {
+  now_ = std::max(now_, clock);
   carry_out(now_);
   for (auto& [key, sessions] : sessions_)
     for (ModelSession& s : sessions) end(s, lingers(s.phase) ? due_ending(s.phase) : ending, now_);

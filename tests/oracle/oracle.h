@@ -31,7 +31,8 @@ class Oracle {
   Oracle(const Settings& settings, const DecodeSettings& decode_settings, const HashSeed& id_seed);
 
   void see(const Packet& packet);
-  void finish(Ending ending);
+  // At `clock`, to which packets that are no session's may have brought the source.
+  void finish(Ending ending, ClockNs clock);
 
   const std::vector<Record>& records() const { return records_; }
   const OracleCounts& counts() const { return counts_; }

@@ -189,8 +189,8 @@ Plan make_plan(std::uint64_t seed) {
   return plan;
 }
 
-void read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
-                    const Datagrams::See& see) {
+ClockNs read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                       const Datagrams::See& see) {
   const DecodeSettings decode_settings = decode_settings_of(plan.settings, seeds_of(plan).table);
   Datagrams datagrams(plan.settings.fragsTimeout, decode_settings, see);
   MemorySource source(packets, {.clock_jump = plan.settings.clockJump});
@@ -200,13 +200,15 @@ void read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
     for (std::uint32_t i = 0; i < burst.count; ++i) datagrams.add(burst.packets[i]);
   }
   datagrams.finish(burst.clock);
+  return burst.clock;
 }
 
 Outcome run_oracle(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   const DecodeSettings decode_settings = decode_settings_of(plan.settings, seeds_of(plan).table);
   Oracle oracle(plan.settings, decode_settings, seeds_of(plan).ids);
-  read_datagrams(plan, packets, [&](const Packet& packet) { oracle.see(packet); });
-  oracle.finish(Ending::end_of_input);
+  const ClockNs end =
+      read_datagrams(plan, packets, [&](const Packet& packet) { oracle.see(packet); });
+  oracle.finish(Ending::end_of_input, end);
   return {lines_of(oracle.records(), oracle.connections()), oracle.records(), oracle.counts(), {}};
 }
 

@@ -33,9 +33,9 @@ struct Outcome {
   OracleCounts counts;
   std::vector<std::string> residues;  // of the ledger
 };
-// As the oracle sees them: whole datagrams.
-void read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
-                    const Datagrams::See& see);
+// As the oracle sees them: whole datagrams. The source's clock at its end.
+ClockNs read_datagrams(const Plan& plan, const std::vector<MemoryPacket>& packets,
+                       const Datagrams::See& see);
 Outcome run_oracle(const Plan& plan, const std::vector<MemoryPacket>& packets);
 Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets);
 Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets);
