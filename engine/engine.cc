@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -200,7 +201,8 @@ void Engine::drop_old_readings() {
   if (!std::ranges::all_of(
           shards_, [&](const auto& shard) { return shard->applications()->has_taken(last); }))
     return;
-  std::erase_if(readings_, [&](const auto& r) { return r.get() != &last && !is_used(r); });
+  const auto is_old = [&](const auto& r) { return r.get() != &last && !is_used(r); };
+  if (std::erase_if(readings_, is_old) != 0) malloc_trim(0);  // else glibc keeps the pages
 }
 
 tl::expected<void, StartError> Engine::open_ports() {
