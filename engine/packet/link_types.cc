@@ -354,8 +354,6 @@ void read_link(Walk& walk) noexcept {
       if (walk.skip(4)) walk.next = Header::ethernet;
       return;
     case kPpp:
-      walk.next = Header::ppp;
-      return;
     case kPppHdlc:
       return read_ppp_hdlc(walk);
     case kPppPppd:  // direction in place of the address, control

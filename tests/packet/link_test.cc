@@ -39,6 +39,7 @@ TEST(link, every_link_type_leads_to_its_packet) {
       {"raw, OpenBSD", 12, {}},
       {"raw, BSD", 14, {}},
       {"ppp in hdlc", 50, {0xff, 0x03, 0x00, 0x21}},
+      {"cisco hdlc in old ppp", 9, {0x0f, 0x00, 0x08, 0x00}},
       {"cisco hdlc in ppp", 50, {0x0f, 0x00, 0x08, 0x00}},
       {"pppoe", 51, {0x11, 0, 0, 1, 0, 50, 0x00, 0x21}},
       {"atm rfc1483", 100, {0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
