@@ -334,8 +334,11 @@ struct Extension {
   bool rst_challenged : 1;                        // after the RST its receiver sent new payload
   bool candidate_offloaded : 1;                   // as kOffloaded, of the first of its SYNs
   std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
-  std::uint32_t rst_peer_end;                     // sequence_end of the RST's receiver when it came
-  std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
+  union {
+    std::uint32_t rst_peer_end;  // reset: sequence_end of the RST's receiver when it came
+    std::uint32_t other_first;   // opening: first_sequence by an earlier SYN-ACK; 0: none
+  };
+  std::array<std::uint32_t, 2> gap_bytes;  // not yet filled, saturating
   std::array<std::uint32_t, 2> retransmitted_packets;
   std::array<std::uint32_t, 2> retransmitted_bytes;
   std::array<std::uint16_t, 2> out_of_order_packets, keep_alives;

@@ -5,6 +5,7 @@
 #include "sessiontable/planted.h"
 #include "sessiontable/tcp_anomalies.h"
 #include "sessiontable/tcp_gaps.h"
+#include "sessiontable/tcp_handshake.h"
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
@@ -309,26 +310,6 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   if (beyond > 0) s.advance_sequence(side, static_cast<std::uint32_t>(beyond));
 }
 
-// A side's first segment, or a SYN that tells where it began.
-void note_first(const Session& s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
-  if (!s.hot.has(kSessionSeen0, side)) {
-    s.hot.set(kSessionSeen0, side);
-    s.cold.first_sequence[side] = packet.tcp.sequence + (syn ? 1 : 0);
-    s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));
-  }
-  if (!syn) return;
-  // A SYN cookie server may answer again with another ISN while nothing has been sent; and no
-  // number that was sent before the SYN counts (RFC 9293 §3.10.7.3).
-  if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
-      (is_syn_ack(packet.tcp) || !s.cold.knows_isn(side))) {
-    s.cold.first_sequence[side] = packet.tcp.sequence + 1;
-    s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
-  }
-  s.cold.isn_known = (s.cold.isn_known | 1u << side) & 3;
-}
-
 // Before note_first(): the SYN of a side whose later data came first.
 void note_overtaken_syn(const Session& s, const Packet& packet,
                         const TcpContext& context) noexcept {
@@ -338,30 +319,6 @@ void note_overtaken_syn(const Session& s, const Packet& packet,
   const std::uint32_t after_syn = packet.tcp.sequence + 1;
   if (seq_within(s.cold.first_sequence[side], after_syn + 1, after_syn + kSlack - 1))
     begin_earlier(s, side, after_syn, after_syn, context);
-}
-
-std::uint32_t saturated_ns(DurationNs duration) noexcept {
-  return static_cast<std::uint32_t>(std::clamp<DurationNs>(duration, 0, UINT32_MAX));
-}
-
-void update_syn(const Session& s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  const unsigned peer = side ^ 1;
-  const bool syn_ack = has_ack(packet.tcp);
-  s.add(syn_ack ? TcpCount::syn_ack : TcpCount::syn, side);
-  s.cold.history.write(side, syn_ack ? 'H' : 'S');
-  if (!syn_ack) {
-    // Its sender is the originator, whoever's packet came first; not in a simultaneous open.
-    if (!s.cold.knows_isn(peer) || s.count(TcpCount::syn_ack, peer) != 0) {
-      s.hot.set_originator(side);
-      s.cold.is_flipped = 0;  // seen after all
-    }
-    return;
-  }
-  // Without a retransmission in between, which would leave open what was answered (RFC 6298 §3).
-  if (s.count(TcpCount::syn, peer) == 1 && s.count(TcpCount::syn_ack, side) == 1 &&
-      s.cold.first_side == peer)
-    s.name.rtt_ns[0] = saturated_ns(duration_between(s.cold.start, packet.timestamp));
 }
 
 void update_acknowledgment(const Session& s, const Packet& packet,
@@ -523,7 +480,12 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
   if ((packet.tcp.flags & kTcpSyn) != 0 || !s.hot.has(kSessionSeen0, side)) {
     s.announce(side, announced_by(packet, s.opening().announced[side]));
     note_overtaken_syn(s, packet, context);
+    note_other_answer(s, packet, context.extensions);
     note_first(s, packet);
+  } else if (s.hot.phase == Phase::opening) {
+    if (has_ack(packet.tcp))
+      settle_answer(s, side ^ 1, packet.tcp.acknowledgment, context.extensions);
+    settle_answer(s, side, packet.tcp.sequence, context.extensions);
   }
   const std::uint32_t end_before = sent_end(s.hot, side);
   if ((packet.tcp.flags & kTcpSyn) != 0) update_syn(s, packet);
@@ -555,19 +517,6 @@ void tcp_update_in_order(const Session& s, const Packet& packet) noexcept {
   s.hot.window[side] = packet.tcp.window;
   note_kind(s, packet);
   if (is_fin || s.hot.phase == Phase::opening) update_phase(s, packet);
-}
-
-void tcp_update_handshake(const Session& s, const Packet& packet) noexcept {
-  const unsigned side = packet.direction;
-  const bool is_answer = has_ack(packet.tcp);
-  if (is_answer) s.announce(side, announced_by(packet, s.opening().announced[side]));
-  note_first(s, packet);
-  update_syn(s, packet);
-  s.advance_sequence(side, 1);
-  if (!is_answer) return;
-  s.hot.set(kSessionAck0, side);
-  s.hot.acknowledged[side] = packet.tcp.acknowledgment;
-  s.hot.window[side] = packet.tcp.window;
 }
 
 std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,

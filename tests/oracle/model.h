@@ -49,6 +49,7 @@ struct ModelSide {
   bool has_isn = false;   // its SYN was seen
   bool has_fin = false;
   std::uint32_t first = 0;
+  std::optional<std::uint32_t> other_first;  // by the SYN-ACK before, while nothing else was said
   std::int64_t length = 0;
   bool has_acknowledged = false;
   std::uint32_t acknowledged = 0;

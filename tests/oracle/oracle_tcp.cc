@@ -241,6 +241,7 @@ void join_first(ModelSession& s, const Packet& packet) {
   const bool syn = has(packet, kTcpSyn);
   const bool is_other_cookie = (is_syn_ack(packet) || (syn && !from.has_isn)) &&
                                s.phase == Phase::opening && from.first != packet.tcp.sequence + 1;
+  if (from.has_isn && is_other_cookie) from.other_first = from.first;
   if (!from.is_known || is_other_cookie) {
     from.is_known = true;
     from.first = packet.tcp.sequence + syn;
@@ -259,6 +260,13 @@ void join_first(ModelSession& s, const Packet& packet) {
   const bool asks = has(packet, kTcpEce) && has(packet, kTcpCwr) && !has(packet, kTcpAck);
   const bool agrees = has(packet, kTcpEce) && !has(packet, kTcpCwr) && has(packet, kTcpAck);
   from.has_ecn = syn && (asks || agrees);
+}
+
+// Two SYN-ACKs told two numbers: which of them the connection goes on with.
+void settle_answer(ModelSide& side, std::uint32_t number) {
+  if (side.other_first != number) return;
+  side.first = number;
+  side.length = 0;
 }
 
 std::uint32_t capped(DurationNs duration) {
@@ -477,7 +485,12 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
   }
   const std::uint64_t missing_before = from.gap_bytes;
   const std::uint32_t acknowledged_before = from.acknowledged;
-  if (has(packet, kTcpSyn) || !from.is_known) join_first(s, packet);
+  if (has(packet, kTcpSyn) || !from.is_known) {
+    join_first(s, packet);
+  } else if (s.phase == Phase::opening) {
+    if (has(packet, kTcpAck)) settle_answer(s.side[side ^ 1], packet.tcp.acknowledgment);
+    settle_answer(from, packet.tcp.sequence);
+  }
   const std::uint32_t end_before = from.end();
   if (has(packet, kTcpSyn)) join_syn(s, packet);
   if (!was_lingering) measure_round_trip(s, packet);

@@ -174,6 +174,7 @@ bool Talk::open_rarely() {
       next_[1] = isn_[1] += 77'777;
       say({1, kTcpSyn | kTcpAck});
       pass(kMillisecond, 10 * kMillisecond);
+      if (random_.chance(50)) next_[1] = seen_[0] = (isn_[1] -= 77'777) + 1;  // takes the first
       say({0, kAck});
       return true;
     case 9:  // split handshake: the server answers with a SYN of its own
