@@ -102,12 +102,13 @@ class Graveyard {
   }
 
   // The recorded session of this key that a packet at `now` has most to do with, as
-  // verdict_on(const Grave&) says: the lowest verdict, then the newest grave; none that is a
-  // stranger. The Place is good until the next call that is not const.
+  // verdict_on(const Grave&, bool is_last) says: the lowest verdict, then the newest grave; none
+  // that is a stranger. The Place is good until the next call that is not const.
   struct Place {
     const Grave* grave = nullptr;
     std::uint32_t slot = kNoSlot;
     bool is_block = false;
+    bool is_last = false;  // no grave of its key is newer
     explicit operator bool() const noexcept { return grave != nullptr; }
   };
   template <class VerdictOn>
@@ -189,26 +190,34 @@ constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
 template <class VerdictOn>
 Graveyard::Place Graveyard::find(const FlowKey& key, FlowHash hash, ClockNs now,
                                  VerdictOn&& verdict_on) const noexcept {
-  Place best;
-  GraveVerdict best_verdict = GraveVerdict::stranger;
-  const auto consider = [&](const Grave& grave, std::uint32_t slot, bool is_block) {
-    const GraveVerdict verdict = verdict_on(grave);
-    if (verdict > best_verdict || verdict == GraveVerdict::stranger) return;
-    if (verdict == best_verdict && !is_newer(grave, *best.grave)) return;
-    best = {&grave, slot, is_block};
-    best_verdict = verdict;
-  };
-  if (free_blocks_.used() != 0) {
-    block_index_.find(hash, [&](std::uint32_t slot) {
-      const LateBlock& block = blocks_[slot];
-      if (block.key == key && !is_over(block, now)) consider(block.grave, slot, true);
+  const auto for_each = [&](auto&& see) {
+    if (free_blocks_.used() != 0) {
+      block_index_.find(hash, [&](std::uint32_t slot) {
+        const LateBlock& block = blocks_[slot];
+        if (block.key == key && !is_over(block, now)) see(Place{&block.grave, slot, true, false});
+        return false;
+      });
+    }
+    index_.find(hash, [&](std::uint32_t slot) {
+      const Grave& grave = ring_[slot];
+      if (grave.fingerprint == hash && !is_over(grave, now)) see(Place{&grave, slot, false, false});
       return false;
     });
-  }
-  index_.find(hash, [&](std::uint32_t slot) {
-    const Grave& grave = ring_[slot];
-    if (grave.fingerprint == hash && !is_over(grave, now)) consider(grave, slot, false);
-    return false;
+  };
+  const Grave* newest = nullptr;
+  for_each([&](const Place& place) {
+    if (newest == nullptr || is_newer(*place.grave, *newest)) newest = place.grave;
+  });
+  Place best;
+  if (newest == nullptr) return best;
+  GraveVerdict best_verdict = GraveVerdict::stranger;
+  for_each([&](Place place) {
+    place.is_last = place.grave == newest;
+    const GraveVerdict verdict = verdict_on(*place.grave, place.is_last);
+    if (verdict > best_verdict || verdict == GraveVerdict::stranger) return;
+    if (verdict == best_verdict && !is_newer(*place.grave, *best.grave)) return;
+    best = place;
+    best_verdict = verdict;
   });
   return best;
 }

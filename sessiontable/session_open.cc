@@ -161,7 +161,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
 void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   const bool tells_no_more_than_its_key =
       packet.key.protocol == kProtocolTcp && is_nonsense(packet);
-  const Remembered old = remember(packet);
+  const Remembered old = remember(packet, newest);
   if (old.verdict == GraveVerdict::late || old.verdict == GraveVerdict::late_off_sequence)
     return join_buried(old, packet);
   // Without a block for the link the chain would be lost: then what continues it is told as late.
@@ -198,24 +198,29 @@ void SessionTable::join_buried(const Remembered& old, const Packet& packet) noex
   graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 
-// The buried session that the packet has to do with, and how; verdict stranger: none.
-SessionTable::Remembered SessionTable::remember(const Packet& packet) const noexcept {
+// The buried session that the packet has to do with, and how; verdict stranger: none. `newest`: of
+// its key in the table.
+SessionTable::Remembered SessionTable::remember(const Packet& packet,
+                                                std::uint32_t newest) noexcept {
   const std::uint8_t protocol = packet.key.protocol;
   const bool is_judged = protocol == kProtocolTcp || protocol == kProtocolSctp;
   if (!is_judged && !buries_all_) return {};
-  const auto judge = [&](const Grave& grave) {
-    if (protocol == kProtocolTcp) return tcp_judge(grave, packet);
+  const ClockNs opened = newest != kNoSlot ? session(newest).opened() : INT64_MIN;
+  const auto judge = [&](const Grave& grave, bool is_last) {
+    if (protocol == kProtocolTcp)
+      return tcp_judge(grave, packet, is_last && grave.opened >= opened);
     if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
     const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
     return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
                                                          : GraveVerdict::stranger;
   };
   Remembered best;
-  best.place = graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave) {
-    const GraveVerdict verdict = judge(grave);
-    return verdict == GraveVerdict::continues ? GraveVerdict::late : verdict;
-  });
-  if (best.place) best.verdict = judge(*best.place.grave);
+  best.place =
+      graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave, bool is_last) {
+        const GraveVerdict verdict = judge(grave, is_last);
+        return verdict == GraveVerdict::continues ? GraveVerdict::late : verdict;
+      });
+  if (best.place) best.verdict = judge(*best.place.grave, best.place.is_last);
   return best;
 }
 

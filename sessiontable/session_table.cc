@@ -328,7 +328,8 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   auto [slot, membership] = choose(newest, packet);
   if (membership == Membership::stranger) {
     // A newer incarnation may have been buried before these.
-    if (remember(packet).verdict <= GraveVerdict::late_off_sequence) return miss(packet, newest);
+    if (remember(packet, newest).verdict <= GraveVerdict::late_off_sequence)
+      return miss(packet, newest);
     // Without a SYN its numbers alone say so, and they are not to be believed.
     const bool is_by_numbers = protocol == kProtocolTcp && (packet.tcp.flags & kTcpSyn) == 0;
     if (PLANTED(22, is_by_numbers && is_doubtful(session(newest), packet), false))
@@ -339,7 +340,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
   }
   if (membership == Membership::member && protocol == kProtocolTcp &&
       tcp_is_foreign(session(slot), packet)) {
-    const Remembered old = remember(packet);
+    const Remembered old = remember(packet, newest);
     if (old.verdict == GraveVerdict::late) return join_buried(old, packet);
   }
   if (membership != Membership::candidate) return update(slot, packet);
@@ -481,7 +482,7 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     return;
   }
   const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
-                                     [](const Grave&) { return GraveVerdict::late; });
+                                     [](const Grave&, bool) { return GraveVerdict::late; });
   if (place) return join_buried({place, GraveVerdict::late}, packet);
   rekey_icmp_error(packet, decode_settings_);
   packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);

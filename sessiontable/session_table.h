@@ -263,7 +263,7 @@ class SessionTable final : private LateSink, private FloodSink {
     GraveVerdict verdict = GraveVerdict::stranger;
   };
   void miss(Packet& packet, std::uint32_t newest) noexcept;
-  Remembered remember(const Packet& packet) const noexcept;
+  Remembered remember(const Packet& packet, std::uint32_t newest) noexcept;
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet, std::uint32_t newest) noexcept;
   void begin(const Session& session, const Packet& packet) noexcept;

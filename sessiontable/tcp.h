@@ -72,7 +72,8 @@ inline bool tcp_is_answer(const Session& session, const Packet& packet) noexcept
 void tcp_update_handshake(const Session& session, const Packet& packet) noexcept;
 
 // A segment against a buried session (DESIGN §4, "A packet for a buried key").
-GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept;
+// is_last: of its key none is newer; else a cut session has been gone on with, and is over as well.
+GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) noexcept;
 
 // Distinct payload bytes that a side sent.
 std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extension,

@@ -19,12 +19,12 @@ void tcp_resume(const Session& s, const Grave& grave) noexcept {
   }
 }
 
-GraveVerdict tcp_judge(const Grave& grave, const Packet& packet) noexcept {
+GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) noexcept {
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
   const bool seen = (grave.seen >> side & 1) != 0;
   const std::uint32_t final = grave.final_sequence[side];
-  const bool finished = is_finished(static_cast<Ending>(grave.ending));
+  const bool finished = is_finished(static_cast<Ending>(grave.ending)) || !is_last;
   if (is_syn(tcp))
     return side == grave.first_side && tcp.sequence == grave.id_sequence ? GraveVerdict::late
                                                                          : GraveVerdict::reuse;

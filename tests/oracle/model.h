@@ -204,7 +204,7 @@ struct ModelWindows {
 ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& windows,
                      ClockNs last_clock);
 std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
-Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet);
+Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_last);
 
 void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
 

@@ -523,21 +523,30 @@ bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
 // The grave of the packet's key that it has most to do with: one that it belongs to before one that
 // it belongs to off sequence before one whose tuple it uses again; then the newest.
 ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
+  const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
+    return std::tie(a.opened, a.ordinal, a.id_sequence) >
+           std::tie(b.opened, b.ordinal, b.id_sequence);
+  };
+  auto& graves = graves_[packet.key.words()];
+  const auto known = sessions_.find(packet.key.words());
+  const auto is_last = [&](const ModelGrave& grave) {
+    const bool has_sessions = known != sessions_.end() && !known->second.empty();
+    if (has_sessions && known->second.back().opened > grave.opened) return false;
+    return std::ranges::none_of(graves, [&](const ModelGrave& other) {
+      return !is_over(other, packet.clock) && is_newer(other, grave);
+    });
+  };
   const auto judge = [&](const ModelGrave& grave) {
     if (packet.flags & kPacketIcmpError) return Judgement::late;
-    if (packet.key.protocol == kProtocolTcp) return tcp_judgement(grave, packet);
+    if (packet.key.protocol == kProtocolTcp) return tcp_judgement(grave, packet, is_last(grave));
     if (!sctp_fits(grave.side, packet)) return Judgement::reuse;
     return is_finished(grave.ending) ? Judgement::late : Judgement::continues;
   };
   const auto rank = [](Judgement j) {
     return j == Judgement::reuse ? 2 : j == Judgement::late_off_sequence ? 1 : 0;
   };
-  const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
-    return std::tie(a.opened, a.ordinal, a.id_sequence) >
-           std::tie(b.opened, b.ordinal, b.id_sequence);
-  };
   ModelGrave* best = nullptr;
-  for (ModelGrave& grave : graves_[packet.key.words()]) {
+  for (ModelGrave& grave : graves) {
     if (is_over(grave, packet.clock)) continue;
     const Judgement j = judge(grave);
     const bool is_better = best == nullptr || rank(j) < rank(judgement) ||

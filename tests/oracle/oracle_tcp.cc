@@ -535,7 +535,7 @@ std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet) {
   return fresh;
 }
 
-Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
+Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_last) {
   const unsigned side = packet.direction;
   const ModelSide& from = grave.side[side];
   const TcpHeader& tcp = packet.tcp;
@@ -556,7 +556,7 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet) {
                           : in_space;
     return fits ? Judgement::late : Judgement::late_off_sequence;
   }
-  const bool finished = is_finished(grave.ending);
+  const bool finished = is_finished(grave.ending) || !is_last;  // was gone on with
   if (is_syn_ack(packet)) {
     const bool same = by_sequence ? tcp.sequence == grave.id_sequence
                                   : within(tcp.acknowledgment, grave.id_sequence + 1, opener.end());

@@ -40,7 +40,7 @@ class GraveyardTest : public testing::Test, private LateSink {
 
   Graveyard::Place find(std::uint16_t number, ClockNs now) const {
     return graveyard_->find(key(number), hash(number), now,
-                            [](const Grave&) { return GraveVerdict::late; });
+                            [](const Grave&, bool) { return GraveVerdict::late; });
   }
 
   // A late RST of 60 bytes; false: there is no grave.
@@ -193,7 +193,7 @@ TEST_F(GraveyardTest, the_better_verdict_wins_over_the_newer_grave) {
   open(10, 10);
   bury(1, kHour, Ending::closed, 100);
   bury(1, kHour, Ending::closed, 200);
-  const auto place = graveyard_->find(key(1), hash(1), kHour, [](const Grave& grave) {
+  const auto place = graveyard_->find(key(1), hash(1), kHour, [](const Grave& grave, bool) {
     return grave.opened == 100 ? GraveVerdict::late : GraveVerdict::late_off_sequence;
   });
   ASSERT_TRUE(place);
@@ -204,7 +204,7 @@ TEST_F(GraveyardTest, a_stranger_finds_nothing) {
   open(10, 10);
   bury(1, kHour);
   EXPECT_FALSE(graveyard_->find(key(1), hash(1), kHour,
-                                [](const Grave&) { return GraveVerdict::stranger; }));
+                                [](const Grave&, bool) { return GraveVerdict::stranger; }));
 }
 
 // Seconds of burial are kept modulo 1.5 days.

@@ -49,5 +49,32 @@ TEST(half_open, who_sent_a_syn_may_reset_it) {
   EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
 }
 
+// A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
+TEST(half_open, of_two_answers_the_one_counts_that_the_client_took) {
+  for (const std::uint32_t taken : {5'000'000u, 905'000'000u}) {
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    tcp.syn(at(0));
+    tcp.syn_ack(at(kMillisecond));
+    tcp.set_next(Side::server, 905'000'000);
+    tcp.syn_ack(at(2 * kMillisecond));
+    tcp.set_next(Side::server, taken + 1);
+    tcp.ack(Side::client, at(3 * kMillisecond));
+    tcp.data(Side::client, "ping", at(4 * kMillisecond));
+    tcp.data(Side::server, "pong", at(5 * kMillisecond));
+    tcp.close(Side::server, at(6 * kMillisecond));
+    tcp.ack(Side::server, at(kSecond));
+    tcp.ack(Side::server, at(30 * kSecond));
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const Record record = run.only(Action::session_end);
+    EXPECT_EQ(record.payload_bytes[1], 4u);
+    EXPECT_EQ(record.gap_bytes[1], 0u);
+    EXPECT_EQ(record.retransmitted_packets[1], 0u);
+    EXPECT_EQ(run.packets_told(), frames.size());
+  }
+}
+
 }  // namespace
 }  // namespace linger::test

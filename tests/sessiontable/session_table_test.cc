@@ -277,6 +277,28 @@ TEST(session_table, an_evicted_session_is_continued_by_its_next_payload) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
+// What was cut, was gone on with and closed, takes nothing of a later use of its tuple.
+TEST(session_table, a_cut_session_that_went_on_and_closed_is_over) {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  old.handshake(at(0));
+  old.data(Side::client, "ping", at(kHour));  // idle meanwhile
+  old.close(Side::client, at(kHour + kSecond));
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+  fresh.set_next(Side::client, 900'000'001);
+  fresh.ack(Side::client, at(kHour + 30 * kSecond));  // no SYN was captured
+  fresh.data(Side::client, "ping", at(kHour + 31 * kSecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 3u);
+  EXPECT_EQ(ends[1].continues, ends[0].id);
+  EXPECT_FALSE(ends[2].continues.is_set());
+  EXPECT_EQ(ends[2].packets[0], 2u);
+  EXPECT_TRUE(run.all(Action::session_late).empty());
+}
+
 TEST(session_table, an_evicted_udp_session_is_continued_within_its_timeout) {
   TableRun run;
   Frames frames;
@@ -319,33 +341,6 @@ TEST(session_table, interim_records_cover_the_packets_before_the_due_moment) {
   EXPECT_EQ(interim[1].sequence, 1u);
   EXPECT_EQ(interim[0].id, run.only(Action::session_end).id);
   EXPECT_EQ(run.only(Action::session_end).packets[0], 7u);
-}
-
-// A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
-TEST(session_table, of_two_answers_the_one_counts_that_the_client_took) {
-  for (const std::uint32_t taken : {5'000'000u, 905'000'000u}) {
-    Frames frames;
-    TcpPeers tcp = peers(frames);
-    tcp.syn(at(0));
-    tcp.syn_ack(at(kMillisecond));
-    tcp.set_next(Side::server, 905'000'000);
-    tcp.syn_ack(at(2 * kMillisecond));
-    tcp.set_next(Side::server, taken + 1);
-    tcp.ack(Side::client, at(3 * kMillisecond));
-    tcp.data(Side::client, "ping", at(4 * kMillisecond));
-    tcp.data(Side::server, "pong", at(5 * kMillisecond));
-    tcp.close(Side::server, at(6 * kMillisecond));
-    tcp.ack(Side::server, at(kSecond));
-    tcp.ack(Side::server, at(30 * kSecond));
-    TableRun run;
-    run.see(frames);
-    run.finish();
-    const Record record = run.only(Action::session_end);
-    EXPECT_EQ(record.payload_bytes[1], 4u);
-    EXPECT_EQ(record.gap_bytes[1], 0u);
-    EXPECT_EQ(record.retransmitted_packets[1], 0u);
-    EXPECT_EQ(run.packets_told(), frames.size());
-  }
 }
 
 TEST(session_table, a_rst_of_a_buried_session_leaves_its_successor_alone) {
