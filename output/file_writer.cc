@@ -45,6 +45,10 @@ std::string cannot_write(const OutputUri& uri, int error) {
                      std::strerror(error));
 }
 
+// The bytes of the whole lines at the front.
+std::size_t whole_lines(std::string_view text) noexcept { return text.rfind('\n') + 1; }
+static_assert(std::string_view::npos + 1 == 0);
+
 class FileWriter final : public Writer {
  public:
   FileWriter(const OutputUri& uri, const WriterOptions& options) : uri_(uri), options_(options) {}
@@ -72,11 +76,14 @@ class FileWriter final : public Writer {
       const ssize_t n = write_part(lines.substr(done));
       if (n > 0) {
         done += static_cast<std::size_t>(n);
+        const std::size_t whole = whole_lines(lines.substr(0, done));
+        count_written(lines.substr(0, whole));
+        lines.remove_prefix(whole);
+        done -= whole;
       } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
         return fail(lines, done, errno);
       }
     }
-    count_written(lines);
     if (std::exchange(is_dead_, false))
       tell("linger: output '{}': there is room again; {} records were dropped\n", uri_.text,
            dropped(DropReason::failed));
@@ -193,32 +200,29 @@ class FileWriter final : public Writer {
     if (options_.is_live) tell("linger: {}\n", trouble_);
   }
 
-  // The first `done` bytes were written, then `error` came (0: abandoned). The file keeps whole
-  // records only.
+  // Of the first line `done` bytes were written, then `error` came (0: abandoned). The file keeps
+  // whole records only.
   void fail(std::string_view lines, std::size_t done, int error) {
-    const std::size_t last = lines.substr(0, done).rfind('\n');
-    const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
     const bool is_first = !std::exchange(is_dead_, true);
     waits_for_room_ = options_.is_live && is_regular_ && (error == ENOSPC || error == EDQUOT);
     std::string cut;
-    if (is_regular_ && done > whole) {
-      const off_t end = lseek(fd_, 0, SEEK_CUR) - static_cast<off_t>(done - whole);
+    if (is_regular_ && done > 0) {
+      const off_t end = lseek(fd_, 0, SEEK_CUR) - static_cast<off_t>(done);
       if (ftruncate(fd_, end) != 0 || lseek(fd_, end, SEEK_SET) < 0)
         cut = "; its last line is torn", waits_for_room_ = false;
     }
-    count_written(lines.substr(0, whole));
     if (error == EPIPE && uri_.destination == Destination::standard_output) {
       dead_reason_ = DropReason::reader_gone;
       set_broken_pipe();
     } else if (error == 0) {
       dead_reason_ = DropReason::abandoned;
-      trouble_ =
-          fmt::format("output '{}': its reader took nothing when the run was stopped", uri_.text);
+      trouble_ = fmt::format(
+          "output '{}': its reader did not take every record when the run was stopped", uri_.text);
     } else {
       dead_reason_ = DropReason::failed;
       if (is_first || !waits_for_room_) say(fmt::format("{}{}", std::strerror(error), cut));
     }
-    count_dropped(dead_reason_, lines.substr(whole));
+    count_dropped(dead_reason_, lines);
   }
 
   const OutputUri uri_;

@@ -409,6 +409,29 @@ TEST(file_writer, a_slow_reader_of_standard_output_gets_all) {
   expect_bulk_through(ends, bulk);
 }
 
+TEST(file_writer, what_a_slow_reader_has_taken_is_written_by_then) {
+  const std::string bulk = lines_of(4'000'003);  // more than it takes here and a pipe holds
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto writer = writer_to("-", {.is_live = true});
+  std::uint64_t written_by_then = 0;
+  {
+    StandardOutput output(ends[1]);
+    ASSERT_TRUE(writer->open());
+    std::thread writing([&] { writer->write(bulk); });
+    std::string taken(2'000'000, '\0');
+    for (std::size_t n = 0; n < taken.size();)
+      n += static_cast<std::size_t>(read(ends[0], taken.data() + n, taken.size() - n));
+    written_by_then = writer->written();
+    writer->abandon();
+    writing.join();
+  }
+  ::close(ends[0]);
+  EXPECT_GT(written_by_then, 0u);
+  const auto count = static_cast<std::uint64_t>(std::ranges::count(bulk, '\n'));
+  EXPECT_EQ(writer->written() + writer->dropped(DropReason::abandoned), count);
+}
+
 TEST(file_writer, an_older_kernel_gets_files_and_pipes_written_too) {
   TemporaryFolder folder;
   const std::string bulk = lines_of(1'000'003);
