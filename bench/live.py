@@ -42,9 +42,14 @@ class Bench:
     def device(self, role):
         return f"net_memif0,role={role},socket={self.socket},socket-abstract=no,rsize=12"
 
-    def send(self, load):
-        while not self.socket.exists():
+    @staticmethod
+    def wait_until(is_so, program, said=lambda: ""):
+        while not is_so():
+            if program.poll() is not None:
+                raise SystemExit(f"live.py: {program.args[0]}: exit code {program.returncode}: {said()}")
             time.sleep(0.1)
+
+    def send(self, load):
         packets = self.packets if load[0] == "live" else 0  # sessions of a mix come but once
         command = [self.blast, *load, "--to", self.device("client"), "--packets", str(packets)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -53,6 +58,7 @@ class Bench:
         self.socket.unlink(missing_ok=True)
         with subprocess.Popen([self.blast, "receive", "--from", self.device("server")],
                               stdout=subprocess.PIPE, text=True) as loop:
+            self.wait_until(self.socket.exists, loop)
             with self.send(load) as sender:
                 sender.wait()
             return rate_in(loop.communicate()[0])
@@ -60,17 +66,20 @@ class Bench:
     def tracked(self, load):
         self.socket.unlink(missing_ok=True)
         errors = self.folder / "errors"
+
+        def said():
+            return errors.read_text(encoding="utf-8")
+
         with open(errors, "w", encoding="utf-8") as file, subprocess.Popen(
                 [self.linger, "-i", "dpdk:" + self.device("server"), "-o", "/dev/null", "--set",
                  "dpdkHugePages=false", "--set", "maxStreams=2000000", "--set",
                  "recordQueue=262144", *self.settings], stderr=file) as program:
-            while "capturing on" not in errors.read_text(encoding="utf-8"):
-                time.sleep(0.1)
+            self.wait_until(lambda: "capturing on" in said(), program, said)
             with self.send(load) as sender:
                 told = sender.communicate()[0]
             program.send_signal(2)
             program.wait()
-        summary = errors.read_text(encoding="utf-8")
+        summary = said()
         seen = re.search(r"seen ([\d,]+)", summary)
         if seen is None or f"sent={seen.group(1).replace(',', '')} " not in told:
             raise SystemExit(f"live.py: packets are missing: {told}\n{summary}")

@@ -22,6 +22,7 @@ import picture
 
 HERE = pathlib.Path(__file__).parent
 TABLES_OF_THEIR_OWN = ("live", "latency")
+OPTIONS_OF_THEIR_OWN = ("replay", *TABLES_OF_THEIR_OWN)
 ONLY_BY_NAME = ("late", *TABLES_OF_THEIR_OWN)
 # A budget is a label of the benchmark: a counter, how it compares, a number.
 BUDGET = re.compile(r"^([\w/]+) (<=|>=) ([\d.]+)$")
@@ -67,11 +68,17 @@ def benchmarks_of(build, program):
     return run.stdout.split()
 
 
+def run_script(name, build, words, **how):
+    """Another program of this folder; what is wrong it has said itself."""
+    code = subprocess.run([sys.executable, HERE / f"{name}.py", build, *words], check=False, **how).returncode
+    if code != 0:
+        raise SystemExit(code)
+
+
 def run_replays(build, words):
     """Whole replays as rows: the reference is tcpdump's copy."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        subprocess.run([sys.executable, HERE / "replay.py", build, "--json", file.name, *words],
-                       check=True, stdout=sys.stderr)
+        run_script("replay", build, ["--json", file.name, *words], stdout=sys.stderr)
         told = json.loads(pathlib.Path(file.name).read_text(encoding="utf-8"))
     best = {(r["capture"], r["program"]): r["best_s"] for r in told["rows"]}
     rows = []
@@ -148,19 +155,26 @@ def main():
     arguments, rest = parser.parse_known_args()
     programs = sorted(path.name.removesuffix("_bench")
                       for path in (arguments.build / "bench").glob("*_bench"))
-    known = [*programs, "replay", *TABLES_OF_THEIR_OWN]
+    known = programs if arguments.against else [*programs, *OPTIONS_OF_THEIR_OWN]
     for name in arguments.names:
         if name not in known:
-            parser.error(f"no benchmark {name}; there are: {', '.join(known)}")
+            parser.error(f"no benchmark {name}{' to compare' if arguments.against else ''}; "
+                         f"there are: {', '.join(known)}")
+    if rest and (len(arguments.names) != 1 or arguments.names[0] not in OPTIONS_OF_THEIR_OWN):
+        parser.error(f"{' '.join(rest)}: not known; {', '.join(OPTIONS_OF_THEIR_OWN)} have options of their own, "
+                     "each named alone")
+    for path in (arguments.json, arguments.svg):
+        if path and not path.parent.is_dir():
+            parser.error(f"{path}: there is no folder {path.parent}")
     wanted = arguments.names or [name for name in known if name not in ONLY_BY_NAME]
     if arguments.against:
-        rows = compare(arguments.build, arguments.against, [n for n in wanted if n in programs])
+        rows = compare(arguments.build, arguments.against, wanted)
     else:
         rows = []
         print(HEAD, flush=True)
         for name in wanted:
             if name in TABLES_OF_THEIR_OWN:
-                subprocess.run([sys.executable, HERE / f"{name}.py", arguments.build, *rest], check=True)
+                run_script(name, arguments.build, rest)
                 continue
             new = run_replays(arguments.build, rest) if name == "replay" else run_program(
                 arguments.build, name)
