@@ -42,8 +42,8 @@ sigset_t control_signals() noexcept {
   return set;
 }
 
-// While it lives INT and TERM end the program, as what waits before the run for a peer, a pipe or
-// its first bytes could not be left otherwise. A thread that is made meanwhile would have them too.
+// While it lives INT and TERM end the program, as what waits before the run for a peer, a pipe,
+// first bytes or memory could not be left otherwise. A thread made meanwhile would have them too.
 class Interruptible {
  public:
   Interruptible() noexcept {
@@ -335,7 +335,10 @@ void Engine::tell_troubles() {
 tl::expected<void, std::string> Engine::start() {
   control_thread_ = pthread_self();
   if (options_.test_loss == TestLoss::record) outputs_.front()->lose_one_record_for_test();
-  make_shards();
+  {
+    const Interruptible interruptible;
+    make_shards();
+  }
   if (auto started = start_sources(); !started) return started;
   for (auto& output : outputs_) output->start();
   collector_->start();

@@ -507,6 +507,16 @@ class Live:
             expect(linger.stop() == 0, linger.errors())
             expect(linger.number(r"seen ([\d,]+)") == frames > 0, f"{frames} frames:", linger.errors())
 
+    def an_interrupt_while_memory_is_taken_ends_the_run_at_once(self):
+        with Veth() as veth:
+            linger = Linger(self.linger, ["-i", "b", "--set", "graveyardSize=40000000"], self.folder, veth.command("b"))
+            status = pathlib.Path(f"/proc/{linger.process.pid}/status")
+            while int(re.search(r"VmRSS:\s+(\d+)|$", status.read_text(encoding="utf-8"))[1] or 0) < 200_000:  # kB
+                expect(linger.process.poll() is None, linger.errors())
+                time.sleep(0.01)
+            linger.process.send_signal(signal.SIGINT)
+            expect(linger.process.wait(20) == -signal.SIGINT, "exit code", linger.process.returncode, linger.errors())
+
     def an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once(self):
         with Veth() as veth, Server(veth):
             linger = self.capture(veth, "b", "-i", "b", "--set", "idleSleep=50us")
@@ -569,6 +579,7 @@ def main():
         tests.run(live.a_filter_keeps_the_rest_out)
         for shards in (1, 2):
             tests.run(live.a_filter_for_one_direction_takes_every_frame_of_it, shards)
+        tests.run(live.an_interrupt_while_memory_is_taken_ends_the_run_at_once)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
