@@ -25,6 +25,13 @@ bool take(std::string_view& text, char c) noexcept {
   return true;
 }
 
+cpu_set_t allowed() noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return set;
+}
+
 std::string list_of(const cpu_set_t& set) {
   std::vector<int> cores;
   for (int core = 0; core < CPU_SETSIZE; ++core)
@@ -37,9 +44,7 @@ std::string list_of(const cpu_set_t& set) {
 tl::expected<std::vector<int>, std::string> parse_cores(const std::string& text) {
   std::vector<int> cores;
   std::string_view rest = text;
-  cpu_set_t there;
-  CPU_ZERO(&there);
-  sched_getaffinity(0, sizeof there, &there);
+  const cpu_set_t there = allowed();
   while (!rest.empty()) {
     const int first = take_core(rest);
     const int last = take(rest, '-') ? take_core(rest) : first;
@@ -57,6 +62,11 @@ tl::expected<std::vector<int>, std::string> parse_cores(const std::string& text)
           fmt::format("shardCores: '{}' is no list of cores; write it as in 2,4-7", text));
   }
   return cores;
+}
+
+std::size_t cores_there() noexcept {
+  const cpu_set_t set = allowed();
+  return static_cast<std::size_t>(CPU_COUNT(&set));
 }
 
 void pin_to(int core) noexcept {

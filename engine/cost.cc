@@ -7,9 +7,24 @@
 
 #include "engine/applications.h"
 #include "engine/packet/defrag.h"
+#include "engine/packet/packet.h"
+#include "output/record_ring.h"
 #include "sessiontable/session_table.h"
 
 namespace linger {
+namespace {
+
+constexpr std::uint64_t kRecordBytes = sizeof(UsualFields) + RecordRing::kBytesMean;
+
+// Records on their way to the outputs, packets on theirs to another shard.
+std::uint64_t memory_of_rings(const Settings& settings) noexcept {
+  const std::uint64_t shards = settings.packetThreads;
+  const std::uint64_t outputs = std::max<std::uint64_t>(settings.output.size(), 1);
+  return outputs * shards * settings.recordQueue * kRecordBytes +
+         shards * (shards - 1) * settings.maxPacketsInQueue * sizeof(Packet);
+}
+
+}  // namespace
 
 std::uint64_t memory_needed(const Settings& settings) noexcept {
   const auto bytes = [](std::uint64_t count, double each) {
@@ -27,7 +42,7 @@ std::uint64_t memory_needed(const Settings& settings) noexcept {
          Defrag::memory_needed(settings) + bytes(settings.tunnelPool, TunnelTable::kBytesPerStack) +
          bytes(settings.rtt_pool(), RttPool::kBytesPerBlock) +
          bytes(settings.mptcpPool, MptcpPool::kBytesPerBlock) +
-         Applications::memory_needed(settings);
+         Applications::memory_needed(settings) + memory_of_rings(settings);
 }
 
 std::uint64_t memory_there() noexcept {

@@ -125,8 +125,8 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
         kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams, graveyardSize, parserMemory or "
-                                "maxFrags",
+                                "machine has {}; lower maxStreams, graveyardSize, parserMemory, "
+                                "maxFrags or recordQueue",
                                 settings_.maxStreams, memory_needed(settings_), memory_there())});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
 
@@ -86,21 +87,31 @@ class Check {
   }
 
   void check_memory() {
-    const std::uint64_t needed = memory_needed(settings_) >> 20;
+    const auto of_kernel =
+        static_cast<std::uint64_t>(std::ranges::count_if(interfaces_, std::not_fn(is_dpdk)));
+    const std::uint64_t needed = (memory_needed(settings_) +
+                                  of_kernel * settings_.packetThreads * settings_.pcapBufferSize) >>
+                                 20;
     const std::uint64_t free = meminfo("MemAvailable") >> 10;
     if (needed <= free) {
-      say(Finding::ok, "memory: tables need {} MiB of {} MiB available", needed, free);
+      say(Finding::ok, "memory: tables and rings need {} MiB of {} MiB available", needed, free);
     } else {
-      say(Finding::fail, "memory: tables need {} MiB, {} MiB are available; lower maxStreams",
+      say(Finding::fail,
+          "memory: tables and rings need {} MiB, {} MiB are available; lower maxStreams, "
+          "recordQueue or pcapBufferSize",
           needed, free);
     }
     lines_.push_back(check_transparent_pages());
   }
 
   void check_cores() {
-    const auto there = static_cast<std::size_t>(sysconf(_SC_NPROCESSORS_ONLN));
+    const std::size_t there = cores_there();
     const std::size_t wanted = settings_.packetThreads + 1;
-    if (there < wanted)
+    if (cores_.size() == there)
+      say(Finding::fail,
+          "cores: shardCores names every core, so that control and output threads share one with a "
+          "shard; leave one out");
+    else if (there < wanted)
       say(Finding::warn, "cores: {} for {} shards and the other threads; lower packetThreads to {}",
           there, settings_.packetThreads, std::max<std::size_t>(there - 1, 1));
     else if (cores_.empty())
@@ -108,10 +119,6 @@ class Check {
           settings_.packetThreads);
     else
       say(Finding::ok, "cores: shards on {}, the other threads elsewhere", settings_.shardCores);
-    if (cores_.size() == there)
-      say(Finding::fail,
-          "cores: shardCores names every core, so that control and output threads share one with a "
-          "shard; leave one out");
   }
 
   void check_memory_of_dpdk() {

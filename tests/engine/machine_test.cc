@@ -3,6 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sched.h>
+
+#include <thread>
+#include <utility>
+
+#include "engine/cores.h"
+#include "engine/cost.h"
+#include "engine/packet/packet.h"
+#include "output/record_ring.h"
 #include "tests/output/temporary_folder.h"
 
 namespace linger {
@@ -59,6 +68,38 @@ TEST(machine, huge_pages_are_counted_on_the_node_of_each_card) {
             "dpdk:0000:3b:00.0,mprq_en=1, dpdk:3b:00.1: 600 MiB\n"
             "ok        huge pages of node 1: 1000 MiB free, needed by dpdk:pci:0000:af:00.0: "
             "300 MiB\n");
+}
+
+// What is said of the cores a process may use, whatever others the machine has.
+TEST(machine, shards_that_are_given_every_core_leave_none_to_the_other_threads) {
+  std::string text;
+  std::thread([&] {  // of which one core is all
+    const int core = sched_getcpu();
+    pin_to(core);
+    Settings settings;
+    settings.shardCores = std::to_string(core);
+    text = text_of(check_machine({}, settings));
+  })
+      .join();
+  EXPECT_THAT(text, testing::HasSubstr("fail      cores: shardCores names every core"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("the other threads elsewhere")));
+}
+
+TEST(machine, rings_are_of_the_memory_that_is_needed) {
+  Settings settings;
+  settings.packetThreads = 2;
+  const auto added_by = [&, before = memory_needed(settings)](auto& setting, auto value) {
+    const auto was = std::exchange(setting, value);
+    const std::uint64_t with = memory_needed(settings);
+    setting = was;
+    return with - before;
+  };
+  const std::uint64_t bytes_each = sizeof(UsualFields) + RecordRing::kBytesMean;
+  EXPECT_EQ(added_by(settings.recordQueue, settings.recordQueue + 1000), 2 * 1000 * bytes_each);
+  EXPECT_EQ(added_by(settings.output, std::vector<std::string>{"-", "file:x"}),
+            2 * settings.recordQueue * bytes_each);
+  EXPECT_EQ(added_by(settings.maxPacketsInQueue, settings.maxPacketsInQueue + 1000),
+            2 * 1000 * sizeof(Packet));
 }
 
 TEST(machine, tables_want_transparent_huge_pages) {
