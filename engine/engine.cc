@@ -553,9 +553,7 @@ void Engine::watch_outputs() {
 }
 
 bool Engine::is_reader_gone() const noexcept {
-  for (const auto& output : outputs_)
-    if (!output->is_broken_pipe()) return false;
-  return true;
+  return std::ranges::all_of(outputs_, [](const auto& one) { return one->is_broken_pipe(); });
 }
 
 void Engine::show_progress(double seconds) {
@@ -580,11 +578,13 @@ int Engine::report(double seconds) {
     tell("linger: {}\n", trouble);
     code = kExitLost;
   }
-  for (const auto& output : outputs_) {
-    if (output->trouble().empty()) continue;
-    tell("linger: {}\n", output->trouble());
-  }
+  for (const auto& output : outputs_)
+    if (!output->trouble().empty()) tell("linger: {}\n", output->trouble());
   if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
+  if (is_live_ && settings_.statsInterval != 0 && !options_.quiet) {
+    watch_.look(ledger.ports, system_time(), monotonic_ns());
+    tell("{}", statistics_of(ledger, {.seconds = seconds}, watch_.take()));
+  }
   if (!options_.quiet) tell("{}", summary_of(ledger, {.seconds = seconds}));
   if (options_.verbose) tell("{}", counters_of(ledger));
   tell("{}", profile(ledger));

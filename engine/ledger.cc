@@ -119,17 +119,18 @@ void write_port(Out out, const PortTotals& port, bool is_over) {
 
 void write_steering(Out out, const Ledger& l) {
   for (std::size_t i = 0; i < l.shards.size(); ++i)
-    fmt::format_to(out, "  shard     {}: received {}, of them handed over {}; in sessions {}\n", i,
-                   grouped(l.shards[i].received), grouped(l.shards[i].handed_over),
+    fmt::format_to(out, "  shard     {}: received {}, of them handed over {}{}; in sessions {}\n",
+                   i, grouped(l.shards[i].received), grouped(l.shards[i].handed_over),
+                   l.shards[i].dropped != 0 ? " and dropped " + grouped(l.shards[i].dropped) : "",
                    grouped(l.shards[i].in_sessions));
   constexpr std::array kNames = {std::string_view{"datagrams"}, std::string_view{"tunnels"},
                                  std::string_view{"ICMP errors"}, std::string_view{"others"}};
   const std::array counts = {l.handed_datagrams, l.handed_tunnels, l.handed_errors,
                              l.handed_others};
-  fmt::format_to(
-      out, "  steering  handed over {}{}; directions apart in {} of {} sampled sessions\n",
-      grouped(l.handed_over), reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
-      grouped(l.directions_apart), grouped(l.directions_sampled));
+  fmt::format_to(out, "  steering  handed over {}{}; directions apart in {} of {} samples\n",
+                 grouped(l.handed_over),
+                 reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
+                 grouped(l.directions_apart), grouped(l.directions_sampled));
 }
 
 void write_output(Out out, const Ledger::OutputLine& output) {
@@ -243,7 +244,8 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 #undef LINGER_LEDGER_ADD
     Ledger::ShardLine& line = ledger.shards.emplace_back();
     for (const Counter& packets : c.packets) line.received += packets.value();
-    line.handed_over = c.handed_over.value() + c.handoff_full.value();
+    line.handed_over = c.handed_over.value();
+    line.dropped = c.handoff_full.value();
     line.in_sessions = c.table.packets.value();
   }
   for (const auto& output : outputs) {
@@ -274,16 +276,19 @@ std::string statistics_of(const Ledger& l, const RunTimes& times,
   const PacketSum seen = l.seen();
   std::string text = fmt::format(
       "linger: statistics seconds={:.1f} packets={} bytes={} opened={} ended={} late_packets={} "
-      "handed_over={} directions_sampled={} directions_apart={} handoff_full={} lost={} "
-      "records_dropped={}",
+      "handed_over={} directions_sampled={} directions_apart={} handoff_full={} "
+      "datagrams_unbuffered={} lost={} records_dropped={}",
       times.seconds, seen.packets, seen.bytes, l.opened,
       l.ended_attempt + l.ended_idle + l.ended_closed + l.ended_reset + l.ended_evicted,
       l.late_lingering + l.late_buried, l.handed_over, l.directions_sampled, l.directions_apart,
-      l.handoff_full.packets, l.packets_lost(), l.records_dropped());
+      l.handoff_full.packets, l.datagrams_unbuffered, l.packets_lost(), l.records_dropped());
   for (std::size_t i = 0; i < l.ports.size(); ++i) {
     const PortTotals& port = l.ports[i];
-    text += fmt::format(" port={} taken={} lost={} waiting={}", port.name, port.sum.taken,
-                        number_of(port.sum.lost), number_of(port.sum.waiting()));
+    const PortCounts& c = port.sum;
+    text += fmt::format(
+        " port={} taken={} filtered={} early={} unbuffered={} lost={} waiting={} cut={}", port.name,
+        c.taken, c.filtered, c.early, c.unbuffered, number_of(c.lost), number_of(c.waiting()),
+        c.cut);
     if (i < rates.size())
       text += fmt::format(
           " taken_100ms_mean={} taken_100ms_worst={} lost_100ms_mean={} lost_100ms_worst={}",
@@ -304,8 +309,7 @@ std::string counters_of(const Ledger& l) {
           LINGER_DECODE_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
               LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE)
                   LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE) LINGER_LINK_COUNTERS(
-                      LINGER_COUNTER_LINE){"handed_over", l.handed_over,
-                                           "packets given to the shard that owns their session"}};
+                      LINGER_COUNTER_LINE){"handed_over", l.handed_over, kHandedOver}};
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)

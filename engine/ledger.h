@@ -28,6 +28,10 @@ struct PacketSum {
   std::uint64_t bytes = 0;
 };
 
+// Beside the counters of shards.
+inline constexpr std::string_view kHandedOver =
+    "packets given to the shard that owns their session";
+
 struct Ledger {
   std::array<PacketSum, kVerdictCount> decoded;  // [session]: for sessions, before steering
   std::uint64_t unknown_link_type = 0;           // the highest one; 0: none
@@ -52,6 +56,7 @@ struct Ledger {
   struct ShardLine {
     std::uint64_t received = 0;
     std::uint64_t handed_over = 0;
+    std::uint64_t dropped = 0;  // as the ring to their owner was full
     std::uint64_t in_sessions = 0;
   };
   std::vector<ShardLine> shards;

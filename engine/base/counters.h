@@ -101,8 +101,9 @@ namespace linger {
   X(handed_tunnels, "packets handed over: in tunnels, which cards steer by the outer addresses") \
   X(handed_errors, "packets handed over: ICMP errors, which belong to the session they quote")   \
   X(handed_others, "packets handed over: the port does not steer as sessions are owned")         \
-  X(directions_sampled, "sessions of which it was seen where both directions arrive, 1 in 256")  \
-  X(directions_apart, "of them, directions that arrive at different shards")
+  X(directions_sampled,                                                                          \
+    "times it was seen where both directions of a session arrive, of 1 session in 256")          \
+  X(directions_apart, "of them, those where they arrived at different shards")
 
 // Where the subflows of all shards meet (engine/mptcp_connections.h).
 #define LINGER_MPTCP_COUNTERS(X)                                                            \

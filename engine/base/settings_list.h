@@ -148,8 +148,8 @@
     "waits 25 us when polling, 68 us with 50us (1 in 100: 141), 93 us with 100us (212), 541 us "   \
     "with 1ms (1,076), at 100, 34, 23 and 9 % of a core.")                                         \
   X(Duration, statsInterval, kMinute, 0, kDay,                                                     \
-    "A live run tells its counters on standard error this often, in one line; 0: only at its "     \
-    "end.")                                                                                        \
+    "A live run tells its counters on standard error this often and at its end, in one line; 0: "  \
+    "only in its summary.")                                                                        \
   X(Bytes, pcapBufferSize, 64 << 20, 1 << 20, 0x7fff'ffff,                                         \
     "Ring of the kernel for -i INTERFACE, in each thread.")                                        \
   X(Count, rxDescriptors, 2'048, 64, 32'768,                                                       \

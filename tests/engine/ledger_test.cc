@@ -90,8 +90,10 @@ TEST(ledger, what_waits_in_a_ring_is_told_while_the_run_goes_on_and_a_residue_at
   EXPECT_NE(summary_of(ledger, {.is_over = false})
                 .find("eth0: received 15 = taken 10 + lost 2 + waiting 3\n"),
             std::string::npos);
-  EXPECT_NE(statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=2 waiting=3\n"),
-            std::string::npos);
+  EXPECT_NE(
+      statistics_of(ledger, {}, {})
+          .find(" port=eth0 taken=10 filtered=0 early=0 unbuffered=0 lost=2 waiting=3 cut=0\n"),
+      std::string::npos);
   EXPECT_EQ(ledger.residues().size(), 1u);
   ledger.ports = {port_of({.received = 9, .lost = 0, .taken = 10})};  // asked a moment before
   EXPECT_EQ(summary_of(ledger, {.is_over = false}).find("waiting"), std::string::npos);
@@ -102,9 +104,55 @@ TEST(ledger, losses_that_a_device_does_not_tell_are_unknown_and_never_0) {
   ledger.ports = {port_of({.received = {}, .lost = {}, .taken = 10})};
   EXPECT_TRUE(ledger.residues().empty());
   EXPECT_NE(summary_of(ledger, {}).find("eth0: taken 10, losses unknown\n"), std::string::npos);
-  EXPECT_NE(
-      statistics_of(ledger, {}, {}).find(" port=eth0 taken=10 lost=unknown waiting=unknown\n"),
-      std::string::npos);
+  EXPECT_NE(statistics_of(ledger, {}, {}).find(" lost=unknown waiting=unknown cut=0\n"),
+            std::string::npos);
+}
+
+// The sum of what stands behind " name=" in the line.
+std::uint64_t sum_of(const std::string& line, const std::string& name) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = 0; (at = line.find(' ' + name + '=', at)) != std::string::npos; ++at)
+    sum += std::stoull(line.substr(at + name.size() + 2));
+  return sum;
+}
+
+TEST(ledger, a_line_of_statistics_tells_every_part_of_what_was_lost_and_of_what_a_port_received) {
+  Ledger ledger = balanced();
+  ledger.datagrams_unbuffered = 3;
+  const PortCounts counts = {.received = 100,
+                             .lost = 5,
+                             .taken = 60,
+                             .filtered = 7,
+                             .early = 11,
+                             .unbuffered = 13,
+                             .cut = 17};
+  ledger.ports = {port_of(counts), port_of(counts)};
+  const std::string line = statistics_of(ledger, {}, {});
+  const std::size_t ports = line.find(" port=");
+  const std::string whole = line.substr(0, ports);
+  const std::string each = line.substr(ports);
+  EXPECT_EQ(sum_of(whole, "lost"), 74u) << line;
+  EXPECT_EQ(sum_of(whole, "handoff_full") + sum_of(whole, "datagrams_unbuffered") +
+                sum_of(each, "lost") + sum_of(each, "unbuffered") + sum_of(each, "cut"),
+            74u)
+      << line;
+  EXPECT_EQ(sum_of(each, "taken") + sum_of(each, "filtered") + sum_of(each, "early") +
+                sum_of(each, "unbuffered") + sum_of(each, "lost") + sum_of(each, "waiting"),
+            200u)
+      << line;
+}
+
+TEST(ledger, a_shard_tells_apart_what_it_handed_over_and_what_found_no_room) {
+  Ledger ledger = balanced();
+  ledger.ports = {port_of({.received = {}, .lost = {}, .taken = 10})};
+  ledger.shards = {{.received = 10, .handed_over = 4, .dropped = 1, .in_sessions = 3},
+                   {.received = 0, .handed_over = 0, .dropped = 0, .in_sessions = 4}};
+  const std::string text = summary_of(ledger, {});
+  EXPECT_NE(text.find("0: received 10, of them handed over 4 and dropped 1; in sessions 3\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("1: received 0, of them handed over 0; in sessions 4\n"), std::string::npos)
+      << text;
 }
 
 TEST(ledger, a_line_of_statistics_tells_whether_the_directions_of_sessions_come_apart) {
