@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -18,6 +19,7 @@ constexpr std::size_t kIdle = static_cast<std::size_t>(Stage::idle);
 
 // Of Ethernet: preamble, start, checksum, gap (IEEE 802.3, 4A.4.2), beside the bytes of a packet.
 constexpr double kFrameOverhead = 7 + 1 + 4 + 12;
+constexpr double kLeastFrame = 60;
 // A shard that is busier has nothing left for bursts.
 constexpr double kMostBusy = 0.8;
 constexpr std::array kGigabits = {10, 40, 100, 400};
@@ -93,8 +95,10 @@ std::string profile_of(const ProfileSum& sum) {
         sum.writing_seconds * 1e9 / static_cast<double>(sum.records), sum.records);
 
   const double seconds = each / sum.ticks_per_second;
-  const double own = static_cast<double>(sum.bytes) / packets;
-  const std::array sizes = {Size{"64 B", 60}, Size{"IMIX", (7 * 60 + 4 * 590 + 1514) / 12.0},
+  // Shorter ones, as a capture has them of its own machine, are filled up on a link.
+  const double own = std::max(static_cast<double>(sum.bytes) / packets, kLeastFrame);
+  const std::array sizes = {Size{"64 B", kLeastFrame},
+                            Size{"IMIX", (7 * kLeastFrame + 4 * 590 + 1514) / 12},
                             Size{"700 B", 696}, Size{"as seen", own}};
   text += "capacity  shards that keep up, each busy 80 % of the time, at this cost a packet\n";
   text += "          Gbit/s  ";

@@ -67,6 +67,15 @@ TEST(Profile, the_sum_says_what_a_packet_costs_and_what_rates_that_carries) {
   EXPECT_THAT(text, HasSubstr("100         7       2       1       1\n"));
 }
 
+TEST(Profile, packets_shorter_than_a_frame_are_filled_up_on_a_link) {
+  ProfileSum sum;
+  sum.ticks[static_cast<std::size_t>(Stage::track)] = 100'000;
+  sum.packets = 1'000;
+  sum.bytes = 40'000;  // without a link's header
+  sum.ticks_per_second = 3e9;
+  EXPECT_THAT(profile_of(sum), HasSubstr("100         7       2       1       7\n"));
+}
+
 TEST(Profile, nothing_seen_has_no_cost) {
   EXPECT_EQ(profile_of(ProfileSum{}), "profile   nothing was seen\n");
 }
