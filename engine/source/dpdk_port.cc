@@ -66,7 +66,11 @@ class DpdkPort final : public LivePort {
   Outcome start() override {
     const bool was_promiscuous = is_promiscuous(info_.if_index);  // drivers end that as they start
     if (const int status = rte_eth_dev_start(port_); status != 0)
-      return fail("does not start", status);
+      return fail(driver_.name == "net_memif"
+                      ? "does not start; if nobody serves its socket yet, start its peer first, or "
+                        "let it be the client (role=server here)"
+                      : "does not start",
+                  status);
     is_started_ = true;
     std::string shortcoming;
     steered_as_ = steering_->settle(shortcoming);

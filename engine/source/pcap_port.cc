@@ -36,14 +36,21 @@ struct ClosePcap {
 };
 using Handle = std::unique_ptr<pcap_t, ClosePcap>;
 
-std::string interfaces_there() {
+// libpcap knows other sources, too (nflog, dbus-system): these have no ring and no fanout.
+bool is_interface(const std::string& name) noexcept {
+  return name == "any" || if_nametoindex(name.c_str()) != 0;
+}
+
+std::string no_such_interface(const std::string& interface) {
   std::vector<std::string> names;
   char error[PCAP_ERRBUF_SIZE];
   pcap_if_t* all = nullptr;
   if (pcap_findalldevs(&all, error) == 0)
-    for (const pcap_if_t* one = all; one != nullptr; one = one->next) names.emplace_back(one->name);
+    for (const pcap_if_t* one = all; one != nullptr; one = one->next)
+      if (is_interface(one->name)) names.emplace_back(one->name);
   if (all != nullptr) pcap_freealldevs(all);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("-i {}: there is no such interface; there are: {}", interface,
+                     fmt::join(names, ", "));
 }
 
 std::string why_not_active(pcap_t* handle, const std::string& interface, int status) {
@@ -54,8 +61,7 @@ std::string why_not_active(pcap_t* handle, const std::string& interface, int sta
           "cap_net_admin (setcap)",
           interface);
     case PCAP_ERROR_NO_SUCH_DEVICE:
-      return fmt::format("-i {}: there is no such interface; there are: {}", interface,
-                         interfaces_there());
+      return no_such_interface(interface);
     case PCAP_ERROR_IFACE_NOT_UP:
       return fmt::format("-i {0}: the interface is down; ip link set {0} up", interface);
     default:
@@ -318,6 +324,7 @@ class PcapPort final : public LivePort {
   }
 
   Outcome open_queue() {
+    if (!is_interface(interface_)) return tl::unexpected(no_such_interface(interface_));
     char error[PCAP_ERRBUF_SIZE] = {};
     Handle handle(pcap_create(interface_.c_str(), error));
     if (!handle) return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
