@@ -26,9 +26,7 @@ struct RecordSink : SessionSink {
   void on_late(const LateBlock& block, const Id128& id) noexcept override {
     hand(make_late_record(block, id));
   }
-  void on_flood(const FloodSecond& flood) noexcept override {
-    hand(make_flood_record(flood));
-  }
+  void on_flood(const FloodSecond& flood) noexcept override { hand(make_flood_record(flood)); }
 
  protected:
   ~RecordSink() = default;
