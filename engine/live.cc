@@ -35,6 +35,7 @@ DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
           .handoff_packets = (settings.packetThreads - 1) * settings.maxPacketsInQueue,
           .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
           .hardware_time = settings.hardwareTime,
+          .gives_up_rights = !settings.user.empty(),
           .bpf = settings.bpf,
           .clock_jump = settings.clockJump};
 }

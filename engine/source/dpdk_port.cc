@@ -272,6 +272,10 @@ class DpdkPort final : public LivePort {
       note(
           "the kernel no longer gets what arrives here: for a monitor port, not for one with "
           "addresses in use; -i and the name of the interface leaves it there");
+    if (driver_.takes_away && options_.gives_up_rights)
+      note(
+          "its XDP program stays on the interface behind the run, as the setting's user may not "
+          "take it off; it lets all through then, and ip link set dev NAME xdp off removes it");
     const std::uint32_t queues_there = driver_.takes_away ? receive_queues_of(info_.if_index) : 0;
     if (queues_there > options_.queue_count)
       note(

@@ -26,6 +26,7 @@ struct DpdkPortOptions {
   std::uint64_t handoff_packets = 0;  // that one shard can have handed over at a time
   std::uint32_t frame_bytes_max = 9'216;
   bool hardware_time = true;
+  bool gives_up_rights = false;  // once it runs (setting user)
   std::string bpf = {};
   DurationNs clock_jump = kHour;
 };

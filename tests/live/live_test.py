@@ -207,8 +207,11 @@ class Live:
                 each = ("numrxqueues", queues, "numtxqueues", queues)
                 veth.run("b", "ip", "link", "add", "name", "mon0", *each, "type", "veth", "peer", "name", "tap0", *each)
                 veth.run("b", "ip", "link", "set", "dev", "mon0", "up")
-                linger = self.capture_or_skip(veth, "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us")
+                linger = self.capture_or_skip(veth, "-i", "dpdk:net_af_xdp0,iface=mon0", "--set", "idleSleep=50us",
+                                              *(("--set", "user=nobody") if queues == 4 else ()))
                 expect(linger.stop() == 0, linger.errors())
+                is_left = "xdp" in json.loads(veth.run("b", "ip", "-d", "-j", "link", "show", "dev", "mon0"))[0]
+                expect(is_left == ("its XDP program stays" in linger.errors()) == (queues == 4), linger.errors())
                 expect(("in the other 3 of the 4 receive queues" in linger.errors()) == (queues == 4), linger.errors())
                 veth.run("b", "ip", "link", "delete", "mon0")
 
