@@ -21,6 +21,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -188,6 +189,16 @@ int bad_usage(const std::string& why) {
   return 2;
 }
 
+// CLI::Range lets a NaN through.
+CLI::Validator from_0_to(double most) {
+  return {[most](const std::string& text) {
+            const double value = std::strtod(text.c_str(), nullptr);
+            return value >= 0 && value <= most ? std::string()
+                                               : fmt::format("{} is not from 0 to {}", text, most);
+          },
+          std::string()};
+}
+
 int run(int argc, char** argv) {
   std::string names(kTalk);
   for (const auto& [name, options] : kPresets) names += ", " + name;
@@ -208,14 +219,19 @@ int run(int argc, char** argv) {
   app.add_option("-w", path, "the capture file; without it packets are only made and counted");
   app.add_option("--seed", options.seed, "same seed and options, same bytes");
   app.add_option("--sessions", options.sessions, "how many clients begin");
-  app.add_option("--share", share, "of these sessions, for a shorter capture of the same kind");
+  app.add_option("--share", share, "of these sessions, for a shorter capture of the same kind")
+      ->check(from_0_to(1'000));
   app.add_option("--rate", options.sessions_per_second, "sessions a second of packet time")
       ->check(CLI::PositiveNumber);
-  app.add_option("--flood", options.flood_syns_per_second, "SYNs a second beside them");
-  app.add_option("--ipv6", options.ipv6_share, "share of sessions, 0 to 1");
-  app.add_option("--resets", options.reset_share, "share of sessions that close by RST");
-  app.add_option("--repeats", options.repeat_share, "share of segments that come twice");
-  app.add_option("--reuse", options.reuse_share, "share of sessions that open their tuple again");
+  app.add_option("--flood", options.flood_syns_per_second, "SYNs a second beside them")
+      ->check(from_0_to(1e9));
+  app.add_option("--ipv6", options.ipv6_share, "share of sessions, 0 to 1")->check(from_0_to(1));
+  app.add_option("--resets", options.reset_share, "share of sessions that close by RST")
+      ->check(from_0_to(1));
+  app.add_option("--repeats", options.repeat_share, "share of segments that come twice")
+      ->check(from_0_to(1));
+  app.add_option("--reuse", options.reuse_share, "share of sessions that open their tuple again")
+      ->check(from_0_to(1));
 #ifdef LINGER_HAS_DPDK
   SendOptions port;
   std::string from;

@@ -280,6 +280,7 @@ def run(tests, linger, blast, folder):
             expect(made["packets"] == sent["packets"] == sent["sent"] > 0 and sent["refused"] == 0, made, sent)
             expect(made["sessions"] == sent["sessions"] and made["bytes"] == sent["bytes"], made, sent)
         for wrong in (["nothing", *port], ["live"], ["receive"], ["small", "-w", "x", *port],
+                      ["small", "--share", "-1"], ["small", "--share", "nan"], ["mix", "--reuse", "2"],
                       ["talk", "--wrapping", "vlan"]):
             run = subprocess.run([blast, *wrong], capture_output=True, text=True, check=False)
             expect(run.returncode == 2 and run.stderr, wrong, run)
