@@ -60,6 +60,7 @@ void write_limits(Out out, const Ledger& l) {
   line(l.left_early(), fmt::format("sessions left a full table early: set maxStreams to {}",
                                    l.max_streams_wanted()));
   line(l.graves_lost, "graves were lost early: raise graveyardSize");
+  line(l.graves_crowded, "graves left early: their addresses and ports were used 64 times since");
   line(l.late_blocks_early, "late records were written early: raise latePool");
   line(l.datagrams_pushed_out, "datagrams in fragments were given up early: raise maxFrags");
   line(l.datagrams_unbuffered,

@@ -104,16 +104,17 @@ class FlowIndex {
     return matches != 0 ? bucket.slot[__builtin_ctz(matches)] : kNoSlot;
   }
 
-  // The caller keeps the number of entries within the capacity.
-  void insert(FlowHash hash, std::uint32_t slot) noexcept {
-    for (std::uint64_t b = home(hash);; b = next(b)) {
+  // The caller keeps the number of entries within the capacity. False: its home bucket was full.
+  bool insert(FlowHash hash, std::uint32_t slot) noexcept {
+    const std::uint64_t first = home(hash);
+    for (std::uint64_t b = first;; b = next(b)) {
       Bucket& bucket = buckets_[b];
       const std::uint32_t free = match(bucket, 0);
       if (free != 0) {
         const int i = __builtin_ctz(free);
         store(bucket.slot[i], slot);
         store(bucket.tag[i], tag_of(hash));
-        return;
+        return b == first;
       }
       store(bucket.overflow, static_cast<std::uint16_t>(bucket.overflow + 1));
     }

@@ -94,7 +94,7 @@ Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
     if (!is_over(place, now)) counters_.graves_lost.add();
     index_.erase(place.fingerprint, slot);
   }
-  index_.insert(fingerprint, slot);
+  if (!index_.insert(fingerprint, slot)) thin_graves(fingerprint, slot, now);
   if (++head_ == ring_.size()) head_ = 0;
   if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
   return &place;
@@ -161,9 +161,45 @@ std::uint32_t Graveyard::take_block(std::uint32_t grave_slot, const Packet& pack
   block.sequence_end = grave.final_sequence;
   block.seen = grave.seen;
   block.first = block.last = packet.timestamp;
-  block_index_.insert(grave.fingerprint, slot);
+  const bool is_at_home = block_index_.insert(grave.fingerprint, slot);
   link_newest(slot);
+  if (!is_at_home) thin_blocks(grave.fingerprint, slot, packet.clock);
   return slot;
+}
+
+// A key that is used again and again is the one whose entries go on beyond their home bucket: only
+// then they are counted.
+void Graveyard::thin_graves(FlowHash fingerprint, std::uint32_t spared, ClockNs now) noexcept {
+  for (;;) {
+    std::uint32_t count = 0;
+    std::uint32_t oldest = kNoSlot;
+    index_.find(fingerprint, [&](std::uint32_t slot) {
+      if (slot == spared || ring_[slot].fingerprint != fingerprint) return false;
+      ++count;
+      if (oldest == kNoSlot || is_newer(ring_[oldest], ring_[slot])) oldest = slot;
+      return false;
+    });
+    if (count < kOfKeyMax) return;
+    if (!is_over(ring_[oldest], now)) counters_.graves_crowded.add();
+    index_.erase(fingerprint, oldest);
+    ring_[oldest].fingerprint = 0;
+  }
+}
+
+void Graveyard::thin_blocks(FlowHash fingerprint, std::uint32_t spared, ClockNs now) noexcept {
+  for (;;) {
+    std::uint32_t count = 0;
+    std::uint32_t oldest = kNoSlot;
+    block_index_.find(fingerprint, [&](std::uint32_t slot) {
+      if (slot == spared || blocks_[slot].grave.fingerprint != fingerprint) return false;
+      ++count;
+      if (oldest == kNoSlot || is_newer(blocks_[oldest].grave, blocks_[slot].grave)) oldest = slot;
+      return false;
+    });
+    if (count < kOfKeyMax) return;
+    counters_.graves_crowded.add();
+    close_block(oldest, now);
+  }
 }
 
 // Writes the late record; what may still be found later goes back to the ring.

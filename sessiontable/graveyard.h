@@ -12,6 +12,9 @@
 //      0           8       16           24       28        32
 //     | fingerprint | opened| final[2]   | first  | packed  |      Grave
 //
+// Of one key there are 64 graves and 64 blocks at most, those opened last, as each packet of the
+// key looks at all of them.
+//
 // Owner: one shard. Cost: a missing key costs one index line; a find one more for each equal tag.
 #pragma once
 
@@ -144,6 +147,7 @@ class Graveyard {
 
  private:
   static constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
+  static constexpr std::uint32_t kOfKeyMax = 64;
 
   static bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept;
   bool is_over(const Grave& grave, ClockNs now) const noexcept;
@@ -161,6 +165,8 @@ class Graveyard {
     index_.prefetch(ring_.data()[place + kStride].fingerprint);
   }
   Grave* take_place(FlowHash fingerprint, ClockNs now) noexcept;
+  void thin_graves(FlowHash fingerprint, std::uint32_t spared, ClockNs now) noexcept;
+  void thin_blocks(FlowHash fingerprint, std::uint32_t spared, ClockNs now) noexcept;
   DurationNs life_of(Ending ending) const noexcept {
     return is_finished(ending) ? settings_.late_timeout : settings_.continue_timeout;
   }

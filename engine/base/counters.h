@@ -36,6 +36,7 @@ namespace linger {
   X(streams_missing, "estimate of how many sessions more the table should have held")            \
   X(sweeps_behind, "sweeps that left sessions due: their records come late, but the same")       \
   X(graves_lost, "graves overwritten before their time was over: graveyardSize is too small")    \
+  X(graves_crowded, "graves lost and late records written early: 64 newer ones had their key")   \
   X(late_blocks_early, "late records written early: latePool is too small")                      \
   X(extension_dry, "anomalies that could not be told apart: extensionPool is too small")         \
   X(streams, "sessions whose bytes were read")                                                   \

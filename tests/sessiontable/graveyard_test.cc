@@ -173,6 +173,36 @@ TEST_F(GraveyardTest, a_grave_whose_time_is_over_is_not_lost) {
   EXPECT_EQ(counters_.graves_lost.value(), 0u);
 }
 
+// Else each of its packets would look at all of them: one pair of ports, opened and reset 300 times
+// a second, would stop a shard.
+TEST_F(GraveyardTest, a_key_that_is_used_again_and_again_keeps_its_newest_graves) {
+  constexpr std::uint32_t kMany = 100'000;  // more than 16 bits of overflow
+  constexpr std::uint32_t kLookedAtMax = 160;
+  open(2 * kMany, kMany);
+  for (const bool has_late_packets : {false, true}) {
+    for (std::uint32_t i = 1; i <= kMany; ++i) {
+      bury(1, kHour, Ending::closed, i);
+      ASSERT_TRUE(!has_late_packets || late(1, kHour));
+    }
+    std::uint32_t looked_at = 0;
+    const auto place = graveyard_->find(key(1), hash(1), kHour, [&](const Grave&) {
+      ++looked_at;
+      return GraveVerdict::late;
+    });
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place.grave->opened, kMany);
+    EXPECT_LE(looked_at, kLookedAtMax);
+    EXPECT_GE(looked_at, 64u);
+    EXPECT_GE(counters_.graves_crowded.value(), kMany - kLookedAtMax);
+  }
+  graveyard_->finish();
+  std::uint64_t packets = 0;
+  for (const LateBlock& block : told_) packets += block.counts.total();
+  EXPECT_EQ(packets, kMany);
+  expire(kDay);
+  EXPECT_FALSE(find(1, kDay));
+}
+
 TEST_F(GraveyardTest, without_graves_nothing_is_remembered) {
   open(0, 10);
   bury(1, kHour);
