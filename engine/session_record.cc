@@ -293,7 +293,7 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   record.id = id;
   record.action = Action::session_late;
   record.reason = reason_of(static_cast<Ending>(block.grave.ending));
-  record.sequence = block.grave.late_sequence;
+  record.sequence = block.sequence();
   record.start = block.first;
   record.end = block.last;
   fill_key(record, block.key, source);

@@ -6,8 +6,6 @@
 namespace linger {
 namespace {
 
-constexpr std::uint32_t kLateSequenceMax = 15;
-
 // Payload bytes beyond the last that the sender is known to have sent; known from now on.
 std::uint32_t new_payload(LateBlock& block, const Packet& packet) noexcept {
   if (packet.key.protocol != kProtocolTcp || packet.payload_bytes == 0) return packet.payload_bytes;
@@ -213,7 +211,7 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
   Grave grave = block.grave;
   // Late packets keep the grave: its time runs from the last of them.
   grave.burial_second = second_of(block.last_clock);
-  if (PLANTED(8, grave.late_sequence < kLateSequenceMax, false)) ++grave.late_sequence;
+  if (PLANTED(8, grave.late_sequence < LateBlock::kLateSequenceMax, false)) ++grave.late_sequence;
   const bool is_gone = is_over(grave, now);
   unlink(slot);
   block_index_.erase(grave.fingerprint, slot);

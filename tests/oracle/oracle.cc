@@ -589,7 +589,7 @@ void Oracle::join_grave(ModelGrave& grave, const Packet& packet, bool off_sequen
 void Oracle::write_late(ModelGrave& grave) {
   ++counts_.late_records;
   records_.push_back(late_record_of(grave, id_of(grave)));
-  if (grave.late_records < 15) ++grave.late_records;  // four bits of the real grave
+  ++grave.late_records;
   grave.collecting.reset();
 }
 

@@ -495,6 +495,20 @@ TEST(session_table, keep_alives_find_their_connection_every_two_hours) {
   EXPECT_EQ(late, 8u);
 }
 
+TEST(session_table, late_records_are_numbered_for_as_long_as_they_come) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  for (int hours = 2; hours <= 100; hours += 2) tcp.ack(Side::server, at(hours * kHour));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> late = run.all(Action::session_late);
+  ASSERT_EQ(late.size(), 50u);
+  for (std::size_t i = 1; i < late.size(); ++i)
+    EXPECT_GT(late[i].sequence, late[i - 1].sequence) << i;
+}
+
 TEST(session_table, the_order_within_reorder_window_changes_neither_source_nor_state_nor_counters) {
   Frames frames;
   TcpPeers tcp = peers(frames);
