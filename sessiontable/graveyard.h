@@ -56,9 +56,9 @@ struct LateBlock {
   ClockNs last_clock;
   Timestamp first, last;  // timestamps of the late packets
   std::array<std::uint64_t, 2> bytes, payload_bytes;
+  std::uint64_t icmp_error_bytes;
   std::array<std::uint32_t, 2> sequence_end;  // TCP: with the late payload
   std::uint32_t icmp_error_packets;
-  std::uint32_t icmp_error_bytes;
   LateCounts counts;
   std::uint8_t seen;                              // bit per side: sequence_end is known
   std::uint8_t icmp_error_type, icmp_error_code;  // of the first one

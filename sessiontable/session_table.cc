@@ -469,7 +469,8 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     s.note_time(packet.clock, packet.timestamp);
     if (knows_ports()) note_ports(s, packet);
     if (Extension* e = extensions_.get(s.cold);
-        e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames) {
+        e != nullptr && UINT16_MAX - e->icmp_error_packets >= packet.frames &&
+        UINT32_MAX - e->icmp_error_bytes >= packet.wire_bytes) {
       if (e->icmp_error_packets == 0) {
         e->icmp_error_type = packet.icmp.type;
         e->icmp_error_code = packet.icmp.code;

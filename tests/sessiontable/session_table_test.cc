@@ -570,6 +570,34 @@ TEST(session_table, an_icmp_error_joins_what_it_quotes_buried_or_not) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
+// More than 4 GiB of them: what one record, or one side of it, cannot tell of errors it tells of
+// packets.
+TEST(session_table, no_byte_of_icmp_errors_is_lost) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  const Frame syn = tcp.syn(at(0));
+  std::uint64_t bytes = syn.bytes.size();
+  for (const DurationNs time : {kSecond, kMinute}) {
+    for (int i = 0; i < 4; ++i) {
+      frames.push_back(PacketBuilder()
+                           .ethernet()
+                           .ip("203.0.113.9", "192.0.2.1")
+                           .icmp_error(3, 1, syn)
+                           .frame(at(time)));
+      frames.back().wire_bytes = INT32_MAX;
+      bytes += INT32_MAX;
+    }
+  }
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  std::uint64_t told = 0;
+  for (const Record& record : run.records()) told += record.total_bytes();
+  EXPECT_EQ(told, bytes);
+  EXPECT_EQ(run.only(Action::session_late).icmp_error_bytes, 4 * std::uint64_t{INT32_MAX});
+  EXPECT_EQ(run.packets_told(), frames.size());
+}
+
 TEST(session_table, a_lone_rst_is_a_session_of_its_own_and_counted) {
   Frames frames;
   TcpPeers tcp = peers(frames);
