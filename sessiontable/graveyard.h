@@ -35,7 +35,7 @@ struct Grave {
   FlowHash fingerprint;
   ClockNs opened;                               // of its first packet; part of its id
   std::array<std::uint32_t, 2> final_sequence;  // TCP: one past the last each side sent; see below
-  std::uint32_t id_sequence;                    // of the first packet; part of its id
+  std::uint32_t id_sequence;                    // of SessionName; part of its id
   std::uint32_t burial_second : 17;  // due moment of the end record, rounded up, mod 1.5 days
   std::uint32_t ending : 3;          // Ending
   std::uint32_t originator : 1;      // side

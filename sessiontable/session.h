@@ -173,7 +173,9 @@ struct alignas(32) SessionName {
   Shared<std::uint64_t> rest;
   std::array<std::uint32_t, 2> rtt_ns;  // SYN to SYN-ACK, SYN-ACK to ACK; saturating (4.3 s)
   std::uint32_t opening;                // place in the OpeningPool
-  std::uint32_t id_sequence;            // sequence number of the first packet; part of the id
+  // Part of the id. TCP: sequence number of the first packet; others: of incarnations with equal
+  // key and opened().
+  std::uint32_t id_sequence;
 
   static bool is_long(const FlowKey& key) noexcept { return key.ip_version != 4 || key.scope != 0; }
   bool has_long_key() const noexcept { return (rest & kLong) != 0; }
@@ -257,7 +259,7 @@ struct alignas(64) SessionCold {
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1,     // the extension pool was empty when it was needed
       has_rare : 1;          // SessionRare is in use
-  std::uint8_t ordinal : 2,  // of incarnations with equal key and opened()
+  std::uint8_t ordinal : 2,  // TCP: of incarnations with equal key, opened() and first number
       isn_known : 2,         // bit per side: its initial sequence number is known
       wheel : 4;             // Phase of the timer wheel that it waits in
 

@@ -178,7 +178,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
   const std::uint32_t slot = open(packet, newest);
   Session s = session(slot);
-  if (grave.opened == packet.clock) s.cold.ordinal = (grave.ordinal + 1) & 3;
+  if (grave.opened == packet.clock) number_after(s, grave.ordinal, grave.id_sequence);
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -242,12 +242,22 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
     s.use_rare().older = older;
     s.hot.flags |= kSessionHasOlder;
     hot_[older].clear(kSessionNewest);
-    if (session(older).opened() == packet.clock) s.cold.ordinal = (cold_[older].ordinal + 1) & 3;
+    if (session(older).opened() == packet.clock)
+      number_after(s, cold_[older].ordinal, names_[older].id_sequence);
   }
   index_.insert(packet.hash, slot);
   link(slot, s.hot.phase, deadline(slot));
   counters_.opened.add();
   return slot;
+}
+
+// What tells its id from that of the incarnation before it, which began in the same tick.
+void SessionTable::number_after(const Session& s, unsigned ordinal,
+                                std::uint32_t id_sequence) noexcept {
+  if (s.name.protocol() == kProtocolTcp)
+    s.cold.ordinal = (ordinal + 1) & 3;
+  else  // nobody else numbers its packets
+    s.name.id_sequence = id_sequence + 1;
 }
 
 // What a new session knows from its first packet.

@@ -266,6 +266,7 @@ class SessionTable final : private LateSink, private FloodSink {
   Remembered remember(const Packet& packet, std::uint32_t newest) noexcept;
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet, std::uint32_t newest) noexcept;
+  void number_after(const Session& session, unsigned ordinal, std::uint32_t id_sequence) noexcept;
   void begin(const Session& session, const Packet& packet) noexcept;
   std::uint32_t take_tunnels(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;

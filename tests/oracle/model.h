@@ -126,6 +126,14 @@ struct ModelIdentity {
   unsigned first_side = 0;
   unsigned originator = 0;
   std::array<ModelSide, 2> side;
+
+  // What tells its id from that of the incarnation before it, which began in the same tick.
+  void number_after(const ModelIdentity& before) {
+    if (key.protocol == kProtocolTcp)
+      ordinal = (before.ordinal + 1) & 3;
+    else
+      id_sequence = before.id_sequence + 1;
+  }
 };
 
 struct ModelSession : ModelIdentity {

@@ -442,7 +442,7 @@ void Oracle::miss(const Packet& packet) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
     return begin(s, packet);
   }
-  if (grave->opened == s.opened) s.ordinal = (grave->ordinal + 1) & 3;
+  if (grave->opened == s.opened) s.number_after(*grave);
   if (goes_on) {
     ++counts_.continued;
     s.continues = id_of(*grave);
@@ -492,8 +492,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_code = packet.icmp.code;
     s.icmp_id = packet.icmp.id;
   }
-  if (!sessions.empty() && sessions.back().opened == s.opened)
-    s.ordinal = (sessions.back().ordinal + 1) & 3;
+  if (!sessions.empty() && sessions.back().opened == s.opened) s.number_after(sessions.back());
   ++counts_.opened;
   sessions.push_back(s);
   return sessions.back();

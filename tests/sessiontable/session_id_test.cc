@@ -56,6 +56,30 @@ TEST(session_id, what_a_capture_repeats_has_an_id_of_its_own) {
   EXPECT_EQ(run.packets_told(), 3 * frames.size());
 }
 
+// As while a clock that was set back stands still.
+TEST(session_id, what_a_full_table_cuts_in_one_tick_has_an_id_each_time) {
+  constexpr unsigned kHosts = 2'000;
+  constexpr std::size_t kRounds = 20;
+  Settings settings = small_settings();
+  settings.extensionPool = kHosts;
+  settings.graveyardSize = kHosts * kRounds;
+  Frames frames;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (unsigned host = 0; host < kHosts; ++host)
+      frames.push_back(PacketBuilder()
+                           .ethernet()
+                           .ip("192.0.2.1", "198.51.100.2")
+                           .udp(static_cast<std::uint16_t>(1'000 + host), 53)
+                           .frame(at(0)));
+  }
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), kHosts * kRounds);
+  EXPECT_EQ(distinct(ends), ends.size());
+}
+
 TEST(session_id, summaries_of_one_second_have_ids_of_their_own) {
   Settings settings = small_settings();
   settings.synFloodSummary = true;
