@@ -12,8 +12,9 @@ bool SynFlood::absorb(const Session& s) noexcept {
   FlowKey destination = s.key();
   destination.address = {IpAddress{}, destination.address[source ^ 1]};
   destination.port = {0, destination.port[source ^ 1]};
-  FloodSecond& place = places_[hash_of(destination, seed_) % kPlaces];
   const std::int64_t second = s.cold.phase_clock / kSecond;
+  FloodSecond& place =
+      places_[(hash_of(destination, seed_) + static_cast<std::uint64_t>(second)) % kPlaces];
   if (!(place.destination == destination) || place.second != second) {
     tell(place);
     place = {};

@@ -1,8 +1,10 @@
 // Setting synFloodSummary: unanswered SYN sessions beyond synFloodRate a second and destination are
 // not recorded one by one but counted, and told in one record a second.
 //
-// A destination is an address and a port. 1024 of them at a time, each in the place its key hashes
-// to: another destination that wants the place has the one before told early.
+// A destination is an address and a port. 1024 of its seconds at a time, of all destinations: each
+// has a place by hash, its next second the next place, as sessions of several seconds end side by
+// side when some of them have sent their SYN again. Whoever else wants the place has the one before
+// told early.
 // Owner: one shard. Cost: one line of memory for each unanswered session that ends.
 #pragma once
 
