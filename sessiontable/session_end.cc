@@ -87,7 +87,7 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   const MptcpSubflow* subflow = s.cold.has_rare ? mptcp_.find(rare_[slot].mptcp) : nullptr;
   const bool is_subflow = subflow != nullptr && subflow->known_hosts() != 0;
   const bool is_unanswered = s.hot.phase == Phase::opening && s.cold.extension == kNoSlot &&
-                             reader == kNoStream && !is_subflow &&
+                             reader == kNoStream && !is_subflow && s.name.interim_count() == 0 &&
                              s.hot.packets[s.hot.originator() ^ 1] == 0;
   if (PLANTED(17, false, is_unanswered)) sink_.on_session(view_of(slot, ending, false, 0, reader));
   if (is_unanswered && syn_flood_.absorb(s)) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {
@@ -34,6 +36,28 @@ TEST(syn_flood, half_of_it_comes_again_and_each_second_has_one_record_all_the_sa
   run.finish();
   EXPECT_EQ(run.all(Action::session_end).size(), kSeconds * kRate);
   EXPECT_EQ(run.all(Action::syn_flood).size(), kSeconds);
+  EXPECT_EQ(run.packets_told(), frames.size());
+}
+
+TEST(syn_flood, what_an_interim_record_told_of_has_an_end_record) {
+  Settings settings = summarising(1);
+  settings.tcpSaveTimeout = kSecond;
+  Frames frames;
+  for (unsigned i = 0; i < 20; ++i) {
+    TcpPeers tcp = peers(frames, i);
+    tcp.syn(at(i % 2 == 0 ? 0 : 3 * kSecond / 2));
+    if (i % 2 == 0) tcp.syn(at(2 * kSecond), {.sequence_offset = -1});
+  }
+  sort_by_time(frames);
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  std::set<std::pair<std::uint64_t, std::uint64_t>> ended;
+  for (const Record& r : run.all(Action::session_end)) ended.insert({r.id.high, r.id.low});
+  EXPECT_EQ(run.all(Action::session_interim).size(), 10u);
+  for (const Record& r : run.all(Action::session_interim))
+    EXPECT_TRUE(ended.contains({r.id.high, r.id.low}));
+  EXPECT_EQ(run.only(Action::syn_flood).flood_sessions, 9u);
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
