@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <numeric>
 
@@ -218,6 +219,7 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
                    const std::vector<std::unique_ptr<Output>>& outputs, std::uint64_t max_streams) {
   Ledger ledger;
   ledger.max_streams = max_streams;
+  std::uint64_t streams_missing = 0;
   for (const auto& shard : shards) {
     const ShardCounters& c = shard->counters();
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
@@ -248,7 +250,13 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
     line.handed_over = c.handed_over.value();
     line.dropped = c.handoff_full.value();
     line.in_sessions = c.table.packets.value();
+    // Each has its part of maxStreams: who misses most of its own tells how much more that should
+    // be.
+    streams_missing = std::max(streams_missing, (c.table.streams_missing.value() * max_streams +
+                                                 shard->sessions_max() - 1) /
+                                                    shard->sessions_max());
   }
+  ledger.streams_missing = streams_missing;
   for (const auto& output : outputs) {
     ledger.outputs.push_back({output->uri().text, output->totals()});
 #define LINGER_LEDGER_ADD(name, help) ledger.name += output->links().counters().name.value();

@@ -99,6 +99,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void populate() noexcept;
   std::uint64_t bytes() const noexcept;
   std::uint32_t sessions() const noexcept { return free_.used(); }
+  std::uint32_t capacity() const noexcept { return free_.capacity(); }
   // Half-closed sessions wait among the closed ones for as long as these do.
   std::uint32_t sessions_in(Phase phase) const noexcept {
     return wheels_[static_cast<std::size_t>(phase)].size();

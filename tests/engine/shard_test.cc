@@ -50,13 +50,14 @@ struct RunPlan {
   TestLoss loss = TestLoss::none;
   std::size_t ring_packets = 4'096;
   bool waits = true;
+  std::uint64_t max_streams = 10'000;
 };
 
 // All shards in this thread, in turn: each of them gets to poll, whatever the machine does.
 RunResult run(const Frames& frames, const RunPlan& plan) {
   TemporaryFolder folder;
   Settings settings;
-  settings.maxStreams = 10'000;
+  settings.maxStreams = plan.max_streams;
   std::vector<std::unique_ptr<Output>> outputs;
   outputs.push_back(std::make_unique<Output>(
       *parse_output_uri("file:" + folder.file("records")),
@@ -69,11 +70,14 @@ RunResult run(const Frames& frames, const RunPlan& plan) {
   for (const Frame& frame : frames)
     packets.push_back({{frame.timestamp_ns}, frame.bytes, frame.wire_bytes, frame.link_type});
   MemorySource source(packets);
-  Handoff handoff(Shares::equal(plan.shards), plan.ring_packets);
+  const Shares shares = Shares::equal(plan.shards);
+  Handoff handoff(shares, plan.ring_packets);
   std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<Settings> own;
+  for (std::uint32_t i = 0; i < plan.shards; ++i) own.push_back(shares.settings_of(i, settings));
   for (std::uint32_t i = 0; i < plan.shards; ++i) {
     const Seeds seeds{make_hash_seed(plan.shards), make_hash_seed(1)};
-    shards.push_back(std::make_unique<Shard>(i, settings, seeds, handoff, outputs, plan.waits));
+    shards.push_back(std::make_unique<Shard>(i, own[i], seeds, handoff, outputs, plan.waits));
     shards.back()->lose_for_test(plan.loss);
   }
   shards.front()->attach(source);
@@ -159,6 +163,25 @@ TEST(shard, datagram_that_does_not_become_whole_goes_on_before_the_packets_after
     EXPECT_EQ(result.ledger.packets, 2u) << others;
     EXPECT_EQ(result.ledger.datagrams_timed_out, 1u) << others;
     EXPECT_TRUE(result.ledger.residues().empty()) << others;
+  }
+}
+
+// However unevenly its sessions fall to the shards.
+TEST(shard, the_max_streams_that_a_full_table_asks_for_is_enough) {
+  Frames frames;
+  for (std::uint16_t i = 0; i < 3'000; ++i)
+    frames.push_back(PacketBuilder()
+                         .ethernet()
+                         .ip("192.0.2.1", "198.51.100.2")
+                         .udp(static_cast<std::uint16_t>(1'000 + i), 53)
+                         .frame(at(i * kMillisecond)));
+  for (const std::uint32_t shards : {1u, 2u, 3u, 8u}) {
+    const Ledger small = run(frames, {.shards = shards, .max_streams = 1'000}).ledger;
+    EXPECT_GT(small.left_early(), 0u) << shards;
+    const std::uint64_t wanted = small.max_streams_wanted();
+    EXPECT_LT(wanted, 4'000u) << shards;
+    const Ledger enough = run(frames, {.shards = shards, .max_streams = wanted}).ledger;
+    EXPECT_EQ(enough.left_early(), 0u) << shards << " " << wanted;
   }
 }
 
