@@ -212,7 +212,7 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
   const std::uint32_t high = from.end();
   const std::int32_t ahead = ahead_of(packet.tcp.sequence, high);
   const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
-  const bool is_again = packet.payload_bytes != 0 && ahead_of(high, peer.acknowledged) > 0;
+  const bool is_again = packet.payload_bytes != 0 && ahead_of(peer.acknowledged, high) < 0;
   const bool is_needed = peer.has_acknowledged && (peer.window == 0 || is_again);
   if (numbers <= 1 && ahead == -1 && is_plain && !from.has_fin && !is_needed) {
     ++from.keep_alives;
