@@ -26,7 +26,6 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <random>
 
 #include "bench/talk_mix.h"

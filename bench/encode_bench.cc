@@ -5,7 +5,6 @@
 // TCP session without anomalies, `rich` one with VLAN, late packets, losses and links, `ipv6` UDP.
 #include <cinttypes>
 #include <cstdio>
-#include <memory>
 #include <random>
 #include <vector>
 

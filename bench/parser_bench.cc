@@ -1,7 +1,6 @@
 // What a parser costs a session: its conversation from the first byte to the items of its record,
 // with detection; beside it, as reference, a copy of the same bytes. And what rules cost.
 #include <string>
-#include <string_view>
 
 #include "bench/measure.h"
 #include "output/protocol_json.h"

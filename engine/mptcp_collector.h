@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <boost/lockfree/spsc_queue.hpp>
-#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>

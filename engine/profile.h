@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "engine/base/counter.h"
 #include "sessiontable/stream_stage.h"

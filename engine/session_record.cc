@@ -1,6 +1,5 @@
 #include "engine/session_record.h"
 
-#include <algorithm>
 #include <bit>
 
 namespace linger {

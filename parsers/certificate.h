@@ -5,7 +5,6 @@
 // certificates of at most kKeptBytesMax. Cost: bench/parser_bench.cc.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,6 @@
 // made of them. Owner: one output's thread, for one call.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <string_view>
 #include <vector>

@@ -8,7 +8,6 @@
 // as conversations.h keeps. Then the message of which something is missing is given up for others,
 // and is read when it is sent again. Limit: that is known of the first kNumbersMax messages of a
 // side.
-#include <algorithm>
 #include <utility>
 
 #include "parsers/tls.h"

@@ -7,7 +7,6 @@
 // Owner: one shard, for the time of one call. Cost: a copy.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>

@@ -26,7 +26,6 @@
 #include <cstdint>
 #include <new>
 #include <span>
-#include <string_view>
 #include <type_traits>
 
 #include "output/record_protocol.h"

@@ -1,8 +1,6 @@
 #include "parsers/quic_told.h"
 
 #include <algorithm>
-#include <array>
-#include <string>
 
 #include "parsers/list.h"
 #include "parsers/tls_told.h"

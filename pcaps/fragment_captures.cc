@@ -1,5 +1,4 @@
 // Datagrams in fragments: every frame is a packet of its datagram's session.
-#include <algorithm>
 #include <utility>
 
 #include "pcaps/catalogue.h"

@@ -12,7 +12,6 @@
 #include <smmintrin.h>
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 

@@ -9,7 +9,6 @@
 #include <rte_mbuf.h>
 
 #include <array>
-#include <memory>
 #include <vector>
 
 #include "engine/packet/datagram_arena.h"

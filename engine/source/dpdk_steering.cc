@@ -1,7 +1,5 @@
 #include "engine/source/dpdk_steering.h"
 
-#include <algorithm>
-
 #include "engine/base/rss.h"
 
 namespace linger {

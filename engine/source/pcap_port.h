@@ -17,7 +17,6 @@
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
-#include <vector>
 
 #include "engine/source/live_port.h"
 

@@ -15,7 +15,6 @@
 #include <rte_ring.h>
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 

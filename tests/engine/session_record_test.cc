@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {

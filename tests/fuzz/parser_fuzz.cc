@@ -6,7 +6,6 @@
 //
 // `how`: bit 0 datagrams. A word: side (bit 7), gap (bit 6), then its length (14 bits).
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
 #include "engine/base/check.h"

@@ -1,7 +1,6 @@
 #include "tests/oracle/connections.h"
 
 #include <algorithm>
-#include <bit>
 #include <set>
 #include <tuple>
 

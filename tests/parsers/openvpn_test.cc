@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <iterator>
-#include <utility>
 
 #include "tests/parsers/dialogue.h"
 #include "tests/support/openvpn_words.h"

@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
