@@ -1,5 +1,5 @@
-// The accounting law (DESIGN §7), its two sides counted at opposite ends: what source and decode
-// saw against what the encoders told and the writers wrote.
+// The accounting law (README.md, The ledger), its two sides counted at opposite ends: what source
+// and decode saw against what the encoders told and the writers wrote.
 //
 //     received = taken + filtered + early + unbuffered + lost                   for each port
 //     taken from all ports = seen

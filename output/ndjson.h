@@ -1,8 +1,7 @@
 // Records as NDJSON: one compact JSON object a line, keys and order from record_fields.h.
 //
-// Owner: one thread. It sums what it encodes, which is one end of the ledger (DESIGN §7).
-// Digests come to their places late: what was encoded is whole after complete(), and stays where it
-// is until then.
+// Owner: one thread. It sums what it encodes, which is one end of the ledger. Digests come to their
+// places late: what was encoded is whole after complete(), and stays where it is until then.
 // Limit: a line has at most kLineBytesMax bytes, beside those of application objects. Cost: one
 // pass over the list, unrolled at compile time; see bench/encode_bench.
 #pragma once

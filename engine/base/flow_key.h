@@ -1,4 +1,4 @@
-// The canonical key of a session (DESIGN §4) and its keyed hash.
+// The canonical key of a session and its keyed hash.
 //
 //      0        16        32   34   36         37          38      40       48
 //     | addr[0] | addr[1] | port[2] | protocol | ip_version | zero | scope |

@@ -1,5 +1,5 @@
 // event.id: 128 bits that name one session in all its records, equal for any number of threads
-// (DESIGN §4).
+// (sessiontable/session_id.h).
 #pragma once
 
 #include <compare>

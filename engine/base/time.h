@@ -1,8 +1,7 @@
-// The two times of a packet (DESIGN §2).
+// The two times of a packet (ARCHITECTURE.md, Time).
 //
 //   Timestamp  what the capture says. For record fields only; never compared with a timeout.
-//   ClockNs    the source clock, stamped in reading order before steering. Every decision compares
-//   these.
+//   ClockNs    the source clock, stamped in reading order before steering; decisions compare these.
 //
 // A Timestamp is one int64 that holds every time a capture can hold, in order: nanoseconds since
 // 1970 up to kTimestampFineMax (year 2116), beyond that microseconds (pcapng counts microseconds in

@@ -155,7 +155,7 @@ void Defrag::close(std::uint32_t number) noexcept {
   *link = datagram.same_place;
   (datagram.newer != 0 ? datagrams_[datagram.newer].older : newest_) = datagram.older;
   (datagram.older != 0 ? datagrams_[datagram.older].newer : oldest_) = datagram.newer;
-  next_due_ = oldest_ != 0 ? datagrams_[oldest_].due : INT64_MAX;
+  next_due_ = oldest_ != 0 ? datagrams_[oldest_].due : kNever;
   datagram.assembly.give_back(chunks_);
   chunks_.give_back(datagram.head);
   datagram.older = std::exchange(given_back_, number);

@@ -19,9 +19,10 @@
 // by their addresses; there on_full() must not wait, and what finds no buffer is counted and told
 // without its bytes.
 //
-// Limits: maxFrags datagrams; 6 KiB for each of them on average; 65,535 frames each; kArenaBytes
-// of whole datagrams that their owners have not finished. All is taken at start. When the place is
-// short, the oldest datagrams go. Cost: packets that are no fragments, none; fragments, two copies.
+// Limits: maxFrags datagrams; 6 KiB for each of them on average; 65,535 frames each; 8 MiB
+// (DatagramArena) of whole datagrams that their owners have not finished. All is taken at start.
+// When the place is short, the oldest datagrams go. Cost: packets that are no fragments, none;
+// fragments, two copies.
 #pragma once
 
 #include <cstdint>
@@ -112,7 +113,7 @@ class Defrag {
   Array<std::uint32_t> buckets_;
   ChunkPool chunks_;
   DatagramArena arena_;
-  ClockNs next_due_ = INT64_MAX;  // of the oldest; all have the same timeout
+  ClockNs next_due_ = kNever;  // of the oldest; all have the same timeout
   std::uint32_t free_count_;
   std::uint32_t fresh_ = 1;  // this one and those behind it were never used
   std::uint32_t given_back_ = 0;

@@ -1,5 +1,5 @@
-// The source clock (DESIGN §2): the running maximum of timestamps, protected against a single wild
-// value.
+// The source clock (ARCHITECTURE.md, Time): the running maximum of timestamps, protected against a
+// single wild value.
 //
 // A step of more than `jump` (1 h) in either direction counts only when the next packet confirms
 // it: it lies on the same side, and time went on from where the step led. So a packet that steps is

@@ -1,5 +1,5 @@
-// The warm data path makes no system call and touches no heap (DESIGN §5, §9.6): two shards track
-// simulated traffic under the guard, with tables so small that every limit is met.
+// The warm data path makes no system call and touches no heap (CONTRIBUTING.md, The hot path): two
+// shards track simulated traffic under the guard, with tables so small that every limit is met.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,9 +1,8 @@
 // What the oracle knows of one session, buried or not: plain values, nothing packed, nothing
 // shared.
 //
-// Sides are those of the key (FlowKey), as in a packet's direction. The words and the moments are
-// those of DESIGN §4; the functions of oracle_tcp.cc are the same rules as sessiontable/tcp.cc,
-// written for reading. Owner: one Oracle.
+// Sides are those of the key (FlowKey), as in a packet's direction. The functions of oracle_tcp.cc
+// are the same rules as sessiontable/tcp.cc, written for reading. Owner: one Oracle.
 #pragma once
 
 #include <array>

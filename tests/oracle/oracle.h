@@ -1,5 +1,5 @@
-// A naive model of DESIGN §4 to hold the session table against: std::map, std::vector, no timers,
-// no limits, no fast path. Every due moment is carried out when it is due, by looking at all
+// A naive model of sessions to hold the session table against: std::map, std::vector, no timers, no
+// limits, no fast path. Every due moment is carried out when it is due, by looking at all
 // sessions.
 //
 // see() takes decoded packets in reading order; records() are those that the real table must hand

@@ -1,4 +1,4 @@
-// Records of the oracle's sessions, in the words of DESIGN §7.
+// Records of the oracle's sessions.
 #include <algorithm>
 #include <bit>
 

@@ -1,4 +1,4 @@
-// TCP for the oracle: DESIGN §4 read aloud. Numbers compare on the circle of 2^32.
+// TCP for the oracle. Numbers compare on the circle of 2^32.
 #include <algorithm>
 
 #include "tests/oracle/model.h"
