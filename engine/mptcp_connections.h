@@ -41,7 +41,7 @@ struct MptcpNotice {
   Id128 continues;       // the session that was cut; 0: none
 
   bool names_connection() const noexcept {
-    return subflow.known_hosts() != 0 || continues != Id128{};
+    return subflow.known_hosts() != 0 || continues.is_set();
   }
 };
 

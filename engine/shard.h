@@ -85,7 +85,6 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   const ShardCounters& counters() const noexcept { return counters_; }
   std::uint32_t sessions() const noexcept { return table_.sessions(); }
   std::uint32_t sessions_max() const noexcept { return table_.capacity(); }
-  std::uint64_t table_bytes() const noexcept { return table_.bytes(); }
 
   // Touches all memory of the tables now, so that a live run never waits for a page.
   void populate() noexcept {

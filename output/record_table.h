@@ -14,7 +14,7 @@
 
 namespace linger {
 
-constexpr bool is_nonzero(const Id128& id) noexcept { return (id.high | id.low) != 0; }
+constexpr bool is_nonzero(const Id128& id) noexcept { return id.is_set(); }
 constexpr bool is_nonzero(const MacAddress& mac) noexcept {
   return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
 }

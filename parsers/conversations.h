@@ -96,7 +96,6 @@ class Conversations {
 
   std::uint32_t used() const noexcept { return used_; }
   std::uint32_t blocks_used() const noexcept { return pool_.used(); }
-  std::uint64_t bytes() const noexcept { return table_.bytes() + pool_.bytes(); }
   void populate() noexcept { table_.populate(), pool_.populate(); }
 
  private:

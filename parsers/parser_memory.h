@@ -61,11 +61,6 @@ class ParserMemory {
   static std::uint32_t bytes_of(BlockId id) noexcept { return kBytes[id >> kIndexBits]; }
 
   std::uint32_t used() const noexcept { return used_; }
-  std::uint64_t bytes() const noexcept {
-    std::uint64_t sum = 0;
-    for (const Size& s : sizes_) sum += s.memory.bytes();
-    return sum;
-  }
   void populate() noexcept {
     for (Size& s : sizes_) s.memory.populate();
   }

@@ -11,7 +11,7 @@ struct Id128 {
   std::uint64_t high = 0;  // the first 16 hexadecimal digits
   std::uint64_t low = 0;
 
-  bool is_set() const noexcept { return (high | low) != 0; }
+  constexpr bool is_set() const noexcept { return (high | low) != 0; }
   friend bool operator==(const Id128&, const Id128&) = default;
   friend auto operator<=>(const Id128&, const Id128&) = default;
 };

@@ -373,13 +373,6 @@ SettingsResult read_settings(const std::string& yaml, const std::string& place,
   return result;
 }
 
-SettingsResult assign_setting(const std::string& assignment, Settings& settings) {
-  Loader loader(settings);
-  auto result = loader.assign(assignment);
-  settings = loader.settings();
-  return result;
-}
-
 SettingsResult check_settings(const Settings& settings) { return Loader(settings).check(); }
 
 std::string dump_config(const Settings& settings) {

@@ -75,16 +75,13 @@ struct Settings {
 
 using SettingsResult = tl::expected<void, std::string>;
 
-// Everything in one call: defaults, the file (empty path: none), each "key=value",
-// check_settings().
+// Everything in one call: defaults, the file (empty path: none), each "key=value" (a list as "a,b",
+// in place of what it held), check_settings().
 tl::expected<Settings, std::string> load_settings(const std::string& path,
                                                   const std::vector<std::string>& assignments = {});
 
-// The steps of it. `place` names the text in messages; after an error `settings` may be half
-// changed.
+// Steps of it. `place` names the text in messages; after an error `settings` may be half changed.
 SettingsResult read_settings(const std::string& yaml, const std::string& place, Settings& settings);
-// "key=value", a list as "a,b". Settings whose value is a list are replaced, not extended.
-SettingsResult assign_setting(const std::string& assignment, Settings& settings);
 // Every range again (for settings made in code), and what no single line can say.
 SettingsResult check_settings(const Settings& settings);
 

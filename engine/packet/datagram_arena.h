@@ -44,8 +44,6 @@ class DatagramArena {
     return place(needed);
   }
 
-  std::uint64_t bytes() const noexcept { return memory_.bytes(); }
-
  private:
   static constexpr std::uint64_t kLine = alignof(Block);
 

@@ -41,7 +41,6 @@ class ChunkPool {
   const Chunk& operator[](std::uint32_t number) const noexcept { return chunks_[number]; }
 
   std::uint32_t free_count() const noexcept { return free_count_; }
-  std::uint64_t bytes() const noexcept { return chunks_.bytes(); }
 
  private:
   Array<Chunk> chunks_;

@@ -28,10 +28,9 @@ Settings read(const std::string& yaml) {
 }
 
 Settings assigned(const std::string& assignment) {
-  Settings settings;
-  const auto result = assign_setting(assignment, settings);
-  EXPECT_TRUE(result) << result.error();
-  return settings;
+  const auto settings = load_settings("", {assignment});
+  EXPECT_TRUE(settings) << settings.error();
+  return settings.value_or(Settings());
 }
 
 std::string error_of_load(const std::vector<std::string>& assignments) {

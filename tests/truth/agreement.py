@@ -88,10 +88,6 @@ def sha1(value):
     return hashlib.sha1(bytes.fromhex(value.replace(":", ""))).hexdigest().upper()
 
 
-def hexadecimal(value):
-    return value.replace(":", "")
-
-
 def quic_version(value):
     number = int(value, 16)
     if 0xFF000000 < number < 0xFF000064:
