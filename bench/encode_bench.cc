@@ -53,7 +53,6 @@ Record make_record(Mix mix, std::mt19937& random) {
   r.vlan_id = 100;
   r.rst = 1;
   r.late_packets[1] = r.late_rst[1] = 1;
-  r.late_bytes[1] = 60;
   r.retransmitted_packets = {1, 2};
   r.retransmitted_bytes = {1'460, 2'920};
   r.reuse_of = r.id;

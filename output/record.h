@@ -172,6 +172,6 @@ struct Record : UsualFields, RareFields {
   }
 };
 static_assert(std::is_trivially_copyable_v<Record>);
-static_assert(sizeof(UsualFields) <= 400 && sizeof(RareFields) <= 504);
+static_assert(sizeof(UsualFields) <= 400 && sizeof(RareFields) <= 472);
 
 }  // namespace linger

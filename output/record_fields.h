@@ -87,7 +87,7 @@
   VIEW(Word, event_kind(), "event.kind", always, "Always event.")                                  \
   VIEW(Words, event_category(), "event.category", always, "Always network.")                       \
   VIEW(Words, event_type(), "event.type", always,                                                  \
-       "connection and end (session-end) or info (session-interim, session-late).")                \
+       "connection and end (session-end, mptcp-end) or info (the others).")                        \
   ONE(Action, action, "event.action", always, "What the record tells of the session.")             \
   ONE(Time, start, "event.start", always, "When the record's first packet was captured.")          \
   ONE(Time, end, "event.end", always, "When the record's last packet was captured.")               \
@@ -189,9 +189,6 @@
   ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                      \
       "syn-flood: sessions that have no record of their own.")                                    \
   PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")         \
-  PAIR(Uint64, late_bytes, "tcp.late.bytes", tcp_nonzero, "Bytes of the frames after the close.") \
-  PAIR(Uint64, late_payload_bytes, "tcp.late.payload_bytes", tcp_nonzero,                         \
-       "Payload of the packets after the close.")                                                 \
   PAIR(Uint32, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                    \
   PAIR(Uint32, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                    \
   PAIR(Uint32, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                    \
