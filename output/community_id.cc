@@ -35,7 +35,7 @@ IcmpPorts icmp_ports(const Record& record) noexcept {
     }
     return {record.icmp_type, record.icmp_code, true};
   };
-  return record.protocol == 1 ? find(kIcmpPairs) : find(kIcmp6Pairs);
+  return record.protocol == kProtocolIcmp ? find(kIcmpPairs) : find(kIcmp6Pairs);
 }
 
 // Twelve bytes as 16 digits of base64 (RFC 4648 §4); the bytes are three words of SHA-1, each with

@@ -138,9 +138,11 @@ struct Record : UsualFields, RareFields {
 
   // What the list's VIEW lines look at.
   const Record& self() const noexcept { return *this; }
-  bool is_tcp() const noexcept { return protocol == 6; }
-  bool is_icmp() const noexcept { return protocol == 1 || protocol == 58; }
-  bool has_ports() const noexcept { return protocol == 6 || protocol == 17 || protocol == 132; }
+  bool is_tcp() const noexcept { return protocol == kProtocolTcp; }
+  bool is_icmp() const noexcept { return protocol == kProtocolIcmp || protocol == kProtocolIcmpV6; }
+  bool has_ports() const noexcept {
+    return is_tcp() || protocol == kProtocolUdp || protocol == kProtocolSctp;
+  }
   bool is_connection() const noexcept { return action == Action::mptcp_end; }
   std::uint64_t total_packets() const noexcept {
     return packets[0] + packets[1] + icmp_error_packets;
