@@ -1,11 +1,12 @@
 #include "parsers/ssh.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
 
+#include "parsers/derived.h"
+#include "parsers/digest.h"
+#include "parsers/lines.h"
 #include "parsers/list.h"
 
 namespace linger {
@@ -24,10 +25,6 @@ enum MessageType : std::uint8_t {  // RFC 4250 §4.1.2; those of key exchanges b
 constexpr std::size_t kHeadBytes = 6;  // length, padding, type
 constexpr std::size_t kCookieBytes = 16;
 constexpr std::size_t kPacketBytesMax = 256 * 1024;  // more than any implementation takes
-
-std::string_view text_of(Bytes bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 // --- Where the record is encoded ----------------------------------------------------------------
 
@@ -79,54 +76,28 @@ bool has_own_mac(std::string_view cipher) noexcept {
          cipher.find("-poly1305") != std::string_view::npos;
 }
 
-class Deriver {
- public:
-  Deriver(std::uint8_t protocol, ItemWriter& more) noexcept : protocol_(protocol), more_(more) {}
+void tell(Derived& derived, Field field, std::string_view value) {
+  if (!value.empty()) derived.text(field, value);
+}
 
-  void text(Field field, std::string_view value) noexcept {
-    if (value.empty()) return;
-    const bool is_cut = value.size() > kTextBytesMax;
-    more_.put({protocol_,
-               static_cast<std::uint8_t>(field),
-               0,
-               is_cut ? std::uint16_t{kItemIsCut} : std::uint16_t{0},
-               {reinterpret_cast<const std::uint8_t*>(value.data()),
-                std::min(value.size(), kTextBytesMax)}});
-  }
+// SSH-version-software comments
+void tell_banner(Derived& derived, Field whole, Field version, Field software,
+                 std::string_view line) {
+  tell(derived, whole, line);
+  if (!line.starts_with("SSH-")) return;
+  const std::size_t dash = line.find('-', 4);
+  tell(derived, version, line.substr(4, dash - 4));
+  if (dash == std::string_view::npos) return;
+  const std::string_view rest = line.substr(dash + 1);
+  tell(derived, software, rest.substr(0, rest.find(' ')));
+}
 
-  // SSH-version-software comments
-  void banner(Field whole, Field version, Field software, std::string_view line) noexcept {
-    text(whole, line);
-    if (!line.starts_with("SSH-")) return;
-    const std::size_t dash = line.find('-', 4);
-    text(version, line.substr(4, dash - 4));
-    if (dash == std::string_view::npos) return;
-    const std::string_view rest = line.substr(dash + 1);
-    text(software, rest.substr(0, rest.find(' ')));
-  }
-
-  void hassh(Field field, const Offer& offer, List cipher, List mac, List compression) noexcept {
-    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest;
-    std::string all;
-    for (const std::size_t list :
-         {std::size_t{kex}, std::size_t{cipher}, std::size_t{mac}, std::size_t{compression}}) {
-      if (list != kex) all += ';';
-      all += offer.lists[list];
-    }
-    unsigned bytes = 0;
-    if (EVP_Digest(all.data(), all.size(), digest.data(), &bytes, EVP_md5(), nullptr) != 1) return;
-    std::string digits;
-    for (unsigned i = 0; i < bytes; ++i) {
-      digits += "0123456789abcdef"[digest[i] >> 4];
-      digits += "0123456789abcdef"[digest[i] & 15];
-    }
-    text(field, digits);
-  }
-
- private:
-  const std::uint8_t protocol_;
-  ItemWriter& more_;
-};
+void tell_hassh(Derived& derived, Field field, const Offer& offer, List cipher, List mac,
+                List compression) {
+  std::string all(offer.lists[kex]);
+  for (const List list : {cipher, mac, compression}) all.append(";").append(offer.lists[list]);
+  derived.text(field, Digest(DigestKind::md5, all).text());
+}
 
 void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   std::array<std::string_view, 2> banners;
@@ -143,27 +114,27 @@ void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
     }
   }
   const unsigned server = client ^ 1;
-  Deriver derived(protocol, more);
-  derived.banner(Field::client_banner, Field::client_version, Field::client_software,
-                 banners[client]);
-  derived.banner(Field::server_banner, Field::server_version, Field::server_software,
-                 banners[server]);
+  Derived derived(protocol, more);
+  tell_banner(derived, Field::client_banner, Field::client_version, Field::client_software,
+              banners[client]);
+  tell_banner(derived, Field::server_banner, Field::server_version, Field::server_software,
+              banners[server]);
   if (offers[client].is_whole)
-    derived.hassh(Field::client_hassh, offers[client], cipher_client, mac_client,
-                  compression_client);
+    tell_hassh(derived, Field::client_hassh, offers[client], cipher_client, mac_client,
+               compression_client);
   if (offers[server].is_whole)
-    derived.hassh(Field::server_hassh, offers[server], cipher_server, mac_server,
-                  compression_server);
+    tell_hassh(derived, Field::server_hassh, offers[server], cipher_server, mac_server,
+               compression_server);
   if (!offers[0].is_whole || !offers[1].is_whole) return;
   const auto agreed_of = [&](List list) {
     return agreed(offers[client].lists[list], offers[server].lists[list]);
   };
   const auto tell_cipher = [&](Field cipher_field, List cipher, Field mac_field, List mac) {
-    derived.text(cipher_field, agreed_of(cipher));
-    if (!has_own_mac(agreed_of(cipher))) derived.text(mac_field, agreed_of(mac));
+    tell(derived, cipher_field, agreed_of(cipher));
+    if (!has_own_mac(agreed_of(cipher))) tell(derived, mac_field, agreed_of(mac));
   };
-  derived.text(Field::kex_algorithm, agreed_of(kex));
-  derived.text(Field::host_key_algorithm, agreed_of(host_key));
+  tell(derived, Field::kex_algorithm, agreed_of(kex));
+  tell(derived, Field::host_key_algorithm, agreed_of(host_key));
   tell_cipher(Field::client_cipher, cipher_client, Field::client_mac, mac_client);
   tell_cipher(Field::server_cipher, cipher_server, Field::server_mac, mac_server);
 }
@@ -249,8 +220,7 @@ void Ssh::tell(Facts& facts) const noexcept {
 }
 
 namespace parser {
-constinit const Parser ssh =
-    make_parser<Ssh>({.name = "ssh", .has_rows = false, .fields = kFields, .derive = derive});
+constinit const Parser ssh = make_parser<Ssh>({.name = "ssh", .fields = kFields, .derive = derive});
 }  // namespace parser
 
 }  // namespace linger
