@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "engine/base/crc32c.h"
 #include "engine/base/socket_headers.h"
 #include "parsers/lines.h"
 #include "parsers/list.h"
@@ -85,27 +86,6 @@ Answer read_line(Bytes bytes, Facts& facts) noexcept {
 }
 
 // --- Version 2 ----------------------------------------------------------------------------------
-
-constexpr std::array<std::uint32_t, 256> make_crc32c_table() noexcept {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
-    std::uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
-    table[i] = crc;
-  }
-  return table;
-}
-constexpr auto kCrc32cTable = make_crc32c_table();
-
-// RFC 9260 appendix A; the four bytes from `zeroed` on count as zeros.
-std::uint32_t crc32c(Bytes bytes, std::size_t zeroed) noexcept {
-  std::uint32_t crc = ~0u;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint8_t byte = i - zeroed < 4 ? 0 : bytes[i];
-    crc = crc >> 8 ^ kCrc32cTable[(crc ^ byte) & 0xff];
-  }
-  return ~crc;
-}
 
 enum Type : std::uint8_t {  // §2.2
   kAlpn = 0x01,
@@ -192,7 +172,7 @@ bool check(Bytes header, Bytes values, bool& has_checksum, bool& is_right) noexc
     if (value.type != kCrc32c || value.bytes.size() != 4) continue;
     const auto place = static_cast<std::size_t>(value.bytes.data() - header.data());
     has_checksum = true;
-    is_right = crc32c(header, place) == load_be32(value.bytes.data());
+    is_right = crc32c_of(header, place) == load_be32(value.bytes.data());
   }
   return true;
 }

@@ -2,7 +2,7 @@
 
 #include <emmintrin.h>
 
-#include <boost/crc.hpp>
+#include "engine/base/crc32c.h"
 
 namespace linger {
 namespace {
@@ -23,19 +23,13 @@ std::uint8_t verify_sum(const Segment& segment, std::uint32_t field, bool has_ps
   return is_left || is_joined ? kPacketOffloaded : kPacketBadChecksum;
 }
 
-// CRC-32C over all but the field itself, least significant byte first. A field of zero was left to
-// the card, or is none at all (RFC 9653).
+// A field of zero was left to the card, or is none at all (RFC 9653).
 std::uint8_t verify_sctp(const Segment& segment) noexcept {
   constexpr std::uint32_t kField = 8, kHeader = 12;
   if (segment.bytes < kHeader) return 0;
   const std::uint32_t found = load_le32(segment.data + kField);
   if (found == 0) return kPacketOffloaded;
-  constexpr std::uint8_t kZeros[4] = {};
-  boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true> crc;
-  crc.process_bytes(segment.data, kField);
-  crc.process_bytes(kZeros, sizeof kZeros);
-  crc.process_bytes(segment.data + kHeader, segment.bytes - kHeader);
-  return crc.checksum() == found ? 0 : kPacketBadChecksum;
+  return crc32c_of({segment.data, segment.bytes}, kField) == found ? 0 : kPacketBadChecksum;
 }
 
 }  // namespace
