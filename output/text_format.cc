@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "engine/base/bytes.h"
+#include "engine/base/utf8.h"
 
 namespace linger {
 
@@ -37,22 +38,6 @@ char* put_group(char* out, std::uint32_t group) noexcept {
   const std::uint64_t text = text_format_detail::eight_nibbles(group) >> (64 - 8 * count);
   std::memcpy(out, &text, 8);
   return out + count;
-}
-
-// Length of the well-formed UTF-8 sequence at `text`, 0 when there is none (RFC 3629 §4).
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const std::uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4) return 0;
-  if (!continues(1)) return 0;
-  if (first < 0xe0) return 2;
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
-  if (!continues(2)) return 0;
-  if (first < 0xf0) return 3;
-  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
-  return continues(3) ? 4 : 0;
 }
 
 }  // namespace

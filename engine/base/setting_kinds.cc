@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include "engine/base/utf8.h"
+
 namespace linger::setting_kind {
 namespace {
 
@@ -13,25 +15,12 @@ Parsed<std::string> scalar(const RawValue& raw) {
   return raw.items.front();
 }
 
-// RFC 3629 §4: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is refused as well.
+// UTF-8 without NUL.
 bool is_text(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned lead = byte(i);
-    if (lead == 0) return false;
-    const std::size_t more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    if (more > 0 && (lead < 0xc2 || lead > 0xf4)) return false;
-    for (std::size_t k = 1; k <= more; ++k) {
-      if ((byte(i + k) & 0xc0) != 0x80) return false;
-    }
-    const unsigned second = byte(i + 1);
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-      return false;
-    }
-    i += more + 1;
+  while (!text.empty()) {
+    const std::size_t length = text.front() == '\0' ? 0 : utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
   }
   return true;
 }
