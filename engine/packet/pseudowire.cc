@@ -76,19 +76,8 @@ void follow_label_stack(Walk& walk) noexcept {
   if (!walk.has(1)) return;
   const std::uint8_t version = u8<0>(walk.peek<1>()) >> 4;
   if (follow_frame(walk, version == 0 ? kControlWord : 0)) return;
-  switch (version) {
-    case 4:
-      walk.next = Header::ipv4;
-      return;
-    case 6:
-      walk.next = Header::ipv6;
-      return;
-    case 0:
-      if (walk.skip(kControlWord)) walk.next = Header::ethernet;
-      return;
-    default:
-      walk.next = Header::ethernet;
-  }
+  if (version == 4 || version == 6) return read_ip(walk);
+  if (version != 0 || walk.skip(kControlWord)) walk.next = Header::ethernet;
 }
 
 // RFC 3931 §4.1: session id, cookie (0, 4 or 8 bytes), sublayer (0 or 4); then the frame.
