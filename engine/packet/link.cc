@@ -4,7 +4,6 @@
 namespace linger {
 namespace {
 
-constexpr std::uint16_t kEthertypeMin = 0x600;  // IEEE 802.3 §3.2.6: below 1536 it is a length
 constexpr std::uint16_t kLengthMax = 1'500;
 
 // Organisation (3), type (2). Bridged Ethernet, with (1) and without (7) its checksum, stands
@@ -29,14 +28,14 @@ void read_snap(Walk& walk, std::uint32_t padding_bytes) noexcept {
 
 void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
   switch (ethertype) {
-    case 0x0800:
+    case kEthertypeIpv4:
       walk.next = Header::ipv4;
       return;
-    case 0x86dd:
+    case kEthertypeIpv6:
       walk.next = Header::ipv6;
       return;
-    case 0x8100:  // 802.1Q
-    case 0x88a8:  // 802.1ad
+    case kEthertypeVlan:
+    case kEthertypeServiceVlan:
     case 0x9100:  // QinQ before it had a number
     case 0x9200:
     case 0x9300:
@@ -78,9 +77,9 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept {
     case 0x880b:
       walk.next = Header::ppp;
       return;
-    case 0x6558:
+    case kEthertypeBridged:
       walk.next = Header::ethernet;
-      return;  // transparent Ethernet bridging
+      return;
     default:
       break;
   }

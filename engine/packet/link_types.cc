@@ -1,4 +1,4 @@
-// What the capture's link type says the frame begins with (https://www.tcpdump.org/linktypes.html).
+// What the capture's link type says the frame begins with.
 #include "engine/packet/link_types.h"
 
 namespace linger {
@@ -34,7 +34,7 @@ void follow_own_family(Walk& walk, std::uint32_t family) noexcept {
 void read_null(Walk& walk) noexcept {
   if (!walk.has(4)) return;
   const std::uint32_t family = be32<0>(walk.peek<4>());
-  if (family >> 16 == 0x0f00 && (family & 0xffff) >= 0x600) return read_cisco_hdlc(walk);
+  if (family >> 16 == 0x0f00 && (family & 0xffff) >= kEthertypeMin) return read_cisco_hdlc(walk);
   walk.take<4>();
   follow_own_family(walk, family);
 }
@@ -83,16 +83,12 @@ void read_ppp_hdlc(Walk& walk) noexcept {  // PPP in HDLC framing or Cisco HDLC,
 void follow_linux_protocol(Walk& walk, std::uint16_t hardware, std::uint16_t protocol) noexcept {
   constexpr std::uint16_t kNetlink = 824, kMonitorRadiotap = 803, kProtocol8022 = 4;
   if (hardware == kNetlink) return walk.stop(Verdict::not_ip);
-  if (hardware == kMonitorRadiotap) {
-    walk.link_type = kRadiotap;
-    walk.next = Header::link;
-    return;
-  }
+  if (hardware == kMonitorRadiotap) return follow_link(walk, kRadiotap);
   if (protocol == kProtocol8022) {
     walk.next = Header::llc;
     return;
   }
-  if (protocol < 0x600) return walk.stop(Verdict::not_ip);
+  if (protocol < kEthertypeMin) return walk.stop(Verdict::not_ip);
   follow_ethertype(walk, protocol);
 }
 
@@ -266,7 +262,6 @@ void read_ip_over_infiniband(Walk& walk) noexcept {
 // RFC 2427 §3: Q.922 address, control, padding, NLPID. Cisco's own has the EtherType behind the
 // address.
 void read_frame_relay(Walk& walk) noexcept {
-  constexpr std::uint16_t kEthertypeMin = 0x600;
   if (!walk.has(4)) return;
   const auto header = walk.take<4>();
   const bool is_two_byte_address = (u8<0>(header) & 1) == 0 && (u8<1>(header) & 1) == 1;

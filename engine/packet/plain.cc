@@ -1,6 +1,7 @@
 #include "engine/packet/plain.h"
 
 #include "engine/packet/checksum.h"
+#include "engine/packet/link_type.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -53,22 +54,22 @@ void verify(Packet& packet, const Datagram& datagram, std::uint32_t segment_byte
 }  // namespace
 
 bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
-  constexpr std::uint16_t kLinkEthernet = 1, kVlan = 0x8100, kIpv4 = 0x0800, kIpv6 = 0x86dd;
   constexpr std::uint32_t kVlanBytes = 4, kBytesNeeded = 14 + kIpv4Bytes + kUdpBytes;
-  if (packet.link_type != kLinkEthernet || packet.captured_bytes < kBytesNeeded) return false;
+  if (packet.link_type != kEthernet || packet.captured_bytes < kBytesNeeded) return false;
 
   std::uint32_t ip_offset = 14;
   std::uint16_t ethertype = load_be16(packet.data + 12);
   std::uint16_t vlan = 0;
-  if (ethertype == kVlan) {
+  if (ethertype == kEthertypeVlan) {
     if (packet.captured_bytes < kVlanBytes + kBytesNeeded) return false;
     vlan = load_be16(packet.data + 14) & 0xfff;
     ethertype = load_be16(packet.data + 16);
     ip_offset += kVlanBytes;
   }
   Datagram datagram;
-  const bool is_plain_ip = (ethertype == kIpv4 && read_plain_ipv4(packet, ip_offset, datagram)) ||
-                           (ethertype == kIpv6 && read_plain_ipv6(packet, ip_offset, datagram));
+  const bool is_plain_ip =
+      (ethertype == kEthertypeIpv4 && read_plain_ipv4(packet, ip_offset, datagram)) ||
+      (ethertype == kEthertypeIpv6 && read_plain_ipv6(packet, ip_offset, datagram));
   if (!is_plain_ip || datagram.end > packet.captured_bytes) return false;
 
   const std::uint8_t* transport = packet.data + datagram.transport_offset;

@@ -12,8 +12,8 @@ bool is_whole_ip(const Walk& walk, std::uint32_t skipped, std::uint16_t ethertyp
   if (walk.readable() < skipped + kIpv4Bytes) return false;
   const std::uint8_t* header = walk.position() + skipped;
   const std::uint32_t room = walk.claimed() - skipped;
-  const bool is_ipv4 = ethertype == 0x0800 && header[0] >> 4 == 4;
-  const bool is_ipv6 = ethertype == 0x86dd && header[0] >> 4 == 6;
+  const bool is_ipv4 = ethertype == kEthertypeIpv4 && header[0] >> 4 == 4;
+  const bool is_ipv6 = ethertype == kEthertypeIpv6 && header[0] >> 4 == 6;
   if (!is_ipv4 && !is_ipv6) return false;
   const std::uint32_t bytes = is_ipv4 ? load_be16(header + 2) : load_be16(header + 4) + kIpv6Bytes;
   const bool is_padded = bytes < room && room <= kPaddedTo;
@@ -31,12 +31,11 @@ Frame ip_at(const Walk& walk, std::uint32_t begin, std::uint16_t ethertype) noex
 
 Frame ethernet_at(const Walk& walk, std::uint32_t begin) noexcept {
   constexpr std::uint32_t kAddresses = 12, kType = 2, kTag = 4, kTagsMax = 2;
-  constexpr std::uint16_t kVlan = 0x8100, kServiceVlan = 0x88a8;
   std::uint32_t type_at = begin + kAddresses;
   for (std::uint32_t i = 0; i <= kTagsMax; ++i, type_at += kTag) {
     if (walk.readable() < type_at + kType) return {};
     const std::uint16_t type = load_be16(walk.position() + type_at);
-    if (type == kVlan || type == kServiceVlan) continue;
+    if (type == kEthertypeVlan || type == kEthertypeServiceVlan) continue;
     return is_whole_ip(walk, type_at + kType, type) ? Frame{Header::ethernet, begin} : Frame{};
   }
   return {};
@@ -48,10 +47,10 @@ Frame frame_at(const Walk& walk, std::uint32_t begin) noexcept {
   if (frame.kind != Header::done) return frame;
   if (walk.readable() < begin + 4) return {};
   const std::uint32_t word = load_be32(walk.position() + begin);
-  if (word == 0x0f000800 || word == 0xff030021) return ip_at(walk, begin + 4, 0x0800);
-  if (word == 0x0f0086dd || word == 0xff030057) return ip_at(walk, begin + 4, 0x86dd);
-  if (word >> 16 == 0x0021) return ip_at(walk, begin + 2, 0x0800);
-  if (word >> 16 == 0x0057) return ip_at(walk, begin + 2, 0x86dd);
+  if (word == 0x0f000800 || word == 0xff030021) return ip_at(walk, begin + 4, kEthertypeIpv4);
+  if (word == 0x0f0086dd || word == 0xff030057) return ip_at(walk, begin + 4, kEthertypeIpv6);
+  if (word >> 16 == 0x0021) return ip_at(walk, begin + 2, kEthertypeIpv4);
+  if (word >> 16 == 0x0057) return ip_at(walk, begin + 2, kEthertypeIpv6);
   return {};
 }
 

@@ -10,11 +10,10 @@ constexpr std::uint16_t kEthernetOverIp = 0x6400;  // in GRE
 // RFC 2890 §2.1; NVGRE (RFC 7637 §3.2): VSID (24 bits), flow id; PPTP (RFC 2637 §4.1): length, call
 // id; MikroTik's Ethernet over IP: length, tunnel id (little-endian).
 void identify_by_key(Walk& walk, int version, std::uint16_t protocol, std::uint32_t key) noexcept {
-  constexpr std::uint16_t kBridged = 0x6558;
   if (version == 1 && protocol == kEthernetOverIp)
     return walk.identify_layer(TunnelKind::eoip, __builtin_bswap16(key & 0xffff));
   if (version == 1) return walk.identify_layer(TunnelKind::pptp, key & 0xffff);
-  if (protocol == kBridged) return walk.identify_layer(TunnelKind::nvgre, key >> 8);
+  if (protocol == kEthertypeBridged) return walk.identify_layer(TunnelKind::nvgre, key >> 8);
   walk.identify_layer(TunnelKind::gre, key);
 }
 

@@ -52,6 +52,15 @@ enum class Header : std::uint8_t {
       done,
 };
 
+enum EtherType : std::uint16_t {  // those that several readers know; the others: follow_ethertype()
+  kEthertypeMin = 0x0600,         // below it is a length (IEEE 802.3 §3.2.6)
+  kEthertypeIpv4 = 0x0800,
+  kEthertypeBridged = 0x6558,  // an Ethernet frame
+  kEthertypeVlan = 0x8100,
+  kEthertypeIpv6 = 0x86dd,
+  kEthertypeServiceVlan = 0x88a8,
+};
+
 constexpr bool is_network(Header header) noexcept {
   return header >= Header::ip && header <= Header::extension;
 }

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/packet/link_type.h"
+
 namespace linger {
 namespace {
 
@@ -65,11 +67,11 @@ std::uint16_t link_type_of_snoop(std::uint32_t datalink) noexcept {
   switch (datalink) {
     case 0:  // IEEE 802.3
     case 4:  // Ethernet
-      return 1;
+      return kEthernet;
     case 2:  // IEEE 802.5
-      return 6;
+      return kTokenRing;
     case 8:  // FDDI
-      return 10;
+      return kFddi;
     default:
       return 0xffff;
   }

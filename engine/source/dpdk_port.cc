@@ -282,7 +282,7 @@ class DpdkPort final : public LivePort {
           fmt::format("what arrives in the other {} of the {} receive queues of its interface is "
                       "not seen; ethtool --set-channels makes them fewer",
                       queues_there - options_.queue_count, queues_there));
-    link_types_.assign(options_.queue_count, kLinkEthernet);
+    link_types_.assign(options_.queue_count, kEthernet);
     if (files() != 0) {
       auto of_files = link_types_of_files(devargs_);
       if (!of_files) return tl::unexpected(fmt::format("-i dpdk:{}: {}", name_, of_files.error()));

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "engine/packet/datagram_arena.h"
+#include "engine/packet/link_type.h"
 #include "engine/source/dpdk_driver.h"
-#include "engine/source/link_type.h"
 #include "engine/source/live_queue.h"
 #include "engine/source/packet_filter.h"
 #include "engine/source/tick_clock.h"
@@ -24,7 +24,7 @@ struct DpdkQueueOptions {
   std::uint16_t port = 0;
   std::uint16_t queue = 0;
   PortSet port_bit = 0;
-  std::uint16_t link_type = kLinkEthernet;
+  std::uint16_t link_type = kEthernet;
   std::uint32_t cut_bytes = UINT32_MAX;  // frames from so long may have been cut by the driver
   DriverTime time = DriverTime::none;
   std::uint64_t held_max = 0;  // mbufs that other shards may use at a time

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/packet/link_type.h"
 #include "engine/source/source.h"
 #include "engine/source/source_clock.h"
 
@@ -16,7 +17,7 @@ struct MemoryPacket {
   Timestamp timestamp;
   std::vector<std::uint8_t> bytes;
   std::uint32_t wire_bytes = 0;  // less than there are bytes: as many as there are
-  std::uint16_t link_type = 1;   // Ethernet
+  std::uint16_t link_type = kEthernet;
 };
 
 struct MemoryOptions {

@@ -17,8 +17,8 @@ namespace linger {
 namespace {
 
 constexpr int kSnapBytes = 262'144;
-// Ethernet, raw IP, Linux cooked v1 and v2, null, PPP, 802.11 without and with radiotap
-constexpr std::uint16_t kLinkTypes[] = {kLinkEthernet, kLinkRawIp, 113, 276, 0, 9, 105, 127};
+constexpr std::uint16_t kLinkTypes[] = {kEthernet, kRaw, kLinuxCooked, kLinuxCookedV2,
+                                        kNull,     kPpp, kIeee80211,   kRadiotap};
 
 // A packet's direction and the like: libpcap takes these words for an interface's even where it
 // compiles for none, and then nothing matches them.
