@@ -113,7 +113,7 @@ double run(const std::array<Frames, kShards>& frames, std::uint32_t count) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const auto& shard : shards)
-    CHECK(shard->counters().handed_over.value() == 0 &&
+    CHECK(shard->counters().steering.handed_over.value() == 0 &&
           shard->counters().table.opened.value() >= kSessions * 9 / 10);
   return *std::max_element(nanoseconds.begin(), nanoseconds.end());
 }

@@ -446,7 +446,7 @@ void Engine::finish() {
 
 Ledger Engine::ledger() const {
   Ledger ledger = make_ledger(shards_, outputs_, settings_.maxStreams);
-  add_mptcp(ledger, collector_->counters());
+  add(ledger, collector_->counters());
   ledger.ports = ports_.totals();
   return ledger;
 }

@@ -9,19 +9,6 @@
 namespace linger {
 namespace {
 
-constexpr std::array kVerdictNames = {
-#define LINGER_VERDICT_NAME(name, help) std::string_view{#name},
-    LINGER_VERDICTS(LINGER_VERDICT_NAME)
-#undef LINGER_VERDICT_NAME
-};
-static_assert(kVerdictNames.size() == kVerdictCount);
-
-constexpr std::array kDropNames = {
-#define LINGER_DROP_NAME(name, help) std::string_view{#name},
-    LINGER_DROP_REASONS(LINGER_DROP_NAME)
-#undef LINGER_DROP_NAME
-};
-
 // 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t n) {
   const std::string digits = std::to_string(n);
@@ -144,7 +131,30 @@ void write_output(Out out, const Ledger::OutputLine& output) {
   fmt::format_to(out, "\n");
 }
 
+std::string number_of(std::optional<std::uint64_t> count) {
+  return count ? std::to_string(*count) : "unknown";
+}
+
+#define LINGER_LEDGER_ADD(name, help) ledger.name += counters.name.value();
+void add(Ledger& ledger, const TableCounters& counters) { LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD) }
+void add(Ledger& ledger, const ParserCounters& counters) {
+  LINGER_PARSER_COUNTERS(LINGER_LEDGER_ADD)
+}
+void add(Ledger& ledger, const DecodeCounters& counters) {
+  LINGER_DECODE_COUNTERS(LINGER_LEDGER_ADD)
+}
+void add(Ledger& ledger, const DefragCounters& counters) {
+  LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
+}
+void add(Ledger& ledger, const SteeringCounters& counters) {
+  LINGER_STEERING_COUNTERS(LINGER_LEDGER_ADD)
+}
+void add(Ledger& ledger, const LinkCounters& counters) { LINGER_LINK_COUNTERS(LINGER_LEDGER_ADD) }
+
 }  // namespace
+
+void add(Ledger& ledger, const MptcpCounters& counters){LINGER_MPTCP_COUNTERS(LINGER_LEDGER_ADD)}
+#undef LINGER_LEDGER_ADD
 
 PacketSum Ledger::seen() const noexcept {
   PacketSum sum;
@@ -227,27 +237,16 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
       ledger.decoded[i].bytes += c.bytes[i].value();
     }
     ledger.unknown_link_type = std::max(ledger.unknown_link_type, c.unknown_link_type.value());
-    ledger.handed_over += c.handed_over.value();
     ledger.handoff_full.packets += c.handoff_full.value();
     ledger.handoff_full.bytes += c.handoff_full_bytes.value();
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.table.name.value();
-    LINGER_TABLE_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.parsers.name.value();
-    LINGER_PARSER_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.decode.name.value();
-    LINGER_DECODE_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.defrag.name.value();
-    LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
-#define LINGER_LEDGER_ADD(name, help) ledger.name += c.steering.name.value();
-    LINGER_STEERING_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
+    add(ledger, c.table);
+    add(ledger, c.parsers);
+    add(ledger, c.decode);
+    add(ledger, c.defrag);
+    add(ledger, c.steering);
     Ledger::ShardLine& line = ledger.shards.emplace_back();
     for (const Counter& packets : c.packets) line.received += packets.value();
-    line.handed_over = c.handed_over.value();
+    line.handed_over = c.steering.handed_over.value();
     line.dropped = c.handoff_full.value();
     line.in_sessions = c.table.packets.value();
     // Each has its part of maxStreams: who misses most of its own tells how much more that should
@@ -259,26 +258,10 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
   ledger.streams_missing = streams_missing;
   for (const auto& output : outputs) {
     ledger.outputs.push_back({output->uri().text, output->totals()});
-#define LINGER_LEDGER_ADD(name, help) ledger.name += output->links().counters().name.value();
-    LINGER_LINK_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
+    add(ledger, output->links().counters());
   }
   return ledger;
 }
-
-void add_mptcp(Ledger& ledger, const MptcpCounters& counters) {
-#define LINGER_LEDGER_ADD(name, help) ledger.name += counters.name.value();
-  LINGER_MPTCP_COUNTERS(LINGER_LEDGER_ADD)
-#undef LINGER_LEDGER_ADD
-}
-
-namespace {
-
-std::string number_of(std::optional<std::uint64_t> count) {
-  return count ? std::to_string(*count) : "unknown";
-}
-
-}  // namespace
 
 std::string statistics_of(const Ledger& l, const RunTimes& times,
                           const std::vector<PortWatch::Rates>& rates) {
@@ -313,12 +296,7 @@ std::string counters_of(const Ledger& l) {
     std::string_view help;
   };
 #define LINGER_COUNTER_LINE(name, help) {#name, l.name, help},
-  const Line lines[] = {
-      LINGER_TABLE_COUNTERS(LINGER_COUNTER_LINE) LINGER_PARSER_COUNTERS(LINGER_COUNTER_LINE)
-          LINGER_DECODE_COUNTERS(LINGER_COUNTER_LINE) LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_LINE)
-              LINGER_STEERING_COUNTERS(LINGER_COUNTER_LINE)
-                  LINGER_MPTCP_COUNTERS(LINGER_COUNTER_LINE) LINGER_LINK_COUNTERS(
-                      LINGER_COUNTER_LINE){"handed_over", l.handed_over, kHandedOver}};
+  const Line lines[] = {LINGER_COUNTERS(LINGER_COUNTER_LINE)};
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)

@@ -28,23 +28,12 @@ struct PacketSum {
   std::uint64_t bytes = 0;
 };
 
-// Beside the counters of shards.
-inline constexpr std::string_view kHandedOver =
-    "packets given to the shard that owns their session";
-
 struct Ledger {
   std::array<PacketSum, kVerdictCount> decoded;  // [session]: for sessions, before steering
   std::uint64_t unknown_link_type = 0;           // the highest one; 0: none
   PacketSum handoff_full;
-  std::uint64_t handed_over = 0;
 #define LINGER_LEDGER_MEMBER(name, help) std::uint64_t name = 0;
-  LINGER_TABLE_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_PARSER_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_DECODE_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_DEFRAG_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_STEERING_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_MPTCP_COUNTERS(LINGER_LEDGER_MEMBER)
-  LINGER_LINK_COUNTERS(LINGER_LEDGER_MEMBER)
+  LINGER_COUNTERS(LINGER_LEDGER_MEMBER)
 #undef LINGER_LEDGER_MEMBER
   std::uint64_t max_streams = 0;  // the setting
   struct OutputLine {
@@ -74,7 +63,7 @@ struct Ledger {
 Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
                    const std::vector<std::unique_ptr<Output>>& outputs, std::uint64_t max_streams);
 
-void add_mptcp(Ledger& ledger, const MptcpCounters& counters);
+void add(Ledger& ledger, const MptcpCounters& counters);
 
 struct RunTimes {
   double seconds = 0;   // wall clock

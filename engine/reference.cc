@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "engine/base/counters.h"
-#include "engine/ledger.h"
 #include "engine/packet/packet.h"
 #include "output/writer.h"
 
@@ -35,10 +34,9 @@ std::string counters_markdown() {
          table("Decoding: checksums by layer, and what is not told",
                {LINGER_DECODE_COUNTERS(LINGER_ROW)}) +
          table("Fragments", {LINGER_DEFRAG_COUNTERS(LINGER_ROW)}) +
-         table("Steering, where all shards receive",
-               {LINGER_STEERING_COUNTERS(LINGER_ROW){"handed_over", kHandedOver}}) +
+         table("From shard to shard", {LINGER_STEERING_COUNTERS(LINGER_ROW)}) +
          table("MPTCP connections", {LINGER_MPTCP_COUNTERS(LINGER_ROW)}) +
-         table("Sessions that others spoke of", {LINGER_LINK_COUNTERS(LINGER_ROW)}) +
+         table("Sessions named by others", {LINGER_LINK_COUNTERS(LINGER_ROW)}) +
          table("Records an output dropped, by reason", {LINGER_DROP_REASONS(LINGER_ROW)});
 #undef LINGER_ROW
 }

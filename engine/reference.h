@@ -5,6 +5,6 @@
 
 namespace linger {
 
-std::string counters_markdown();  // docs/counters.md: verdicts, table counters, drop reasons
+std::string counters_markdown();  // docs/counters.md
 
 }  // namespace linger

@@ -334,10 +334,7 @@ void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
     backoff.wait();
     is_taken = handoff_.push(index_, owner, packet);
   }
-  if (is_taken) {
-    counters_.handed_over.add(packet.frames);
-    return count_handed_over(packet);
-  }
+  if (is_taken) return count_handed_over(packet);
   handoff_.note_loss(index_, packet);
   release_buffers({&packet, 1});
   counters_.handoff_full.add(packet.frames);
@@ -346,6 +343,7 @@ void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
 
 void Shard::count_handed_over(const Packet& packet) noexcept {
   SteeringCounters& c = counters_.steering;
+  c.handed_over.add(packet.frames);
   if (was_fragments(packet)) return c.handed_datagrams.add(packet.frames);
   if (packet.tunnel_depth != 0) return c.handed_tunnels.add();
   if ((packet.flags & kPacketIcmpError) != 0) return c.handed_errors.add();

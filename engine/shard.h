@@ -38,7 +38,6 @@ struct ShardCounters {
   std::array<Counter, kVerdictCount> packets;  // decoded, by verdict
   std::array<Counter, kVerdictCount> bytes;
   Counter unknown_link_type;  // the highest one that decode did not know; 0: none
-  Counter handed_over;        // packets given to the shard that owns their session
   Counter handoff_full;       // packets dropped because that shard did not keep up (live only)
   Counter handoff_full_bytes;
   DecodeCounters decode;

@@ -6,6 +6,7 @@
 // soon after abandon().
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -31,7 +32,10 @@ enum class DropReason : std::uint8_t {
   LINGER_DROP_REASONS(LINGER_DROP_REASON)
 #undef LINGER_DROP_REASON
 };
-inline constexpr std::size_t kDropReasonCount = 4;
+#define LINGER_DROP_NAME(name, help) std::string_view{#name},
+inline constexpr std::array kDropNames = {LINGER_DROP_REASONS(LINGER_DROP_NAME)};
+#undef LINGER_DROP_NAME
+inline constexpr std::size_t kDropReasonCount = kDropNames.size();
 
 class Writer {
  public:
@@ -78,7 +82,7 @@ class Writer {
   Counter written_;
   Counter resent_;
   Counter breaks_;  // of the connection
-  Counter dropped_[kDropReasonCount];
+  std::array<Counter, kDropReasonCount> dropped_;
   // Flags between the control thread and the output's; nothing else is published through them.
   std::atomic<bool> finishing_{false};
   std::atomic<bool> abandoned_{false};

@@ -1,9 +1,10 @@
-// Every counter of a shard's session table and of its fragments, once. A line yields the struct
-// member, the summary, the metrics' help text and the reference page.
+// Every counter of a run, once, in a list for each part that counts; those of sources and outputs
+// are theirs (live_queue.h, writer.h). A line yields the struct member, the sum over all shards
+// (ledger.h), its line of -v and of the reference page.
 //
 //   X(name, help)
 //
-// Owner: one shard writes; anybody reads.
+// Owner: one thread writes, anybody reads: a shard, but for MPTCP's and those of links.
 #pragma once
 
 #include "engine/base/counter.h"
@@ -95,8 +96,9 @@ namespace linger {
   X(fragments_duplicate, "fragments that came again")                                        \
   X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
 
-// How packets came to the shard that owns their session, in a run whose shards all receive.
+// How packets came to the shard that owns their session.
 #define LINGER_STEERING_COUNTERS(X)                                                              \
+  X(handed_over, "packets given to the shard that owns their session")                           \
   X(handed_datagrams,                                                                            \
     "packets handed over: datagrams of fragments, which cards steer by addresses")               \
   X(handed_tunnels, "packets handed over: in tunnels, which cards steer by the outer addresses") \
@@ -122,46 +124,37 @@ namespace linger {
   X(links_early, "records that went on before all was known that may name their session")    \
   X(links_lost, "sessions named by others, but lost on the way to an output (live only)")
 
+#define LINGER_COUNTERS(X)    \
+  LINGER_TABLE_COUNTERS(X)    \
+  LINGER_PARSER_COUNTERS(X)   \
+  LINGER_DECODE_COUNTERS(X)   \
+  LINGER_DEFRAG_COUNTERS(X)   \
+  LINGER_STEERING_COUNTERS(X) \
+  LINGER_MPTCP_COUNTERS(X)    \
+  LINGER_LINK_COUNTERS(X)
+
+#define LINGER_COUNTER_MEMBER(name, help) Counter name;
 struct DecodeCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DECODE_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct TableCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_TABLE_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct ParserCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_PARSER_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct DefragCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_DEFRAG_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct SteeringCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_STEERING_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct LinkCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_LINK_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
-
 struct MptcpCounters {
-#define LINGER_COUNTER_MEMBER(name, help) Counter name;
   LINGER_MPTCP_COUNTERS(LINGER_COUNTER_MEMBER)
-#undef LINGER_COUNTER_MEMBER
 };
+#undef LINGER_COUNTER_MEMBER
 
 }  // namespace linger

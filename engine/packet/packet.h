@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "engine/base/flow_key.h"
 #include "engine/base/port_set.h"
@@ -41,7 +42,10 @@ enum class Verdict : std::uint8_t {
   LINGER_VERDICTS(LINGER_VERDICT_ENUM)
 #undef LINGER_VERDICT_ENUM
 };
-inline constexpr std::size_t kVerdictCount = 7;
+#define LINGER_VERDICT_NAME(name, help) std::string_view{#name},
+inline constexpr std::array kVerdictNames = {LINGER_VERDICTS(LINGER_VERDICT_NAME)};
+#undef LINGER_VERDICT_NAME
+inline constexpr std::size_t kVerdictCount = kVerdictNames.size();
 
 enum TcpFlag : std::uint8_t {  // RFC 9293 §3.1
   kTcpFin = 0x01,

@@ -164,7 +164,7 @@ class Run {
     LINGER_WANT(datagrams_pushed_out);
 #undef LINGER_WANT
     want(
-        "handed_over", [](const ShardCounters& c) -> auto& { return c.handed_over; });
+        "handed_over", [](const ShardCounters& c) -> auto& { return c.steering.handed_over; });
     return text;
   }
 

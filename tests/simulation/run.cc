@@ -298,7 +298,7 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   Outcome outcome;
   for (auto& shard : shards) add_counts(outcome.counts, shard->counters().table);
   Ledger ledger = make_ledger(shards, outputs, 0);
-  add_mptcp(ledger, collector.counters());
+  add(ledger, collector.counters());
   outcome.residues = ledger.residues();
   std::ifstream in(file.path());
   for (std::string line; std::getline(in, line);) outcome.lines.push_back(line);
