@@ -108,7 +108,7 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
     is_size_known_ &= is_regular;
     bytes_total_ += static_cast<std::uint64_t>(status.st_size);
     if (stays_open) {
-      raise(bytes_done_, (*reader)->input_bytes());
+      bytes_done_.add((*reader)->input_bytes());
       input.reader = std::move(*reader);
     }
   }
@@ -129,20 +129,12 @@ void CaptureFileSource::sort_pending() {
 }
 
 RxStatus CaptureFileSource::rx(Burst& burst) noexcept {
-  burst.count = 0;
-  if (kept_buffer_ != nullptr) {  // the burst that held it is finished
-    kept_buffer_->users.fetch_sub(1, std::memory_order_release);
-    kept_buffer_ = nullptr;
-  }
-  if (has_held_) {
-    pool_.begin_burst();
-    burst.packets[burst.count++] = held_;
-    kept_buffer_ = held_.buffer;
-    has_held_ = false;
-  }
+  held_.begin(burst);
+  if (burst.count != 0) pool_.begin_burst();
   const RxStatus status = fill(burst);
   if (status == RxStatus::end) return status;
-  stamp(burst);
+  held_.stamp(clock_, burst, is_at_end_);
+  burst.clock = clock_.now();
   return burst.count > 0 ? RxStatus::packets : RxStatus::idle;
 }
 
@@ -157,10 +149,8 @@ RxStatus CaptureFileSource::fill(Burst& burst) noexcept {
     const std::uint64_t input_bytes = reader.input_bytes();
     PacketRun run{burst.packets.data() + burst.count, kBurstMax - burst.count, 0, merge_limit()};
     const CaptureReader::Status status = reader.read(run);
-    const std::uint32_t kept = filter_.keep_matching(run.packets, run.count);
-    raise(filtered_packets_, run.count - kept);
-    raise(bytes_done_, reader.input_bytes() - input_bytes);
-    burst.count += kept;
+    bytes_done_.add(reader.input_bytes() - input_bytes);
+    burst.count += filter_.keep_matching(run.packets, run.count);
     switch (status) {
       case CaptureReader::Status::full:
         break;
@@ -239,25 +229,6 @@ std::int64_t CaptureFileSource::merge_limit() noexcept {
 void CaptureFileSource::say_trouble(const std::string& path, const std::string& what) noexcept {
   if (!trouble_.empty()) trouble_ += '\n';
   trouble_ += fmt::format("{}: {}.", shown_name(path), what);
-}
-
-void CaptureFileSource::stamp(Burst& burst) noexcept {
-  const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_at_end_);
-  if (stamped < burst.count) {  // it waits for its successor
-    held_ = burst.packets[stamped];
-    has_held_ = true;
-    held_.buffer->users.fetch_add(1, std::memory_order_relaxed);
-    if (kept_buffer_ != nullptr && stamped == 0) {  // it has waited before
-      kept_buffer_->users.fetch_sub(1, std::memory_order_release);
-      kept_buffer_ = nullptr;
-    }
-    burst.count = stamped;
-  }
-  std::uint64_t bytes = 0;
-  for (std::uint32_t i = 0; i < burst.count; ++i) bytes += burst.packets[i].wire_bytes;
-  burst.clock = clock_.now();
-  raise(packets_, burst.count);
-  raise(bytes_, bytes);
 }
 
 bool CaptureFileSource::reads(const std::string& path) const {

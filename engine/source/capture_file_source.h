@@ -7,19 +7,20 @@
 //
 // Where there is a core for it, a large compressed file is decompressed by a thread of its own.
 //
-// Owner: the shard that calls rx(); totals and bytes are read by anybody. The source outlives all
+// Owner: the shard that calls rx(); bytes are read by anybody. The source outlives all
 // packets it gave out. Limits: kOpenFilesMax inputs at a time, 64 MiB of blocks that wait for other
 // threads.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "engine/base/counter.h"
 #include "engine/source/capture_reader.h"
+#include "engine/source/held_packet.h"
 #include "engine/source/packet_filter.h"
 #include "engine/source/source.h"
 #include "engine/source/source_clock.h"
@@ -37,18 +38,10 @@ class CaptureFileSource final : public Source {
  public:
   static constexpr std::size_t kOpenFilesMax = 256;
 
-  struct Totals {
-    std::uint64_t packets = 0;  // given out
-    std::uint64_t bytes = 0;    // of those, on the wire
-    std::uint64_t filtered_packets = 0;
-  };
-
   RxStatus rx(Burst& burst) noexcept override;
   std::string trouble() const override;
-  std::uint64_t bytes_done() const noexcept override { return load(bytes_done_); }
+  std::uint64_t bytes_done() const noexcept override { return bytes_done_.value(); }
   std::uint64_t bytes_total() const noexcept override { return bytes_total_; }
-
-  Totals totals() const noexcept { return {load(packets_), load(bytes_), load(filtered_packets_)}; }
 
   // What the user should know before it starts (files of a directory that were passed over); one
   // sentence a line.
@@ -88,26 +81,17 @@ class CaptureFileSource final : public Source {
   bool open_current() noexcept;
   std::int64_t merge_limit() noexcept;
   [[gnu::cold]] void say_trouble(const std::string& path, const std::string& what) noexcept;
-  void stamp(Burst& burst) noexcept;
 
   ReadAhead* ahead() noexcept { return may_read_ahead_ ? &ahead_ : nullptr; }
   static bool is_after(const InputPointer& a, const InputPointer& b) noexcept {
     return a->key > b->key;
-  }
-  static std::uint64_t load(const std::atomic<std::uint64_t>& value) noexcept {
-    return value.load(std::memory_order_relaxed);
-  }
-  static void raise(std::atomic<std::uint64_t>& value, std::uint64_t by) noexcept {
-    value.store(load(value) + by, std::memory_order_relaxed);
   }
 
   BlockPool pool_;
   ReadAhead ahead_{pool_};
   PacketFilter filter_;
   SourceClock clock_;
-  Packet held_;                          // steps in time: waits for the packet after it
-  bool has_held_ = false;                // and counts as a user of its block
-  PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
+  HeldPacket held_;
   bool is_at_end_ = false;
   const bool may_read_ahead_;
   InputPointer current_;               // being read; null between two inputs
@@ -121,10 +105,7 @@ class CaptureFileSource final : public Source {
   bool is_too_many_said_ = false;
   std::uint64_t bytes_total_ = 0;
 
-  alignas(64) std::atomic<std::uint64_t> packets_{0};
-  std::atomic<std::uint64_t> bytes_{0};
-  std::atomic<std::uint64_t> filtered_packets_{0};
-  std::atomic<std::uint64_t> bytes_done_{0};
+  alignas(64) Counter bytes_done_;
 };
 
 // Opens what `linger -r` names: files, directories (their own regular files that are captures,

@@ -17,14 +17,8 @@ Timestamp system_time() noexcept { return {read_clock(CLOCK_REALTIME)}; }
 std::int64_t monotonic_ns() noexcept { return read_clock(CLOCK_MONOTONIC); }
 
 RxStatus LiveQueue::rx(Burst& burst) noexcept {
-  release_kept();
+  held_.begin(burst);
   if (is_lost_.load(std::memory_order_relaxed) && !is_draining_) drain();
-  burst.count = 0;
-  if (has_held_) {
-    burst.packets[burst.count++] = held_;
-    kept_buffer_ = held_.buffer;
-    has_held_ = false;
-  }
   // Before it looks: a thread that is put aside behind a look has seen no pause.
   const std::int64_t now = is_draining_ ? monotonic_ns() : 0;
   const std::uint32_t received =
@@ -34,7 +28,7 @@ RxStatus LiveQueue::rx(Burst& burst) noexcept {
   const bool is_end = received == 0 && (is_closed(now) || is_drained(now));
   if (received != 0 && is_draining_) last_packet_ = monotonic_ns();
   if (burst.count != 0) {
-    stamp(burst, received == 0);
+    held_.stamp(clock_, burst, received == 0);
   } else if (!options_.is_recorded) {
     const Timestamp time = system_time();
     clock_.stamp(time, &time);
@@ -60,22 +54,6 @@ bool LiveQueue::is_closed(std::int64_t now) const noexcept {
 
 bool LiveQueue::is_drained(std::int64_t now) const noexcept {
   return is_draining_ && now - last_packet_ >= options_.drain_pause;
-}
-
-void LiveQueue::stamp(Burst& burst, bool is_end) noexcept {
-  const std::uint32_t stamped = clock_.stamp_burst(burst.packets.data(), burst.count, is_end);
-  if (stamped == burst.count) return;
-  held_ = burst.packets[stamped];
-  has_held_ = true;
-  held_.buffer->users.fetch_add(1, std::memory_order_relaxed);
-  if (stamped == 0) release_kept();  // it has waited before
-  burst.count = stamped;
-}
-
-void LiveQueue::release_kept() noexcept {
-  if (kept_buffer_ == nullptr) return;
-  kept_buffer_->users.fetch_sub(1, std::memory_order_release);
-  kept_buffer_ = nullptr;
 }
 
 }  // namespace linger

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "engine/base/counter.h"
+#include "engine/source/held_packet.h"
 #include "engine/source/source.h"
 #include "engine/source/source_clock.h"
 
@@ -58,16 +59,12 @@ class LiveQueue : public Source {
   Counters counters_;
 
  private:
-  void stamp(Burst& burst, bool is_end) noexcept;
-  void release_kept() noexcept;
   bool is_closed(std::int64_t now) const noexcept;  // monotonic clock
   bool is_drained(std::int64_t now) const noexcept;
 
   const LiveQueueOptions options_;
   SourceClock clock_;
-  Packet held_;                          // steps in time: waits for the packet after it
-  bool has_held_ = false;                // and counts as a user of its buffer
-  PacketBuffer* kept_buffer_ = nullptr;  // of the packet that had waited, in the burst now out
+  HeldPacket held_;
   std::atomic<bool> is_lost_{false};
   std::atomic<bool> has_ended_{false};  // released by the shard with all that it counted
   bool is_draining_ = false;
