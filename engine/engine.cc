@@ -30,7 +30,6 @@ constexpr int kShardFinished = SIGUSR2;  // a shard thread to the control thread
 constexpr auto kControlPeriod = std::chrono::milliseconds(200);
 // timeout(1) signals its child, and then the group of both: the same again so soon is one request.
 constexpr double kSameRequestSeconds = 0.25;
-constexpr auto kWatchPeriod = std::chrono::milliseconds(100);  // what PortWatch counts on
 constexpr int kPauses = 64;   // live: idle polls before a shard yields,
 constexpr int kYields = 256;  // and before it sleeps for idleSleep
 
@@ -409,7 +408,7 @@ void Engine::control() {
   const sigset_t signals = control_signals();
   const auto start = std::chrono::steady_clock::now();
   const timespec period = {
-      0, std::chrono::nanoseconds(is_live_ ? kWatchPeriod : kControlPeriod).count()};
+      0, is_live_ ? PortWatch::kPeriod : std::chrono::nanoseconds(kControlPeriod).count()};
   while (running_.load(std::memory_order_acquire) != 0) {
     const int signal = sigtimedwait(&signals, nullptr, &period);
     if (signal > 0) on_signal(signal);

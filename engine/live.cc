@@ -14,10 +14,6 @@
 namespace linger {
 namespace {
 
-constexpr std::string_view kDpdkPrefix = "dpdk:";
-
-bool is_dpdk(const std::string& interface) noexcept { return interface.starts_with(kDpdkPrefix); }
-
 PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
   return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
           .port_bit = port_set_of(index),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -12,6 +13,12 @@
 #include "engine/source/live_port.h"
 
 namespace linger {
+
+// What -i begins with for a DPDK device, whose devargs follow.
+inline constexpr std::string_view kDpdkPrefix = "dpdk:";
+inline bool is_dpdk(const std::string& interface) noexcept {
+  return interface.starts_with(kDpdkPrefix);
+}
 
 // The device of dpdk:DEVARGS as /sys calls it: 0000:3b:00.0 of pci:3B:00.0 too. Empty: of others.
 std::string dpdk_device_of(const std::string& interface);

@@ -24,8 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kDpdkPrefix = "dpdk:";
-
 // The first word of a file; empty: there is none.
 std::string word_in(const fs::path& path) {
   std::ifstream file(path);
@@ -42,8 +40,6 @@ std::uint64_t meminfo(const std::string& name) {
   }
   return 0;
 }
-
-bool is_dpdk(const std::string& interface) noexcept { return interface.starts_with(kDpdkPrefix); }
 
 // Empty: it has none, or says none.
 std::string node_of(const fs::path& device) {

@@ -14,8 +14,6 @@
 namespace linger {
 namespace {
 
-constexpr std::string_view kDpdk = "dpdk:";
-
 const std::map<std::string, Dump> kReferences = {{"json-schema", Dump::json_schema},
                                                  {"index-template", Dump::index_template},
                                                  {"fields", Dump::fields},
@@ -91,8 +89,8 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
 // Its own, and behind a driver of DPDK that opens an interface, that one's.
 std::vector<std::string> names_of(const std::string& interface) {
   constexpr std::string_view kInterface = ",iface=";
-  if (!interface.starts_with(kDpdk)) return {interface};
-  std::vector<std::string> names = {std::string(kDpdk) + dpdk_device_of(interface)};
+  if (!is_dpdk(interface)) return {interface};
+  std::vector<std::string> names = {std::string(kDpdkPrefix) + dpdk_device_of(interface)};
   const std::size_t at = interface.find(kInterface);
   if (at == std::string::npos) return names;
   const std::size_t begin = at + kInterface.size();
@@ -106,7 +104,7 @@ std::string interface_named_twice(const std::vector<std::string>& interfaces) {
   std::vector<std::string> names;
   for (const std::string& interface : interfaces) {
     for (const std::string& name : names_of(interface)) {
-      const bool is_virtual = name.starts_with(kDpdk) && name.rfind(':') < kDpdk.size();
+      const bool is_virtual = is_dpdk(name) && name.rfind(':') < kDpdkPrefix.size();
       if (std::ranges::count(names, name) != 0)
         return fmt::format("-i {}: it is given twice, and its packets would count twice{}", name,
                            is_virtual ? "; virtual devices have a number each, as net_memif0 and "
@@ -133,7 +131,7 @@ std::string conflict_of(const Options& options, const std::vector<std::string>& 
     if (std::ranges::count(*names, "") > 0) return "-r, -i and -o need a name, not ''";
   }
   for (const std::string& interface : options.interfaces) {
-    if (interface.starts_with(kDpdk) && dpdk_device_of(interface).empty())
+    if (is_dpdk(interface) && dpdk_device_of(interface).empty())
       return fmt::format(
           "-i {}: it names no device; write dpdk:0000:3b:00.0, or a virtual one as "
           "dpdk:net_af_packet0,iface=eth0",

@@ -100,7 +100,10 @@ std::string profile_of(const ProfileSum& sum) {
   const std::array sizes = {Size{"64 B", kLeastFrame},
                             Size{"IMIX", (7 * kLeastFrame + 4 * 590 + 1514) / 12},
                             Size{"700 B", 696}, Size{"as seen", own}};
-  text += "capacity  shards that keep up, each busy 80 % of the time, at this cost a packet\n";
+  fmt::format_to(
+      std::back_inserter(text),
+      "capacity  shards that keep up, each busy {:.0f} % of the time, at this cost a packet\n",
+      100 * kMostBusy);
   text += "          Gbit/s  ";
   for (const Size& size : sizes) fmt::format_to(std::back_inserter(text), "{:>8}", size.name);
   text += '\n';
