@@ -18,16 +18,11 @@ namespace {
 
 constexpr std::size_t kRecordHeadBytes = 13;
 constexpr std::size_t kFragmentHeadBytes = 12;
-constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;
 constexpr int kRecordsMax = 32;            // in a datagram
 constexpr std::uint16_t kNumbersMax = 32;  // bits of Side::whole
 
 enum RecordType : std::uint8_t { kAlert = 21, kHandshake = 22, kUnified = 0x20 };
 constexpr std::uint8_t kVerifyRequest = 3;  // RFC 6347 §4.2.1
-
-std::uint32_t load_be24(const std::uint8_t* p) noexcept {
-  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
-}
 
 bool is_dtls_version(std::uint16_t version) noexcept {
   return version == 0xfeff || version == 0xfefd || version == 0xfefc;

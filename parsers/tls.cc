@@ -14,9 +14,8 @@ using Field = TlsField;
 constexpr ProtocolField kFields[] = {LINGER_TLS_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr std::size_t kRecordHeadBytes = 5;
-constexpr std::uint32_t kLengthBytes = 3;                      // of a certificate's length
-constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;  // RFC 5246 §6.2.3
-constexpr std::uint32_t kPieceBytes = 256;                     // of a record, read at once
+constexpr std::uint32_t kLengthBytes = 3;   // of a certificate's length
+constexpr std::uint32_t kPieceBytes = 256;  // of a record, read at once
 // The shortest hello: of TLS 1.3's early drafts, without session id, compression and extensions.
 constexpr std::uint32_t kHelloBytesMin = 36;
 // A protected alert (2 bytes, 1 of type, 16 of tag) is not longer; a protected Finished is.
@@ -29,10 +28,6 @@ enum RecordType : std::uint8_t {
   kApplicationData = 23,
   kHeartbeat = 24,  // RFC 6520
 };
-
-std::uint32_t load_be24(const std::uint8_t* p) noexcept {
-  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
-}
 
 bool is_certificate(Field field) noexcept {
   return field == Field::raw_client_certificate || field == Field::raw_server_certificate;

@@ -135,6 +135,7 @@ class Tls {
   static constexpr Pattern kPatterns[] = {
       {Carrier::stream, R"(^\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02])"},
       {Carrier::datagrams, R"(^\x16\xfe[\xfc-\xff]\x00\x00.{8}[\x01-\x03])"}};
+  static constexpr std::size_t kRecordBytesMax = 16 * 1024 + 2 * 1024;  // RFC 5246 §6.2.3
   static constexpr std::uint32_t kHelloBytesMax = 12 * 1024;
   static constexpr std::uint32_t kCertificateBytesMax = 8 * 1024;
   static constexpr std::uint32_t kChainBytesMax = 16 * 1024;

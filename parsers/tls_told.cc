@@ -115,7 +115,7 @@ void tell_others(const std::vector<OtherHello>& others, std::string_view told, D
 Bytes next_certificate(Bytes& chain) {
   constexpr std::size_t kLengthBytes = 3;
   if (chain.size() <= kLengthBytes) return {};
-  const std::size_t length = std::size_t{chain[0]} << 16 | load_be16(chain.data() + 1);
+  const std::size_t length = load_be24(chain.data());
   if (chain.size() - kLengthBytes < length) return {};
   const Bytes certificate = chain.subspan(kLengthBytes, length);
   chain = chain.subspan(kLengthBytes + length);
@@ -187,7 +187,7 @@ void tell_certificates(Bytes message, Field first_field, Derived& derived) {
 
 Bytes next_message(Bytes& messages) noexcept {
   if (messages.size() < kHeadBytes) return {};
-  const std::size_t length = std::size_t{messages[1]} << 16 | load_be16(messages.data() + 2);
+  const std::size_t length = load_be24(messages.data() + 1);
   if (messages.size() - kHeadBytes < length) return {};
   const Bytes body = messages.subspan(kHeadBytes, length);
   messages = messages.subspan(kHeadBytes + length);

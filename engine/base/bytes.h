@@ -19,6 +19,9 @@ inline std::uint16_t load_be16(const std::uint8_t* p) noexcept {
   std::memcpy(&v, p, sizeof v);
   return __builtin_bswap16(v);
 }
+inline std::uint32_t load_be24(const std::uint8_t* p) noexcept {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
 inline std::uint32_t load_be32(const std::uint8_t* p) noexcept {
   std::uint32_t v;
   std::memcpy(&v, p, sizeof v);
