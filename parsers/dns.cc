@@ -444,8 +444,7 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
 }
 
 namespace parser {
-constinit const Parser dns =
-    make_parser<Dns>({.name = "dns", .has_rows = true, .fields = kFields, .derive = nullptr});
+constinit const Parser dns = make_parser<Dns>({.name = "dns", .has_rows = true, .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -216,8 +216,7 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
 }
 
 namespace parser {
-constinit const Parser ftp =
-    make_parser<Ftp>({.name = "ftp", .has_rows = true, .fields = kFields, .derive = nullptr});
+constinit const Parser ftp = make_parser<Ftp>({.name = "ftp", .has_rows = true, .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

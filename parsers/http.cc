@@ -448,7 +448,7 @@ void Http::tell(Facts& facts) const noexcept {
 
 namespace parser {
 constinit const Parser http =
-    make_parser<Http>({.name = "http", .has_rows = true, .fields = kFields, .derive = nullptr});
+    make_parser<Http>({.name = "http", .has_rows = true, .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -85,8 +85,7 @@ void Modbus::tell(Facts& facts) const noexcept {
 }
 
 namespace parser {
-constinit const Parser modbus = make_parser<Modbus>(
-    {.name = "modbus", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser modbus = make_parser<Modbus>({.name = "modbus", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -159,8 +159,7 @@ void Mqtt::tell(Facts& facts) const noexcept {
 }
 
 namespace parser {
-constinit const Parser mqtt =
-    make_parser<Mqtt>({.name = "mqtt", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser mqtt = make_parser<Mqtt>({.name = "mqtt", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -157,8 +157,7 @@ bool Openvpn::read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept {
 }
 
 namespace parser {
-constinit const Parser openvpn = make_parser<Openvpn>(
-    {.name = "openvpn", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser openvpn = make_parser<Openvpn>({.name = "openvpn", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -238,8 +238,8 @@ Answer Proxy::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& fact
 }
 
 namespace parser {
-constinit const Parser proxy = make_parser<Proxy>(
-    {.name = "proxy", .has_rows = false, .fields = kFields, .derive = nullptr, .object = "client"});
+constinit const Parser proxy =
+    make_parser<Proxy>({.name = "proxy", .fields = kFields, .object = "client"});
 }  // namespace parser
 
 }  // namespace linger

@@ -346,8 +346,8 @@ void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& fa
 }
 
 namespace parser {
-constinit const Parser quic = make_parser<Quic>(
-    {.name = "quic", .has_rows = false, .fields = kFields, .derive = derive_quic});
+constinit const Parser quic =
+    make_parser<Quic>({.name = "quic", .fields = kFields, .derive = derive_quic});
 }  // namespace parser
 
 }  // namespace linger

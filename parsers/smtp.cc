@@ -241,8 +241,7 @@ void Smtp::tell(Facts& facts) const noexcept {
 }
 
 namespace parser {
-constinit const Parser smtp =
-    make_parser<Smtp>({.name = "smtp", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser smtp = make_parser<Smtp>({.name = "smtp", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

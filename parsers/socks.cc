@@ -278,8 +278,7 @@ Answer Socks::end_reply(bool is_good, std::size_t taken, Facts& facts) noexcept 
 }
 
 namespace parser {
-constinit const Parser socks =
-    make_parser<Socks>({.name = "socks", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser socks = make_parser<Socks>({.name = "socks", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

@@ -238,8 +238,7 @@ Answer Starttls::read_server(Speech speech, Bytes bytes) noexcept {
 }
 
 namespace parser {
-constinit const Parser starttls = make_parser<Starttls>(
-    {.name = "starttls", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser starttls = make_parser<Starttls>({.name = "starttls", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger

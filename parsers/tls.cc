@@ -251,7 +251,7 @@ Answer Tls::on_protected(Side& side, Facts& facts) noexcept {
 
 namespace parser {
 constinit const Parser tls =
-    make_parser<Tls>({.name = "tls", .has_rows = false, .fields = kFields, .derive = derive_tls});
+    make_parser<Tls>({.name = "tls", .fields = kFields, .derive = derive_tls});
 }  // namespace parser
 
 }  // namespace linger

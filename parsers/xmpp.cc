@@ -82,8 +82,7 @@ Answer Xmpp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
 }
 
 namespace parser {
-constinit const Parser xmpp =
-    make_parser<Xmpp>({.name = "xmpp", .has_rows = false, .fields = kFields, .derive = nullptr});
+constinit const Parser xmpp = make_parser<Xmpp>({.name = "xmpp", .fields = kFields});
 }  // namespace parser
 
 }  // namespace linger
