@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -195,6 +196,18 @@ void print_objects(std::string& out, const std::vector<Line>& lines, std::string
   }
 }
 
+// What the words of a field mean.
+struct Word {
+  std::string_view word, help;
+};
+std::string words_of(std::string_view field, std::initializer_list<Word> words) {
+  std::string out = fmt::format("\n## {}\n\n| word | meaning |\n|---|---|\n", field);
+  for (const auto& [word, help] : words)
+    if (word != "none" && word != "unknown")  // then the field is not there
+      out += fmt::format("| `{}` | {} |\n", word, help);
+  return out;
+}
+
 // Names below `prefix` of which some member is always there.
 std::string required_below(const std::vector<Line>& lines, std::string_view prefix) {
   std::vector<std::string_view> names;
@@ -257,7 +270,17 @@ std::string fields_markdown(Protocols protocols) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", line.path, line.index_type, line.presence,
                        line.help);
   }
-  return out;
+#define LINGER_ROW(name, word, help) {word, help},
+#define LINGER_TUNNEL_ROW(name, word, is_symmetric, id) {word, id},
+  return out + words_of("event.action", {LINGER_ACTIONS(LINGER_ROW)}) +
+         words_of("event.reason", {LINGER_REASONS(LINGER_ROW)}) +
+         words_of("tcp.state", {LINGER_CONN_STATES(LINGER_ROW)}) +
+         words_of("tcp.options", {LINGER_TCP_OPTIONS(LINGER_ROW)}) +
+         words_of("mptcp.version", {LINGER_MPTCP_VERSIONS(LINGER_ROW)}) +
+         words_of("mptcp.subflow", {LINGER_MPTCP_ROLES(LINGER_ROW)}) +
+         words_of("tunnel.type, and what its tunnel.id is", {LINGER_TUNNELS(LINGER_TUNNEL_ROW)});
+#undef LINGER_ROW
+#undef LINGER_TUNNEL_ROW
 }
 
 }  // namespace linger

@@ -12,6 +12,6 @@ namespace linger {
 std::string json_schema(Protocols protocols = {});
 // Composable index template (Elasticsearch, OpenSearch): the mapping.
 std::string index_template(Protocols protocols = {});
-std::string fields_markdown(Protocols protocols = {});  // the reference page's table
+std::string fields_markdown(Protocols protocols = {});  // docs/fields.md
 
 }  // namespace linger
