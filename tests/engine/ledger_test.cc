@@ -58,6 +58,9 @@ TEST(ledger, every_term_of_the_law_is_checked) {
       [](Ledger& l) { ++l.outputs[0].totals.encoded.bytes; },
       [](Ledger& l) { ++l.outputs[0].totals.unencoded.packets; },
       [](Ledger& l) { ++l.outputs[0].totals.encoded.records[0]; },
+      [](Ledger& l) { ++l.outputs[0].totals.encoded.flood_sessions; },
+      [](Ledger& l) { ++l.outputs[0].totals.unencoded.flood_sessions; },
+      [](Ledger& l) { ++l.mptcp_connections; },
   };
   for (std::size_t i = 0; i < std::size(changes); ++i) {
     Ledger ledger = balanced();

@@ -1,7 +1,13 @@
 #include "engine/machine.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <regex>
+
+#include "engine/cores.h"
 
 #include <sched.h>
 
@@ -137,6 +143,42 @@ TEST(machine, without_huge_pages_the_mend_names_how_many) {
   EXPECT_EQ(machine.findings({"dpdk:net_null0"}, 84 * kMiB),
             "fail      huge pages: 0 MiB free, needed by dpdk:net_null0: 84 MiB; echo 50 > "
             "SYS/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\n");
+}
+
+// Every line, the numbers of this machine left out.
+std::string findings_of(const Settings& settings) {
+  return std::regex_replace(text_of(check_machine({}, settings)), std::regex("[0-9]+"), "N");
+}
+
+TEST(machine, what_a_run_would_lack_is_named_with_the_mend) {
+  Settings settings;
+  settings.packetThreads = 60'000;  // more cores than there are
+  settings.maxStreams = 100'000'000;
+  settings.parserMemory = std::uint64_t{1} << 40;
+  settings.user = "nobody-of-that-name";
+  settings.output = {"file:/nowhere/records"};
+  EXPECT_EQ(
+      findings_of(settings),
+      "fail      memory: tables need N MiB, N MiB are available; lower maxStreams\n" +
+          text_of({check_transparent_pages()}) +
+          "warn      cores: N for N shards and the other threads; lower packetThreads to N\n"
+          "fail      user: there is no user nobody-of-that-name; useradd --system "
+          "nobody-of-that-name makes one\n"
+          "fail      output 'file:/nowhere/records': cannot write '/nowhere/records': No such "
+          "file or directory\n");
+}
+
+TEST(machine, shards_that_take_every_core_are_a_failure) {
+  const int last = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) - 1;
+  const auto all = parse_cores(fmt::format("0-{}", last));
+  if (!all || last == 0) GTEST_SKIP() << "this process may not use every core, or there is one";
+  Settings settings;
+  settings.shardCores = fmt::format("0-{}", last);
+  EXPECT_THAT(findings_of(settings), testing::HasSubstr("fail      cores: shardCores names every"));
+  settings.shardCores = "0";
+  EXPECT_THAT(findings_of(settings), testing::HasSubstr("ok        cores: shards on N, the other"));
+  settings.shardCores = "";
+  EXPECT_THAT(findings_of(settings), testing::HasSubstr("warn      cores: shards are not pinned"));
 }
 
 }  // namespace

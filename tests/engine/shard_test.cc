@@ -142,6 +142,56 @@ TEST(shard, fragments_go_to_the_shard_of_their_session) {
   }
 }
 
+TEST(shard, what_goes_to_another_is_counted_by_its_kind) {
+  enum class Kind { plain, fragments, tunnel, error };
+  for (const Kind kind : {Kind::plain, Kind::fragments, Kind::tunnel, Kind::error}) {
+    Frames frames;
+    for (std::uint16_t i = 0; i < 64; ++i) {
+      const auto inner = [&](PacketBuilder builder) {
+        const auto port = static_cast<std::uint16_t>(30'000 + i);
+        return builder.ip("192.0.2.1", "198.51.100.2")
+            .udp(port, 53)
+            .payload("12345678")
+            .frame(at(i));
+      };
+      const Frame plain = inner(PacketBuilder().ethernet());
+      PacketBuilder around = PacketBuilder().ethernet().ip("198.51.100.2", "192.0.2.1");
+      if (kind == Kind::tunnel)
+        frames.push_back(inner(around.udp(9, 4789).vxlan(7).ethernet()));
+      else if (kind == Kind::error)
+        frames.push_back(around.icmp_error(3, 1, plain).frame(at(i)));
+      else
+        frames.push_back(plain);
+    }
+    if (kind == Kind::fragments) frames = in_fragments(frames, 8);
+    const Ledger l = run(frames, {.shards = 2}).ledger;
+    EXPECT_GT(l.handed_over, 10u);
+    EXPECT_EQ(l.handed_others, kind == Kind::plain ? l.handed_over : 0);
+    EXPECT_EQ(l.handed_datagrams, kind == Kind::fragments ? l.handed_over : 0);
+    EXPECT_EQ(l.handed_tunnels, kind == Kind::tunnel ? l.handed_over : 0);
+    EXPECT_EQ(l.handed_errors, kind == Kind::error ? l.handed_over : 0);
+  }
+}
+
+TEST(shard, wrong_checksums_are_counted_by_protocol) {
+  const auto behind = [] { return PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2"); };
+  const Frame udp = behind().udp(1, 2).payload("x").frame();
+  Frames frames = {behind().tcp(1, 2).payload("x").frame(), udp,
+                   behind().icmp(8, 0, 7).payload("x").frame(),
+                   behind().icmp_error(3, 1, udp).frame(),
+                   behind().sctp(1, 2, 3).sctp_chunk(1, 0, ByteList(16, 7)).frame()};
+  for (Frame& frame : frames) frame.bytes.back() ^= 1;
+  Frame header = udp;
+  ++header.bytes[header.ip_offset + 8];  // its TTL
+  frames.push_back(header);
+  const Ledger l = run(frames, {}).ledger;
+  EXPECT_EQ(l.bad_tcp_checksums, 1u);
+  EXPECT_EQ(l.bad_udp_checksums, 1u);
+  EXPECT_EQ(l.bad_icmp_checksums, 2u);
+  EXPECT_EQ(l.bad_sctp_checksums, 1u);
+  EXPECT_EQ(l.bad_ip_checksums, 1u);
+}
+
 TEST(shard, datagram_that_does_not_become_whole_goes_on_before_the_packets_after_its_time) {
   const auto udp = [](std::int64_t time) {
     return PacketBuilder()

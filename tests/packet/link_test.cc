@@ -326,6 +326,25 @@ TEST(link, radiotap_is_skipped_and_its_padding_respected) {
   EXPECT_EQ(with_radiotap({0, 0, 8, 0, 0, 0, 0, 0x80}, wifi(0x08, 0x01, 0)), "malformed");
 }
 
+// An offset has 16 bits: of the IP header, and of the payload behind its extensions.
+TEST(link, what_stands_too_far_in_is_too_deep) {
+  const auto behind = [](std::size_t bytes, bool is_v6, std::size_t extension_bytes) {
+    ByteList header(bytes - wifi(0x08, 0x01, 0).size());
+    header[2] = static_cast<std::uint8_t>(header.size());
+    header[3] = static_cast<std::uint8_t>(header.size() >> 8);
+    for (const std::uint8_t byte : wifi(0x08, 0x01, 0)) header.push_back(byte);
+    if (is_v6) header.end()[-2] = 0x86, header.end()[-1] = 0xdd;
+    PacketBuilder builder = PacketBuilder().link(kRadiotap, header);
+    builder.ip(is_v6 ? kA6 : kA, is_v6 ? kB6 : kB);
+    if (extension_bytes != 0) builder.extension(0, ByteList(extension_bytes - 2));
+    return session_of(builder.tcp(1, 2).payload("x").frame());
+  };
+  EXPECT_EQ(behind(0xff00, false, 0), kSession);
+  EXPECT_EQ(behind(0xff01, false, 0), "too_deep");
+  EXPECT_EQ(behind(0xff00, true, 128), "tcp [2001:db8::1]:1 > [2001:db8::2]:2");
+  EXPECT_EQ(behind(0xff00, true, 256), "too_deep");
+}
+
 TEST(link, prism_and_avs_headers_are_skipped) {
   ByteList prism(144), avs(64);
   prism[4] = 144, avs[7] = 64;
@@ -405,6 +424,28 @@ TEST(link, mpls_may_carry_frames_of_serial_lines) {
     EXPECT_EQ(session_text(tcp_behind(ethernet().mpls(5).payload(control_word).payload(header))),
               kSession);
   }
+}
+
+TEST(link, what_docsis_says_is_encrypted_is_not_ip) {
+  for (const std::uint8_t type : {3, 4, 5, 7}) {
+    const auto head = static_cast<std::uint8_t>(type << 4 | 4);
+    const auto behind = [&](std::uint8_t flags) {
+      const ByteList header = {0x01, 5, 0, 65, head, 0x10, flags, 1, 0, 0, 0};
+      return session_text(tcp_behind(PacketBuilder().link(143, with_ethernet(header))));
+    };
+    EXPECT_EQ(behind(0x00), kSession) << int{type};
+    EXPECT_EQ(behind(0x80), type == 5 ? kSession : "not_ip") << int{type};
+  }
+}
+
+// Where the IP header does not tell its length (a segment that the network card was to cut).
+TEST(link, bytes_behind_pppoe_are_no_payload) {
+  Frame frame = ethernet().pppoe().ip(kA, kB).tcp(1, 2).payload("x").frame();
+  frame.bytes[frame.ip_offset + 2] = frame.bytes[frame.ip_offset + 3] = 0;
+  frame.bytes.resize(frame.bytes.size() + 9);
+  frame.wire_bytes += 9;
+  EXPECT_EQ(session_of(frame), kSession);
+  EXPECT_EQ(decoded(frame).payload_bytes, 1U);
 }
 
 TEST(link, llc_without_ip_is_not_ip) {

@@ -35,6 +35,8 @@ TEST(mptcp_options, capable_tells_version_and_the_keys_there_are) {
   EXPECT_EQ(read(option(12, {0x00, 0x81})).version, MptcpVersion::v0);
   EXPECT_FALSE(read(option(12, {0x02, 0x81})).has(kMptcpCapable)) << "a version nobody knows";
   EXPECT_FALSE(read(option(13, {0x01, 0x81})).has(kMptcpCapable));
+  for (const std::uint8_t with_data : {22, 24})
+    EXPECT_EQ(read(option(with_data, {0x01, 0x81, 9})).sender_key, 0x0900'0000'0000'0000u);
 }
 
 TEST(mptcp_options, join_tells_token_address_and_backup) {
