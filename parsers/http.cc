@@ -87,18 +87,43 @@ void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept 
   facts.number(Field::url_port, port, row);
 }
 
+// Where a URL's host begins, or what stands before it (RFC 3986 §3); npos: it has none.
+std::size_t place_of_authority(std::string_view url) noexcept {
+  if (url.starts_with("//")) return 2;
+  const std::size_t scheme_end = url.find_first_of(":/?#");
+  const bool has_any = scheme_end != std::string_view::npos && scheme_end != 0 &&
+                       url.substr(scheme_end).starts_with("://");
+  return has_any ? scheme_end + 3 : std::string_view::npos;
+}
+
+// As it is, but without user name and password.
+void tell_url(Field field, std::string_view url, std::size_t authority, Row row,
+              Facts& facts) noexcept {
+  authority = std::min(authority, url.size());
+  const std::size_t at =
+      url.substr(0, url.find_first_of("/?# ", authority)).substr(authority).rfind('@');
+  if (at == std::string_view::npos) return facts.text(field, url, row);
+  std::array<char, kTextBytesMax + 1> room;  // one more: the text was cut
+  std::size_t size = url.copy(room.data(), std::min(authority, room.size()));
+  size += url.substr(authority + at + 1).copy(room.data() + size, room.size() - size);
+  facts.text(field, std::string_view(room.data(), size), row);
+}
+
 // RFC 9112 §3.2: origin-form, absolute-form, authority-form (CONNECT), "*". True: it names a host.
 bool tell_target(std::string_view method, std::string_view target, Row row, Facts& facts) noexcept {
-  facts.text(Field::url_original, target, row);
-  if (method == "CONNECT") {  // some write more than an authority, or something else
+  const bool is_tunnel = method == "CONNECT";
+  const std::size_t authority = is_tunnel                 ? 0
+                                : target.starts_with('/') ? std::string_view::npos
+                                                          : place_of_authority(target);
+  tell_url(Field::url_original, target, authority, row, facts);
+  if (is_tunnel) {  // some write more than an authority, or something else
     target = target.substr(0, target.find_first_of(" /?"));
     if (!target.empty()) tell_authority(target, row, facts);
     return !target.empty();
   }
   bool has_host = false;
-  const std::size_t scheme = target.front() == '/' ? std::string_view::npos : target.find("://");
-  if (scheme != std::string_view::npos && scheme <= 10) {
-    target.remove_prefix(scheme + 3);
+  if (authority != std::string_view::npos) {
+    target.remove_prefix(authority);
     const std::size_t end = std::min(target.find_first_of("/?"), target.size());
     tell_authority(target.substr(0, end), row, facts);
     target.remove_prefix(end);
@@ -304,6 +329,9 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
   const std::string_view name = trimmed(text.substr(0, colon));
   const auto value = [&] { return trimmed(text.substr(colon + 1)); };
   const auto tell = [&](Field field) { facts.text(field, value(), message.row); };
+  const auto tell_place = [&](Field field) {
+    tell_url(field, value(), place_of_authority(value()), message.row, facts);
+  };
   const bool is_request = !message.is_response;
   switch (name.size()) {
     case 4:
@@ -316,11 +344,11 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       if (!is_request && equals(name, "server")) tell(Field::server);
       break;
     case 7:
-      if (is_request && equals(name, "referer")) tell(Field::referrer);
+      if (is_request && equals(name, "referer")) tell_place(Field::referrer);
       if (equals(name, "upgrade")) tell(Field::upgrade);
       break;
     case 8:
-      if (!is_request && equals(name, "location")) tell(Field::location);
+      if (!is_request && equals(name, "location")) tell_place(Field::location);
       break;
     case 10:
       if (is_request && equals(name, "user-agent")) tell(Field::user_agent);

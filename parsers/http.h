@@ -8,6 +8,7 @@
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
 // never looked at: by length, in chunks, or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to
 // CONNECT, another protocol begins; what a client says behind a CONNECT waits for the answer.
+// User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor are credentials and cookies.
 // Limits: lines of kLineBytesMax, kPendingMax requests that wait; what is pipelined beyond is told
 // apart from its responses.
 #pragma once
@@ -25,7 +26,8 @@ namespace linger {
   X(referrer, text, "request.referrer", "Referer.")                                      \
   X(request_mime_type, text, "request.mime_type", "Content-Type of the request.")        \
   X(request_body_bytes, number, "request.body.bytes", "Bytes of the request's body.")    \
-  X(url_original, text, "url.original", "Target of the request, as it was sent.")        \
+  X(url_original, text, "url.original",                                                  \
+    "Target of the request, as it was sent but for a user's name and password.")         \
   X(url_path, text, "url.path", "Its path.")                                             \
   X(url_query, text, "url.query", "What follows the path behind a question mark.")       \
   X(url_domain, text, "url.domain", "The host asked for: of the target, else of Host.")  \

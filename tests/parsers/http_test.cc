@@ -225,6 +225,36 @@ TEST(http, who_asks_is_no_part_of_the_host) {
   }
 }
 
+TEST(http, passwords_in_urls_are_not_told) {
+  const auto objects = [](const std::string& user, const std::string& mark) {
+    return hear({{0, "GET http://" + user + "a.example" + mark +
+                         "x@y HTTP/1.1\r\nReferer: https://" + user + "b.example" + mark +
+                         "\r\n\r\n"},
+                 {1, "HTTP/1.1 302 Found\r\nLocation: //" + user + "c.example" + mark +
+                         "\r\nContent-Length: 0\r\n\r\n"},
+                 {0, "GET averylongscheme://" + user + "d.example" + mark + " HTTP/1.1\r\n\r\n"},
+                 {1, "HTTP/1.1 204 No\r\n\r\n"},
+                 {0, "CONNECT " + user + "e.example:443 HTTP/1.1\r\n\r\n"}})
+        .objects;
+  };
+  for (const std::string mark : {"/", "?", "#", ":80/"}) {
+    const std::string plain = objects("", mark);
+    EXPECT_THAT(plain, testing::HasSubstr("x@y")) << mark;
+    for (const char* user : {"bob:secret@", "bob@", "bob:se@cret@", "@"})
+      EXPECT_EQ(objects(user, mark), plain) << user << mark;
+  }
+}
+
+TEST(http, of_a_long_url_without_its_password_as_much_is_told_as_of_any) {
+  const auto told = [](const std::string& user, std::size_t bytes) {
+    return hear({{0, "GET http://" + user + "h/" + std::string(bytes, 'x') + " HTTP/1.1\r\n\r\n"}})
+        .objects;
+  };
+  for (const std::size_t bytes : {2039, 2040, 3000})  // with what stands before it 2048, 2049, …
+    EXPECT_EQ(told("bob:secret@", bytes), told("", bytes)) << bytes;
+  EXPECT_THAT(told("bob:secret@", 2040), testing::HasSubstr(R"("cut":["url.original"])"));
+}
+
 TEST(http, the_last_coding_is_one_word) {
   for (const char* codings : {"chunked", "gzip, chunked", "gzip,CHUNKED ", "x\tchunked"}) {
     const Heard heard = hear({kPlain[0],
