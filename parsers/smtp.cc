@@ -1,5 +1,6 @@
 #include "parsers/smtp.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "parsers/list.h"
@@ -36,6 +37,18 @@ std::string_view path_of(std::string_view text) noexcept {
     return plain;
   }
   return text.substr(0, text.find(' '));
+}
+
+// The first word (RFC 4422 §3.1), as long as it can be one: who leaves it out sends a password in
+// base64, which has letters of both cases.
+std::string_view mechanism_of(std::string_view text) noexcept {
+  constexpr std::size_t kBytesMax = 20;
+  const std::string_view word = text.substr(0, text.find_first_of(" \t="));
+  const auto has = [&](char first, char last) {
+    return std::any_of(word.begin(), word.end(), [=](char c) { return c >= first && c <= last; });
+  };
+  const bool is_other = word.size() > kBytesMax || (has('A', 'Z') && has('a', 'z'));
+  return is_other ? std::string_view{} : word;
 }
 
 // What follows "FROM:" or "TO:"; npos of it: there is no such word.
@@ -148,7 +161,8 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
   } else if (equals(verb, "rcpt") && read_path(arguments, "to", path)) {
     if (recipients_++ < kAddressesMax) facts.text(Field::to, path);
   } else if (equals(verb, "auth")) {
-    facts.text(Field::authentication, arguments.substr(0, arguments.find(' ')));
+    const std::string_view mechanism = mechanism_of(arguments);
+    if (!mechanism.empty()) facts.text(Field::authentication, mechanism);
     phase_ = Phase::authentication;
   } else if (equals(verb, "bdat")) {
     std::uint32_t bytes = 0;

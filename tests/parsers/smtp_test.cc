@@ -83,6 +83,24 @@ TEST(smtp, credentials_are_not_told) {
             R"("from":["a@example.org"],"refusals":[{"code":535,"text":"No"}]})");
 }
 
+TEST(smtp, of_authentication_the_mechanism_is_told_and_no_more) {
+  const auto told = [](const std::string& arguments) {
+    return hear({{1, "220 mx.example.com ESMTP\r\n"},
+                 {0, "EHLO a\r\n"},
+                 {1, "250 AUTH\r\n"},
+                 {0, "AUTH " + arguments + "\r\n"},
+                 {1, "235 Ok\r\n"}})
+        .objects;
+  };
+  for (const char* arguments :
+       {"PLAIN AGJvYgBzZWNyZXQ=", "PLAIN\tAGJvYgBzZWNyZXQ=", "PLAIN=AGJvYgBzZWNyZXQ="})
+    EXPECT_THAT(told(arguments), HasSubstr(R"("authentication":"PLAIN"})")) << arguments;
+  EXPECT_THAT(told("plain x"), HasSubstr(R"("authentication":"plain"})"));
+  for (const char* arguments :
+       {"AGJvYgBzZWNyZXQ=", "AGJvYgBzZWNyZXQ", "AGJVYGBZZWNYZXQAGJVYGBZZWNY"})
+    EXPECT_THAT(told(arguments), testing::Not(HasSubstr("authentication"))) << arguments;
+}
+
 TEST(smtp, a_refused_mail_is_none) {
   const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
                             {0, "HELO a\r\n"},
