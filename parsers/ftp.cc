@@ -16,7 +16,16 @@ constexpr ProtocolField kFields[] = {LINGER_FTP_FIELDS(LINGER_FIELD_ROW)};
 constexpr std::string_view kUntold[] = {"noop", "type", "mode", "stru", "pwd",  "xpwd",
                                         "allo", "opts", "pbsz", "prot", "syst", "feat"};
 
+// What they say is not told; the last one is RFC 2228's.
+constexpr std::string_view kSecret[] = {"pass", "acct", "adat"};
+
+constexpr std::string_view kBlanks = " \t";
+
 constexpr std::string_view kTransfers[] = {"retr", "stor", "stou", "appe", "list", "nlst", "mlsd"};
+
+constexpr bool is_word(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
 
 bool is_one_of(std::span<const std::string_view> words, std::string_view text) noexcept {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return equals(text, word); });
@@ -140,12 +149,15 @@ void Ftp::on_transfer(std::string_view command, std::string_view argument, Facts
 // --- The client ---------------------------------------------------------------------------------
 
 bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexcept {
-  while (!line.empty() && static_cast<unsigned char>(line[0]) >= 0x80)
-    line.remove_prefix(1);  // Telnet's IAC before an ABOR (RFC 959 §4.1.3)
+  // Telnet's IAC before an ABOR (RFC 959 §4.1.3), and what servers pass over as well.
+  const auto begin = std::find_if(line.begin(), line.end(), is_word);
+  line.remove_prefix(static_cast<std::size_t>(begin - line.begin()));
   if (line.empty()) return true;
-  const std::size_t space = std::min(line.find(' '), line.size());
-  const std::string_view command = line.substr(0, space);
-  const std::string_view argument = trimmed(line.substr(space));
+  const auto end = std::find_if_not(line.begin(), line.end(), is_word);
+  const std::string_view command = line.substr(0, static_cast<std::size_t>(end - line.begin()));
+  std::string_view argument = trimmed(line.substr(command.size()));
+  // What a server lets be said behind SITE may be a password, too.
+  if (equals(command, "site")) argument = argument.substr(0, argument.find_first_of(kBlanks));
   if (count_ == kPendingMax) return false;
   // Where its words told no protocol, the greeting was said first, but comes with the next reply.
   if (!has_banner_ && greeting_ == kNoRow) greeting_ = facts.open_row();
@@ -153,13 +165,13 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   if (!is_one_of(kUntold, command)) {
     row = facts.open_row();
     facts.text(Field::command, command, row);
-    const bool is_secret = equals(command, "pass") || equals(command, "acct");
-    if (!is_secret && !argument.empty()) facts.text(Field::argument, argument, row);
+    if (!is_one_of(kSecret, command) && !argument.empty())
+      facts.text(Field::argument, argument, row);
     if (equals(command, "user")) facts.text(Field::user, argument, row);
-    std::optional<LinkEndpoint> end;
-    if (equals(command, "port")) end = read_endpoint(argument);
-    if (equals(command, "eprt")) end = read_extended_endpoint(argument);
-    if (end) on_endpoint(side, "active", *end, row, facts);
+    std::optional<LinkEndpoint> data;
+    if (equals(command, "port")) data = read_endpoint(argument);
+    if (equals(command, "eprt")) data = read_extended_endpoint(argument);
+    if (data) on_endpoint(side, "active", *data, row, facts);
     if (is_one_of(kTransfers, command)) on_transfer(command, argument, facts);
     asks_tls_ = equals(command, "auth");
     is_tls_ = asks_tls_ && has_agreed_;

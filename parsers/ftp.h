@@ -26,7 +26,8 @@ namespace linger {
 
 #define LINGER_FTP_FIELDS(X)                                                        \
   X(command, text, "command", "The client's command, as in RETR.")                  \
-  X(argument, text, "argument", "Its argument; not that of PASS and ACCT.")         \
+  X(argument, text, "argument",                                                     \
+    "Its argument; not that of PASS, ACCT and ADAT; of SITE its first word.")       \
   X(user, text, "user.name", "Name that the client logs in with.")                  \
   X(reply_code, number, "reply.code", "Code of the reply that ended the command.")  \
   X(reply_text, text, "reply.text", "Its text; the last line.")                     \

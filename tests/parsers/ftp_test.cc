@@ -46,6 +46,18 @@ TEST(ftp, commands_are_told_with_their_replies_and_data_connections) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+// As servers take them: what parts a command from its argument is no letter, nor what is before it.
+TEST(ftp, passwords_are_not_told_however_they_are_said) {
+  for (const std::string said :
+       {"PASS secret", "pAsS   secret", " PASS secret", "PASS\tsecret", "\tpass\xa0secret",
+        "\xff\xf4PASS secret", "ACCT secret", "ADAT secret", "SITE PSWD old secret"}) {
+    const Heard heard = hear({{1, "220 FTP\r\n"}, {0, said + "\r\n"}, {1, "200 Ok\r\n"}});
+    EXPECT_THAT(heard.objects, testing::Not(HasSubstr("secret"))) << said;
+    EXPECT_THAT(heard.objects, HasSubstr(R"("command":")")) << said;
+    EXPECT_THAT(heard.objects, HasSubstr(R"("reply":{"code":200)")) << said;
+  }
+}
+
 TEST(ftp, every_way_to_name_a_data_connection_is_read) {
   const auto data_of = [](const std::string& command, const std::string& reply) {
     const std::string objects =
