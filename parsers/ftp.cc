@@ -133,7 +133,7 @@ void Ftp::on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& 
   facts.number(Field::data_port, end.port, row);
   data_ = end;
   data_.side = static_cast<std::uint8_t>(side);
-  data_.since = facts.now();
+  data_.since = {facts.now().value - kDataEarly};
 }
 
 // A longer argument only the control session tells.

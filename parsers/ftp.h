@@ -11,8 +11,8 @@
 // reply to AUTH TLS another protocol begins (RFC 4217). Passwords are not told, nor are commands
 // that only set the stage (NOOP, TYPE, …). A command that transfers over the data connection named
 // last says what that one is about: its record names the control session, if it is opened within
-// kDataWindow since it was named. Limits: lines of kLineBytesMax, kPendingMax commands
-// that wait for replies; beyond it the parser ends.
+// kDataWindow since it was named, or was captured so by kDataEarly at most before that. Limits:
+// lines of kLineBytesMax, kPendingMax commands that wait for replies; beyond it the parser ends.
 #pragma once
 
 #include <array>
@@ -50,6 +50,7 @@ class Ftp {
   static constexpr std::size_t kLineBytesMax = 4 * 1024;
   static constexpr std::size_t kPendingMax = 32;
   static constexpr DurationNs kDataWindow = kMinute;
+  static constexpr DurationNs kDataEarly = kMillisecond;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
