@@ -40,6 +40,7 @@ struct Quic::Packet {
   Bytes to, from;  // connection ids
   Bytes bytes;     // of the packet, from its first one
   std::size_t number_at;
+  bool has_token;
 
   // Takes the packet off the datagram. False: it is none, or not whole.
   bool read(Bytes& datagram) noexcept {
@@ -51,9 +52,10 @@ struct Quic::Packet {
     from = reader.bytes(reader.u8());
     if (!reader.ok() || !is_long(first) || to.size() > kIdBytesMax || from.size() > kIdBytesMax)
       return false;
+    has_token = false;
     std::uint64_t length = reader.remaining();
     if (is_quic_version(version) && type != Type::retry) {
-      if (type == Type::initial) read_bytes(reader, read_quic_number(reader));  // the token
+      if (type == Type::initial) has_token = !read_bytes(reader, read_quic_number(reader)).empty();
       length = read_quic_number(reader);
     }
     number_at = datagram.size() - reader.remaining();
@@ -256,7 +258,9 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
       frames = *opened;
       return true;
     }
-    if (!awaits_keys_) return false;
+    // A token is what a Retry gave it, which may have been captured behind this, or not at all.
+    const bool was_retried = packet.has_token && !sides_[side ^ 1].has_id;
+    if (!awaits_keys_ && !was_retried) return false;
   }
   if (openings_ == kOpeningsMax) return false;
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);

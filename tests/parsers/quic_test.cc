@@ -246,6 +246,26 @@ TEST(quic, behind_a_retry_the_server_is_read_even_if_the_first_hello_was_whole) 
             heard.objects);
 }
 
+// Two taps, of which that of the server is late, or lost it.
+TEST(quic, behind_a_retry_that_was_captured_late_the_server_is_read) {
+  const auto initial = [](const std::string& id, const std::string& token) {
+    return quic_initial({.keys_id = id,
+                         .to = id,
+                         .from = "me",
+                         .token = token,
+                         .frames = quic_crypto(0, rfc9001_hello()),
+                         .frames_bytes = 1'162});
+  };
+  const Said first{0, initial("first id", "")}, again{0, initial(rfc9001_id(), "token")};
+  const Said retry{1, quic_retry("me", rfc9001_id(), "token")};
+  const Said answer{1, rfc9001_server_packet()};
+  const Heard in_order = hear({first, retry, again, answer}, kDatagrams);
+  EXPECT_THAT(in_order.objects, HasSubstr(R"("retried":true)"));
+  EXPECT_EQ(hear({first, again, retry, answer}, kDatagrams).objects, in_order.objects);
+  EXPECT_THAT(hear({first, again, answer}, kDatagrams).objects,
+              HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+}
+
 TEST(quic, a_version_that_is_refused_is_told_with_those_offered) {
   const std::string first = "\xca\x1a\x2a\x3a\x4a\x02to\x02me"s + std::string(1'200, '\0');
   const std::string refusal =
