@@ -182,7 +182,7 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     } else if (!is_quic_version(packet.version)) {
       if (client_ == 2 || side == client_) on_refused(packet.version, facts);
     } else if (packet.type == Type::initial) {
-      on_initial(side, packet, facts);
+      if (!on_initial(side, packet, facts) && count == 0) return Answer::later();
     } else if (packet.type == Type::retry && side != client_ && !sides_[side].has_id) {
       if (std::exchange(has_retry_, true)) continue;  // one is all that counts (§17.2.5.2)
       facts.flag(Field::retried);
@@ -223,17 +223,19 @@ void Quic::on_refused(std::uint32_t version, Facts& facts) noexcept {
     tell_quic_version(Field::client_versions, version, facts);
 }
 
-void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept {
+// False: perhaps it is the server's, and was captured before the client's, which the keys are of.
+bool Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept {
   Side& s = sides_[side];
   Bytes frames;
   if (client_ != 2 && side != client_) {
     const auto opened = open_with_id(QuicRole::server, packet, facts);
-    if (!opened) return;
+    if (!opened) return true;
     version_ = packet.version;
     frames = *opened;
   } else if (!open_as_client(side, packet, frames, facts)) {
+    if (client_ == 2 && openings_ <= kEarlyMax && facts.can_wait()) return false;
     if (version_ == 0) version_ = packet.version;  // that much is in the clear
-    return;
+    return true;
   }
   if (!s.has_id) {
     s.has_id = true;
@@ -241,6 +243,7 @@ void Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
     if (side != client_) on_server_id(packet.from, facts);
   }
   read_frames(side, frames, facts);
+  return true;
 }
 
 void Quic::on_server_id(Bytes id, Facts& facts) noexcept {

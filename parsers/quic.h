@@ -113,6 +113,7 @@ class Quic {
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
   static constexpr std::uint16_t kShortMax = 1'024;
   static constexpr std::uint8_t kOpeningsMax = 128;
+  static constexpr std::uint8_t kEarlyMax = 4;  // before none waits for a client's first packet
   static constexpr DurationNs kWindow = kHour;
   using Tools = QuicCrypto;
 
@@ -132,7 +133,7 @@ class Quic {
     bool has_id = false;  // told; of the server: it was heard
   };
 
-  void on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept;
+  bool on_initial(unsigned side, const Packet& packet, Facts& facts) noexcept;
   bool open_as_client(unsigned side, const Packet& packet, Bytes& frames, Facts& facts) noexcept;
   void on_server_id(Bytes id, Facts& facts) noexcept;
   void on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept;

@@ -111,12 +111,12 @@ TEST(quic, the_version_is_told_of_packets_that_cannot_be_opened) {
   EXPECT_EQ(heard.objects, R"(,"quic":{"version":"1"})");
 }
 
-// Anyone can send them, and each takes microseconds.
+// Anyone can send them, and each takes microseconds; those that wait are tried twice.
 TEST(quic, openings_are_limited) {
   std::string forged = client_packet(quic_crypto(0, rfc9001_hello()));
   forged[1'000] ^= 1;
   for (const unsigned count : {Quic::kOpeningsMax - 1u, Quic::kOpeningsMax + 0u}) {
-    Dialogue dialogue(count, {0, forged});
+    Dialogue dialogue(count - Quic::kEarlyMax, {0, forged});
     dialogue.push_back(example()[0]);
     const bool is_opened = hear(dialogue, kDatagrams).objects.find("ja3") != std::string::npos;
     EXPECT_EQ(is_opened, count < Quic::kOpeningsMax);
@@ -264,6 +264,19 @@ TEST(quic, behind_a_retry_that_was_captured_late_the_server_is_read) {
   EXPECT_EQ(hear({first, again, retry, answer}, kDatagrams).objects, in_order.objects);
   EXPECT_THAT(hear({first, again, answer}, kDatagrams).objects,
               HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+}
+
+TEST(quic, what_a_server_says_waits_for_the_clients_hello) {
+  const Said hello{0, client_packet(quic_crypto(0, rfc9001_hello()))};
+  const Said answer{1, rfc9001_server_packet()}, more{1, "\x40" + std::string(40, 'x')};
+  const Heard in_order = hear({hello, answer, more}, kDatagrams);
+  EXPECT_THAT(in_order.objects, HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+  EXPECT_EQ(hear({answer, hello, more}, kDatagrams).objects, in_order.objects);
+  EXPECT_EQ(hear({answer, hello}, kDatagrams).objects, in_order.objects);
+  // Without the hello the version is told.
+  EXPECT_EQ(hear({answer}, kDatagrams).objects, R"(,"quic":{"version":"1"})");
+  EXPECT_EQ(hear({answer, more, answer, answer, answer}, kDatagrams).objects,
+            R"(,"quic":{"version":"1"})");
 }
 
 TEST(quic, a_version_that_is_refused_is_told_with_those_offered) {
