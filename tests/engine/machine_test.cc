@@ -159,7 +159,8 @@ TEST(machine, what_a_run_would_lack_is_named_with_the_mend) {
   settings.output = {"file:/nowhere/records"};
   EXPECT_EQ(
       findings_of(settings),
-      "fail      memory: tables need N MiB, N MiB are available; lower maxStreams\n" +
+      "fail      memory: tables and rings need N MiB, N MiB are available; lower maxStreams, "
+      "recordQueue or pcapBufferSize\n" +
           text_of({check_transparent_pages()}) +
           "warn      cores: N for N shards and the other threads; lower packetThreads to N\n"
           "fail      user: there is no user nobody-of-that-name; useradd --system "

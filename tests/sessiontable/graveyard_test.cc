@@ -185,7 +185,7 @@ TEST_F(GraveyardTest, a_key_that_is_used_again_and_again_keeps_its_newest_graves
       ASSERT_TRUE(!has_late_packets || late(1, kHour));
     }
     std::uint32_t looked_at = 0;
-    const auto place = graveyard_->find(key(1), hash(1), kHour, [&](const Grave&) {
+    const auto place = graveyard_->find(key(1), hash(1), kHour, [&](const Grave&, bool) {
       ++looked_at;
       return GraveVerdict::late;
     });

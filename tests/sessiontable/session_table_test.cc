@@ -13,13 +13,6 @@ namespace {
 
 constexpr TcpKnobs kBareRst{.flags = kTcpRst};
 
-void whole(TcpPeers& tcp, std::int64_t time) {
-  tcp.handshake(time);
-  tcp.data(Side::client, "ping", time + 10 * kMillisecond);
-  tcp.data(Side::server, "pong", time + 11 * kMillisecond);
-  tcp.close(Side::client, time + 12 * kMillisecond);
-}
-
 Frame ping(std::uint16_t port, std::int64_t time) {
   return PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 7'000).frame(time);
 }
@@ -277,28 +270,6 @@ TEST(session_table, an_evicted_session_is_continued_by_its_next_payload) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
-// What was cut, was gone on with and closed, takes nothing of a later use of its tuple.
-TEST(session_table, a_cut_session_that_went_on_and_closed_is_over) {
-  Frames frames;
-  TcpPeers old = peers(frames);
-  old.handshake(at(0));
-  old.data(Side::client, "ping", at(kHour));  // idle meanwhile
-  old.close(Side::client, at(kHour + kSecond));
-  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
-  fresh.set_next(Side::client, 900'000'001);
-  fresh.ack(Side::client, at(kHour + 30 * kSecond));  // no SYN was captured
-  fresh.data(Side::client, "ping", at(kHour + 31 * kSecond));
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  const std::vector<Record> ends = run.all(Action::session_end);
-  ASSERT_EQ(ends.size(), 3u);
-  EXPECT_EQ(ends[1].continues, ends[0].id);
-  EXPECT_FALSE(ends[2].continues.is_set());
-  EXPECT_EQ(ends[2].packets[0], 2u);
-  EXPECT_TRUE(run.all(Action::session_late).empty());
-}
-
 TEST(session_table, an_evicted_udp_session_is_continued_within_its_timeout) {
   TableRun run;
   Frames frames;
@@ -341,41 +312,6 @@ TEST(session_table, interim_records_cover_the_packets_before_the_due_moment) {
   EXPECT_EQ(interim[1].sequence, 1u);
   EXPECT_EQ(interim[0].id, run.only(Action::session_end).id);
   EXPECT_EQ(run.only(Action::session_end).packets[0], 7u);
-}
-
-TEST(session_table, a_rst_of_a_buried_session_leaves_its_successor_alone) {
-  Frames frames;
-  TcpPeers old = peers(frames);
-  whole(old, at(0));
-  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
-  fresh.handshake(at(30 * kSecond));
-  old.rst(Side::server, at(31 * kSecond), kBareRst);
-  fresh.data(Side::client, "ping", at(32 * kSecond));
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  const std::vector<Record> ends = run.all(Action::session_end);
-  ASSERT_EQ(ends.size(), 2u);
-  EXPECT_EQ(ends[1].rst, 0u);
-  EXPECT_EQ(run.only(Action::session_late).id, ends[0].id);
-}
-
-TEST(session_table, a_rst_of_a_buried_session_leaves_an_older_one_that_still_lingers_alone) {
-  Frames frames;
-  TcpPeers old = peers(frames);
-  whole(old, at(0));
-  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
-  whole(fresh, at(kSecond));
-  old.rst(Side::client, at(4 * kSecond), kBareRst);  // lingers until 9 s, the other until 6 s
-  fresh.rst(Side::server, at(7 * kSecond), kBareRst);
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  const std::vector<Record> ends = run.all(Action::session_end);
-  ASSERT_EQ(ends.size(), 2u);
-  EXPECT_EQ(ends[1].late_rst[1], 0u);
-  EXPECT_EQ(run.only(Action::session_late).id, ends[0].id);
-  EXPECT_EQ(run.only(Action::session_late).late_rst[1], 1u);
 }
 
 TEST(session_table, a_reset_that_was_ignored_after_its_record_is_continued) {

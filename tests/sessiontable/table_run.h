@@ -122,4 +122,12 @@ inline TcpPeers peers(Frames& frames, unsigned number = 0, std::uint32_t client_
   return TcpPeers(frames, {"192.0.2.1", port}, {"198.51.100.2", 80}, client_isn, server_isn);
 }
 
+// Handshake, a word each way, close: 22 ms.
+inline void whole(TcpPeers& tcp, std::int64_t time) {
+  tcp.handshake(time);
+  tcp.data(Side::client, "ping", time + 10 * kMillisecond);
+  tcp.data(Side::server, "pong", time + 11 * kMillisecond);
+  tcp.close(Side::client, time + 12 * kMillisecond);
+}
+
 }  // namespace linger::test
