@@ -75,7 +75,7 @@
   X(Count, halfOpenShare, 50, 1, 100,                                                              \
     "Percent of maxStreams that unanswered TCP sessions may fill.")                                \
   X(Duration, halfOpenMinimum, 3 * kSecond, 0, kMinute,                                            \
-    "An unanswered TCP session is not evicted before this age.")                                   \
+    "An unanswered TCP session is not evicted before this age, but where halfOpenShare is full.")  \
   X(Flag, synFloodSummary, false, 0, 0,                                                            \
     "Tell unanswered TCP sessions beyond synFloodRate in one record a second and destination.")    \
   X(Count, synFloodRate, 1'000, 1, 1'000'000'000,                                                  \
