@@ -126,6 +126,8 @@ std::string conflict_of(const Options& options, const std::vector<std::string>& 
   const bool captures = !options.interfaces.empty();
   if (options.dump != Dump::none || options.version) return {};
   if (reads && captures) return "-r and -i exclude each other: a run is a replay or live";
+  if (reads && options.stop_after_idle != 0)
+    return "--stop-after-idle ends live runs; a replay ends with its captures";
   if (options.quiet && options.verbose) return "-q and -v exclude each other";
   for (const auto* names : {&options.read, &options.interfaces, &options.outputs}) {
     if (std::ranges::count(*names, "") > 0) return "-r, -i and -o need a name, not ''";
