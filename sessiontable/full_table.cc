@@ -1,4 +1,4 @@
-// What a full session table does (DESIGN §4, Full table): SessionTable's part that makes room.
+// What a full session table does: SessionTable's part that makes room. Who goes first: make_room().
 #include "sessiontable/session_table.h"
 
 namespace linger {
@@ -25,7 +25,8 @@ std::uint32_t SessionTable::take_slot(const Packet& packet) noexcept {
   return slot;
 }
 
-// Makes room for one session (DESIGN §4, Full table). Constant work: a few heads of lists.
+// Makes room for one session: what is due goes first, then what lingers, half-open sessions of
+// halfOpenMinimum, the longest idle of the others. Constant work: a few heads of lists.
 void SessionTable::make_room(ClockNs now) noexcept {
   for (Wheel& wheel : wheels_) {
     int steps = kDueSteps;

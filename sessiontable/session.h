@@ -21,7 +21,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,7 +39,7 @@
 
 namespace linger {
 
-// What a session waits for; each has one timeout (DESIGN §4) and one timer wheel.
+// What a session waits for; each has one timeout and one timer wheel.
 enum class Phase : std::uint8_t {
   opening,      // TCP: SYN seen; tcpSynTimeout
   established,  // TCP; tcpTimeout

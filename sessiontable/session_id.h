@@ -1,6 +1,5 @@
 // event.id: a keyed hash of key, first packet (its clock, which unlike its timestamp never goes
-// back, and its sequence number) and ordinal; equal for any number of threads (DESIGN §4, Ids). Any
-// thread.
+// back, and its sequence number) and ordinal; equal for any number of threads. Any thread.
 #pragma once
 
 #include "engine/base/flow_key.h"

@@ -71,7 +71,7 @@ inline bool tcp_is_bare_syn(const Packet& packet) noexcept;
 inline bool tcp_is_answer(const Session& session, const Packet& packet) noexcept;
 void tcp_update_handshake(const Session& session, const Packet& packet) noexcept;
 
-// A segment against a buried session (DESIGN §4, "A packet for a buried key").
+// A segment against a buried session.
 // is_last: of its key none is newer; else a cut session has been gone on with, and is over as well.
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) noexcept;
 

@@ -1,6 +1,4 @@
 // TCP's buried sessions: what a grave keeps, and what a segment is to it.
-#include <algorithm>
-
 #include "sessiontable/planted.h"
 #include "sessiontable/tcp.h"
 #include "sessiontable/tcp_segment.h"
