@@ -37,10 +37,17 @@ bool is_overtaken(const Session& s, unsigned side, std::uint32_t after_syn) noex
          seq_within(s.cold.first_sequence[side], after_syn, after_syn + kSlack - 1);
 }
 
+// The SYN before `after_syn` was overtaken by a RST of its side, which is all that was seen.
+bool is_overtaken_by_rst(const Session& s, unsigned side, std::uint32_t after_syn) noexcept {
+  return s.hot.phase == Phase::reset && s.hot.of_both(kSessionSeen0) == 0 &&
+         s.cold.first_side == side && s.name.id_sequence == after_syn;
+}
+
 Membership syn_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const std::uint32_t after_syn = packet.tcp.sequence + 1;
+  if (is_overtaken_by_rst(s, side, after_syn)) return Membership::member;
   const Membership other = lingers(s.hot.phase) ? Membership::stranger : Membership::candidate;
   // In SYN-SENT a SYN is the other side's answer, whatever bare ACK that sent before (RFC 9293
   // §3.10.7.3; a split handshake in five steps).

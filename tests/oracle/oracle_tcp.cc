@@ -67,7 +67,9 @@ Fit syn_fit(const ModelSession& s, const Packet& packet) {
                             within(peer.acknowledged, first, first + kReorderedAck) &&
                             within(from.first, first, first + kSlack - 1);
   if (from.is_known) return member_if(from.first == first || is_overtaken);
-  if (!peer.is_known) return member_if(false);
+  if (!peer.is_known)  // all that was seen is a RST that overtook the SYN
+    return member_if(s.phase == Phase::reset && s.first_side == packet.direction &&
+                     s.id_sequence == first);
   if (peer.has_acknowledged)
     return member_if(within(peer.acknowledged, first, first + kReorderedAck));
   return member_if(s.phase == Phase::opening);

@@ -49,6 +49,23 @@ TEST(half_open, who_sent_a_syn_may_reset_it) {
   EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
 }
 
+// Of a tap that sees one direction, a little out of order.
+TEST(half_open, a_rst_that_overtook_its_syn_is_of_its_session) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.set_next(Side::client, 1'001);
+  tcp.rst(Side::client, at(0));
+  tcp.set_next(Side::client, 1'000);
+  tcp.syn(at(kMillisecond));
+  tcp.ack(Side::client, at(2 * kMillisecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.packets[0], 3u);
+  EXPECT_EQ(record.reason, Reason::reset);
+}
+
 // A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
 TEST(half_open, of_two_answers_the_one_counts_that_the_client_took) {
   for (const std::uint32_t taken : {5'000'000u, 905'000'000u}) {
