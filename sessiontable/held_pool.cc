@@ -30,11 +30,8 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
     if (taken == 0) {
       const std::uint32_t added = insert_after(side, before);
       if (added == kNoBlock) return false;
-      HeldBlock& block = blocks_[added];
-      block.begin = payload.sequence;
-      block.after = payload.after;
-      block.bytes = 0;
-      block.waits = payload.waits;
+      blocks_[added].begin = payload.sequence;
+      blocks_[added].bytes = 0;
       before = added;
       taken = append(before, payload.front(room));
     }
@@ -47,12 +44,9 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
 std::uint32_t HeldPool::append(std::uint32_t index, const Payload& payload) noexcept {
   if (index == kNoBlock || blocks_[index].end() != payload.sequence) return 0;
   HeldBlock& block = blocks_[index];
-  const bool waits_longer =
-      payload.waits && !(block.waits && !seq_after(payload.after, block.after));
-  if (waits_longer) return 0;
   const std::uint32_t bytes = std::min(payload.bytes, HeldBlock::kBytesMax - block.bytes);
   std::memcpy(block.data.data() + block.bytes, payload.data, bytes);
-  block.bytes = static_cast<std::uint16_t>(block.bytes + bytes);
+  block.bytes += bytes;
   counters_.stream_held_bytes.add(bytes);
   return bytes;
 }

@@ -1,11 +1,9 @@
-// Payload that came before its turn, copied into blocks until the hole in front of it is filled,
-// or what it acknowledges has come.
+// Payload that came before its turn, copied into blocks until the hole in front of it is filled.
 //
 // Overlaps: the first copy of each byte stays; hold() keeps only what is not held yet, and
 // differs() says whether the other copy had other bytes. Owner: one shard. Limits: `blocks` of 2
 // KiB for the shard, kBlocksMax of them for one direction. Cost: appending behind the last block is
-// constant; anything else walks at most kBlocksMax blocks. Neighbouring segments share a block,
-// unless the later one waits for more.
+// constant; anything else walks at most kBlocksMax blocks. Neighbouring segments share a block.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +23,7 @@ class HeldPool {
       : blocks_(blocks), free_(blocks), counters_(counters) {}
 
   // Copies what was captured of the payload and is not held yet. False: there was no block for all
-  // of it, and that is counted; what was copied stays.
+  // of it, and that is counted; what was copied stays. The payload lies beyond `side.next`.
   bool hold(StreamSide& side, Payload payload) noexcept;
 
   // Whether a byte of the payload differs from the held one of the same sequence number.
