@@ -18,7 +18,7 @@ struct CountingReader {
   std::uint64_t bytes = 0;
   std::uint64_t gaps = 0;
 
-  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void at(std::uint32_t, Timestamp) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
   bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept { return 1; }

@@ -108,9 +108,7 @@ class Applications {
    public:
     std::uint32_t on_open(const Packet& packet, const StreamStart& start) noexcept;
     bool has_news() const noexcept { return !conversations.links().is_empty(); }
-    void on_packet(std::uint32_t reader, const Packet& packet) noexcept {
-      conversations.at(reader, packet.timestamp);
-    }
+    void at(std::uint32_t reader, Timestamp time) noexcept { conversations.at(reader, time); }
     [[gnu::always_inline]] void prefetch(std::uint32_t reader) const noexcept {
       conversations.prefetch(reader);
       if (rules != nullptr) rules->prefetch(reader);

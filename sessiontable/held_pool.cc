@@ -30,8 +30,10 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
     if (taken == 0) {
       const std::uint32_t added = insert_after(side, before);
       if (added == kNoBlock) return false;
-      blocks_[added].begin = payload.sequence;
-      blocks_[added].bytes = 0;
+      HeldBlock& block = blocks_[added];
+      block.time = payload.time;
+      block.begin = payload.sequence;
+      block.bytes = 0;
       before = added;
       taken = append(before, payload.front(room));
     }

@@ -53,8 +53,9 @@ struct alignas(64) Stream {
 static_assert(sizeof(Stream) == 128);
 
 struct HeldBlock {
-  static constexpr std::uint32_t kBytesMax = 2048 - 12;
+  static constexpr std::uint32_t kBytesMax = 2048 - 20;
 
+  Timestamp time;       // of its first byte
   std::uint32_t next;   // the block behind it, also the free list's link
   std::uint32_t begin;  // sequence number of its first byte
   std::uint32_t bytes;
@@ -70,6 +71,7 @@ struct Payload {
   std::uint32_t bytes;     // as sent
   std::uint32_t captured;  // of them, from the first on, are there
   const std::uint8_t* data;
+  Timestamp time;  // when they were captured
 
   std::uint32_t end() const noexcept { return sequence + bytes; }
   void drop_front(std::uint32_t count) noexcept {
@@ -81,7 +83,7 @@ struct Payload {
   }
   Payload front(std::uint32_t count) const noexcept {
     if (count >= bytes) return *this;
-    return {sequence, count, count < captured ? count : captured, data};
+    return {sequence, count, count < captured ? count : captured, data, time};
   }
 };
 

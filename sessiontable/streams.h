@@ -63,12 +63,12 @@ enum class StreamEnd : std::uint8_t {
 template <class T>
 concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
                               std::span<const std::uint8_t> bytes, std::uint64_t offset,
-                              std::uint32_t count, const Packet& packet, const StreamStart& start,
-                              StreamEnd end) {
+                              std::uint32_t count, Timestamp time, const Packet& packet,
+                              const StreamStart& start, StreamEnd end) {
   { sink.on_open(packet, start) }
   noexcept->std::same_as<std::uint32_t>;  // kNoStream: not wanted; kStreamDry: no room
-  // A packet with payload: what follows came with it, or before.
-  { sink.on_packet(reader, packet) }
+  // When the bytes of the next call were captured; of those of several packets, the first of them.
+  { sink.at(reader, time) }
   noexcept->std::same_as<void>;
   { sink.prefetch(reader) }
   noexcept->std::same_as<void>;
@@ -149,7 +149,7 @@ class Streams final : public StreamStage {
   static Payload payload_of(const Packet& packet, std::uint32_t sequence) noexcept {
     const std::uint32_t there = packet.captured_bytes - packet.payload_offset;
     return {sequence, packet.payload_bytes, std::min(there, packet.payload_bytes),
-            packet.data + packet.payload_offset};
+            packet.data + packet.payload_offset, packet.timestamp};
   }
 
   bool clip(const StreamSide& side, Payload& payload) const noexcept;
@@ -159,7 +159,8 @@ class Streams final : public StreamStage {
   void note_fin(Stream& stream, unsigned side, std::uint32_t fin) noexcept;
 
   void take(Stream& stream, unsigned side, const Payload& payload) noexcept;
-  void deliver(Stream& stream, unsigned side, std::span<const std::uint8_t> bytes) noexcept;
+  void deliver(Stream& stream, unsigned side, std::span<const std::uint8_t> bytes,
+               Timestamp time) noexcept;
   void skip(Stream& stream, unsigned side, std::uint32_t count) noexcept;
   void drain(Stream& stream, unsigned side) noexcept;
   void give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept;
@@ -246,11 +247,9 @@ bool Streams<Sink>::segment(std::uint32_t index, const Packet& packet) noexcept 
   if ((tcp.flags & kTcpRst) != 0) return true;  // its data is a diagnostic (RFC 9293 §3.5.3)
   Stream& stream = streams_[index];
   const unsigned side = packet.direction;
-  StreamSide& own = stream.sides[side];
-  if (packet.payload_bytes != 0 && own.takes_bytes()) sink_.on_packet(stream.reader, packet);
   const bool has_syn = (tcp.flags & kTcpSyn) != 0;
   const std::uint32_t first = tcp.sequence + (has_syn ? 1 : 0);
-  if (has_syn || packet.payload_bytes != 0) begin(own, first);
+  if (has_syn || packet.payload_bytes != 0) begin(stream.sides[side], first);
   // First: a response comes after the gap in its request.
   if ((tcp.flags & kTcpAck) != 0) acknowledge(stream, side ^ 1, tcp.acknowledgment, packet.clock);
   if (packet.payload_bytes != 0) {
@@ -268,7 +267,7 @@ bool Streams<Sink>::datagram(std::uint32_t index, const Packet& packet) noexcept
   const unsigned side = packet.direction;
   StreamSide& own = stream.sides[side];
   if (own.is_done) return true;
-  sink_.on_packet(stream.reader, packet);
+  sink_.at(stream.reader, packet.timestamp);
   own.has_started = 1;
   const Payload payload = payload_of(packet, 0);
   own.offset = std::min(own.offset + payload.bytes, limits_.limit_bytes);
@@ -382,19 +381,20 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
 // Payload that is next, as far as it was captured; the rest of it will not come.
 template <StreamSink Sink>
 void Streams<Sink>::take(Stream& stream, unsigned side, const Payload& payload) noexcept {
-  if (payload.captured != 0) deliver(stream, side, {payload.data, payload.captured});
+  if (payload.captured != 0) deliver(stream, side, {payload.data, payload.captured}, payload.time);
   if (payload.captured != payload.bytes && stream.sides[side].takes_bytes())
     skip(stream, side, payload.bytes - payload.captured);
 }
 
 template <StreamSink Sink>
-void Streams<Sink>::deliver(Stream& stream, unsigned side,
-                            std::span<const std::uint8_t> bytes) noexcept {
+void Streams<Sink>::deliver(Stream& stream, unsigned side, std::span<const std::uint8_t> bytes,
+                            Timestamp time) noexcept {
   StreamSide& own = stream.sides[side];
   const std::uint64_t offset = own.offset;
   own.next += static_cast<std::uint32_t>(bytes.size());
   own.offset += bytes.size();
   counters_.stream_bytes.add(bytes.size());
+  sink_.at(stream.reader, time);
   obey(stream, side, sink_.on_data(stream.reader, side, bytes, offset));
 }
 
@@ -418,7 +418,7 @@ void Streams<Sink>::drain(Stream& stream, unsigned side) noexcept {
   while (own.takes_bytes() && own.first != kNoBlock && held_.front(own).begin == own.next) {
     const std::uint32_t index = held_.take_front(own);
     const HeldBlock& block = held_.block(index);
-    deliver(stream, side, {block.data.data(), block.bytes});
+    deliver(stream, side, {block.data.data(), block.bytes}, block.time);
     held_.give_back(index);
   }
 }

@@ -74,7 +74,7 @@ struct Reader {
   std::array<Side, 2> sides;
   std::uint64_t done_at = UINT64_MAX;
 
-  void on_packet(std::uint32_t, const linger::Packet&) noexcept {}
+  void at(std::uint32_t, linger::Timestamp) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
   bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const linger::Packet&, const linger::StreamStart&) noexcept { return 1; }

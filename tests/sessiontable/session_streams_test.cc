@@ -18,7 +18,7 @@ struct Texts {
   std::size_t unknown_from = SIZE_MAX;
   bool is_mute = false;
 
-  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void at(std::uint32_t, Timestamp) noexcept {}
   void prefetch(std::uint32_t) noexcept {}
   bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {

@@ -21,7 +21,8 @@ namespace linger::test {
 
 // What a reader saw of one direction.
 struct SeenSide {
-  std::vector<int> bytes;  // -1: in a gap
+  std::vector<int> bytes;      // -1: in a gap
+  std::vector<ClockNs> times;  // of each piece of data
   std::vector<std::string> datagrams;
   std::optional<StreamEnd> end;
   const std::uint8_t* last_data = nullptr;
@@ -46,7 +47,10 @@ struct StreamReader {
   std::uint64_t answer_from = 0;  // at this offset and behind; before: more
   bool is_wanted = true;
 
-  void on_packet(std::uint32_t, const Packet&) noexcept {}
+  void at(std::uint32_t reader, Timestamp time) noexcept {
+    EXPECT_EQ(reader, kReader);
+    time_ = time;
+  }
   void prefetch(std::uint32_t) noexcept {}
   bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept {
@@ -58,6 +62,7 @@ struct StreamReader {
     EXPECT_FALSE(bytes.empty());
     seen[side].last_data = bytes.data();
     ++seen[side].data_calls;
+    seen[side].times.push_back(time_.value);
     seen[side].bytes.insert(seen[side].bytes.end(), bytes.begin(), bytes.end());
     return reply(side);
   }
@@ -105,6 +110,8 @@ struct StreamReader {
     if (answer == StreamAnswer::done) is_over = {true, true};
     return answer;
   }
+
+  Timestamp time_;
 };
 
 inline StreamLimits stream_limits() {
@@ -173,6 +180,7 @@ struct StreamRun {
     packet.captured_bytes = static_cast<std::uint32_t>(captured);
     packet.payload_bytes = static_cast<std::uint32_t>(text.size());
     packet.clock = clock;
+    packet.timestamp = {clock};
     packet.verdict = Verdict::session;
     packet.direction = static_cast<std::uint8_t>(side);
     packet.key.protocol = kProtocolTcp;

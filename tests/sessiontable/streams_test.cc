@@ -34,6 +34,16 @@ TEST(streams, a_segment_before_its_turn_waits_for_the_hole) {
   EXPECT_EQ(run.counters.stream_gaps.value(), 0u);
 }
 
+TEST(streams, held_bytes_are_told_with_their_own_time) {
+  StreamRun run;
+  run.open();
+  run.clock = 5;
+  run.send(0, 4, "later");
+  run.clock = 9;
+  run.send(0, 1, "the");
+  EXPECT_EQ(run.seen[0].times, (std::vector<ClockNs>{9, 5}));
+}
+
 TEST(streams, neighbours_beyond_a_hole_share_a_block) {
   StreamRun run;
   run.open();
