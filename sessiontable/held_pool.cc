@@ -33,6 +33,7 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
       HeldBlock& block = blocks_[added];
       block.time = payload.time;
       block.begin = payload.sequence;
+      block.after = payload.after;
       block.bytes = 0;
       before = added;
       taken = append(before, payload.front(room));
@@ -46,6 +47,7 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
 std::uint32_t HeldPool::append(std::uint32_t index, const Payload& payload) noexcept {
   if (index == kNoBlock || blocks_[index].end() != payload.sequence) return 0;
   HeldBlock& block = blocks_[index];
+  if (block.after != payload.after) return 0;
   const std::uint32_t bytes = std::min(payload.bytes, HeldBlock::kBytesMax - block.bytes);
   std::memcpy(block.data.data() + block.bytes, payload.data, bytes);
   block.bytes += bytes;

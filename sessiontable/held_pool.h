@@ -1,9 +1,11 @@
-// Payload that came before its turn, copied into blocks until the hole in front of it is filled.
+// Payload that came before its turn, copied into blocks until the hole in front of it is filled,
+// or what it acknowledges has come.
 //
 // Overlaps: the first copy of each byte stays; hold() keeps only what is not held yet, and
 // differs() says whether the other copy had other bytes. Owner: one shard. Limits: `blocks` of 2
 // KiB for the shard, kBlocksMax of them for one direction. Cost: appending behind the last block is
-// constant; anything else walks at most kBlocksMax blocks. Neighbouring segments share a block.
+// constant; anything else walks at most kBlocksMax blocks. Neighbouring segments share a block if
+// they acknowledge the same: between them the other side was not heard.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,7 @@ class HeldPool {
       : blocks_(blocks), free_(blocks), counters_(counters) {}
 
   // Copies what was captured of the payload and is not held yet. False: there was no block for all
-  // of it, and that is counted; what was copied stays. The payload lies beyond `side.next`.
+  // of it, and that is counted; what was copied stays.
   bool hold(StreamSide& side, Payload payload) noexcept;
 
   // Whether a byte of the payload differs from the held one of the same sequence number.

@@ -2,8 +2,8 @@
 // that hold payload which came before its turn.
 //
 //     Stream     128 bytes    the reader's number and, for each side, where it stands
-//     HeldBlock 2048 bytes    a piece of payload beyond a hole; a list for each side, in sequence
-//                             order, pieces apart from each other
+//     HeldBlock 2048 bytes    a piece of payload beyond a hole, or one that waits for what it
+//                             acknowledges; a list for each side, in sequence order
 //
 //     sequence   ──────────── next ░░ hole ░░ ▓ held ▓ ░░ hole ░░ ▓ held ▓▓ held ▓
 //                 delivered   ^offset         ^first                      ^last
@@ -53,11 +53,12 @@ struct alignas(64) Stream {
 static_assert(sizeof(Stream) == 128);
 
 struct HeldBlock {
-  static constexpr std::uint32_t kBytesMax = 2048 - 20;
+  static constexpr std::uint32_t kBytesMax = 2048 - 24;
 
   Timestamp time;       // of its first byte
   std::uint32_t next;   // the block behind it, also the free list's link
   std::uint32_t begin;  // sequence number of its first byte
+  std::uint32_t after;  // it waits for the other side to get there
   std::uint32_t bytes;
   std::array<std::uint8_t, kBytesMax> data;
 
@@ -71,7 +72,8 @@ struct Payload {
   std::uint32_t bytes;     // as sent
   std::uint32_t captured;  // of them, from the first on, are there
   const std::uint8_t* data;
-  Timestamp time;  // when they were captured
+  Timestamp time;       // when they were captured
+  std::uint32_t after;  // it acknowledges the other side's bytes before
 
   std::uint32_t end() const noexcept { return sequence + bytes; }
   void drop_front(std::uint32_t count) noexcept {
@@ -83,7 +85,10 @@ struct Payload {
   }
   Payload front(std::uint32_t count) const noexcept {
     if (count >= bytes) return *this;
-    return {sequence, count, count < captured ? count : captured, data, time};
+    Payload part = *this;
+    part.bytes = count;
+    part.captured = count < captured ? count : captured;
+    return part;
   }
 };
 

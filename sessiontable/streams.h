@@ -11,6 +11,10 @@
 // * the snap length cut the bytes of a segment that is in order;
 // * the session ends. A late packet that fills a hole before is as good as any other.
 //
+// What was said in answer comes behind what it answers: payload that acknowledges what has not come
+// of the other side waits for it, held as if behind a hole, until it comes or would be a gap, which
+// is told behind what waited: many a reader makes nothing of what comes behind a gap.
+//
 // Overlaps: the first copy of each byte seen is the one delivered. A copy with other bytes is told
 // (on_conflict) while the first is still held; delivered bytes are no longer there to compare.
 // A direction begins behind its SYN, or, if that was not seen, at the first payload byte seen.
@@ -148,8 +152,20 @@ class Streams final : public StreamStage {
   }
   static Payload payload_of(const Packet& packet, std::uint32_t sequence) noexcept {
     const std::uint32_t there = packet.captured_bytes - packet.payload_offset;
-    return {sequence, packet.payload_bytes, std::min(there, packet.payload_bytes),
-            packet.data + packet.payload_offset, packet.timestamp};
+    return {.sequence = sequence,
+            .bytes = packet.payload_bytes,
+            .captured = std::min(there, packet.payload_bytes),
+            .data = packet.data + packet.payload_offset,
+            .time = packet.timestamp,
+            .after = packet.tcp.acknowledgment};
+  }
+  // What this side said once it had got the other's bytes before `after`.
+  static bool waits(const Stream& stream, unsigned side, std::uint32_t after) noexcept {
+    const StreamSide& other = stream.sides[side ^ 1];
+    return after - other.next - 1 < kUnseenMax && other.is_reading();
+  }
+  bool front_is_next(const StreamSide& side) const noexcept {
+    return side.first != kNoBlock && held_.front(side).begin == side.next;
   }
 
   bool clip(const StreamSide& side, Payload& payload) const noexcept;
@@ -162,7 +178,10 @@ class Streams final : public StreamStage {
   void deliver(Stream& stream, unsigned side, std::span<const std::uint8_t> bytes,
                Timestamp time) noexcept;
   void skip(Stream& stream, unsigned side, std::uint32_t count) noexcept;
+  void deliver_front(Stream& stream, unsigned side) noexcept;
   void drain(Stream& stream, unsigned side) noexcept;
+  void settle(Stream& stream, unsigned side) noexcept;
+  void end_waiting(Stream& stream, unsigned side) noexcept;
   void give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept;
   void flush(Stream& stream, unsigned side) noexcept;
 
@@ -250,14 +269,19 @@ bool Streams<Sink>::segment(std::uint32_t index, const Packet& packet) noexcept 
   const bool has_syn = (tcp.flags & kTcpSyn) != 0;
   const std::uint32_t first = tcp.sequence + (has_syn ? 1 : 0);
   if (has_syn || packet.payload_bytes != 0) begin(stream.sides[side], first);
+  StreamSide& other = stream.sides[side ^ 1];
   // First: a response comes after the gap in its request.
-  if ((tcp.flags & kTcpAck) != 0) acknowledge(stream, side ^ 1, tcp.acknowledgment, packet.clock);
+  const bool has_ack = (tcp.flags & kTcpAck) != 0;
+  if (has_ack) acknowledge(stream, side ^ 1, tcp.acknowledgment, packet.clock);
   if (packet.payload_bytes != 0) {
-    stream.sides[side ^ 1].wake();
+    other.wake();
     Payload payload = payload_of(packet, first);
+    if (!has_ack) payload.after = other.next;
     accept(stream, side, payload);
   }
   if ((tcp.flags & kTcpFin) != 0) note_fin(stream, side, first + packet.payload_bytes);
+  if (other.first != kNoBlock) [[unlikely]]
+    settle(stream, side ^ 1);
   return !release_if_done(index);
 }
 
@@ -283,6 +307,7 @@ std::uint32_t Streams<Sink>::end(std::uint32_t index) noexcept {
   Stream& stream = streams_[index];
   DCHECK(stream.is_open);
   const std::uint32_t reader = stream.reader;
+  for (unsigned side = 0; side < 2; ++side) end_waiting(stream, side);
   for (unsigned side = 0; side < 2; ++side) {
     flush(stream, side);
     if (!stream.sides[side].is_done) end_side(stream, side, StreamEnd::cut);
@@ -315,11 +340,12 @@ template <StreamSink Sink>
 void Streams<Sink>::accept(Stream& stream, unsigned side, Payload& payload) noexcept {
   StreamSide& own = stream.sides[side];
   if (!own.takes_bytes() || !clip(own, payload)) return;
-  if (own.first == kNoBlock && payload.sequence == own.next) return take(stream, side, payload);
+  if (own.first == kNoBlock && payload.sequence == own.next && !waits(stream, side, payload.after))
+    return take(stream, side, payload);
   accept_out_of_order(stream, side, payload);
 }
 
-// Each turn delivers up to a held piece, or holds the payload, or gives up a hole.
+// Each turn delivers up to a held piece, or holds the payload, or gives up a hole, or waiting.
 template <StreamSink Sink>
 void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload payload) noexcept {
   StreamSide& own = stream.sides[side];
@@ -329,13 +355,18 @@ void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload p
     sink_.on_conflict(stream.reader, side);
   }
   while (own.takes_bytes() && payload.bytes != 0) {
-    if (payload.sequence == own.next) {
+    const bool is_next = payload.sequence == own.next && !front_is_next(own);
+    const bool is_due = is_next && !waits(stream, side, payload.after);
+    if (!is_due && held_.hold(own, payload)) return;
+    if (front_is_next(own)) {
+      deliver_front(stream, side);
+      drain(stream, side);
+    } else if (is_next) {
       const std::uint32_t open =
           own.first != kNoBlock ? held_.front(own).begin - own.next : payload.bytes;
       take(stream, side, payload.front(open));
       drain(stream, side);
     } else {
-      if (held_.hold(own, payload)) return;
       const std::uint32_t nearest =
           own.first != kNoBlock ? held_.front(own).begin : payload.sequence;
       give_up(stream, side, seq_before(nearest, payload.sequence) ? nearest : payload.sequence);
@@ -373,6 +404,7 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
     own.unseen_clock = clock;
   }
   if (clock - own.unseen_clock < limits_.reorder_window) return;
+  end_waiting(stream, side ^ 1);
   give_up(stream, side, own.unseen_end);
 }
 
@@ -411,16 +443,40 @@ void Streams<Sink>::skip(Stream& stream, unsigned side, std::uint32_t count) noe
   obey(stream, side, sink_.on_gap(stream.reader, side, count, offset));
 }
 
+// The held piece that is next.
+template <StreamSink Sink>
+void Streams<Sink>::deliver_front(Stream& stream, unsigned side) noexcept {
+  const std::uint32_t index = held_.take_front(stream.sides[side]);
+  const HeldBlock& block = held_.block(index);
+  deliver(stream, side, {block.data.data(), block.bytes}, block.time);
+  held_.give_back(index);
+}
+
 // Held pieces whose turn has come.
 template <StreamSink Sink>
 void Streams<Sink>::drain(Stream& stream, unsigned side) noexcept {
   StreamSide& own = stream.sides[side];
-  while (own.takes_bytes() && own.first != kNoBlock && held_.front(own).begin == own.next) {
-    const std::uint32_t index = held_.take_front(own);
-    const HeldBlock& block = held_.block(index);
-    deliver(stream, side, {block.data.data(), block.bytes}, block.time);
-    held_.give_back(index);
+  while (own.takes_bytes() && front_is_next(own)) {
+    if (waits(stream, side, held_.front(own).after)) return;
+    deliver_front(stream, side);
   }
+}
+
+// Held pieces of both sides whose turn has come, as the other of `side` got further.
+template <StreamSink Sink>
+void Streams<Sink>::settle(Stream& stream, unsigned side) noexcept {
+  for (int idle = 0; idle < 2; side ^= 1) {
+    const std::uint32_t before = stream.sides[side].next;
+    drain(stream, side);
+    idle = stream.sides[side].next == before ? idle + 1 : 0;
+  }
+}
+
+// What only waits for the other side waits no longer.
+template <StreamSink Sink>
+void Streams<Sink>::end_waiting(Stream& stream, unsigned side) noexcept {
+  StreamSide& own = stream.sides[side];
+  while (own.takes_bytes() && front_is_next(own)) deliver_front(stream, side);
 }
 
 // The holes before `end` become gaps; what is held between and behind them is delivered.
@@ -431,7 +487,10 @@ void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) no
     std::uint32_t hole_end = end;
     if (own.first != kNoBlock && seq_before(held_.front(own).begin, end))
       hole_end = held_.front(own).begin;
-    skip(stream, side, hole_end - own.next);
+    if (hole_end == own.next)
+      deliver_front(stream, side);
+    else
+      skip(stream, side, hole_end - own.next);
     drain(stream, side);
   }
 }
@@ -441,7 +500,8 @@ template <StreamSink Sink>
 void Streams<Sink>::flush(Stream& stream, unsigned side) noexcept {
   StreamSide& own = stream.sides[side];
   if (own.is_reading() && own.has_fin) return give_up(stream, side, own.fin);
-  while (own.is_reading() && own.first != kNoBlock) give_up(stream, side, held_.front(own).begin);
+  while (own.is_reading() && own.first != kNoBlock)
+    give_up(stream, side, held_.front(own).begin + 1);
   if (own.is_reading() && own.has_unseen) give_up(stream, side, own.unseen_end);
 }
 

@@ -55,7 +55,7 @@
   X(Duration, clockJump, kHour, kSecond, kDay,                                                     \
     "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
-    "Packets of a handshake or close that arrive this much out of order are told as if in order.") \
+    "Packets that arrive this much out of order, as from two taps, are told as if in order.")      \
   X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
     "A TCP segment seen again within this time is a duplicate of the mirror port; 0: none is.")    \
   X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \

@@ -43,6 +43,7 @@ inline constexpr std::uint32_t kReader = 77;
 struct StreamReader {
   std::array<SeenSide, 2> seen;
   std::array<bool, 2> is_over{};
+  std::string order;  // a letter each: A or B for data of side 0 or 1, a or b for a gap
   StreamAnswer answer = StreamAnswer::more;
   std::uint64_t answer_from = 0;  // at this offset and behind; before: more
   bool is_wanted = true;
@@ -62,6 +63,7 @@ struct StreamReader {
     EXPECT_FALSE(bytes.empty());
     seen[side].last_data = bytes.data();
     ++seen[side].data_calls;
+    order += "AB"[side];
     seen[side].times.push_back(time_.value);
     seen[side].bytes.insert(seen[side].bytes.end(), bytes.begin(), bytes.end());
     return reply(side);
@@ -71,6 +73,7 @@ struct StreamReader {
     note(reader, side, offset);
     EXPECT_NE(count, 0u);
     ++seen[side].gap_calls;
+    order += "ab"[side];
     seen[side].bytes.resize(seen[side].bytes.size() + count, -1);
     return reply(side);
   }

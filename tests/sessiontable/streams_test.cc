@@ -38,10 +38,15 @@ TEST(streams, held_bytes_are_told_with_their_own_time) {
   StreamRun run;
   run.open();
   run.clock = 5;
-  run.send(0, 4, "later");
+  run.send(0, 4, "later", {.acknowledgment = 1001});
+  run.clock = 6;
+  run.send(0, 9, "one", {.acknowledgment = 1001});
+  run.send(1, 1001, "answer");
+  run.clock = 7;
+  run.send(0, 12, "next", {.acknowledgment = 1007});
   run.clock = 9;
-  run.send(0, 1, "the");
-  EXPECT_EQ(run.seen[0].times, (std::vector<ClockNs>{9, 5}));
+  run.send(0, 1, "the", {.acknowledgment = 1001});
+  EXPECT_EQ(run.seen[0].times, (std::vector<ClockNs>{9, 5, 7}));  // "laterone" in one block
 }
 
 TEST(streams, neighbours_beyond_a_hole_share_a_block) {
@@ -125,6 +130,78 @@ TEST(streams, a_lost_request_is_a_gap_before_its_response) {
   run.send(1, 1001, "response", {.acknowledgment = 51});
   EXPECT_EQ(run.seen[0].text(), std::string(50, '.'));
   EXPECT_EQ(run.seen[1].text(), "response");
+}
+
+// Two taps of a link, of which one is late.
+TEST(streams, an_answer_that_was_captured_before_its_question_waits_for_it) {
+  StreamRun run;
+  run.open();
+  run.send(1, 1001, "answer", {.acknowledgment = 9});
+  EXPECT_EQ(run.seen[1].text(), "");
+  run.send(0, 1, "quest", {.acknowledgment = 1001});
+  EXPECT_EQ(run.seen[1].text(), "");
+  run.send(0, 6, "ion", {.acknowledgment = 1001});
+  EXPECT_EQ(run.seen[0].text(), "question");
+  EXPECT_EQ(run.seen[1].text(), "answer");
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  EXPECT_EQ(run.reader.order, "AAB");
+}
+
+TEST(streams, what_is_said_in_turn_is_told_in_turn_however_late_one_side_is) {
+  StreamRun run;
+  run.open();
+  for (std::uint32_t i = 1; i < 8; ++i)  // all of side 1 first; the first one greets
+    run.send(1, 1000 + i, "a", {.acknowledgment = i});
+  EXPECT_EQ(run.seen[1].text(), "a");
+  for (std::uint32_t i = 1; i < 8; ++i) {
+    run.send(0, i, "q", {.acknowledgment = 1001 + i});
+    EXPECT_EQ(run.seen[0].text().size(), i);
+    EXPECT_EQ(run.seen[1].text().size(), std::min(i + 1, 7u));
+  }
+  EXPECT_EQ(run.streams.blocks_used(), 0u);
+  EXPECT_EQ(run.counters.stream_gaps.value(), 0u);
+}
+
+TEST(streams, an_answer_waits_no_longer_than_its_question_would_be_a_gap) {
+  StreamRun run;
+  run.open();
+  run.send(1, 1001, "answer", {.acknowledgment = 9});
+  run.clock += kMillisecond;
+  run.send(1, 1007, ", more", {.acknowledgment = 9});
+  EXPECT_EQ(run.seen[0].text(), std::string(8, '.'));
+  EXPECT_EQ(run.seen[1].text(), "answer, more");
+  run.send(1, 1013, ", last", {.acknowledgment = 12});
+  EXPECT_EQ(run.seen[1].text(), "answer, more");
+  run.end();
+  EXPECT_EQ(run.seen[1].text(), "answer, more, last");
+  EXPECT_EQ(run.seen[0].text(), std::string(11, '.'));
+  EXPECT_EQ(run.reader.order, "BaBBa");
+}
+
+TEST(streams, what_waits_for_each_other_waits_until_the_end) {  // no real stack says it
+  StreamRun run;
+  run.open();
+  run.send(1, 1001, "answer", {.acknowledgment = 2});
+  run.send(0, 1, "q", {.acknowledgment = 1002});
+  EXPECT_EQ(run.seen[0].text() + run.seen[1].text(), "");
+  run.send(0, 1, "q", {.acknowledgment = 1001});  // the first copy stays
+  run.end();
+  EXPECT_EQ(run.seen[0].text(), "q");
+  EXPECT_EQ(run.seen[1].text(), "answer");
+}
+
+TEST(streams, what_waited_longest_is_told_where_there_is_no_room_for_more) {
+  StreamLimits limits = stream_limits();
+  limits.blocks = 1;
+  StreamRun run(limits);
+  run.open();
+  const std::string text = letters(HeldBlock::kBytesMax);
+  run.send(1, 1001, text, {.acknowledgment = 9});
+  run.send(1, 1001 + HeldBlock::kBytesMax, "!", {.acknowledgment = 9});
+  EXPECT_TRUE(run.seen[1].text() == text);
+  run.send(0, 1, "question");
+  EXPECT_TRUE(run.seen[1].text() == text + "!");
+  EXPECT_EQ(run.counters.stream_pool_dry.value(), 1u);
 }
 
 TEST(streams, numbers_far_from_the_stream_change_nothing) {

@@ -135,6 +135,51 @@ TEST(streams_twin, any_segmentation_order_and_repetition_gives_the_same_bytes) {
   }
 }
 
+// Two sides talk in turn; each side's pieces are in order, one side's are late by a random number
+// of pieces. What a piece acknowledges has been delivered before it.
+TEST(streams_twin, however_late_one_side_is_no_answer_comes_before_its_question) {
+  struct Turn {
+    unsigned side;
+    std::uint32_t offset, heard;  // of its side; of the other one
+  };
+  std::uint64_t early = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::array<std::uint32_t, 2> first = {static_cast<std::uint32_t>(random.next()),
+                                                static_cast<std::uint32_t>(random.next())};
+    std::array<std::vector<Turn>, 2> turns;
+    std::array<std::uint32_t, 2> said{};
+    for (int i = 0; i < 60; ++i) {
+      const auto side = static_cast<unsigned>(random.below(2));
+      turns[side].push_back({side, said[side], said[side ^ 1]});
+      ++said[side];
+    }
+    StreamRun run;
+    run.open({first, {true, true}});
+    std::array<std::size_t, 2> next{};
+    while (next[0] < turns[0].size() || next[1] < turns[1].size()) {
+      const auto any = static_cast<unsigned>(random.below(2));
+      const unsigned side = next[any] < turns[any].size() ? any : any ^ 1;
+      const Turn& turn = turns[side][next[side]++];
+      early += turn.heard > next[side ^ 1];
+      run.send(side, first[side] + turn.offset, "x",
+               {.acknowledgment = first[side ^ 1] + turn.heard});
+      for (unsigned i = 0; i < 2; ++i) {
+        const std::size_t told = run.seen[i].bytes.size();
+        if (told != 0) {
+          EXPECT_LE(turns[i][told - 1].heard, run.seen[i ^ 1].bytes.size());
+        }
+      }
+    }
+    for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(run.seen[i].text(), std::string(said[i], 'x'));
+    EXPECT_EQ(run.streams.blocks_used(), 0u);
+    run.end();
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(early, kSeeds);
+}
+
 TEST(streams_twin, overlaps_with_other_bytes_and_losses_leave_the_first_bytes_seen) {
   std::uint64_t compared = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
