@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 namespace linger {
@@ -19,8 +18,6 @@ std::string grouped(std::uint64_t n) {
   }
   return text;
 }
-
-using Out = std::back_insert_iterator<std::string>;
 
 // " (not_ip 3, fragment 1)", or nothing.
 template <class Names, class CountOf>
@@ -41,9 +38,9 @@ void expect(std::vector<std::string>& residues, std::string_view what, std::uint
                   static_cast<std::int64_t>(one) - static_cast<std::int64_t>(other)));
 }
 
-void write_limits(Out out, const Ledger& l) {
+void write_limits(std::string& out, const Ledger& l) {
   const auto line = [&](std::uint64_t count, std::string_view what) {
-    if (count != 0) fmt::format_to(out, "  limit     {} {}\n", grouped(count), what);
+    if (count != 0) out += fmt::format("  limit     {} {}\n", grouped(count), what);
   };
   line(l.left_early(), fmt::format("sessions left a full table early: set maxStreams to {}",
                                    l.max_streams_wanted()));
@@ -68,7 +65,7 @@ void write_limits(Out out, const Ledger& l) {
   line(l.transactions_dropped, "transactions are not told: raise maxTransactions");
 }
 
-void write_checksums(Out out, const Ledger& l) {
+void write_checksums(std::string& out, const Ledger& l) {
   constexpr std::array kNames = {std::string_view{"IP"}, std::string_view{"TCP"},
                                  std::string_view{"UDP"}, std::string_view{"ICMP"},
                                  std::string_view{"SCTP"}};
@@ -76,9 +73,9 @@ void write_checksums(Out out, const Ledger& l) {
                              l.bad_icmp_checksums, l.bad_sctp_checksums};
   const std::uint64_t bad = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
   if (bad + l.offloaded_checksums == 0) return;
-  fmt::format_to(out, "  checksums wrong {}{}, off-loaded {}\n", grouped(bad),
-                 reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
-                 grouped(l.offloaded_checksums));
+  out += fmt::format("  checksums wrong {}{}, off-loaded {}\n", grouped(bad),
+                     reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
+                     grouped(l.offloaded_checksums));
 }
 
 std::string terms_of(const PortCounts& c, bool is_over) {
@@ -95,10 +92,10 @@ std::string terms_of(const PortCounts& c, bool is_over) {
   return text;
 }
 
-void write_port(Out out, const PortTotals& port, bool is_over) {
+void write_port(std::string& out, const PortTotals& port, bool is_over) {
   const auto line = [&](std::string_view name, const PortCounts& c) {
     const std::string received = c.received ? "received " + grouped(*c.received) + " = " : "";
-    fmt::format_to(out, "  port      {}: {}{}\n", name, received, terms_of(c, is_over));
+    out += fmt::format("  port      {}: {}{}\n", name, received, terms_of(c, is_over));
   };
   line(port.name, port.sum);
   if (port.queues.size() < 2) return;
@@ -106,29 +103,30 @@ void write_port(Out out, const PortTotals& port, bool is_over) {
     line(fmt::format("{} queue {}", port.name, i), port.queues[i]);
 }
 
-void write_steering(Out out, const Ledger& l) {
+void write_steering(std::string& out, const Ledger& l) {
   for (std::size_t i = 0; i < l.shards.size(); ++i)
-    fmt::format_to(out, "  shard     {}: received {}, of them handed over {}{}; in sessions {}\n",
-                   i, grouped(l.shards[i].received), grouped(l.shards[i].handed_over),
-                   l.shards[i].dropped != 0 ? " and dropped " + grouped(l.shards[i].dropped) : "",
-                   grouped(l.shards[i].in_sessions));
+    out +=
+        fmt::format("  shard     {}: received {}, of them handed over {}{}; in sessions {}\n", i,
+                    grouped(l.shards[i].received), grouped(l.shards[i].handed_over),
+                    l.shards[i].dropped != 0 ? " and dropped " + grouped(l.shards[i].dropped) : "",
+                    grouped(l.shards[i].in_sessions));
   constexpr std::array kNames = {std::string_view{"datagrams"}, std::string_view{"tunnels"},
                                  std::string_view{"ICMP errors"}, std::string_view{"others"}};
   const std::array counts = {l.handed_datagrams, l.handed_tunnels, l.handed_errors,
                              l.handed_others};
-  fmt::format_to(out, "  steering  handed over {}{}; directions apart in {} of {} samples\n",
-                 grouped(l.handed_over),
-                 reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
-                 grouped(l.directions_apart), grouped(l.directions_sampled));
+  out += fmt::format("  steering  handed over {}{}; directions apart in {} of {} samples\n",
+                     grouped(l.handed_over),
+                     reasons(kNames, 0, [&](std::size_t i) { return counts[i]; }),
+                     grouped(l.directions_apart), grouped(l.directions_sampled));
 }
 
-void write_output(Out out, const Ledger::OutputLine& output) {
+void write_output(std::string& out, const Ledger::OutputLine& output) {
   const OutputTotals& t = output.totals;
-  fmt::format_to(out, "  output    {}: handed {} = written {} + dropped {}{}", output.name,
-                 grouped(t.handed), grouped(t.written), grouped(t.dropped_in_all()),
-                 reasons(kDropNames, 0, [&](std::size_t i) { return t.dropped[i]; }));
-  if (t.resent != 0) fmt::format_to(out, ", resent {}", grouped(t.resent));
-  fmt::format_to(out, "\n");
+  out += fmt::format("  output    {}: handed {} = written {} + dropped {}{}", output.name,
+                     grouped(t.handed), grouped(t.written), grouped(t.dropped_in_all()),
+                     reasons(kDropNames, 0, [&](std::size_t i) { return t.dropped[i]; }));
+  if (t.resent != 0) out += fmt::format(", resent {}", grouped(t.resent));
+  out += '\n';
 }
 
 std::string number_of(std::optional<std::uint64_t> count) {
@@ -300,69 +298,66 @@ std::string counters_of(const Ledger& l) {
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)
-    fmt::format_to(Out(text), "  {:<18} {:>14}  {}\n", line.name, grouped(line.count), line.help);
+    text += fmt::format("  {:<18} {:>14}  {}\n", line.name, grouped(line.count), line.help);
   return text;
 }
 
 std::string summary_of(const Ledger& l, const RunTimes& times) {
-  std::string text;
-  const Out out(text);
+  std::string out;
   const PacketSum seen = l.seen();
   const double rate = times.seconds > 0 ? static_cast<double>(seen.packets) / times.seconds : 0;
-  fmt::format_to(
-      out, "linger: {} packets, {} bytes, {} sessions in {:.3f} s ({:.2f} M packets/s)\n",
-      grouped(seen.packets), grouped(seen.bytes), grouped(l.opened), times.seconds, rate / 1e6);
+  out += fmt::format("linger: {} packets, {} bytes, {} sessions in {:.3f} s ({:.2f} M packets/s)\n",
+                     grouped(seen.packets), grouped(seen.bytes), grouped(l.opened), times.seconds,
+                     rate / 1e6);
   const auto packets_of = [&](std::size_t i) { return l.decoded[i].packets; };
-  fmt::format_to(
-      out, "  packets   seen {} = in sessions {} + not session traffic {}{} + dropped {}{}\n",
+  out += fmt::format(
+      "  packets   seen {} = in sessions {} + not session traffic {}{} + dropped {}{}\n",
       grouped(seen.packets), grouped(l.packets), grouped(seen.packets - l.decoded[0].packets),
       reasons(kVerdictNames, 1, packets_of), grouped(l.handoff_full.packets),
       l.handoff_full.packets != 0 ? " (handoff ring full)" : "");
   if (l.unknown_link_type != 0)
-    fmt::format_to(out, "  unknown   link type {} is not decoded\n", l.unknown_link_type);
-  fmt::format_to(
-      out,
+    out += fmt::format("  unknown   link type {} is not decoded\n", l.unknown_link_type);
+  out += fmt::format(
       "  sessions  {}: closed {}, reset {}, idle {}, attempt {}, evicted {}, open at the "
       "end {}\n",
       grouped(l.opened), grouped(l.ended_closed), grouped(l.ended_reset), grouped(l.ended_idle),
       grouped(l.ended_attempt), grouped(l.ended_evicted), grouped(l.ended_by_run));
-  fmt::format_to(
-      out,
+  out += fmt::format(
       "  late      {} packets while lingering, {} after the record; records: {} late, {} "
       "interim\n",
       grouped(l.late_lingering), grouped(l.late_buried), grouped(l.late_records),
       grouped(l.interim));
   if (l.reused + l.continued + l.lone_rst != 0)
-    fmt::format_to(out, "  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
-                   grouped(l.continued), grouped(l.lone_rst));
+    out += fmt::format("  tuples    reused {}, continued {}, lone RST {}\n", grouped(l.reused),
+                       grouped(l.continued), grouped(l.lone_rst));
   write_checksums(out, l);
   if (l.conversations != 0)
-    fmt::format_to(out, "  parsers   knew {} of {} sessions with payload\n", grouped(l.recognised),
-                   grouped(l.conversations));
+    out += fmt::format("  parsers   knew {} of {} sessions with payload\n", grouped(l.recognised),
+                       grouped(l.conversations));
   if (l.fragments != 0)
-    fmt::format_to(
-        out, "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",
+    out += fmt::format(
+        "  fragments {} in {} whole datagrams and {} others: timed out {}, at the end {}\n",
         grouped(l.fragments), grouped(l.datagrams_completed),
         grouped(l.datagrams_timed_out + l.datagrams_pushed_out + l.datagrams_at_end),
         grouped(l.datagrams_timed_out), grouped(l.datagrams_at_end));
   if (l.mptcp_connections != 0)
-    fmt::format_to(out, "  mptcp     {} connections\n", grouped(l.mptcp_connections));
+    out += fmt::format("  mptcp     {} connections\n", grouped(l.mptcp_connections));
   if (l.linked != 0)
-    fmt::format_to(out, "  links     {} records name the session that spoke of theirs\n",
-                   grouped(l.linked));
+    out += fmt::format("  links     {} records name the session that spoke of theirs\n",
+                       grouped(l.linked));
   if (l.summarised != 0)
-    fmt::format_to(out, "  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
-                   grouped(l.summarised));
+    out += fmt::format("  flood     {} unanswered sessions told in summaries (synFloodSummary)\n",
+                       grouped(l.summarised));
   for (const PortTotals& port : l.ports) write_port(out, port, times.is_over);
   if (!l.ports.empty() && l.shards.size() > 1) write_steering(out, l);
   write_limits(out, l);
   for (const Ledger::OutputLine& output : l.outputs) write_output(out, output);
-  if (!times.is_over) return text;
+  if (!times.is_over) return out;
   const std::vector<std::string> residues = l.residues();
-  if (residues.empty()) fmt::format_to(out, "  ledger    balanced\n");
+  if (residues.empty()) out += "  ledger    balanced\n";
   for (const std::string& residue : residues)
-    fmt::format_to(out, "  ledger    BROKEN: {}\n", residue);
-  return text;
+    out += fmt::format("  ledger    BROKEN: {}\n", residue);
+  return out;
 }
 
 }  // namespace linger

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 namespace linger {
 namespace {
@@ -83,14 +82,13 @@ std::string profile_of(const ProfileSum& sum) {
   std::string text = fmt::format("profile   {:.0f} cycles a packet at {:.2f} GHz:", each,
                                  sum.ticks_per_second / 1e9);
   for (std::size_t i = 0; i < kIdle; ++i)
-    fmt::format_to(std::back_inserter(text), "{} {} {:.1f}", i == 0 ? "" : ",", kStageNames[i],
-                   static_cast<double>(sum.ticks[i]) / packets);
+    text += fmt::format("{} {} {:.1f}", i == 0 ? "" : ",", kStageNames[i],
+                        static_cast<double>(sum.ticks[i]) / packets);
   const auto idle = static_cast<double>(sum.ticks[kIdle]);
-  fmt::format_to(std::back_inserter(text), "; idle {:.0f} % of the time\n",
-                 100 * idle / (idle + static_cast<double>(busy)));
+  text +=
+      fmt::format("; idle {:.0f} % of the time\n", 100 * idle / (idle + static_cast<double>(busy)));
   if (sum.records != 0 && sum.writing_seconds > 0)
-    fmt::format_to(
-        std::back_inserter(text),
+    text += fmt::format(
         "          beside the shards {:.0f} ns of other threads for each of {} records\n",
         sum.writing_seconds * 1e9 / static_cast<double>(sum.records), sum.records);
 
@@ -100,18 +98,16 @@ std::string profile_of(const ProfileSum& sum) {
   const std::array sizes = {Size{"64 B", kLeastFrame},
                             Size{"IMIX", (7 * kLeastFrame + 4 * 590 + 1514) / 12},
                             Size{"700 B", 696}, Size{"as seen", own}};
-  fmt::format_to(
-      std::back_inserter(text),
+  text += fmt::format(
       "capacity  shards that keep up, each busy {:.0f} % of the time, at this cost a packet\n",
       100 * kMostBusy);
   text += "          Gbit/s  ";
-  for (const Size& size : sizes) fmt::format_to(std::back_inserter(text), "{:>8}", size.name);
+  for (const Size& size : sizes) text += fmt::format("{:>8}", size.name);
   text += '\n';
   for (const double gigabits : kGigabits) {
-    fmt::format_to(std::back_inserter(text), "          {:>6.0f}  ", gigabits);
+    text += fmt::format("          {:>6.0f}  ", gigabits);
     for (const Size& size : sizes)
-      fmt::format_to(std::back_inserter(text), "{:>8.0f}",
-                     shards_for(gigabits, size.bytes, seconds));
+      text += fmt::format("{:>8.0f}", shards_for(gigabits, size.bytes, seconds));
     text += '\n';
   }
   return text;

@@ -199,7 +199,7 @@ bool Certificate::read_parts(Bytes der) {
   // A zero in front only says that the number is positive.
   const bool has_sign = part.content.size() > 1 && part.content[0] == 0;
   for (const std::uint8_t byte : part.content.subspan(has_sign ? 1 : 0))
-    fmt::format_to(std::back_inserter(serial), "{:02X}", byte);
+    serial += fmt::format("{:02X}", byte);
   signature_algorithm = algorithm_of(algorithm);
   Element issuer_part, validity, subject_part, key, from, to;
   if (!next(rest, part) || !next(rest, issuer_part) || !next(rest, validity) ||
