@@ -1,9 +1,9 @@
 // Bugs planted on purpose: tests/simulation/planted_test must find each of them within its normal
 // run.
 //
-// PLANTED(number, good, bad) is `good` everywhere but in that test's own build of this folder and
-// of engine/mptcp_connections.cc (LINGER_PLANTED_BUGS), where the bug of this number can be
-// switched on. Owner: the test's thread.
+// PLANTED(number, good, bad) is `good` everywhere but in that test's own build of the sources that
+// say it or include it (LINGER_PLANTED_BUGS; tests/meson.build names them), where the bug of this
+// number can be switched on. Owner: the test's thread.
 #pragma once
 
 #ifdef LINGER_PLANTED_BUGS
