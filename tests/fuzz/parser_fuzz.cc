@@ -1,4 +1,4 @@
-// Any bytes as what two sides say, for one parser (LINGER_FUZZED): it ends, keeps nothing behind,
+// Any bytes as what two sides say, for one parser (fuzzed_parser): it ends, keeps nothing behind,
 // and tells the same when the bytes come one by one.
 //
 //     input    how          word   word …
@@ -6,25 +6,38 @@
 //
 // `how`: bit 0 datagrams. A word: side (bit 7), gap (bit 6), then its length (14 bits).
 #include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "engine/base/check.h"
 #include "output/protocol_json.h"
 #include "parsers/conversations.h"
+#include "parsers/list.h"
+
+extern const char fuzzed_parser[];  // fuzzed_parser.cc
 
 namespace {
 
 using namespace linger;
 
+#define LINGER_NAME(name) #name,
+constexpr std::array kNames = {LINGER_PARSERS(LINGER_NAME)};
+#undef LINGER_NAME
+
 // The one parser is always asked.
 class OneParser final : public Detector {
  public:
+  OneParser() { CHECK(place_ < kParsers.size()); }
   Candidates candidates(std::size_t, Carrier, Bytes) const noexcept override {
     Candidates found;
-    for (std::size_t i = 0; i < kParsers.size(); ++i)
-      if (kParsers[i] == &parser::LINGER_FUZZED) found.add(static_cast<std::uint8_t>(i), 0);
+    found.add(place_, 0);
     return found;
   }
+
+ private:
+  std::uint8_t place_ = static_cast<std::uint8_t>(
+      std::find(kNames.begin(), kNames.end(), std::string_view(fuzzed_parser)) - kNames.begin());
 };
 
 void say(Conversations& conversations, Carrier carrier, unsigned side, Bytes bytes, bool is_gap,
