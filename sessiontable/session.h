@@ -11,9 +11,9 @@
 //     scope                    8         these ids, where it has some
 //     PortSet                  2         in a live run of several ports: that its packets came by
 //     SessionOpening          40         once for all sessions with equal ones, and 8 of index each
-//     SessionRare             40         beside the session, touched where it is in use
+//     SessionRare             48         beside the session, touched where it is in use
 //     Extension              192         from a pool: gaps, retransmissions, late packets, links
-//     TcpDetail              184         from the same: duplicates, closed windows, congestion
+//     TcpDetail              192         from the same: duplicates, closed windows, congestion
 //
 // Sides are canonical (FlowKey): side 0 and side 1. Which of them opened the session is one bit,
 // `originator`, so that learning it late moves nothing. Owner: one shard.
@@ -335,11 +335,8 @@ struct Extension {
   bool rst_challenged : 1;                        // after the RST its receiver sent new payload
   bool candidate_offloaded : 1;                   // as kOffloaded, of the first of its SYNs
   std::uint8_t icmp_error_type, icmp_error_code;  // of the first one
-  union {
-    std::uint32_t rst_peer_end;  // reset: sequence_end of the RST's receiver when it came
-    std::uint32_t other_first;   // opening: first_sequence by an earlier SYN-ACK; 0: none
-  };
-  std::array<std::uint32_t, 2> gap_bytes;  // not yet filled, saturating
+  std::uint32_t rst_peer_end;                     // sequence_end of the RST's receiver when it came
+  std::array<std::uint32_t, 2> gap_bytes;         // not yet filled, saturating
   std::array<std::uint32_t, 2> retransmitted_packets;
   std::array<std::uint32_t, 2> retransmitted_bytes;
   std::array<std::uint16_t, 2> out_of_order_packets, keep_alives;
@@ -375,6 +372,7 @@ inline constexpr std::size_t kRecentMax = 5;
 struct TcpDetail {
   std::array<Timestamp, 2> window_closed;      // since when, for sides in closed_windows
   std::array<DurationNs, 2> window_closed_ns;  // before that
+  std::array<std::uint32_t, 2> other_first;    // first_sequence by an earlier SYN-ACK; 0: none
   std::array<std::uint32_t, 2> duplicate_acks;
   std::array<std::uint32_t, 2> spurious_packets;
   std::array<std::uint32_t, 2> duplicates;

@@ -11,14 +11,14 @@ void note_other_answer(const Session& s, const Packet& packet, ExtensionPool& ex
   if (s.hot.phase != Phase::opening || !is_syn_ack(packet.tcp) || !s.cold.knows_isn(side)) return;
   const std::uint32_t first = s.cold.first_sequence[side];
   if (first == packet.tcp.sequence + 1) return;
-  if (Extension* e = extensions.get(s.cold)) e->other_first = first;
+  if (TcpDetail* detail = extensions.get_detail(s.cold)) detail->other_first[side] = first;
 }
 
 void settle_answer(const Session& s, unsigned side, std::uint32_t number,
                    ExtensionPool& extensions) noexcept {
   if (s.count(TcpCount::syn_ack, side) == 0) return;
-  const Extension* e = extensions.find(s.cold);
-  if (e == nullptr || e->other_first == 0 || e->other_first != number) return;
+  const TcpDetail* detail = extensions.find_detail(s.cold);
+  if (detail == nullptr || number == 0 || detail->other_first[side] != number) return;
   s.cold.first_sequence[side] = number;
   s.set_sequence_end(side, kEpoch + number);
 }

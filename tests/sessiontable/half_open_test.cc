@@ -93,5 +93,24 @@ TEST(half_open, of_two_answers_the_one_counts_that_the_client_took) {
   }
 }
 
+// Of each side its own: here what the client said was damaged into a SYN-ACK.
+TEST(half_open, of_two_answers_the_one_counts_that_is_gone_on_with_though_the_client_answers_too) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0));
+  tcp.syn_ack(at(kMillisecond));
+  tcp.set_next(Side::server, 905'000'000);
+  tcp.syn_ack(at(2 * kMillisecond));
+  tcp.set_next(Side::server, 5'000'001);
+  tcp.segment(Side::client, kTcpSyn | kTcpAck, "", at(3 * kMillisecond));
+  tcp.data(Side::server, "pong", at(5 * kMillisecond), {.acknowledgment_offset = -1});
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.payload_bytes[1], 4u);
+  EXPECT_EQ(record.retransmitted_packets[1], 0u);
+}
+
 }  // namespace
 }  // namespace linger::test
