@@ -30,6 +30,11 @@ void note_late_fin(Grave& grave, const Packet& packet) noexcept {
   ++final;
 }
 
+// Ages are whole seconds: no grave is to end before its time.
+constexpr DurationNs whole_seconds(DurationNs duration) noexcept {
+  return (duration + kSecond - 1) / kSecond * kSecond;
+}
+
 }  // namespace
 
 void LateCounts::add(const Packet& packet) noexcept {
@@ -53,7 +58,10 @@ Graveyard::Graveyard(const GraveyardSettings& settings, TableCounters& counters,
       index_(settings.graves, IndexLoad::dense),
       blocks_(settings.blocks),
       block_index_(settings.blocks, IndexLoad::dense),
-      free_blocks_(settings.blocks) {}
+      free_blocks_(settings.blocks) {
+  settings_.late_timeout = whole_seconds(settings.late_timeout);
+  settings_.continue_timeout = whole_seconds(settings.continue_timeout);
+}
 
 // Ages are told in whole seconds, of burial and of late packets alike, so that a block and a grave
 // end at the same moment whenever the sweep comes. Seconds wrap after 36 hours; what lies just

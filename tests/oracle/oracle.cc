@@ -512,11 +512,11 @@ bool Oracle::is_over(const ModelGrave& grave, ClockNs now) const {
       is_finished(grave.ending) ? settings_.lateTimeout : settings_.continueTimeout;
   const std::int64_t since =
       grave.collecting ? second_of(grave.collecting->last_clock) : grave.burial_second;
-  return second_of(now) - since > life / kSecond;
+  return second_of(now) - since > second_of(life);
 }
 
 bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
-  return second_of(now) - second_of(late.last_clock) > settings_.lateTimeout / kSecond;
+  return second_of(now) - second_of(late.last_clock) > second_of(settings_.lateTimeout);
 }
 
 // The grave of the packet's key that it has most to do with: one that it belongs to before one that

@@ -13,9 +13,9 @@ constexpr DurationNs kContinue = 130 * kMinute;
 
 class GraveyardTest : public testing::Test, private LateSink {
  protected:
-  void open(std::uint64_t graves, std::uint32_t blocks) {
+  void open(std::uint64_t graves, std::uint32_t blocks, DurationNs late_timeout = kLate) {
     LateSink& sink = *this;
-    const GraveyardSettings settings{graves, blocks, kLate, kContinue};
+    const GraveyardSettings settings{graves, blocks, late_timeout, kContinue};
     graveyard_ = std::make_unique<Graveyard>(settings, counters_, sink);
   }
 
@@ -79,6 +79,16 @@ TEST_F(GraveyardTest, a_late_packet_finds_its_grave_for_late_timeout) {
   EXPECT_TRUE(find(1, kHour + kLate));
   EXPECT_FALSE(find(1, kHour + kLate + kSecond));
   EXPECT_FALSE(find(2, kHour));
+}
+
+TEST_F(GraveyardTest, no_grave_ends_before_its_time_though_it_is_no_whole_second) {
+  for (const DurationNs late : {kMillisecond, kSecond / 2, 3 * kSecond / 2}) {
+    open(10, 10, late);
+    for (const DurationNs part : {DurationNs{0}, DurationNs{1}, kSecond - 1}) {
+      bury(1, kHour + part);
+      EXPECT_TRUE(find(1, kHour + part + late)) << late << " " << part;
+    }
+  }
 }
 
 TEST_F(GraveyardTest, a_cut_session_is_remembered_for_continue_timeout) {
