@@ -53,13 +53,13 @@ std::uint64_t memory_there() noexcept {
 std::string cost_of(const Settings& settings) {
   const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
   const double linger_seconds =
-      std::max(1.0, static_cast<double>(settings.tcpClosingTimeout) / kSecond);
+      static_cast<double>(std::max(settings.tcpClosingTimeout, kMillisecond)) / kSecond;
   return fmt::format(
       "memory    {:.1f} MiB for {} sessions, {} graves, {} late blocks, {} extension blocks "
       "(there are {:.1f} MiB)\n"
-      "graveyard covers {:.0f} closes/s: a late packet finds its session for {:.0f} s after the "
+      "graveyard covers {:.0f} closes/s: a late packet finds its session for {:g} s after the "
       "record\n"
-      "lingering {:.0f} closes/s for {:.0f} s would fill maxStreams by themselves\n",
+      "lingering {:.0f} closes/s for {:g} s would fill maxStreams by themselves\n",
       static_cast<double>(memory_needed(settings)) / (1 << 20), settings.maxStreams,
       settings.graveyard_size(), settings.latePool, settings.extension_pool(),
       static_cast<double>(memory_there()) / (1 << 20),
