@@ -71,8 +71,20 @@ void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
     counters_.evicted_lingering.add();
     return end(slot, ending_of(phase), now);
   }
+  if (phase != Phase::opening) evicted_idle_ = now - hot_[slot].last_clock;
   (phase == Phase::opening ? counters_.evicted_half_open : counters_.evicted_open).add();
   end(slot, Ending::evicted, now);
+}
+
+// A session that was evicted goes on. It had been idle for about as long as others that leave: they
+// do so in that order.
+void SessionTable::note_return(const Packet& packet, const Grave& grave) noexcept {
+  constexpr unsigned kBothSides = 3;
+  Phase phase = phase_of_protocol(packet.key.protocol);
+  if (phase == Phase::established && grave.seen != kBothSides) phase = Phase::opening;
+  if (phase == Phase::established && grave.fin != 0) phase = Phase::half_closed;
+  demand_.came_back(timeout_[static_cast<std::size_t>(phase)] - evicted_idle_ -
+                    Graveyard::age_of(grave, packet.clock));
 }
 
 // At most kIncarnationsMax of one key in the table, the coming one included.

@@ -111,6 +111,9 @@ class Graveyard {
   static std::uint32_t second_of(ClockNs clock) noexcept {  // Grave::burial_second
     return static_cast<std::uint32_t>((clock + kSecond - 1) / kSecond) & kSecondMask;
   }
+  static DurationNs age_of(const Grave& grave, ClockNs now) noexcept {  // in whole seconds
+    return DurationNs{(second_of(now) - grave.burial_second) & kSecondMask} * kSecond;
+  }
 
   // The recorded session of this key that a packet at `now` has most to do with, as
   // verdict_on(const Grave&, bool is_last) says: the lowest verdict, then the newest grave; none

@@ -182,6 +182,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
+    if (static_cast<Ending>(grave.ending) == Ending::evicted) note_return(packet, grave);
     s.hot.set_originator(grave.originator);
     if (packet.key.protocol == kProtocolTcp) tcp_resume(s, grave);
   }

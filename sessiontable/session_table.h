@@ -276,6 +276,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void make_room(ClockNs now) noexcept;
   bool evict_longest(std::initializer_list<Phase> phases, ClockNs now) noexcept;
   void evict(std::uint32_t slot, ClockNs now) noexcept;
+  void note_return(const Packet& packet, const Grave& grave) noexcept;
 
   void save_if_due(std::uint32_t slot, ClockNs now) noexcept;
   struct End {
@@ -322,6 +323,7 @@ class SessionTable final : private LateSink, private FloodSink {
   Graveyard graveyard_;
   SynFlood syn_flood_;
   Demand demand_;
+  DurationNs evicted_idle_ = 0;     // for how long the last evicted open session had no packet
   std::vector<Wheel> wheels_;       // one for each Phase
   StreamStage* stage_ = nullptr;    // null: nobody reads
   Array<std::uint32_t> stream_of_;  // kSessionRead: its place_of(), or none yet; else its reader

@@ -284,6 +284,25 @@ TEST(scale, a_table_that_is_too_small_records_every_session_once) {
   }
 }
 
+// The same sessions leave and come back again and again: half of them are missing, not many times
+// as many.
+TEST(scale, a_full_table_tells_how_many_sessions_it_should_have_held) {
+  constexpr std::uint32_t kSessions = 2'000;
+  Table t([](Settings& s) { s.maxStreams = kSessions / 2, s.extensionPool = kSessions; });
+  for (std::uint32_t i = 0; i < kSessions; ++i) t.open({i}, kStart + i * kMillisecond);
+  for (std::uint32_t round = 0; round < 10; ++round) {
+    for (std::uint32_t i = 0; i < kSessions; ++i) {
+      const Flow f{i};
+      const ClockNs now = kStart + 10 * (round + 1) * kSecond + i * kMillisecond;
+      t.see(f, Side::client, kTcpAck, now, f.client_isn + 1 + 10 * round, f.server_isn + 1, 10);
+    }
+  }
+  t.finish();
+  EXPECT_EQ(t.sink.ends - t.sink.continued, kSessions);
+  EXPECT_GE(t.counters.streams_missing.value(), kSessions / 2);
+  EXPECT_LE(t.counters.streams_missing.value(), kSessions * 6 / 10);
+}
+
 TEST(scale, sessions_leave_a_full_table_in_the_order_of_the_design) {
   Table t([](Settings& s) { s.maxStreams = 1'000, s.halfOpenShare = 100; });
   // 300 idle established, 300 lingering, 300 half-open, 100 established and busy.
