@@ -312,7 +312,8 @@ char* put(kind::CommunityId, char* out, const Record& value, const Context& cont
 }
 template <class Kind>
 concept PlainNumber = std::is_same_v<Kind, kind::Uint8> || std::is_same_v<Kind, kind::Uint16> ||
-    std::is_same_v<Kind, kind::Uint32> || std::is_same_v<Kind, kind::Uint64>;
+    std::is_same_v<Kind, kind::Uint32> || std::is_same_v<Kind, kind::Uint64> ||
+    std::is_same_v<Kind, kind::Count16> || std::is_same_v<Kind, kind::Sum16>;
 template <PlainNumber Kind>
 char* put(Kind, char* out, typename Kind::Type value, const Context&) noexcept {
   return put_number(out, value);

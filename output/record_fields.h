@@ -9,7 +9,7 @@
 //
 // Index 0 is the source (the side that opened the session), 1 the destination. Names are those of
 // ECS where it has one (elastic.co/guide/en/ecs), else lower_snake below the protocol. A protocol's
-// object is one more group of lines.
+// object is one more group of lines. A Count16 stops at 65,535; a Sum16 is of one for each side.
 #pragma once
 
 // Kinds of values: X(kind, C++ type, index type, JSON schema)
@@ -37,6 +37,8 @@
   X(Uint16, std::uint16_t, "long", R"("type":"integer","minimum":0,"maximum":65535)")            \
   X(Uint32, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":4294967295)")       \
   X(Uint64, std::uint64_t, "long", R"("type":"integer","minimum":0)")                            \
+  X(Count16, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":65535)")           \
+  X(Sum16, std::uint32_t, "long", R"("type":"integer","minimum":0,"maximum":131070)")            \
   X(Tunnels, TunnelLayers, "object", tunnels_schema())                                           \
   X(MptcpVersion, linger::MptcpVersion, "keyword",                                               \
     R"("type":"string","enum":)" + list_of(std::span(kMptcpVersionWords).subspan(1)))            \
@@ -71,7 +73,7 @@
   X(Uint64, payload_bytes, "payload_bytes", always,                                             \
     "Application bytes this side sent. TCP: distinct ones, a retransmitted byte counts once; "  \
     "SCTP: those in DATA chunks, each time.")                                                   \
-  X(Uint32, bad_checksums, "bad_checksums", nonzero,                                            \
+  X(Count16, bad_checksums, "bad_checksums", nonzero,                                           \
     "Packets this side sent with a wrong transport checksum. They changed the session only as " \
     "long as they were not rare (one in nine).")                                                \
   X(Flag, checksums_offloaded, "checksums_offloaded", nonzero,                                  \
@@ -146,12 +148,12 @@
       "No SYN was seen: the session began before the capture.")                                    \
   ONE(Flag, extension_missing, "tcp.extension_missing", nonzero,                                   \
       "extensionPool was dry: the counts of anomalies are incomplete.")                            \
-  ONE(Uint32, syn, "tcp.flags.syn", nonzero, "Segments with SYN and no ACK.")                      \
-  ONE(Uint32, syn_ack, "tcp.flags.syn_ack", nonzero, "Segments with SYN and ACK.")                 \
-  ONE(Uint32, fin, "tcp.flags.fin", nonzero, "Segments with FIN.")                                 \
-  ONE(Uint32, rst, "tcp.flags.rst", nonzero, "Segments with RST.")                                 \
-  PAIR(Uint32, rst_sent, "tcp.flags.rst_by", nonzero, "Segments with RST, by who sent them.")      \
-  ONE(Uint32, urg, "tcp.flags.urg", nonzero, "Segments with URG.")                                 \
+  ONE(Sum16, syn, "tcp.flags.syn", nonzero, "Segments with SYN and no ACK.")                       \
+  ONE(Sum16, syn_ack, "tcp.flags.syn_ack", nonzero, "Segments with SYN and ACK.")                  \
+  ONE(Sum16, fin, "tcp.flags.fin", nonzero, "Segments with FIN.")                                  \
+  ONE(Sum16, rst, "tcp.flags.rst", nonzero, "Segments with RST.")                                  \
+  PAIR(Count16, rst_sent, "tcp.flags.rst_by", nonzero, "Segments with RST, by who sent them.")     \
+  ONE(Count16, urg, "tcp.flags.urg", nonzero, "Segments with URG.")                                \
   ONE(Uint32, ece, "tcp.flags.ece", nonzero, "Segments with ECE, but SYNs.")                       \
   ONE(Uint32, cwr, "tcp.flags.cwr", nonzero, "Segments with CWR, but SYNs.")                       \
   ONE(Duration, rtt_syn_ack_ns, "tcp.rtt.syn_ack_ns", nonzero,                                     \
@@ -185,78 +187,78 @@
       "Segments of this side held different bytes for the same numbers, as far as the first were " \
       "still held for a reader.")
 
-#define LINGER_RARE_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                  \
-  ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                      \
-      "syn-flood: sessions that have no record of their own.")                                    \
-  PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")         \
-  PAIR(Uint32, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                    \
-  PAIR(Uint32, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                    \
-  PAIR(Uint32, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                    \
-  PAIR(Uint32, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")               \
-  PAIR(Uint32, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.") \
-  ONE(Uint32, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                        \
-      "RSTs after the close whose sequence number did not fit.")                                  \
-  ONE(Uint32, syn_candidates, "tcp.syn_candidates", nonzero,                                      \
-      "SYNs with another ISN that never became a session.")                                       \
-  PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                       \
-       "Segments whose payload was seen before.")                                                 \
-  PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                           \
-       "Payload bytes seen before.")                                                              \
-  PAIR(Uint32, spurious_packets, "tcp.retransmitted.spurious", nonzero,                           \
-       "Of these segments those that had been acknowledged when they came.")                      \
-  PAIR(Uint32, duplicates, "tcp.duplicates", nonzero,                                             \
-       "Segments seen again within dedupWindow; counted in packets and bytes, else nowhere.")     \
-  PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                     \
-       "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                \
-  PAIR(Uint32, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")  \
-  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                  \
-  PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                         \
-       "Bytes never seen that the other side acknowledged: the capture missed them.")             \
-  PAIR(Uint32, zero_windows, "tcp.zero_windows", nonzero,                                         \
-       "Segments that announced a closed window.")                                                \
-  PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                   \
-       "How long this side's window was closed.")                                                 \
-  PAIR(Uint32, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                     \
-  PAIR(Uint32, rst_ignored, "tcp.rst_ignored", nonzero,                                           \
-       "RSTs that fitted, but whose receiver carried on.")                                        \
-  PAIR(Uint32, rst_off_window, "tcp.rst_off_window", nonzero,                                     \
-       "RSTs outside the receiver's window; they changed nothing.")                               \
-  ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                      \
-      "event.id of the finished session that had the same addresses and ports.")                  \
-  ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                    \
-      "event.id of the next session with the same addresses and ports.")                          \
-  ONE(Id, continues, "tcp.continues", tcp_nonzero,                                                \
-      "event.id of the session, cut before its end, that this one goes on with.")                 \
-  ONE(MptcpVersion, mptcp_version, "mptcp.version", nonzero,                                      \
-      "Version of MPTCP, as far as the handshake was seen.")                                      \
-  ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                            \
-      "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is " \
-      "not known), or offered: no MPTCP came of it.")                                             \
-  PAIR(Flag, mptcp_fail, "mptcp.fail", nonzero,                                                   \
-       "This side said that a checksum failed (MP_FAIL).")                                        \
-  PAIR(Uint8, mptcp_removed, "mptcp.removed_address_count", nonzero,                              \
-       "Addresses that this side withdrew (REMOVE_ADDR).")                                        \
-  PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                            \
-       "Token of this side's host, eight hexadecimal digits: what names the connection. A join "  \
-       "knows that of its receiver, the initial subflow both.")                                   \
-  PAIR(Uint8, mptcp_address_id, "mptcp.address_id", if_mptcp_join, "Address ID of this side.")    \
-  PAIR(Flag, mptcp_backup, "mptcp.backup", nonzero,                                               \
-       "This side asked last that the subflow be used only as backup.")                           \
-  PAIR(Flag, mptcp_data_fin, "mptcp.data_fin", nonzero, "This side closed the connection.")       \
-  PAIR(Flag, mptcp_fastclose, "mptcp.fastclose", nonzero,                                         \
-       "This side aborted the connection (MP_FASTCLOSE).")                                        \
-  PAIR(Flag, mptcp_reset, "mptcp.reset", nonzero,                                                 \
-       "This side gave a reason for resetting the subflow (MP_TCPRST).")                          \
-  ONE(Flag, mptcp_missing, "mptcp.missing", nonzero,                                              \
-      "mptcpPool was dry: a subflow that does not name its connection.")                          \
-  ONE(Uint32, mptcp_subflows, "mptcp.subflow_count", if_mptcp_end, "Subflows that were seen.")    \
-  ONE(Uint32, mptcp_idle_subflows, "mptcp.idle_subflow_count", if_mptcp_end,                      \
-      "Of them, those that carried no payload.")                                                  \
-  VIEW(MptcpPaths, self(), "mptcp.subflows", if_mptcp_end,                                        \
-       "The first 32 subflows with their share of the payload; source is the connection's.")      \
-  VIEW(MptcpAddresses, self(), "mptcp.unused_addresses", if_mptcp_end,                            \
-       "Addresses that a side announced (ADD_ADDR) and no subflow used, at most 16.")             \
-  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                        \
+#define LINGER_RARE_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                   \
+  ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                       \
+      "syn-flood: sessions that have no record of their own.")                                     \
+  PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
+  PAIR(Count16, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                    \
+  PAIR(Count16, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                    \
+  PAIR(Count16, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                    \
+  PAIR(Count16, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")               \
+  PAIR(Count16, late_data, "tcp.late.data", tcp_nonzero, "Segments with payload after the close.") \
+  ONE(Count16, late_rst_off_sequence, "tcp.late.rst_off_sequence", nonzero,                        \
+      "RSTs after the close whose sequence number did not fit.")                                   \
+  ONE(Count16, syn_candidates, "tcp.syn_candidates", nonzero,                                      \
+      "SYNs with another ISN that never became a session.")                                        \
+  PAIR(Uint32, retransmitted_packets, "tcp.retransmitted.packets", nonzero,                        \
+       "Segments whose payload was seen before.")                                                  \
+  PAIR(Uint64, retransmitted_bytes, "tcp.retransmitted.bytes", nonzero,                            \
+       "Payload bytes seen before.")                                                               \
+  PAIR(Uint32, spurious_packets, "tcp.retransmitted.spurious", nonzero,                            \
+       "Of these segments those that had been acknowledged when they came.")                       \
+  PAIR(Uint32, duplicates, "tcp.duplicates", nonzero,                                              \
+       "Segments seen again within dedupWindow; counted in packets and bytes, else nowhere.")      \
+  PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                      \
+       "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                 \
+  PAIR(Count16, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")  \
+  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                   \
+  PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                          \
+       "Bytes never seen that the other side acknowledged: the capture missed them.")              \
+  PAIR(Count16, zero_windows, "tcp.zero_windows", nonzero,                                         \
+       "Segments that announced a closed window.")                                                 \
+  PAIR(Duration, zero_window_ns, "tcp.zero_window_ns", nonzero,                                    \
+       "How long this side's window was closed.")                                                  \
+  PAIR(Count16, keep_alives, "tcp.keep_alives", nonzero, "Keep-alive probes.")                     \
+  PAIR(Count16, rst_ignored, "tcp.rst_ignored", nonzero,                                           \
+       "RSTs that fitted, but whose receiver carried on.")                                         \
+  PAIR(Count16, rst_off_window, "tcp.rst_off_window", nonzero,                                     \
+       "RSTs outside the receiver's window; they changed nothing.")                                \
+  ONE(Id, reuse_of, "tcp.reuse_of", nonzero,                                                       \
+      "event.id of the finished session that had the same addresses and ports.")                   \
+  ONE(Id, reused_by, "tcp.reused_by", nonzero,                                                     \
+      "event.id of the next session with the same addresses and ports.")                           \
+  ONE(Id, continues, "tcp.continues", tcp_nonzero,                                                 \
+      "event.id of the session, cut before its end, that this one goes on with.")                  \
+  ONE(MptcpVersion, mptcp_version, "mptcp.version", nonzero,                                       \
+      "Version of MPTCP, as far as the handshake was seen.")                                       \
+  ONE(MptcpRole, mptcp_role, "mptcp.subflow", nonzero,                                             \
+      "What the session is in an MPTCP connection: initial, join, mid-stream (its connection is "  \
+      "not known), or offered: no MPTCP came of it.")                                              \
+  PAIR(Flag, mptcp_fail, "mptcp.fail", nonzero,                                                    \
+       "This side said that a checksum failed (MP_FAIL).")                                         \
+  PAIR(Uint8, mptcp_removed, "mptcp.removed_address_count", nonzero,                               \
+       "Addresses that this side withdrew (REMOVE_ADDR).")                                         \
+  PAIR(MptcpToken, mptcp_host, "mptcp.token", nonzero,                                             \
+       "Token of this side's host, eight hexadecimal digits: what names the connection. A join "   \
+       "knows that of its receiver, the initial subflow both.")                                    \
+  PAIR(Uint8, mptcp_address_id, "mptcp.address_id", if_mptcp_join, "Address ID of this side.")     \
+  PAIR(Flag, mptcp_backup, "mptcp.backup", nonzero,                                                \
+       "This side asked last that the subflow be used only as backup.")                            \
+  PAIR(Flag, mptcp_data_fin, "mptcp.data_fin", nonzero, "This side closed the connection.")        \
+  PAIR(Flag, mptcp_fastclose, "mptcp.fastclose", nonzero,                                          \
+       "This side aborted the connection (MP_FASTCLOSE).")                                         \
+  PAIR(Flag, mptcp_reset, "mptcp.reset", nonzero,                                                  \
+       "This side gave a reason for resetting the subflow (MP_TCPRST).")                           \
+  ONE(Flag, mptcp_missing, "mptcp.missing", nonzero,                                               \
+      "mptcpPool was dry: a subflow that does not name its connection.")                           \
+  ONE(Uint32, mptcp_subflows, "mptcp.subflow_count", if_mptcp_end, "Subflows that were seen.")     \
+  ONE(Uint32, mptcp_idle_subflows, "mptcp.idle_subflow_count", if_mptcp_end,                       \
+      "Of them, those that carried no payload.")                                                   \
+  VIEW(MptcpPaths, self(), "mptcp.subflows", if_mptcp_end,                                         \
+       "The first 32 subflows with their share of the payload; source is the connection's.")       \
+  VIEW(MptcpAddresses, self(), "mptcp.unused_addresses", if_mptcp_end,                             \
+       "Addresses that a side announced (ADD_ADDR) and no subflow used, at most 16.")              \
+  ONE(Tunnels, tunnels, "tunnel", nonzero,                                                         \
       "The tunnels around the session's first packet, outermost first, at most four.")
 
 #define LINGER_RECORD_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION) \

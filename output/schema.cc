@@ -84,11 +84,19 @@ constexpr std::string_view kTunnelsIndex =
 LINGER_RECORD_KINDS(LINGER_KIND)
 #undef LINGER_KIND
 
+template <class Kind>
+constexpr std::string_view limit_of(Kind) {
+  return "";
+}
+constexpr std::string_view limit_of(kind::Count16) { return " Counts to 65,535."; }
+constexpr std::string_view limit_of(kind::Sum16) { return " Counts to 65,535 for each side."; }
+
 struct RecordLine {  // one field of record_fields.h
   std::string_view path;
   std::string_view presence;
   std::string_view index_type;
   std::string_view help;
+  std::string_view limit;
   std::string (*schema)();
   bool is_always;
 };
@@ -102,6 +110,7 @@ constexpr std::array<RecordLine, kFieldCount> kRecordLines = [] {
                   F::Presence::help,
                   index_type_of(typename F::Kind{}),
                   field.help,
+                  limit_of(typename F::Kind{}),
                   [] { return schema_of(typename F::Kind{}); },
                   std::is_same_v<typename F::Presence, presence::always>};
   });
@@ -113,7 +122,7 @@ struct Line {
   std::string path;
   std::string_view presence;
   std::string_view index_type;
-  std::string_view help;
+  std::string help;
   std::string schema;
   bool is_always;
 };
@@ -147,8 +156,8 @@ void add_lines(std::vector<Line>& lines, const Protocol& protocol) {
     const KindTexts texts = texts_of(kind);
     std::string schema(texts.schema);
     if (path.ends_with("[]")) schema = fmt::format(R"("type":"array","items":{{{}}})", schema);
-    lines.push_back(
-        {object + std::string(path), "when told", texts.index_type, help, schema, false});
+    lines.push_back({object + std::string(path), "when told", texts.index_type, std::string(help),
+                     schema, false});
   };
   for (const ProtocolField& field : protocol.fields)
     if (field.kind != ProtocolKind::raw) add(field.path, field.kind, field.help);
@@ -163,8 +172,8 @@ std::string_view without_brackets(std::string_view name) {
 std::vector<Line> lines_of_fields(Protocols protocols) {
   std::vector<Line> lines;
   for (const RecordLine& line : kRecordLines)
-    lines.push_back({std::string(line.path), line.presence, line.index_type, line.help,
-                     line.schema(), line.is_always});
+    lines.push_back({std::string(line.path), line.presence, line.index_type,
+                     fmt::format("{}{}", line.help, line.limit), line.schema(), line.is_always});
   for (const Protocol* protocol : protocols) add_lines(lines, *protocol);
   return lines;
 }
