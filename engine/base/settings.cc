@@ -156,7 +156,7 @@ class Loader {
     if (auto result = check_session_key(); !result) return result;
     if (auto result = check_tunnel_ports(); !result) return result;
     if (auto result = check_shares(); !result) return result;
-    return check_lingering();
+    return check_durations();
   }
 
  private:
@@ -274,19 +274,28 @@ class Loader {
     return {};
   }
 
-  // Complains about the one of the two that was set.
-  SettingsResult check_lingering() const {
-    const auto ceiling = settings_.lingerCeiling;
-    for (const auto& [name, timeout] : {std::pair{"tcpClosingTimeout", settings_.tcpClosingTimeout},
-                                        std::pair{"tcpRstTimeout", settings_.tcpRstTimeout}}) {
-      if (timeout <= ceiling) continue;
-      if (places_.contains(name)) {
-        return conflict(name, fmt::format("{} is above lingerCeiling; allowed: at most {}",
-                                          format_duration(timeout), format_duration(ceiling)));
+  // What cannot be longer than something else: complains about the one of the two that was set.
+  SettingsResult check_durations() const {
+    struct Timed {
+      std::string_view name;
+      DurationNs duration;
+    };
+    const Timed closing{"tcpClosingTimeout", settings_.tcpClosingTimeout};
+    const Timed reset{"tcpRstTimeout", settings_.tcpRstTimeout};
+    const Timed ceiling{"lingerCeiling", settings_.lingerCeiling};
+    const Timed late{"lateTimeout", settings_.lateTimeout};
+    const Timed going_on{"continueTimeout", settings_.continueTimeout};
+    for (const auto& [low, high] :
+         {std::pair{closing, ceiling}, std::pair{reset, ceiling}, std::pair{late, going_on}}) {
+      if (low.duration <= high.duration) continue;
+      if (places_.contains(low.name)) {
+        return conflict(low.name, fmt::format("{} is above {}; allowed: at most {}",
+                                              format_duration(low.duration), high.name,
+                                              format_duration(high.duration)));
       }
-      return conflict("lingerCeiling",
-                      fmt::format("{} is below {}; allowed: at least {}", format_duration(ceiling),
-                                  name, format_duration(timeout)));
+      return conflict(high.name, fmt::format("{} is below {}; allowed: at least {}",
+                                             format_duration(high.duration), low.name,
+                                             format_duration(low.duration)));
     }
     return {};
   }

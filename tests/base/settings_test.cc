@@ -231,6 +231,8 @@ TEST(Settings, conflicts_between_settings_are_found) {
             "--set: tcpRstTimeout: 1min is above lingerCeiling; allowed: at most 30s");
   EXPECT_EQ(error_of_load({"lingerCeiling=1s"}),
             "--set: lingerCeiling: 1s is below tcpClosingTimeout; allowed: at least 5s");
+  EXPECT_EQ(error_of_load({"continueTimeout=10s"}),
+            "--set: continueTimeout: 10s is below lateTimeout; allowed: at least 2min");
   EXPECT_EQ(error_of_load({"sessionKey=vlan,vlan"}), "--set: sessionKey: 'vlan' is there twice");
   EXPECT_EQ(error_of_load({"gtpPorts=2152,4789"}),
             "--set: gtpPorts: port 4789 is in vxlanPorts already");
