@@ -95,6 +95,10 @@ run -q -r "$capture" net 203.0.113.255/32
 [[ "$code" == 0 && ! -s out ]]
 result $? "a_filter_that_fits_nothing_gives_no_record" "$(cat err)"
 
+run -q -r "${capture%/*}/clock_back_three_hours.pcap" --set clockJump=1d
+[[ "$code" == 0 && $(wc -l <out) == 2 ]] # of the default: late records, too
+result $? "a_step_back_within_clock_jump_is_no_jump" "$(cat out err)"
+
 size=$(stat -c %s "$capture")
 head -c $((size - 5)) "$capture" >cut.pcap
 run -r cut.pcap

@@ -66,6 +66,21 @@ TEST(half_open, a_rst_that_overtook_its_syn_is_of_its_session) {
   EXPECT_EQ(record.reason, Reason::reset);
 }
 
+// What is idle leaves before one that may yet be answered.
+TEST(half_open, for_half_open_minimum_it_stays_in_a_full_table) {
+  for (const DurationNs minimum : {DurationNs{0}, 3 * kSecond}) {
+    Settings settings = small_settings();
+    settings.halfOpenMinimum = minimum;
+    Frames frames;
+    for (unsigned i = 0; i < 990; ++i) peers(frames, i).handshake(at(i), 1);
+    for (unsigned i = 990; i < 1'001; ++i) peers(frames, i).syn(at(2 * kSecond));
+    TableRun run(settings);
+    run.see(frames);
+    EXPECT_EQ(run.counters().evicted_half_open.value(), minimum == 0 ? 1u : 0u);
+    EXPECT_EQ(run.counters().evicted_open.value(), minimum == 0 ? 0u : 1u);
+  }
+}
+
 // A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
 TEST(half_open, of_two_answers_the_one_counts_that_the_client_took) {
   for (const std::uint32_t taken : {5'000'000u, 905'000'000u}) {

@@ -76,39 +76,67 @@ TEST(session_table, lingering_ends_5_s_after_the_last_late_packet_and_30_s_after
 TEST(session_table, each_state_ends_after_its_own_timeout) {
   struct Case {
     const char* name;
-    DurationNs timeout;
-    Reason reason;
+    DurationNs Settings::*setting;
+    DurationNs timeout;  // of itself
     std::function<void(TcpPeers&)> talk;
+    Reason reason = Reason::idle;
+  };
+  const auto packet = [](const PacketBuilder& builder) {
+    return [builder](TcpPeers& tcp) { tcp.syn(at(0)) = builder.frame(at(0)); };
+  };
+  const PacketBuilder ip = PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2");
+  const auto behind = [&](auto&& add) {
+    PacketBuilder builder = ip;
+    add(builder);
+    return packet(builder);
   };
   const Case cases[] = {
-      {"opening", 30 * kSecond, Reason::attempt, [](TcpPeers& tcp) { tcp.syn(at(0)); }},
-      {"established", 10 * kMinute, Reason::idle, [](TcpPeers& tcp) { tcp.handshake(at(0), 0); }},
-      {"half closed", 120 * kSecond, Reason::idle,
+      {"opening", &Settings::tcpSynTimeout, 30 * kSecond, [](TcpPeers& tcp) { tcp.syn(at(0)); },
+       Reason::attempt},
+      {"established", &Settings::tcpTimeout, 10 * kMinute,
+       [](TcpPeers& tcp) { tcp.handshake(at(0), 0); }},
+      {"half closed", &Settings::tcpHalfClosedTimeout, 120 * kSecond,
        [](TcpPeers& tcp) {
          tcp.handshake(at(0), 0);
          tcp.fin(Side::server, at(0));
        }},
-      {"closed", 5 * kSecond, Reason::closed,
+      {"closed", &Settings::tcpClosingTimeout, 5 * kSecond,
        [](TcpPeers& tcp) {
          tcp.handshake(at(0), 0);
          tcp.close(Side::client, at(0), 0);
-       }},
-      {"reset", 5 * kSecond, Reason::reset,
+       },
+       Reason::closed},
+      {"reset", &Settings::tcpRstTimeout, 5 * kSecond,
        [](TcpPeers& tcp) {
          tcp.handshake(at(0), 0);
          tcp.rst(Side::client, at(0));
-       }},
+       },
+       Reason::reset},
+      {"UDP", &Settings::udpTimeout, 30 * kSecond,
+       behind([](PacketBuilder& p) { p.udp(5, 7'000); })},
+      {"ICMP", &Settings::icmpTimeout, 10 * kSecond,
+       behind([](PacketBuilder& p) { p.icmp(8, 0, 1); })},
+      {"SCTP", &Settings::sctpTimeout, kMinute,
+       behind([](PacketBuilder& p) { p.sctp(5, 6, 7).sctp_chunk(4, 0, {}); })},
+      {"ESP", &Settings::espTimeout, 10 * kMinute,
+       behind([](PacketBuilder& p) { p.esp(1, 1).payload("secret"); })},
+      {"OSPF", &Settings::otherTimeout, kMinute,
+       behind([](PacketBuilder& p) { p.next_is(89).payload("hello"); })},
   };
   for (const Case& c : cases) {
-    Frames frames;
-    TcpPeers tcp = peers(frames);
-    c.talk(tcp);
-    TableRun run;
-    run.see(frames);
-    run.pass(c.timeout - kSecond);
-    EXPECT_EQ(run.table().sessions(), 1u) << c.name;
-    run.pass(2 * kSecond);
-    EXPECT_EQ(run.only(Action::session_end).reason, c.reason) << c.name;
+    for (const DurationNs timeout : {c.timeout, 2 * c.timeout}) {
+      Settings settings = small_settings();
+      if (timeout != c.timeout) settings.*c.setting = timeout;
+      Frames frames;
+      TcpPeers tcp = peers(frames);
+      c.talk(tcp);
+      TableRun run(settings);
+      run.see(frames);
+      run.pass(timeout - kMillisecond);
+      EXPECT_EQ(run.table().sessions(), 1u) << c.name;
+      run.pass(kSecond);
+      EXPECT_EQ(run.only(Action::session_end).reason, c.reason) << c.name;
+    }
   }
 }
 
