@@ -16,6 +16,7 @@ constexpr ProtocolField kFields[] = {LINGER_QUIC_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr std::size_t kIdBytesMax = 20;        // RFC 9000 §17.2
 constexpr std::size_t kClientBytesMin = 1200;  // of a datagram with its first packet (§14.1)
+constexpr std::size_t kFirstIdBytesMin = 8;    // that a client's first packet goes to (§7.2)
 constexpr int kFramesMax = 256;                // in one packet
 constexpr int kPacketsMax = 8;                 // in one datagram
 
@@ -157,7 +158,8 @@ Detection Quic::detect(Carrier carrier, Bytes bytes) noexcept {
   bool is_good = false;
   if (packet.version == 0) {
     const std::size_t versions = datagram_bytes - packet.number_at;
-    is_good = versions != 0 && versions % 4 == 0 && packet.to.size() + packet.from.size() != 0;
+    // It comes from where the client's first packet went to (§17.2.1); a question of DNS does not.
+    is_good = versions != 0 && versions % 4 == 0 && packet.from.size() >= kFirstIdBytesMin;
   } else if (is_quic_version(packet.version)) {
     is_good = (packet.bytes[0] & 0x40) != 0 && packet.bytes.size() - packet.number_at >= 16;
   } else {

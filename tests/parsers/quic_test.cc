@@ -351,6 +351,18 @@ TEST(quic, the_server_is_read_in_the_version_behind_a_refused_one) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("version":"2")"));
 }
 
+// Of DNS, with an id that begins a long header, whose other half is the first byte of version 0.
+TEST(quic, a_question_without_flags_is_no_negotiation) {
+  for (const char additions : {'\0', '\1'}) {
+    const std::string question = "\xa0\0\0\0\0\1\0\0\0\0\0"s + additions + "\6R_OX1C\0\0\xff\0\1"s;
+    EXPECT_EQ(hear({{0, question}}, kDatagrams).protocol, "dns");
+  }
+  const std::string refusal = quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s);
+  EXPECT_EQ(hear({{1, refusal}}, kDatagrams).protocol, "quic");
+  EXPECT_EQ(
+      hear({{1, quic_negotiation("me", "7 bytes", "\x00\x00\x00\x01"s)}}, kDatagrams).protocol, "");
+}
+
 TEST(quic, a_negotiation_that_the_client_discards_refuses_nothing) {
   const std::string frames = quic_crypto(0, rfc9001_hello());
   const std::string same = quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s);
