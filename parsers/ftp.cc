@@ -157,16 +157,17 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   const std::string_view command = line.substr(0, static_cast<std::size_t>(end - line.begin()));
   std::string_view argument = trimmed(line.substr(command.size()));
   // What a server lets be said behind SITE may be a password, too.
-  if (equals(command, "site")) argument = argument.substr(0, argument.find_first_of(kBlanks));
+  const bool is_site = equals(command, "site");
+  if (is_site) argument = argument.substr(0, argument.find_first_of(kBlanks));
   if (count_ == kPendingMax) return false;
   // Where its words told no protocol, the greeting was said first, but comes with the next reply.
   if (!has_banner_ && greeting_ == kNoRow) greeting_ = facts.open_row();
   Row row = kNoRow;
+  const bool is_secret = is_one_of(kSecret, command);
   if (!is_one_of(kUntold, command)) {
     row = facts.open_row();
     facts.text(Field::command, command, row);
-    if (!is_one_of(kSecret, command) && !argument.empty())
-      facts.text(Field::argument, argument, row);
+    if (!is_secret && !argument.empty()) facts.text(Field::argument, argument, row);
     if (equals(command, "user")) facts.text(Field::user, argument, row);
     std::optional<LinkEndpoint> data;
     if (equals(command, "port")) data = read_endpoint(argument);
@@ -176,7 +177,9 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
     asks_tls_ = equals(command, "auth");
     is_tls_ = asks_tls_ && has_agreed_;
   }
-  pending_[(first_ + count_++) % kPendingMax] = row;
+  const std::size_t place = (first_ + count_++) % kPendingMax;
+  pending_[place] = row;
+  secrets_.set(place, is_secret || is_site);
   return true;
 }
 
@@ -202,6 +205,8 @@ bool Ftp::read_reply_line(unsigned side, std::string_view line, Facts& facts) no
 void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept {
   Row row = kNoRow;
   const bool is_greeting = !has_banner_ && reply.code == 220;
+  // Who does not understand a line may repeat it (RFC 959 §4.2.1: x0z).
+  const bool is_repeated = reply.code / 10 == 50 && (count_ == 0 || secrets_.test(first_));
   if (is_greeting || count_ == 0) {  // nobody asked for it
     row = is_greeting && greeting_ != kNoRow ? greeting_ : facts.open_row();
   } else {
@@ -211,7 +216,7 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
   }
   has_banner_ = true;
   facts.number(Field::reply_code, reply.code, row);
-  facts.text(Field::reply_text, reply.text, row);
+  if (!is_repeated) facts.text(Field::reply_text, reply.text, row);
   const std::size_t digit = reply.text.find_first_of("0123456789");
   const std::size_t bracket = reply.text.find('(');
   std::optional<LinkEndpoint> end;

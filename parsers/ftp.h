@@ -16,6 +16,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 
 #include "parsers/facts.h"
@@ -30,7 +31,8 @@ namespace linger {
     "Its argument; not that of PASS, ACCT and ADAT; of SITE its first word.")       \
   X(user, text, "user.name", "Name that the client logs in with.")                  \
   X(reply_code, number, "reply.code", "Code of the reply that ended the command.")  \
-  X(reply_text, text, "reply.text", "Its text; the last line.")                     \
+  X(reply_text, text, "reply.text",                                                 \
+    "Its text; the last line; not of a syntax error that may repeat a password.")   \
   X(data_mode, text, "data.mode",                                                   \
     "Who opens the data connection: active, the server; passive, "                  \
     "the client.")                                                                  \
@@ -66,6 +68,7 @@ class Ftp {
   ReplyRoles roles_;
   LinkEndpoint data_;                       // where the next data connection goes to
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
+  std::bitset<kPendingMax> secrets_;        // of them, those whose argument is not told
   Row greeting_ = kNoRow;                   // kept for it, when a command is read before it
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;

@@ -12,6 +12,7 @@ using Field = SmtpField;
 
 constexpr ProtocolField kFields[] = {LINGER_SMTP_FIELDS(LINGER_FIELD_ROW)};
 
+constexpr std::uint16_t kAuthenticated = 235;  // RFC 4954 §6
 constexpr std::string_view kEndOfMail = ".\r\n";
 
 bool is_hello(std::string_view verb) noexcept {
@@ -164,6 +165,7 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
     const std::string_view mechanism = mechanism_of(arguments);
     if (!mechanism.empty()) facts.text(Field::authentication, mechanism);
     phase_ = Phase::authentication;
+    has_secrets_ = true;
   } else if (equals(verb, "bdat")) {
     std::uint32_t bytes = 0;
     const char* const end = arguments.data() + arguments.size();
@@ -202,7 +204,10 @@ Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
 bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
   if (reply.code >= 400 && refusals_++ < kRefusalsMax) {
     facts.number(Field::refusal_code, reply.code);
-    facts.text(Field::refusal_text, reply.text);
+    // Who does not understand a line may repeat it.
+    const bool is_repeated =
+        reply.code >= 500 && reply.code <= 502 && (has_secrets_ || unanswered_ == 0);
+    if (!is_repeated) facts.text(Field::refusal_text, reply.text);
   }
   if (!has_banner_) {
     has_banner_ = true;
@@ -211,6 +216,7 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
       return false;
     }
   }
+  if (reply.code == kAuthenticated) has_secrets_ = false;
   if (reply.code == 334) return false;  // goes on with AUTH (RFC 4954 §4)
   if (unanswered_ != 0) {
     if (--unanswered_ != 0) return false;

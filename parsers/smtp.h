@@ -30,7 +30,8 @@ namespace linger {
   X(to, text, "to[]", "Recipients (RCPT TO).")                                            \
   X(mails, number, "mails", "Mails that were sent to their end.")                         \
   X(refusal_code, number, "refusals[].code", "Code of a reply from 400 on.")              \
-  X(refusal_text, text, "refusals[].text", "Its text; the last line.")                    \
+  X(refusal_text, text, "refusals[].text",                                                \
+    "Its text; the last line; not of a syntax error that may repeat a password.")         \
   X(starttls, flag, "starttls", "The session went on in TLS.")
 
 enum class SmtpField : std::uint8_t { LINGER_SMTP_FIELDS(LINGER_FIELD_NAME) };
@@ -64,6 +65,7 @@ class Smtp {
   Phase phase_ = Phase::commands;
   bool is_line_start_ = true;  // of the mail
   bool has_banner_ = false;
+  bool has_secrets_ = false;      // the client may have sent a password that was not taken
   bool has_agreed_ = false;       // the server, to STARTTLS, before it was asked
   bool may_be_early_ = true;      // replies without command; else there are others like that
   std::uint16_t last_early_ = 0;  // code of the last one

@@ -58,6 +58,21 @@ TEST(ftp, passwords_are_not_told_however_they_are_said) {
   }
 }
 
+// By who does not understand the line, in whatever order the two sides were captured.
+TEST(ftp, a_password_that_the_server_repeats_is_not_told) {
+  const auto told = [](const std::string& said, const std::string& answer) {
+    const Said command = {0, said + " secret\r\n"}, reply = {1, answer + "\r\n"};
+    const Dialogue early = {{1, "220 FTP\r\n"}, reply, command};
+    EXPECT_EQ(hear(early).objects.find("secret'"), std::string::npos);
+    return hear({early[0], {0, "FEAT\r\n"}, {1, "502 No FEAT\r\n"}, command, reply}).objects;
+  };
+  for (const std::string command : {"PASS", "ACCT", "SITE PSWD"})
+    EXPECT_THAT(told(command, "500 '" + command + " secret': what?"),
+                HasSubstr(R"("reply":{"code":500}}])"));
+  EXPECT_THAT(told("PASS", "530 Wrong"), HasSubstr(R"("reply":{"code":530,"text":"Wrong"}}])"));
+  EXPECT_THAT(told("SIZE", "504 Wrong"), HasSubstr(R"("reply":{"code":504,"text":"Wrong"}}])"));
+}
+
 TEST(ftp, every_way_to_name_a_data_connection_is_read) {
   const auto data_of = [](const std::string& command, const std::string& reply) {
     const std::string objects =

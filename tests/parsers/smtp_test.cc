@@ -101,6 +101,26 @@ TEST(smtp, of_authentication_the_mechanism_is_told_and_no_more) {
     EXPECT_THAT(told(arguments), testing::Not(HasSubstr("authentication"))) << arguments;
 }
 
+TEST(smtp, a_password_that_the_server_repeats_is_not_told) {
+  const auto told = [](const std::string& answer, const std::string& more) {
+    return hear({{1, "220 mx.example.com ESMTP\r\n"},
+                 {0, "EHLO a\r\n"},
+                 {1, "250 AUTH\r\n"},
+                 {0, "AUTH LOGIN\r\n"},
+                 {1, answer + "\r\n"},
+                 {0, "c2VjcmV0\r\n"},
+                 {1, more + "\r\n"}})
+        .objects;
+  };
+  EXPECT_THAT(told("334 VXNlcm5hbWU6", "501 Cannot decode c2VjcmV0"),
+              HasSubstr(R"("refusals":[{"code":501}]})"));
+  EXPECT_THAT(told("504 No", "500 Unknown command c2VjcmV0"),
+              HasSubstr(R"("refusals":[{"code":504,"text":"No"},{"code":500}]})"));
+  EXPECT_THAT(told("334 VXNlcm5hbWU6", "535 No"),
+              HasSubstr(R"("refusals":[{"code":535,"text":"No"}]})"));
+  EXPECT_THAT(told("235 Yes", "501 No"), HasSubstr(R"("refusals":[{"code":501,"text":"No"}]})"));
+}
+
 TEST(smtp, a_refused_mail_is_none) {
   const Heard heard = hear({{1, "220 mx.example.com ESMTP\r\n"},
                             {0, "HELO a\r\n"},
