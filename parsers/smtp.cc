@@ -41,15 +41,20 @@ std::string_view path_of(std::string_view text) noexcept {
 }
 
 // The first word (RFC 4422 §3.1), as long as it can be one: who leaves it out sends a password in
-// base64, which has letters of both cases.
+// base64, which has letters of both cases, as usual mechanisms may have.
 std::string_view mechanism_of(std::string_view text) noexcept {
   constexpr std::size_t kBytesMax = 20;
   const std::string_view word = text.substr(0, text.find_first_of(" \t="));
   const auto has = [&](char first, char last) {
     return std::any_of(word.begin(), word.end(), [=](char c) { return c >= first && c <= last; });
   };
+  constexpr std::string_view kUsual[] = {"plain",       "login",         "cram-md5", "digest-md5",
+                                         "scram-sha-1", "scram-sha-256", "ntlm",     "gssapi",
+                                         "xoauth2",     "oauthbearer",   "external"};
+  const bool is_usual = std::any_of(std::begin(kUsual), std::end(kUsual),
+                                    [&](auto usual) { return equals(word, usual); });
   const bool is_other = word.size() > kBytesMax || (has('A', 'Z') && has('a', 'z'));
-  return is_other ? std::string_view{} : word;
+  return is_other && !is_usual ? std::string_view{} : word;
 }
 
 // What follows "FROM:" or "TO:"; npos of it: there is no such word.
