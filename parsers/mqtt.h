@@ -33,7 +33,7 @@ enum class MqttField : std::uint8_t { LINGER_MQTT_FIELDS(LINGER_FIELD_NAME) };
 class Mqtt {
  public:
   static constexpr Pattern kPatterns[] = {
-      {Carrier::stream, R"(^\x10.{1,4}\x00(\x04MQTT[\x04\x05]|\x06MQIsdp\x03))"}};
+      {Carrier::stream, R"(^\x10.{1,4}\x00(\x04MQTT[\x04\x05\x84\x85]|\x06MQIsdp[\x03\x83]))"}};
   static constexpr std::size_t kTopicsMax = 32;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;

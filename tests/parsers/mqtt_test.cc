@@ -65,6 +65,17 @@ TEST(mqtt, version_3_1_has_another_name) {
               HasSubstr(R"("version":"3.1","client_id":"old")"));
 }
 
+TEST(mqtt, a_bridge_is_known_by_what_is_before_its_version) {
+  for (const auto& [name, version] : {std::pair{text("MQTT") + '\x84', "3.1.1"},
+                                      {text("MQTT") + '\x85', "5.0"},
+                                      {text("MQIsdp") + '\x83', "3.1"}}) {
+    const std::string properties = version == "5.0"s ? "\0"s : ""s;
+    const std::string bridge = packet(0x10, name + "\x00\x00\x3c"s + properties + text("bridge"));
+    EXPECT_EQ(hear({{0, bridge}}).objects,
+              R"(,"mqtt":{"version":")"s + version + R"(","client_id":"bridge","keep_alive":60})");
+  }
+}
+
 TEST(mqtt, topics_beyond_the_limit_are_only_counted) {
   std::string published;
   for (std::size_t i = 0; i < 2 * Mqtt::kTopicsMax; ++i)
