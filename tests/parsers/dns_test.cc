@@ -112,6 +112,28 @@ TEST(dns, a_response_before_its_query_joins_it) {
   EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
 }
 
+// RFC 6762 §5.4 and §10.2: one host alone is to answer; what is known of the name is to be
+// forgotten.
+TEST(dns, the_upper_bit_of_a_class_is_none_of_it) {
+  std::string query = kQuery, response = kResponse;
+  query[query.size() - 2] = response[12 + kQuestion.size() - 2] = '\x80';
+  response[12 + kQuestion.size() + 4] = '\x80';
+  EXPECT_EQ(hear({{0, query}, {1, response}}, Carrier::datagrams).objects,
+            hear(kExchange, Carrier::datagrams).objects);
+}
+
+TEST(dns, a_name_has_255_bytes_at_most) {
+  const auto protocol_of = [](std::size_t last) {
+    std::string name;
+    for (const std::size_t bytes : {63ul, 63ul, 63ul, last})
+      name += static_cast<char>(bytes) + std::string(bytes, 'x');
+    const std::string query = kQuery.substr(0, 12) + name + "\0\0\1\0\1"s;
+    return hear({{0, query}}, Carrier::datagrams).protocol;
+  };
+  EXPECT_EQ(protocol_of(61), "dns");
+  EXPECT_EQ(protocol_of(62), "");
+}
+
 TEST(dns, a_response_of_no_class_is_told_and_zeros_are_none) {
   const std::string broken = kResponse.substr(0, 12 + kQuestion.size() - 2) + "\0\0"s;
   const Heard heard = hear({{1, broken}}, Carrier::datagrams);

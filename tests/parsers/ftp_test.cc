@@ -160,6 +160,14 @@ TEST(ftp, a_greeting_without_a_telling_word_waits_for_the_reply_to_the_login) {
   EXPECT_EQ(hear({{1, "220 " + std::string(200, 'x') + "\r\n"}}).protocol, "ftp");
 }
 
+TEST(ftp, more_commands_than_wait_for_replies_end_it) {
+  Dialogue commands = {{1, "220 FTP\r\n"}};
+  for (std::size_t i = 0; i < Ftp::kPendingMax; ++i) commands.push_back({0, "NOOP\r\n"});
+  EXPECT_FALSE(hear(commands).is_malformed);
+  commands.push_back(commands.back());
+  EXPECT_TRUE(hear(commands).is_malformed);
+}
+
 TEST(ftp, a_command_behind_telnet_s_interrupt_is_read) {
   EXPECT_THAT(hear({{1, "220 FTP\r\n"},
                     {0,

@@ -125,7 +125,8 @@ TEST(http, what_answers_another_thing_than_a_request_is_told) {
   }
   // Which side is which may be known before the first word is whole.
   expect_same_however_cut({{1, refusal}, {0, "GET "}, {0, "* HTTP/1.0\r\n\r\n"}});
-  EXPECT_TRUE(hear({kPlain[0], {1, "ICY 200 OK\r\n\r\n"}}).is_malformed);
+  for (const char* answer : {"ICY 200 OK\r\n\r\n", "HTTP/1.1 099 No\r\n\r\n"})
+    EXPECT_TRUE(hear({kPlain[0], {1, answer}}).is_malformed) << answer;
 }
 
 TEST(http, a_gap_in_a_body_is_no_gap) {
@@ -143,6 +144,16 @@ TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
   const Heard heard =
       hear({kPlain[0], {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"}});
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":5})"));
+}
+
+TEST(http, some_answers_have_no_body_whatever_they_say) {
+  for (const std::string status : {"204", "304"})
+    EXPECT_THAT(hear({kPlain[0],
+                      kPlain[0],
+                      {1, "HTTP/1.1 " + status + " No\r\nContent-Length: 9\r\n\r\n"},
+                      {1, "HTTP/1.1 299 Next\r\n\r\n"}})
+                    .objects,
+                testing::HasSubstr(R"("status_code":299)"));
 }
 
 TEST(http, behind_connect_another_protocol_begins) {

@@ -20,6 +20,7 @@ const Dialogue kSession = {{0, message(1, 17, kRead)},
                            {1, message(1, 17, "\x03\x06\x02\x2b\x00\x00\x00\x64"s)},
                            {0, message(2, 17, kWrite) + message(3, 18, kRead)},
                            {1, message(2, 17, "\x90\x02"s) + message(3, 18, "\x83\x0b"s)},
+                           {1, message(3, 18, "\x83\x0b"s)},
                            {0, message(4, 17, "\x07")}};
 
 TEST(modbus, units_functions_and_exceptions_are_told_once) {
@@ -27,7 +28,7 @@ TEST(modbus, units_functions_and_exceptions_are_told_once) {
   EXPECT_EQ(heard.protocol, "modbus");
   EXPECT_EQ(heard.objects,
             R"(,"modbus":{"unit_ids":[17,18],"function_codes":[3,16,7],"exception_codes":[2,11],)"
-            R"("messages":7,"exceptions":2})");
+            R"("messages":8,"exceptions":3})");
   EXPECT_FALSE(heard.is_malformed);
 }
 
@@ -44,8 +45,10 @@ TEST(modbus, other_streams_are_not_taken_for_it) {
     EXPECT_EQ(hear({{0, message(1, 1, rest)}}).protocol, "");
 }
 
-TEST(modbus, another_protocol_number_is_malformed) {
-  EXPECT_TRUE(hear({{0, message(1, 1, kRead) + "\x00\x02\x00\x01\x00\x02\x01\x03"s}}).is_malformed);
+TEST(modbus, another_protocol_number_or_length_is_malformed) {
+  for (const std::string& head :
+       {"\x00\x02\x00\x01\x00\x02\x01\x03"s, "\x00\x02\x00\x00\x00\xff\x01\x03"s})
+    EXPECT_TRUE(hear({{0, message(1, 1, kRead) + head}}).is_malformed);
 }
 
 TEST(modbus, the_record_does_not_depend_on_segmentation) { expect_same_however_cut(kSession); }

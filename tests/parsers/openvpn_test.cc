@@ -98,6 +98,7 @@ TEST(openvpn, a_key_of_the_clients_own_is_tls_crypt_v2) {
     expect_same_however_cut({{0, openvpn_with_length(reset + key)}});
     EXPECT_EQ(hear({{0, reset + 'x' + key}}, Carrier::datagrams).protocol, "");
     EXPECT_EQ(hear({{0, reset + key + 'x'}}, Carrier::datagrams).protocol, "");
+    EXPECT_EQ(hear({{0, reset + std::string(32 + 1'024, '\4')}}, Carrier::datagrams).protocol, "");
   }
   EXPECT_EQ(hear({{0, reset}}, Carrier::datagrams).protocol, "");
 }

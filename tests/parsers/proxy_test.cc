@@ -62,6 +62,14 @@ TEST(proxy, version_2_tells_its_values) {
                         R"("client_name":"bob","client_verified":true},"other_types":[234]}})"));
 }
 
+TEST(proxy, a_client_is_verified_by_its_certificate) {
+  for (const auto& [flags, verify] : {std::pair{'\1', '\0'}, {'\5', '\0'}, {'\7', '\1'}}) {
+    const std::string tls = flags + "\0\0\0"s + verify;
+    EXPECT_EQ(hear({{0, header(value(0x20, tls))}}).objects.find("verified") != std::string::npos,
+              flags == '\5');
+  }
+}
+
 TEST(proxy, a_balancer_that_speaks_for_itself_names_no_client) {
   EXPECT_EQ(hear({{0, header("", '\x20')}}).objects,
             R"(,"client":{"proxy":{"version":2,"command":"local"}})");

@@ -368,6 +368,9 @@ TEST(quic, a_negotiation_that_the_client_discards_refuses_nothing) {
   const std::string same = quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s);
   const std::string other = quic_negotiation("me", rfc9001_id(), "\x6b\x33\x43\xcf"s);
   const std::string in_use = R"("quic":{"version":"1","client":{"connection_id")";
+  EXPECT_THAT(hear({{0, client_packet(frames)}, {0, other}}, kDatagrams).objects,
+              testing::AllOf(HasSubstr(in_use),
+                             testing::Not(HasSubstr(R"("server":{"supported_versions)"))));
   EXPECT_THAT(hear({{0, client_packet(frames)}, {1, same}}, kDatagrams).objects, HasSubstr(in_use));
   EXPECT_THAT(
       hear({{0, client_packet(frames)}, {1, answer(quic_crypto(0, server_hello()))}, {1, other}},

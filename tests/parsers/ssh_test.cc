@@ -8,6 +8,8 @@
 namespace linger::test {
 namespace {
 
+using namespace std::string_literals;
+
 std::string be32_text(std::size_t value) {
   std::string text;
   for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
@@ -76,6 +78,14 @@ TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
 TEST(ssh, version_1_tells_its_banners) {
   const Heard heard = hear({{1, "SSH-1.5-old\n"}, {0, "SSH-1.5-client\n"}, {0, "binary"}});
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("banner":"SSH-1.5-old","version":"1.5")"));
+  Dialogue both = kSession;  // RFC 4253 §5.1
+  both[0].bytes = "SSH-1.99-old\n";
+  EXPECT_THAT(hear(both).objects, testing::HasSubstr(R"("kex_algorithm":"curve25519-sha256")"));
+}
+
+TEST(ssh, a_packet_longer_or_shorter_than_any_is_malformed) {
+  for (const std::string& head : {"\x00\x04\x00\x01\x04\x1e"s, "\x00\x00\x00\x05\x04\x1e"s})
+    EXPECT_TRUE(hear({kSession[0], kSession[1], {0, head + std::string(9, 'x')}}).is_malformed);
 }
 
 }  // namespace

@@ -120,6 +120,7 @@ TEST(starttls, who_does_not_ask_is_left_to_others) {
   for (const std::string& words :
        {"CAPA\r\nUSER bob\r\nPASS secret\r\n"s, "a1 CAPABILITY\r\na2 LOGIN bob secret\r\n"s,
         "\x20\x00\x00\x01\x85\xa6\xff\x19"s + std::string(28, 'x'),
+        kMysql.substr(0, 5) + '\xa6' + kMysql.substr(6),
         adb("CNXN", "host::") + "STLS" + std::string(20, '\0'),
         kRdp.substr(0, kRdp.size() - 4) + std::string(4, '\0'), kRdp.substr(0, 3) + "\x0b"s + kRdp})
     EXPECT_EQ(hear({{0, words}}).protocol, "") << words;

@@ -68,6 +68,15 @@ TEST(xmpp, a_session_without_tls_is_told_up_to_its_first_tag) {
   }
 }
 
+TEST(xmpp, a_second_header_tells_nothing_and_tls_that_nobody_asked_for_is_none) {
+  const std::string tls = tls_1_2()[0];
+  for (const std::string& next : {"<stream:stream to='other'>"s, tls}) {
+    const Heard heard = hear({{0, kHeader}, {0, next}});
+    EXPECT_EQ(heard.objects, kTold + "}");
+    EXPECT_EQ(heard.protocol, "xmpp");
+  }
+}
+
 TEST(xmpp, other_xml_is_left_to_others) {
   for (const std::string& words : {kXml + "<methodCall>", kXml + "<stream:streams x", "<stream>x"s})
     EXPECT_EQ(hear({{0, words + std::string(128, ' ')}}).protocol, "") << words;
