@@ -11,19 +11,20 @@ namespace {
 
 using testing::HasSubstr;
 
-const Dialogue kTransfer = {{1, "220-Welcome\r\n anything\r\n220 FTP server ready\r\n"},
-                            {0, "USER bob\r\n"},
-                            {1, "331 Password?\r\n"},
-                            {0, "PASS secret\r\n"},
-                            {1, "230 Logged in\r\n"},
-                            {0, "TYPE I\r\n"},
-                            {1, "200 Binary\r\n"},
-                            {0, "PASV\r\n"},
-                            {1, "227 Entering Passive Mode (192,0,2,1,156,64).\r\n"},
-                            {0, "RETR a file\r\n"},
-                            {1, "150 Here it comes\r\n226 Done\r\n"},
-                            {0, "QUIT\r\n"},
-                            {1, "221 Bye\r\n"}};
+const Dialogue kTransfer = {
+    {1, "220-Welcome\r\n anything\r\n221 of it\r\n220 FTP server ready\r\n"},
+    {0, "USER bob\r\n"},
+    {1, "331 Password?\r\n"},
+    {0, "PASS secret\r\n"},
+    {1, "230 Logged in\r\n"},
+    {0, "TYPE I\r\n"},
+    {1, "200 Binary\r\n"},
+    {0, "PASV\r\n"},
+    {1, "227 Entering Passive Mode (192,0,2,1,156,64).\r\n"},
+    {0, "RETR a file\r\n"},
+    {1, "150 Here it comes\r\n226 Done\r\n"},
+    {0, "QUIT\r\n"},
+    {1, "221 Bye\r\n"}};
 
 const Dialogue kTls = {{1, "220 FTP\r\n"},
                        {0, "AUTH TLS\r\n"},

@@ -146,6 +146,16 @@ TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":5})"));
 }
 
+TEST(http, fields_of_the_other_kind_of_message_are_not_told) {
+  const auto objects = [](const std::string& of_answers, const std::string& of_requests) {
+    return hear({{0, "GET / HTTP/1.1\r\n" + of_answers + "\r\n"},
+                 {1, "HTTP/1.1 204 No\r\n" + of_requests + "\r\n"}})
+        .objects;
+  };
+  EXPECT_EQ(objects("Server: a\r\nLocation: b\r\n", "User-Agent: c\r\nReferer: d\r\nHost: e\r\n"),
+            objects("", ""));
+}
+
 TEST(http, some_answers_have_no_body_whatever_they_say) {
   for (const std::string status : {"204", "304"})
     EXPECT_THAT(hear({kPlain[0],
@@ -165,6 +175,16 @@ TEST(http, behind_connect_another_protocol_begins) {
   const Heard heard = hear(tunnel);
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("domain":"example.com","port":443)"));
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
+}
+
+TEST(http, behind_an_upgrade_and_every_agreement_to_connect_another_protocol_begins) {
+  for (const auto& [request, status] : {std::pair{"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", "101"},
+                                        {"CONNECT a:22 HTTP/1.1\r\n\r\n", "201"}})
+    EXPECT_EQ(hear({{0, request},
+                    {1, "HTTP/1.1 "s + status + " Go\r\n\r\nSSH-2.0-b\r\n"},
+                    {0, "SSH-2.0-a\r\n"}})
+                  .protocol,
+              "ssh");
 }
 
 TEST(http, a_blank_line_behind_connect_is_not_the_tunnels) {

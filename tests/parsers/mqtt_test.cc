@@ -85,6 +85,13 @@ TEST(mqtt, topics_beyond_the_limit_are_only_counted) {
   EXPECT_THAT(heard.objects, testing::Not(HasSubstr("t/32")));
 }
 
+TEST(mqtt, a_packet_longer_than_is_kept_is_passed_over) {
+  std::string filters = "\x00\x01"s;
+  while (filters.size() < 30'000) filters += text(std::string(100, 'f')) + "\x00"s;
+  const Heard heard = hear({{0, kConnect}, {0, packet(0x82, filters) + packet(0x30, text("t/1"))}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("published":["t/1"])"));
+}
+
 TEST(mqtt, what_breaks_its_rules_is_malformed) {
   for (const std::string& bytes :
        {packet(0x00, ""), packet(0x30, "\x00"s), packet(0x30, "\x00\x09x"s),

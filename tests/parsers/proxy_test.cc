@@ -75,6 +75,12 @@ TEST(proxy, a_balancer_that_speaks_for_itself_names_no_client) {
             R"(,"client":{"proxy":{"version":2,"command":"local"}})");
 }
 
+TEST(proxy, of_types_without_name_so_many_are_told) {
+  std::string values;
+  for (int i = 0; i <= Proxy::kOthersMax; ++i) values += value(static_cast<char>(0xe0 + i), "");
+  EXPECT_THAT(hear({{0, header(values)}}).objects, HasSubstr("238,239]"));
+}
+
 TEST(proxy, a_right_checksum_is_believed_and_a_wrong_one_is_not) {
   const std::string checksum = "\x39\x42\x6b\xbf"s;  // by another program
   EXPECT_EQ(hear({{0, header(value(3, checksum))}}).objects,
@@ -93,6 +99,7 @@ TEST(proxy, what_breaks_its_rules_is_malformed) {
   EXPECT_TRUE(hear({{0, "PROXY UNKNOWN " + std::string(200, 'x')}}).is_malformed);
   EXPECT_TRUE(hear({{0, header("\x01\x00\x09x"s)}}).is_malformed);
   EXPECT_TRUE(hear({{0, header("", '\x31')}}).is_malformed);
+  EXPECT_TRUE(hear({{0, header("", '\x22')}}).is_malformed);
 }
 
 TEST(proxy, only_the_side_that_opened_the_session_is_believed) {

@@ -202,6 +202,15 @@ TEST(quic, a_server_may_answer_in_another_version) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"connection_id":"7365727665722773"})"));
 }
 
+TEST(quic, a_hello_behind_what_was_marked_on_the_way_is_read) {
+  const std::string ack = "\x03\x00\x00\x00\x00\x1e\x1e\x1e"s;  // RFC 9000 §19.3.2
+  EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, rfc9001_hello()))},
+                    {1, answer(ack + quic_crypto(0, server_hello()))}},
+                   kDatagrams)
+                  .objects,
+              HasSubstr(R"("cipher":"TLS_AES_128_GCM_SHA256")"));
+}
+
 TEST(quic, keys_change_with_a_retry) {
   const std::string retry = quic_retry("me", "retrying", "token");
   const std::string again = quic_initial({.version = 1,

@@ -107,6 +107,8 @@ TEST(socks, commands_beyond_the_standard_are_told) {
   EXPECT_THAT(refused.objects, HasSubstr(R"("command":"7")"));
   EXPECT_THAT(refused.objects, HasSubstr(R"("text":"command-not-supported")"));
   EXPECT_FALSE(resolved.is_malformed || refused.is_malformed);
+  EXPECT_THAT(asked('\x01', "\x05\x08\x00\x01\x00\x00\x00\x00\x00\x00"s).objects,
+              HasSubstr(R"("text":"address-type-not-supported")"));
 }
 
 TEST(socks, an_association_for_datagrams_ends_there) {
@@ -155,6 +157,7 @@ TEST(socks, truncation_gaps_and_hostile_bytes_are_survived) {
 TEST(socks, other_streams_are_not_taken_for_it) {
   EXPECT_EQ(hear({{0, "\x05\x00\x0b\x03\x10\x00\x00\x00\x48\x00\x00\x00"s}}).protocol, "");
   EXPECT_EQ(hear({{0, "\x05\x02\x00\x00"s}}).protocol, "");
+  EXPECT_EQ(hear({{0, "\x05\x01\x09"s}}).protocol, "");
   EXPECT_EQ(hear({{0, "\x04\x01\x00\x00\x01\x02\x03\x04user\0"s}}).protocol, "");
 }
 

@@ -59,6 +59,7 @@ const std::vector<Case> kCases = {
     {"imap",
      {"", "* OK ready\r\n", "a1 CAPABILITY\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n",
       "a2 StartTLS\r\n", "a2 OK go\r\n"}},
+    {"imap", {"", "* OK ready\r\n", "001 STARTTLS\r\n", "001 OK go\r\n"}},
     {"text", {"STARTTLS\r\n", ":irc.example.com 670 bob :go\r\n"}},
     {"postgresql", {kPostgresql, "S"}},
     {"postgresql", {"\x00\x00\x00\x08\x04\xd2\x16\x30"s, "N", kPostgresql, "S"}},

@@ -237,6 +237,18 @@ TEST(tls, an_alert_is_told_with_its_sender) {
   EXPECT_THAT(heard.objects, Not(HasSubstr("established")));
 }
 
+// Of TLS 1.3, where all that is protected looks like data.
+TEST(tls, early_data_and_a_client_s_protected_alert_establish_nothing) {
+  const std::string hello = record(22, message(1, hello_body(numbers({0x1301}), "")));
+  const std::string body = "\x03\x03"s + std::string(32, 's') + vector8("") + "\x13\x01\x00"s;
+  const auto data = [](std::size_t bytes) { return record(23, std::string(bytes, 'x')); };
+  Dialogue said = {{0, hello + data(99)}, {1, record(22, message(2, body)) + data(20)}};
+  for (const std::size_t bytes : {24, 25}) {
+    said.push_back({0, data(bytes)});
+    EXPECT_EQ(hear(said).objects.find("established") != std::string::npos, bytes == 25);
+  }
+}
+
 TEST(tls, a_hello_that_breaks_its_lengths_is_not_told) {
   std::string hello = tls_1_2()[0];
   hello[5 + 4 + 2 + 32 + 1 + 1] = 0x7f;  // bytes of cipher suites
