@@ -177,6 +177,24 @@ TEST(ledger, each_output_is_checked_and_named) {
             "file:y: records handed against written and dropped: 4 against 5, a residue of -1");
 }
 
+// With what found no room on the way to another shard.
+TEST(ledger, what_was_cut_or_found_no_buffer_counts_as_lost) {
+  Ledger ledger = balanced();
+  ledger.datagrams_unbuffered = 2;
+  ledger.ports = {port_of({.received = {}, .lost = 4, .taken = 0, .unbuffered = 8, .cut = 16})};
+  EXPECT_EQ(ledger.packets_lost(), 31u);
+}
+
+TEST(ledger, every_way_to_lose_a_link_is_told) {
+  for (const auto links : {&Ledger::links_dropped, &Ledger::links_forgotten, &Ledger::links_early,
+                           &Ledger::links_lost}) {
+    Ledger ledger = balanced();
+    ledger.*links = 9;
+    EXPECT_NE(summary_of(ledger, {}).find("limit     9 sessions may be told without the one that"),
+              std::string::npos);
+  }
+}
+
 TEST(ledger, the_summary_names_the_limits_that_were_hit) {
   Ledger ledger = balanced();
   EXPECT_EQ(summary_of(ledger, {}).find("limit"), std::string::npos);

@@ -60,5 +60,17 @@ TEST(output_uri, whatever_is_wrong_is_named) {
   }
 }
 
+// Whether it is there already or not.
+TEST(output_uri, no_two_outputs_write_to_one_file) {
+  const auto may = [](const std::string& one, const std::string& other) {
+    return parse_output_uris({one, other}).has_value();
+  };
+  EXPECT_FALSE(may("/nowhere/x", "file:/nowhere/./y/../x"));
+  EXPECT_FALSE(may("-", "-"));
+  EXPECT_TRUE(may("/nowhere/x", "/nowhere/y"));
+  EXPECT_TRUE(may("/dev/null", "/dev/null"));
+  EXPECT_TRUE(may("/nowhere/x", "unix:/nowhere/x"));
+}
+
 }  // namespace
 }  // namespace linger
