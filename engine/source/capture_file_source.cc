@@ -87,14 +87,17 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
   const bool is_regular = S_ISREG(status.st_mode);
   const bool stays_open = is_only || is_stdin || !is_regular;
   BlockPool look_pool(kLookBlockBytes);
-  auto reader =
-      stays_open ? open_reader(path, pool_, ahead()) : open_reader(path, look_pool, nullptr);
+  BlockPool& pool = stays_open ? pool_ : look_pool;
+  auto reader = open_reader(path, pool, stays_open ? ahead() : nullptr);
   if (!reader) return error_of(path, reader.error());
   CaptureReader::Status head = CaptureReader::Status::again;
-  while (head == CaptureReader::Status::again) head = (*reader)->read_head();
+  while (head == CaptureReader::Status::again) {
+    pool.begin_burst();  // no packet points into what was read so far
+    head = (*reader)->read_head();
+  }
 
   if (head == CaptureReader::Status::damaged) {
-    if ((*reader)->is_capture()) {
+    if ((*reader)->is_capture() || (may_be_foreign && (*reader)->has_failed())) {
       say_trouble(path, (*reader)->trouble());
     } else if (may_be_foreign) {
       skipped(path, (*reader)->trouble());

@@ -48,9 +48,12 @@ CaptureReader::Status CaptureReader::read(PacketRun& run) noexcept {
       case Fill::again:
         return Status::again;
       case Fill::damaged:
+        has_failed_ = true;
         return damaged(stream_->reason());
       case Fill::end:
         if (is_capture() && begin_ == end_) return Status::end;
+        if (!is_capture() && parsed_bytes_ == 0 && begin_ == end_)
+          return damaged("empty, without even a capture header");
         if (!is_capture()) return damaged("cut off within its header");
         return damaged(fmt::format("only {} of the next {} bytes are there", end_ - begin_,
                                    parser_.needed_bytes()));
@@ -139,8 +142,7 @@ bool CaptureReader::make_room(std::size_t needed_bytes) noexcept {
 
 CaptureReader::Status CaptureReader::damaged(const std::string& reason) noexcept {
   if (!is_capture()) {
-    const bool is_empty = parsed_bytes_ == 0 && begin_ == end_;
-    trouble_ = is_empty ? "empty, without even a capture header" : reason;
+    trouble_ = reason;
   } else {
     trouble_ = fmt::format("breaks off at byte {}{}: {}", parsed_bytes_,
                            stream_->is_compressed() ? " of the decompressed data" : "", reason);

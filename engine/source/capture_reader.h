@@ -42,6 +42,8 @@ class CaptureReader {
   Timestamp head() const noexcept { return parser_.head(); }
 
   bool is_capture() const noexcept { return parser_.is_capture(); }
+  // Its bytes could not be had: they break off compressed, or the disk is at fault.
+  bool has_failed() const noexcept { return has_failed_; }
   // "breaks off at byte N: reason"; for what is no capture, only the reason.
   const std::string& trouble() const noexcept { return trouble_; }
   std::uint64_t input_bytes() const noexcept { return input_bytes_; }
@@ -66,6 +68,7 @@ class CaptureReader {
   std::uint64_t input_bytes_ = 0;
   CaptureParser parser_;
   std::string trouble_;
+  bool has_failed_ = false;
 };
 
 }  // namespace linger

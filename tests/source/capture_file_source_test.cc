@@ -158,9 +158,27 @@ TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
   EXPECT_EQ(error_of({foreign}).find(foreign + ": not a capture file"), 0U);
   const std::string empty = folder.file("nothing", {});
   EXPECT_EQ(error_of({empty}), empty + ": empty, without even a capture header");
+  ByteList cut = zstd(capture_at('a', {0, 1, 2}));
+  cut.resize(cut.size() - 9);
+  const std::string compressed = folder.file("cut", cut);
+  EXPECT_EQ(error_of({compressed}), compressed + ": the compressed data breaks off");
+  const auto source = open_capture({folder.path()});  // where no file is an error, it is told
+  ASSERT_TRUE(source);
+  EXPECT_EQ((*source)->trouble(), compressed + ": the compressed data breaks off.");
   std::filesystem::create_directory(folder / "none");
   EXPECT_EQ(error_of({folder / "none"}), (folder / "none") + ": holds no capture files");
   EXPECT_EQ(error_of({"-", "-"}), "standard input: is named twice");
+}
+
+TEST(CaptureFileSource, the_first_packet_may_stand_behind_any_number_of_other_blocks) {
+  const TempFolder folder;
+  PcapngWriter writer;
+  writer.interface();
+  for (int i = 0; i < 50; ++i) writer.block(0x99, ByteList(2'000));
+  const std::string path = folder.file("x", writer.packet(0, kStartNs, ByteList{'a'}).bytes());
+  auto source = open_capture({path}, {.block_bytes = 4'096, .retired_bytes_max = 8'192});
+  ASSERT_TRUE(source) << source.error();
+  EXPECT_EQ(marks(read_all(**source)), "a");
 }
 
 TEST(CaptureFileSource, a_file_that_breaks_off_gives_what_is_there_and_the_others_go_on) {
