@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,9 +93,19 @@ void keep_standard_places() {
     if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+// HUP and USR1 have an answer once the run goes on, and wait for it: they never end the program.
+void hold_signals() {
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, SIGHUP);
+  sigaddset(&held, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &held, nullptr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_signals();
   keep_standard_places();
   try {
     return run(argc, argv);

@@ -227,6 +227,15 @@ timeout 20 "$linger" -r "$capture" -v >out 2>full && cmp -s all out
 result $? "standard_error_may_have_a_reader_that_takes_nothing" "$(cat err)"
 kill $sleeper
 
+mkfifo settings
+"$linger" -q -r "$capture" -c settings >out 2>err &
+exec 5>settings # when it opens them, it has begun
+kill -HUP $! && kill -USR1 $!
+echo 'node: x' >&5
+exec 5>&-
+wait $!
+result $? "a_signal_at_the_very_start_waits_for_the_run" "exit $?: $(cat err)"
+
 cp "$capture" own.pcap
 mkdir folder && cp "$capture" folder/1.pcap
 expect "a_test_looks_into_the_captures" 1 "nowhere.pcap: No such file" -T -r "$capture" -r nowhere.pcap
