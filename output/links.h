@@ -8,7 +8,8 @@
 //
 // A record is held only while another shard has not come as far as its last packet; nearly all come
 // seconds after it, and go through. What is told is a function of the packets: the link that was
-// said last before the session began, by a packet no later than its last one.
+// said last before the session began, by a packet no later than its last one. The records of one
+// shard stay in its order: those behind one that is held wait with it.
 //
 // Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links to
 // endpoints, and as many to connection ids, of which the oldest goes, which is counted while it
@@ -47,9 +48,11 @@ class Links {
   // The output's thread. Each record goes to take(record, items), once, now or later.
   template <class Take>
   void pass(const Record& record, Bytes items, const Take& take) {
-    if (!may_be_linked(record, items)) return take(record, items);
-    if (record.clock >= known_until_) refresh();
-    if (record.clock < known_until_) return tell(record, items, take);
+    const bool is_asked = may_be_linked(record, items);
+    if (is_asked && record.clock >= known_until_) refresh();
+    const bool is_known = !is_asked || record.clock < known_until_;
+    if (is_known && (held_.empty() || inlets_.size() > 1))
+      return is_asked ? tell(record, items, take) : take(record, items);
     if (held_.size() == kHeldMax) {
       counters_.links_early.add();
       release_oldest(take);
@@ -61,8 +64,7 @@ class Links {
   std::size_t advance(const Take& take) {
     refresh();
     std::size_t count = 0;
-    for (; !held_.empty() && held_.front().record.clock < known_until_; ++count)
-      release_oldest(take);
+    for (; !held_.empty() && is_known(held_.front()); ++count) release_oldest(take);
     return count;
   }
   // All shards have handed their last.
@@ -122,6 +124,9 @@ class Links {
   const RecordLink* find(const Record& record, Bytes items);
   const RecordLink* find(Book& book, const LinkKey& key, const Record& record);
 
+  bool is_known(const Held& held) const noexcept {
+    return held.record.clock < known_until_ || !may_be_linked(held.record, Bytes{held.items});
+  }
   template <class Take>
   void tell(const Record& record, Bytes items, const Take& take) {
     const RecordLink* const link = find(record, items);
@@ -135,7 +140,9 @@ class Links {
   }
   template <class Take>
   void release_oldest(const Take& take) {
-    tell(held_.front().record, Bytes{held_.front().items}, take);
+    const Held& held = held_.front();
+    const Bytes items{held.items};
+    may_be_linked(held.record, items) ? tell(held.record, items, take) : take(held.record, items);
     held_.pop_front();
   }
 

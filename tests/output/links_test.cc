@@ -157,6 +157,21 @@ TEST_F(LinksTest, at_the_end_all_that_waits_goes_on) {
   EXPECT_EQ(out.lines, Lines{"1 ftp-data 1"});
 }
 
+TEST_F(LinksTest, the_records_of_one_shard_stay_in_its_order) {
+  Links one{1};
+  const auto take = [this](const Record& r, Bytes i) { out(r, i); };
+  Record both = transfer(1, 3, 2);
+  both.payload_bytes = {1, 1};
+  one.pass(transfer(1, 3, 1), {}, take);
+  one.pass(both, {}, take);
+  one.pass(transfer(1, 2, 3), {}, take);
+  EXPECT_EQ(out.lines, Lines{});
+  ASSERT_TRUE(one.hand(0, link_to(both, 0, 2)));
+  one.publish_clock(0, kNow + 4 * kSecond);
+  EXPECT_EQ(one.advance(take), 3u);
+  EXPECT_EQ(out.lines, (Lines{"1 ftp-data 1", "2 ", "3 ftp-data 1"}));
+}
+
 TEST_F(LinksTest, limits_are_counted_and_lose_no_record) {
   constexpr std::size_t kLimit = 65'536;
   for (std::size_t i = 0; i < kLimit + 3; ++i) pass(transfer(1, 3));
@@ -166,9 +181,11 @@ TEST_F(LinksTest, limits_are_counted_and_lose_no_record) {
   EXPECT_EQ(out.lines.size(), kLimit + 3);
   for (std::size_t i = 0; i < kLimit + 2; ++i) {
     while (!links.hand(0, link_to(transfer(0, 0), 1, 2, i))) clocks(1, 1);
+    if (i == 0) told(transfer(1, 3));  // what was found is not forgotten
   }
   clocks(1, 1);
-  EXPECT_EQ(links.counters().links_forgotten.value(), 2u);
+  EXPECT_EQ(links.counters().linked.value(), 1u);
+  EXPECT_EQ(links.counters().links_forgotten.value(), 1u);
 }
 
 }  // namespace
