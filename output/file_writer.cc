@@ -1,6 +1,7 @@
 // Files, pipes and devices. A regular file holds whole records only: when a write falls short for
 // good (disk full, file size limit), the file is cut back to its last whole record, and what
-// follows is dropped and counted: in a live run until the disk has room again.
+// follows is dropped and counted: in a live run until the disk has room again. So is what nobody
+// reads of a named pipe, until somebody does.
 //
 // What is written in bulk leaves the page cache once it is on disk (RWF_DONTCACHE, Linux 6.14,
 // where the file system knows it): nobody here reads it again, and a run for days would fill the
@@ -57,7 +58,7 @@ class FileWriter final : public Writer {
   tl::expected<void, std::string> open() override {
     if (uri_.destination == Destination::standard_output) {
       fd_ = STDOUT_FILENO;
-    } else if (fd_ = ::open(uri_.path.c_str(), kWriting | how(), kMode); fd_ < 0) {
+    } else if (fd_ = open_path(); fd_ < 0) {
       return tl::unexpected(cannot_write(uri_, errno));
     }
     look_at_file();
@@ -69,24 +70,10 @@ class FileWriter final : public Writer {
   }
 
   void write(std::string_view lines) override {
-    if (is_dead_ && !waits_for_room_) return count_dropped(dead_reason_, lines);
-    std::size_t done = 0;
-    while (done < lines.size()) {
-      if (is_pipe_ && !wait_for_reader()) return fail(lines, done, 0);
-      const ssize_t n = write_part(lines.substr(done));
-      if (n > 0) {
-        done += static_cast<std::size_t>(n);
-        const std::size_t whole = whole_lines(lines.substr(0, done));
-        count_written(lines.substr(0, whole));
-        lines.remove_prefix(whole);
-        done -= whole;
-      } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
-        return fail(lines, done, errno);
-      }
-    }
-    if (std::exchange(is_dead_, false))
-      tell("linger: output '{}': there is room again; {} records were dropped\n", uri_.text,
-           dropped(DropReason::failed));
+    if (is_dead_ && !may_recover_) return count_dropped(dead_reason_, lines);
+    if (begun_.empty()) return write_all(lines, false);
+    const std::string all = std::exchange(begun_, {}) + std::string(lines);
+    write_all(all, true);
   }
 
   // The path may name a new file now; what it holds, if anything, stays. One that it still names
@@ -101,15 +88,58 @@ class FileWriter final : public Writer {
                              std::strerror(errno)));
     }
     fcntl(fd, F_SETFL, O_APPEND);
-    close_file();
+    close();
     fd_ = fd;
     is_dead_ = false;
     look_at_file();
   }
 
-  void close() override { close_file(); }
+  void close() override {
+    drop_begun();
+    close_file();
+  }
 
  private:
+  // is_begun: of the first line a part was written before.
+  void write_all(std::string_view lines, bool is_begun) {
+    std::size_t done = 0;
+    while (done < lines.size()) {
+      if (is_pipe_ && !wait_for_reader()) return fail(lines, done, is_begun, 0);
+      const ssize_t n = write_part(lines.substr(done));
+      if (n > 0) {
+        done += static_cast<std::size_t>(n);
+        const std::size_t whole = whole_lines(lines.substr(0, done));
+        count_written(lines.substr(0, whole));
+        lines.remove_prefix(whole);
+        done -= whole;
+        is_begun = is_begun && whole == 0;
+      } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        return fail(lines, done, is_begun, errno);
+      }
+    }
+    if (std::exchange(is_dead_, false))
+      tell("linger: output '{}': {} again; {} records were dropped\n", uri_.text,
+           is_pipe_ ? "it is read" : "there is room", dropped(DropReason::failed));
+  }
+
+  void drop_begun() noexcept {
+    count_dropped(dead_reason_, begun_);
+    begun_.clear();
+  }
+
+  // A named pipe comes to be open when somebody reads it; who waits for that says so.
+  int open_path() const {
+    const int flags = kWriting | how();
+    std::error_code ignored;
+    if (std::filesystem::is_fifo(uri_.path, ignored)) {
+      const int fd = ::open(uri_.path.c_str(), flags | O_NONBLOCK);
+      if (fd >= 0) fcntl(fd, F_SETFL, flags & O_APPEND);
+      if (fd >= 0 || errno != ENXIO) return fd;
+      tell("linger: output '{}': it waits for somebody to read it\n", uri_.text);
+    }
+    return ::open(uri_.path.c_str(), flags, kMode);
+  }
+
   void close_file() {
     if (fd_ > STDERR_FILENO && ::close(fd_) != 0 && errno != EINTR) {
       trouble_ = fmt::format("output '{}': {} at its close", uri_.text, std::strerror(errno));
@@ -201,17 +231,25 @@ class FileWriter final : public Writer {
   }
 
   // Of the first line `done` bytes were written, then `error` came (0: abandoned). The file keeps
-  // whole records only.
-  void fail(std::string_view lines, std::size_t done, int error) {
+  // whole records only; of what a pipe has got in part it gets the rest, when it is read again.
+  void fail(std::string_view lines, std::size_t done, bool is_begun, int error) {
     const bool is_first = !std::exchange(is_dead_, true);
-    waits_for_room_ = options_.is_live && is_regular_ && (error == ENOSPC || error == EDQUOT);
+    const bool is_standard = uri_.destination == Destination::standard_output;
+    const bool is_full = is_regular_ && (error == ENOSPC || error == EDQUOT);
+    const bool is_unread = is_pipe_ && !is_standard && error == EPIPE;
+    may_recover_ = options_.is_live && (is_full || is_unread);
     std::string cut;
     if (is_regular_ && done > 0) {
       const off_t end = lseek(fd_, 0, SEEK_CUR) - static_cast<off_t>(done);
       if (ftruncate(fd_, end) != 0 || lseek(fd_, end, SEEK_SET) < 0)
-        cut = "; its last line is torn", waits_for_room_ = false;
+        cut = "; its last line is torn", may_recover_ = false;
     }
-    if (error == EPIPE && uri_.destination == Destination::standard_output) {
+    if (may_recover_ && is_unread && (done > 0 || is_begun)) {
+      const std::size_t end = lines.find('\n') + 1;
+      begun_ = lines.substr(done, end - done);
+      lines.remove_prefix(end);
+    }
+    if (error == EPIPE && is_standard) {
       dead_reason_ = DropReason::reader_gone;
       set_broken_pipe();
     } else if (error == 0) {
@@ -220,7 +258,7 @@ class FileWriter final : public Writer {
           "output '{}': its reader did not take every record when the run was stopped", uri_.text);
     } else {
       dead_reason_ = DropReason::failed;
-      if (is_first || !waits_for_room_) say(fmt::format("{}{}", std::strerror(error), cut));
+      if (is_first || !may_recover_) say(fmt::format("{}{}", std::strerror(error), cut));
     }
     count_dropped(dead_reason_, lines);
   }
@@ -234,13 +272,14 @@ class FileWriter final : public Writer {
   bool leaves_cache_ = false;
   bool takes_what_fits_ = false;
   bool is_dead_ = false;
-  bool waits_for_room_ = false;  // then it is not for good
+  bool may_recover_ = false;  // then it is not for good
+  std::string begun_;         // the rest of a record that a pipe has got in part
   DropReason dead_reason_ = DropReason::failed;
 };
 
 }  // namespace
 
-// A file that is not there yet needs a folder that it can be made in.
+// A file that is not there yet is made for a moment: only so it is known that it can be.
 tl::expected<void, std::string> try_file(const OutputUri& uri) {
   const auto is_allowed = [](const std::string& path, int rights) {
     return faccessat(AT_FDCWD, path.c_str(), rights, AT_EACCESS) == 0;
@@ -251,9 +290,9 @@ tl::expected<void, std::string> try_file(const OutputUri& uri) {
     if (!is_allowed(uri.path, W_OK)) return tl::unexpected(cannot_write(uri, errno));
     return {};
   }
-  const std::string folder = std::filesystem::path(uri.path).parent_path();
-  if (errno != ENOENT || !is_allowed(folder.empty() ? "." : folder, W_OK | X_OK))
-    return tl::unexpected(cannot_write(uri, errno));
+  const int fd = ::open(uri.path.c_str(), kWriting | O_EXCL, kMode);
+  if (fd < 0 && errno != EEXIST) return tl::unexpected(cannot_write(uri, errno));
+  if (fd >= 0) ::close(fd), ::unlink(uri.path.c_str());
   return {};
 }
 

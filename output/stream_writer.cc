@@ -34,14 +34,17 @@ constexpr int kBackoffLastMs = 1'000;
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Gives a connected socket or -1 with errno set.
-int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes) {
+// Gives a connected socket or -1 with errno set. Waits only as long as is_wanted() says so.
+template <class IsWanted>
+int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes,
+                        const IsWanted& is_wanted) {
   if (fd < 0) return -1;
   int error = connect(fd, address, address_bytes) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     pollfd poll_fd{fd, POLLOUT, 0};
     int ready = 0;
-    for (int i = 0; i < kConnectPolls && ready == 0; ++i) ready = poll(&poll_fd, 1, kPollMs);
+    for (int i = 0; i < kConnectPolls && ready == 0 && is_wanted(); ++i)
+      ready = poll(&poll_fd, 1, kPollMs);
     socklen_t error_bytes = sizeof error;
     if (ready <= 0) {
       error = ETIMEDOUT;
@@ -55,16 +58,19 @@ int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes
   return -1;
 }
 
-int connect_unix(const OutputUri& uri) {
+template <class IsWanted>
+int connect_unix(const OutputUri& uri, const IsWanted& is_wanted) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   // parse_output_uri() limits the size of the path.
   std::memcpy(address.sun_path, uri.path.data(), uri.path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return connected_or_closed(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return connected_or_closed(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address,
+                             is_wanted);
 }
 
-int connect_tcp(const OutputUri& uri, std::string& error) {
+template <class IsWanted>
+int connect_tcp(const OutputUri& uri, const IsWanted& is_wanted, std::string& error) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -73,10 +79,10 @@ int connect_tcp(const OutputUri& uri, std::string& error) {
     return -1;
   }
   int fd = -1;
-  for (const addrinfo* a = found; a != nullptr && fd < 0; a = a->ai_next) {
+  for (const addrinfo* a = found; a != nullptr && fd < 0 && is_wanted(); a = a->ai_next) {
     fd = connected_or_closed(
         socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol),
-        a->ai_addr, a->ai_addrlen);
+        a->ai_addr, a->ai_addrlen, is_wanted);
   }
   if (fd < 0) error = std::strerror(errno);
   freeaddrinfo(found);
@@ -158,13 +164,25 @@ class StreamWriter final : public Writer {
     const std::size_t sent = sent_ - settled_;
     const std::size_t acknowledged = sent - std::min(sent, static_cast<std::size_t>(queued));
     const std::size_t last = unsettled().substr(0, acknowledged).rfind('\n');
-    if (last != std::string_view::npos) {
+    if (last == std::string_view::npos) {
+      if (queued != 0 && is_silent()) return false;
+    } else {
       count_written(unsettled().substr(0, last + 1));
       settled_ += last + 1;
       has_taken_ = true;
       progress_at_ = SteadyClock::now();
     }
     return (poll_fd.revents & POLLHUP) == 0;
+  }
+
+  // So often was nothing of a TCP peer heard, not even that its window is closed: its machine, or
+  // the way to it, is gone, which the kernel would wait a quarter of an hour for.
+  bool is_silent() const {
+    tcp_info info{};
+    socklen_t bytes = sizeof info;
+    return uri_.destination == Destination::tcp_socket &&
+           getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 &&
+           std::max(info.tcpi_retransmits, info.tcpi_probes) >= options_.silent_tries;
   }
 
   bool is_stalled_at_end() const {
@@ -177,10 +195,11 @@ class StreamWriter final : public Writer {
   }
 
   bool try_connect() {
+    const auto is_wanted = [this] { return !is_abandoned(); };
     if (uri_.destination == Destination::tcp_socket) {
-      fd_ = connect_tcp(uri_, connect_error_);
+      fd_ = connect_tcp(uri_, is_wanted, connect_error_);
     } else {
-      fd_ = connect_unix(uri_);
+      fd_ = connect_unix(uri_, is_wanted);
       if (fd_ < 0) connect_error_ = std::strerror(errno);
     }
     return fd_ >= 0;

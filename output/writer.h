@@ -99,6 +99,7 @@ struct WriterOptions {
   bool is_live = false;
   bool file_cache = false;  // setting fileCache
   DurationNs give_up_after = 10 * kSecond;
+  int silent_tries = 7;  // what TCP sends again unanswered, before it is connected anew: some 25 s
 };
 
 std::unique_ptr<Writer> make_writer(const OutputUri& uri, const WriterOptions& options);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -83,6 +84,9 @@ TEST(file_writer, is_tried_without_a_change_to_the_file) {
   EXPECT_EQ(error_of(""), "Is a directory");
   EXPECT_EQ(error_of("none/new"), "No such file or directory");
   EXPECT_EQ(error_of("x/new"), "Not a directory");
+  if (access("/proc/self", R_OK) == 0) {  // a folder that root may write to, and nobody can
+    EXPECT_FALSE(try_output(*parse_output_uri("/proc/self/new")));
+  }
 }
 
 TEST(file_writer, writes_what_it_was_given_and_replaces_what_was_there) {
@@ -352,6 +356,51 @@ TEST(file_writer, reopen_does_not_wait_for_somebody_to_read_a_pipe) {
   EXPECT_EQ(read(reader, taken, sizeof taken), 4);
   writer->close();
   ::close(reader);
+}
+
+TEST(file_writer, a_live_run_goes_on_when_somebody_reads_its_pipe_again) {
+  signal(SIGPIPE, SIG_IGN);
+  TemporaryFolder folder;
+  const std::string path = folder.file("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const auto come = [&] { return open(path.c_str(), O_RDONLY | O_NONBLOCK); };
+  int reader = come();
+  const auto writer = writer_to("file:" + path, {.is_live = true});
+  ASSERT_TRUE(writer->open());
+  fcntl(reader, F_SETPIPE_SZ, 4'096);
+  std::thread others([&] {  // the reader takes a part of the record, and leaves
+    char part[1'000];
+    pollfd waiting{reader, POLLIN, 0};
+    poll(&waiting, 1, -1);
+    EXPECT_EQ(read(reader, part, sizeof part), std::ssize(part));
+    ::close(reader);
+  });
+  const std::string record = std::string(300'000, 'a') + "\n";
+  testing::internal::CaptureStderr();
+  writer->write(record + "lost\n");
+  others.join();
+  writer->write("lost\n");
+  EXPECT_EQ(writer->dropped(DropReason::failed), 2u);
+  reader = come();
+  std::string taken;
+  std::thread again([&] {
+    char part[4'096];
+    pollfd waiting{reader, POLLIN, 0};
+    while (taken.find("good\n") == std::string::npos && poll(&waiting, 1, -1) > 0) {
+      const ssize_t n = read(reader, part, sizeof part);
+      if (n > 0) taken.append(part, static_cast<std::size_t>(n));
+    }
+  });
+  writer->write("good\n");
+  again.join();
+  EXPECT_EQ(taken, record.substr(1'000) + "good\n");
+  EXPECT_EQ(writer->written(), 2u);
+  ::close(reader);
+  writer->write(record);
+  writer->close();
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("it is read again; 2 records were dropped"), std::string::npos) << said;
+  EXPECT_EQ(writer->dropped(DropReason::failed), 3u);
 }
 
 TEST(file_writer, a_reader_of_standard_output_that_leaves_ends_it_quietly) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -45,6 +46,11 @@ class Peer {
     return connection_ >= 0;
   }
   void refuse() { shutdown(listener_, SHUT_RDWR); }  // whoever waits in take_connection(), too
+  void fall_silent() {  // as a machine without power: nothing is answered any more
+    sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    const sock_fprog program{1, &nothing};
+    setsockopt(connection_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  }
   void hang_up() {
     if (connection_ >= 0) ::close(connection_);
     connection_ = -1;
@@ -210,6 +216,28 @@ TEST(stream_writer, after_a_tcp_reset_no_record_is_missing_between_what_two_conn
   EXPECT_EQ(second.size() % 8, 0u);
   EXPECT_EQ(writer->written(), 2'000'000u);
   EXPECT_GT(writer->resent(), 0u);
+}
+
+TEST(stream_writer, a_tcp_peer_that_fell_silent_is_connected_to_anew) {
+  Peer peer, silent;
+  for (Peer* one : {&peer, &silent}) {
+    const bool is_silent = one == &silent;
+    const auto writer = writer_to(one->uri(), {.is_live = true, .silent_tries = 1});
+    ASSERT_TRUE(writer->open());
+    one->take_connection();
+    if (is_silent) one->fall_silent();
+    std::string taken;
+    std::thread reader([&] {
+      if (is_silent) one->take_connection();
+      taken = one->read_all();
+    });
+    writer->write("one\ntwo\n");
+    writer->close();
+    reader.join();
+    EXPECT_EQ(taken, "one\ntwo\n");
+    EXPECT_EQ(writer->breaks(), is_silent ? 1u : 0u);
+    EXPECT_EQ(writer->resent(), is_silent ? 2u : 0u);
+  }
 }
 
 TEST(stream_writer, a_peer_that_never_comes_back_costs_the_records_it_did_not_take) {
