@@ -49,6 +49,22 @@ TEST(handoff, time_passes_without_packets) {
   EXPECT_EQ(burst->clock, 77);
 }
 
+TEST(handoff, a_loss_is_of_the_sessions_beside_it_too) {
+  Handoff handoff(Shares::equal(2), 64);
+  Packet packet = packet_of(0);
+  packet.ports = 1;
+  packet.timestamp = {kSecond};
+  handoff.note_loss(0, packet);
+  const auto has_lost = [&](PortSet ports, std::int64_t first, std::int64_t last) {
+    return handoff.has_lost(ports, {first}, {last});
+  };
+  EXPECT_TRUE(has_lost(1, 0, kSecond - Handoff::kLossSpan));
+  EXPECT_TRUE(has_lost(1, kSecond + Handoff::kLossSpan, kMinute));
+  EXPECT_FALSE(has_lost(1, 0, kSecond - Handoff::kLossSpan - 1));
+  EXPECT_FALSE(has_lost(1, kSecond + Handoff::kLossSpan + 1, kMinute));
+  EXPECT_FALSE(has_lost(2, kSecond, kSecond));
+}
+
 TEST(handoff, a_full_ring_takes_nothing) {
   Handoff handoff(Shares::equal(2), 64);
   std::uint32_t taken = 0;

@@ -125,6 +125,12 @@ TEST(Pcap, a_large_snap_length_allows_large_packets) {
   EXPECT_EQ(read.packets[1].bytes, frame_of(8));
 }
 
+TEST(Pcap, a_frame_may_be_longer_than_the_snap_length_says) {
+  PcapWriter writer({.snap_bytes = 64});
+  writer.packet(kStartNs, frame_of(7, 65'000));
+  EXPECT_EQ(read_capture(writer.bytes()).packets.size(), 1U);
+}
+
 TEST(Pcap, a_cut_packet_names_the_place_and_what_is_missing) {
   ByteList file = PcapWriter().packet(kStartNs, frame_of(1)).packet(kStartNs, frame_of(2)).bytes();
   file.resize(file.size() - 10);
@@ -231,10 +237,10 @@ TEST(Pcapng, every_block_that_holds_a_packet_is_read_in_both_byte_orders) {
 
 TEST(Pcapng, a_simple_packet_is_cut_at_the_snap_length) {
   PcapngWriter writer;
-  writer.interface({.snap_bytes = 20}).simple_packet(frame_of(1, 20), 1514);
+  writer.interface({.snap_bytes = 18}).simple_packet(frame_of(1, 20), 1514);
   const auto read = read_capture(writer.bytes());
   ASSERT_EQ(read.packets.size(), 1U);
-  EXPECT_EQ(read.packets[0].bytes, frame_of(1, 20));
+  EXPECT_EQ(read.packets[0].bytes, frame_of(1, 18));  // two more pad it
   EXPECT_EQ(read.packets[0].wire_bytes, 1514U);
 }
 

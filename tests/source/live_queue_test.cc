@@ -98,6 +98,16 @@ TEST_F(LiveQueueTest, draining_takes_what_had_arrived_and_ends) {
   EXPECT_EQ(queue.counters().taken.value(), 2u);
 }
 
+TEST_F(LiveQueueTest, draining_gives_out_the_packet_that_waits_for_the_next) {
+  TestQueue queue({.is_recorded = true});
+  queue.arrivals = {{kStart, kStart + 5 * kHour}};
+  EXPECT_TRUE(queue.drain());
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(burst->count, 1u);
+  EXPECT_EQ(queue.rx(*burst), RxStatus::end);
+}
+
 TEST_F(LiveQueueTest, a_thread_that_was_put_aside_while_draining_looks_once_more) {
   TestQueue queue({.drain_pause = kMillisecond, .is_recorded = true});
   queue.arrivals = {{kStart}};  // as it looked
