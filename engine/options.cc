@@ -28,11 +28,11 @@ const std::map<std::string, TestLoss> kTestLosses = {{"record", TestLoss::record
 constexpr const char* kUsage =
     "linger writes one record for each TCP, UDP, ICMP and SCTP session that it sees.\n"
     "\n"
-    "Usage: linger -r FILE|DIR|- ... [options] [filter words]     replay captures\n"
-    "       linger -i INTERFACE ... [options] [filter words]      capture live\n"
-    "       linger -T [options]                                   check everything and leave\n"
+    "Usage: linger -r FILE|DIR|- ... [options] [filter words]  replay captures\n"
+    "       linger -i INTERFACE ... [options] [filter words]   capture live\n"
+    "       linger -T [options]                                check all, and leave\n"
     "\n"
-    "Filter words are a pcap-filter(7) expression, as in: linger -r x.pcap tcp port 443.\n"
+    "Filter words are a pcap-filter(7) expression: linger -r x.pcap tcp port 443\n"
     "Put -- before words that begin with a minus.\n";
 
 struct HelpFormatter : CLI::Formatter {
@@ -71,7 +71,7 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flags,
             throw CLI::ValidationError(
                 flags, fmt::format("'{}' is not known; allowed: {}", word, fmt::join(names, ", ")));
           },
-          fmt::format("{}: {}", help, fmt::join(names, ", ")))
+          fmt::format("{}{}", help, fmt::join(names, "|")))
       ->type_name("WHAT");
 }
 
@@ -172,15 +172,15 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag();
   add_repeatable(app, "-r,--read", options.read, "FILE|DIR|-",
-                 "replay a capture, a directory of captures, or standard input; repeat it");
+                 "replay captures, or standard input; repeat it");
   add_repeatable(app, "-i,--interface", options.interfaces, "INTERFACE",
-                 "capture live, from an interface or dpdk:DEVARGS; repeat it");
+                 "capture live, or from dpdk:DEVARGS; repeat it");
   add_repeatable(app, "-o,--output", options.outputs, "URI",
-                 "-, file:PATH, unix:PATH or tcp://host:port; repeat it");
+                 "-, file:PATH, unix:PATH, tcp://host:port; repeat it");
   app.add_option("-c,--config", options.config, "settings, a YAML file")->type_name("FILE");
   add_repeatable(app, "--set", options.assignments, "NAME=VALUE", "one setting; repeat it");
   add_choice(app, "-k,--checksums", kChecksums, options.ignore_checksums,
-             "wrong checksums to ignore, as setting checksums=false");
+             "wrong checksums to ignore: ");
   app.add_option_function<std::string>(
          "--stop-after-idle",
          [&options](const std::string& text) {
@@ -188,17 +188,16 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
            if (!duration) throw CLI::ValidationError("--stop-after-idle", duration.error());
            options.stop_after_idle = *duration;
          },
-         "end a live run when no packet came for so long, as in 2s")
+         "end a live run when no packet came so long: 2s")
       ->type_name("DURATION");
-  app.add_flag("-T,--test", options.test,
-               "check settings, memory needs and devices, say the cost, leave");
+  app.add_flag("-T,--test", options.test, "check settings, memory and devices; say the cost");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");
   app.add_flag("--profile", options.profile,
-               "where the time goes: cycles a packet by stage, and what rates that carries");
+               "cycles a packet by stage, and what rates that carries");
   app.add_flag("-V,--version", options.version, "version and build");
   app.add_flag("--dump-config", dump_config, "the settings in effect, as annotated YAML");
-  add_choice(app, "--dump-schema", kReferences, reference, "print");
+  add_choice(app, "--dump-schema", kReferences, reference, "print a page of reference:\n");
   app.add_flag("-h,--help", help, "this page");
   app.add_flag("--help-settings", help_settings, "every setting with its meaning and range");
   add_choice(app, "--test-lose", kTestLosses, options.test_loss, "lose one, for tests")->group("");

@@ -415,11 +415,13 @@ std::string settings_markdown() {
   return out;
 }
 
+constexpr std::size_t kTerminalColumns = 80;
+
 std::string settings_help() {
   std::string out;
   for (const auto& row : rows()) {
     out += fmt::format("{}\n", row.name);
-    out += wrap(row.help, "    ", kTextColumns) + wrap(facts(row), "    ", kTextColumns);
+    out += wrap(row.help, "    ", kTerminalColumns) + wrap(facts(row), "    ", kTerminalColumns);
   }
   return out;
 }
@@ -427,7 +429,7 @@ std::string settings_help() {
 std::string settings_summary() {
   std::vector<std::string> items;
   for (const auto& row : rows()) items.push_back(fmt::format("{}={}", row.name, row.default_text));
-  return wrap(fmt::format("{}", fmt::join(items, " ")), "  ", kTextColumns);
+  return wrap(fmt::format("{}", fmt::join(items, " ")), "  ", kTerminalColumns);
 }
 
 }  // namespace linger

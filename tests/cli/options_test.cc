@@ -142,9 +142,9 @@ TEST(Options, help_leaves_well) {
   EXPECT_THAT(parse({"--help-settings"}).error().text, HasSubstr("tcpTimeout\n    An established"));
 }
 
-TEST(Options, help_fits_100_columns) {
+TEST(Options, help_fits_80_columns) {
   std::istringstream text(parse({"-h"}).error().text + parse({"--help-settings"}).error().text);
-  for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 100U) << line;
+  for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST(Options, bad_usage_says_what_is_wrong) {
