@@ -177,6 +177,10 @@ std::uint64_t Ledger::records_dropped() const noexcept {
   return sum;
 }
 
+std::uint64_t Ledger::ended() const noexcept {
+  return ended_attempt + ended_idle + ended_closed + ended_reset + ended_evicted;
+}
+
 std::uint64_t Ledger::packets_lost() const noexcept {
   std::uint64_t lost = handoff_full.packets + datagrams_unbuffered;
   for (const PortTotals& port : ports)
@@ -263,27 +267,17 @@ Ledger make_ledger(const std::vector<std::unique_ptr<Shard>>& shards,
 
 std::string statistics_of(const Ledger& l, const RunTimes& times,
                           const std::vector<PortWatch::Rates>& rates) {
-  const PacketSum seen = l.seen();
-  std::string text = fmt::format(
-      "linger: statistics seconds={:.1f} packets={} bytes={} opened={} ended={} late_packets={} "
-      "handed_over={} directions_sampled={} directions_apart={} handoff_full={} "
-      "datagrams_unbuffered={} lost={} records_dropped={}",
-      times.seconds, seen.packets, seen.bytes, l.opened,
-      l.ended_attempt + l.ended_idle + l.ended_closed + l.ended_reset + l.ended_evicted,
-      l.late_lingering + l.late_buried, l.handed_over, l.directions_sampled, l.directions_apart,
-      l.handoff_full.packets, l.datagrams_unbuffered, l.packets_lost(), l.records_dropped());
+#define LINGER_STATISTIC(name, value, help) text += fmt::format(" " #name "={}", value);
+  std::string text = "linger: statistics";
+  LINGER_STATISTICS(LINGER_STATISTIC)
   for (std::size_t i = 0; i < l.ports.size(); ++i) {
     const PortTotals& port = l.ports[i];
-    const PortCounts& c = port.sum;
-    text += fmt::format(
-        " port={} taken={} filtered={} early={} unbuffered={} lost={} waiting={} cut={}", port.name,
-        c.taken, c.filtered, c.early, c.unbuffered, number_of(c.lost), number_of(c.waiting()),
-        c.cut);
-    if (i < rates.size())
-      text += fmt::format(
-          " taken_100ms_mean={} taken_100ms_worst={} lost_100ms_mean={} lost_100ms_worst={}",
-          rates[i].taken_mean, rates[i].taken_worst, rates[i].lost_mean, rates[i].lost_worst);
+    LINGER_PORT_STATISTICS(LINGER_STATISTIC)
+    if (i < rates.size()) {
+      LINGER_RATE_STATISTICS(LINGER_STATISTIC)
+    }
   }
+#undef LINGER_STATISTIC
   return text + "\n";
 }
 

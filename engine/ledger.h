@@ -52,6 +52,7 @@ struct Ledger {
 
   PacketSum seen() const noexcept;
   std::uint64_t records_dropped() const noexcept;     // over all outputs
+  std::uint64_t ended() const noexcept;               // sessions, but by the end of the run
   std::uint64_t packets_lost() const noexcept;        // by ports, for want of buffers, on handoff
   std::uint64_t left_early() const noexcept;          // sessions, because the table was full
   std::uint64_t max_streams_wanted() const noexcept;  // what maxStreams should be, estimated
@@ -72,6 +73,36 @@ struct RunTimes {
 
 // The readable summary of a run, several lines.
 std::string summary_of(const Ledger& ledger, const RunTimes& times);
+
+// What the line of statistics tells, of the run and then of each port: X(name, value, help)
+#define LINGER_STATISTICS(X)                                                                     \
+  X(seconds, fmt::format("{:.1f}", times.seconds), "since the start")                            \
+  X(packets, l.seen().packets, "packets seen")                                                   \
+  X(bytes, l.seen().bytes, "their bytes, as on the wire")                                        \
+  X(opened, l.opened, "sessions opened")                                                         \
+  X(ended, l.ended(), "sessions ended while it ran")                                             \
+  X(late_packets, l.late_lingering + l.late_buried, "packets behind their session's close")      \
+  X(handed_over, l.handed_over, "packets given to the shard that owns them")                     \
+  X(directions_sampled, l.directions_sampled, "times both directions of a session were seen")    \
+  X(directions_apart, l.directions_apart, "of them, those at different shards")                  \
+  X(handoff_full, l.handoff_full.packets, "packets that another shard had no room for")          \
+  X(datagrams_unbuffered, l.datagrams_unbuffered, "datagrams of fragments, for the same reason") \
+  X(lost, l.packets_lost(), "packets lost or cut, by ports and on the way to other shards")      \
+  X(records_dropped, l.records_dropped(), "records that outputs dropped")
+#define LINGER_PORT_STATISTICS(X)                                                       \
+  X(port, port.name, "what follows is of this port")                                    \
+  X(taken, port.sum.taken, "packets that a shard took")                                 \
+  X(filtered, port.sum.filtered, "that the filter refused, unless the kernel filters")  \
+  X(early, port.sum.early, "that came before the start, while it was opened")           \
+  X(unbuffered, port.sum.unbuffered, "that there was no memory for: a shard is behind") \
+  X(lost, number_of(port.sum.lost), "that device or kernel dropped, or `unknown`")      \
+  X(waiting, number_of(port.sum.waiting()), "that wait in its ring, or `unknown`")      \
+  X(cut, port.sum.cut, "of those taken, shorter than on the wire")
+#define LINGER_RATE_STATISTICS(X)                                                           \
+  X(taken_100ms_mean, rates[i].taken_mean, "packets taken in 100 ms since the line before") \
+  X(taken_100ms_worst, rates[i].taken_worst, "the most of them in any 100 ms")              \
+  X(lost_100ms_mean, rates[i].lost_mean, "packets lost in 100 ms since the line before")    \
+  X(lost_100ms_worst, rates[i].lost_worst, "the most of them in any 100 ms")
 
 // A line of name=value, for statsInterval.
 std::string statistics_of(const Ledger& ledger, const RunTimes& times,
