@@ -458,11 +458,15 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
 
 // --- ICMP errors ------------------------------------------------------------------------------
 
-// An ICMP error joins the session that it quotes, in the table or buried; else it is one of its
-// own.
+// An ICMP error joins the session that it quotes, in the table or buried, the newest of its key;
+// else it is one of its own.
 void SessionTable::join_icmp_error(Packet& packet) noexcept {
   std::uint32_t slot = find(packet.key, packet.hash);
   if (slot != kNoSlot) slot = settle(slot, packet.clock);
+  const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
+                                     [](const Grave&, bool) { return GraveVerdict::late; });
+  if (place && (slot == kNoSlot || place.grave->opened > session(slot).opened()))
+    return join_buried({place, GraveVerdict::late}, packet);
   if (slot != kNoSlot) {
     Session s = session(slot);
     const Writing writing(s.hot.version);
@@ -482,9 +486,6 @@ void SessionTable::join_icmp_error(Packet& packet) noexcept {
     }
     return;
   }
-  const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
-                                     [](const Grave&, bool) { return GraveVerdict::late; });
-  if (place) return join_buried({place, GraveVerdict::late}, packet);
   rekey_icmp_error(packet, decode_settings_);
   packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
   track_one(packet, kNoSlot);

@@ -391,20 +391,20 @@ void Oracle::count_damaged(ModelSession& s, const Packet& packet) {
 
 void Oracle::join_icmp_error(Packet packet) {
   Sessions& sessions = sessions_[packet.key.words()];
+  Judgement judgement = Judgement::late;
+  ModelGrave* grave = find_grave(packet, judgement);
+  if (grave != nullptr && (sessions.empty() || grave->opened > sessions.back().opened))
+    return join_grave(*grave, packet, false);
   if (!sessions.empty()) {
     ModelSession& s = sessions.back();
     s.last_clock = std::max(s.last_clock, packet.clock);
     s.end = std::max(s.end, packet.timestamp);
-    if (s.icmp_error_packets == 0) {
-      s.icmp_error_type = packet.icmp.type;
-      s.icmp_error_code = packet.icmp.code;
-    }
+    if (s.icmp_error_packets == 0)
+      std::tie(s.icmp_error_type, s.icmp_error_code) = std::tie(packet.icmp.type, packet.icmp.code);
     s.icmp_error_packets += packet.frames;
     s.icmp_error_bytes += packet.wire_bytes;
     return;
   }
-  Judgement judgement = Judgement::late;
-  if (ModelGrave* grave = find_grave(packet, judgement)) return join_grave(*grave, packet, false);
   rekey_icmp_error(packet, decode_settings_);
   packet.flags = static_cast<std::uint8_t>(packet.flags & ~kPacketIcmpError);
   join(packet);

@@ -66,5 +66,31 @@ TEST(tuple_reuse, a_cut_session_that_went_on_and_closed_is_over) {
   EXPECT_TRUE(run.all(Action::session_late).empty());
 }
 
+// The older one is still open; an error quotes what was said last.
+TEST(tuple_reuse, an_icmp_error_joins_the_newest_though_it_is_buried) {
+  Settings settings = small_settings();
+  settings.tcpRstTimeout = 0;
+  Frames frames;
+  TcpPeers older = peers(frames);
+  older.handshake(at(0));
+  TcpPeers newer = peers(frames, 0, 500'000, 900'000'000);
+  const Frame syn = newer.syn(at(kSecond));
+  newer.syn_ack(at(kSecond + kMillisecond));
+  newer.rst(Side::client, at(kSecond + 2 * kMillisecond));
+  frames.push_back(PacketBuilder()
+                       .ethernet()
+                       .ip("203.0.113.9", "192.0.2.1")
+                       .icmp_error(3, 1, syn)
+                       .frame(at(2 * kSecond)));
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].reason, Reason::reset);
+  EXPECT_EQ(run.only(Action::session_late).id, ends[0].id);
+  EXPECT_EQ(run.only(Action::session_late).icmp_error_packets, 1u);
+}
+
 }  // namespace
 }  // namespace linger::test
