@@ -30,6 +30,13 @@ void note_late_fin(Grave& grave, const Packet& packet) noexcept {
   ++final;
 }
 
+// What is neither TCP nor SCTP goes on for as long as it is not silent.
+void note_late_clock(Grave& grave, const Packet& packet) noexcept {
+  if (packet.key.protocol == kProtocolTcp || packet.key.protocol == kProtocolSctp) return;
+  grave.final_sequence = {static_cast<std::uint32_t>(packet.clock),
+                          static_cast<std::uint32_t>(packet.clock >> 32)};
+}
+
 // Ages are whole seconds: no grave is to end before its time.
 constexpr DurationNs whole_seconds(DurationNs duration) noexcept {
   return (duration + kSecond - 1) / kSecond * kSecond;
@@ -132,6 +139,7 @@ void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexc
   block.first = std::min(block.first, packet.timestamp);
   block.last = std::max(block.last, packet.timestamp);
   block.ports |= packet.ports;
+  note_late_clock(block.grave, packet);
   if (packet.flags & kPacketIcmpError) {
     if (block.icmp_error_packets == 0) {
       block.icmp_error_type = packet.icmp.type;

@@ -92,5 +92,26 @@ TEST(tuple_reuse, an_icmp_error_joins_the_newest_though_it_is_buried) {
   EXPECT_EQ(run.only(Action::session_late).icmp_error_packets, 1u);
 }
 
+// Without a block for the link, what goes on with it is late for as long as it is not silent.
+TEST(tuple_reuse, an_evicted_udp_session_that_goes_on_is_no_other_one) {
+  Settings settings = small_settings();
+  settings.extensionPool = 1;
+  Frames frames;
+  const auto say = [&](std::uint16_t port, std::int64_t time) {
+    frames.push_back(
+        PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 7'000).frame(time));
+  };
+  for (std::uint16_t i = 1; i <= 1'001; ++i) say(i, at(i * kMillisecond));
+  for (const int second : {5, 25, 45, 65}) {
+    say(1, at(second * kSecond));  // has the block
+    say(2, at((second + 1) * kSecond));
+  }
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.counters().opened.value(), 1'002u);
+  EXPECT_EQ(run.only(Action::session_late).packets[0], 4u);
+}
+
 }  // namespace
 }  // namespace linger::test
