@@ -66,12 +66,12 @@ CaptureFileSource::Outcome CaptureFileSource::add_directory(const std::string& p
   }
   if (error) return error_of(path, error.message());
   std::sort(files.begin(), files.end());
-  const std::size_t skipped_before = skipped_count_;
+  const std::size_t foreign_before = skipped_count_ - again_count_;
   for (const std::string& file : files) {
     if (auto added = add_file(file, false, true); !added) return added;
   }
   for (const std::string& folder : folders) skipped(folder, "a directory (name it to read it)");
-  if (skipped_count_ - skipped_before == files.size() + folders.size()) {
+  if (skipped_count_ - again_count_ - foreign_before == files.size() + folders.size()) {
     return error_of(path, "holds no capture files");
   }
   return {};
@@ -85,6 +85,11 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
     return error_of(path, std::strerror(errno));
   }
   const bool is_regular = S_ISREG(status.st_mode);
+  if (is_regular && !files_.emplace(status.st_dev, status.st_ino).second) {
+    ++again_count_;  // a link, or named twice: each of its packets would count twice
+    skipped(path, "a file that is read already");
+    return {};
+  }
   const bool stays_open = is_only || is_stdin || !is_regular;
   BlockPool look_pool(kLookBlockBytes);
   BlockPool& pool = stays_open ? pool_ : look_pool;

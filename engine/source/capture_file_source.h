@@ -14,8 +14,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 #include "engine/base/counter.h"
@@ -100,6 +102,8 @@ class CaptureFileSource final : public Source {
   std::string trouble_;
   std::string notes_;
   std::size_t skipped_count_ = 0;
+  std::size_t again_count_ = 0;                              // of them
+  std::set<std::pair<std::uint64_t, std::uint64_t>> files_;  // device and inode of each
   std::size_t input_count_ = 0;
   bool is_size_known_ = true;
   bool is_too_many_said_ = false;

@@ -150,6 +150,17 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
                 "compressed with gzip or zstd); so are 2 others.");
 }
 
+TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
+  const TempFolder folder;
+  const std::string path = folder.file("a.pcap", capture_at('a', {0, 1}));
+  std::filesystem::create_symlink(path, folder / "latest.pcap");
+  EXPECT_EQ(marks_of({folder.path()}), "aa");
+  EXPECT_EQ(marks_of({path, folder.path()}), "aa");
+  auto source = open_capture({path, path});
+  ASSERT_TRUE(source);
+  EXPECT_EQ((*source)->notes(), path + " is passed over: a file that is read already.");
+}
+
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
   const TempFolder folder;
   const std::string missing = folder / "missing.pcap";
