@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <immintrin.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -20,6 +20,7 @@
 #include "engine/base/tell.h"
 #include "engine/cores.h"
 #include "engine/cost.h"
+#include "engine/open_sessions.h"
 #include "engine/service.h"
 #include "output/uri.h"
 
@@ -496,9 +497,8 @@ void Engine::on_signal(int signal) {
       reload_reading();
       break;
     case SIGUSR1:
-      tell("{}{}",
-           summary_of(ledger(), {.seconds = seconds_since(first_.moment), .is_over = false}),
-           profile(ledger()));
+      tell("{}{}{}", summary_of(ledger(), {seconds_since(first_.moment), false}),
+           text_of(survey_of(shards_)), profile(ledger()));
       break;
     default:
       break;

@@ -6,9 +6,7 @@
 #include <numeric>
 
 namespace linger {
-namespace {
 
-// 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t n) {
   const std::string digits = std::to_string(n);
   std::string text;
@@ -18,6 +16,8 @@ std::string grouped(std::uint64_t n) {
   }
   return text;
 }
+
+namespace {
 
 // " (not_ip 3, fragment 1)", or nothing.
 template <class Names, class CountOf>

@@ -71,6 +71,9 @@ struct RunTimes {
   bool is_over = true;  // else its counters are still moving, and the law cannot be checked
 };
 
+// 1234567 -> "1,234,567"
+std::string grouped(std::uint64_t number);
+
 // The readable summary of a run, several lines.
 std::string summary_of(const Ledger& ledger, const RunTimes& times);
 

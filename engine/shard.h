@@ -82,6 +82,8 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   }
 
   const ShardCounters& counters() const noexcept { return counters_; }
+  // For SessionReader, any thread.
+  const SessionTable& table() const noexcept { return table_; }
   std::uint32_t sessions() const noexcept { return table_.sessions(); }
   std::uint32_t sessions_max() const noexcept { return table_.capacity(); }
 

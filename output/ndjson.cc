@@ -386,6 +386,11 @@ char* put_line(char* out, const Context& context, std::index_sequence<Index...>)
 
 }  // namespace
 
+std::string_view transport_name(std::uint8_t protocol) noexcept {
+  const Name& name = kTransportNames[protocol];
+  return {name.chars.data(), name.size};
+}
+
 NdjsonEncoder::NdjsonEncoder(const RunInfo& run)
     : observer_('"' + json_escaped(run.node) + '"'), protocol_json_(run.protocols) {
   CHECK(run.node.size() <= kNodeBytesMax);

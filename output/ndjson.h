@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "engine/base/counter.h"
 #include "output/community_id.h"
@@ -21,6 +22,9 @@
 namespace linger {
 
 inline constexpr std::size_t kNodeBytesMax = 255;
+
+// network.transport
+std::string_view transport_name(std::uint8_t protocol) noexcept;
 
 struct RunInfo {  // what is the same in every record of a run
   std::string node = "linger";

@@ -11,6 +11,10 @@ namespace {
 // takes some 20 ns, so that nobody has ever seen this happen.
 constexpr int kTries = 1000;
 
+bool is_larger(const SessionRow& a, const SessionRow& b) noexcept {
+  return a.total_bytes() > b.total_bytes();
+}
+
 }  // namespace
 
 std::optional<SessionRow> SessionReader::read(std::uint32_t slot) const noexcept {
@@ -64,36 +68,30 @@ std::optional<SessionRow> SessionReader::find(const FlowKey& key) const {
   return found;
 }
 
-template <class Visit>
-void SessionReader::walk(Visit&& visit) const {
+SessionSurvey SessionReader::survey(std::size_t largest_max) const {
+  SessionSurvey survey;
+  std::vector<SessionRow>& heap = survey.largest;  // the smallest in front
   const std::uint32_t count = table_.free_.touched();
-  for (std::uint32_t slot = 0; slot < count; ++slot)
-    if (const auto row = read(slot)) visit(*row);
+  for (std::uint32_t slot = 0; slot < count; ++slot) {
+    const auto row = read(slot);
+    if (!row) continue;
+    ++survey.in_phase[static_cast<std::size_t>(row->phase)];
+    if (heap.size() == largest_max && (heap.empty() || !is_larger(*row, heap.front()))) continue;
+    heap.push_back(*row);
+    std::push_heap(heap.begin(), heap.end(), is_larger);
+    if (heap.size() <= largest_max) continue;
+    std::pop_heap(heap.begin(), heap.end(), is_larger);
+    heap.pop_back();
+  }
+  std::sort_heap(heap.begin(), heap.end(), is_larger);
+  return survey;
 }
 
-std::vector<SessionRow> SessionReader::top_by_bytes(std::size_t count) const {
-  const auto is_larger = [](const SessionRow& a, const SessionRow& b) {
-    return a.total_bytes() > b.total_bytes();
-  };
-  std::vector<SessionRow> top;  // a heap, the smallest in front
-  if (count == 0) return top;
-  walk([&](const SessionRow& row) {
-    if (top.size() == count && !is_larger(row, top.front())) return;
-    if (top.size() == count) {
-      std::pop_heap(top.begin(), top.end(), is_larger);
-      top.pop_back();
-    }
-    top.push_back(row);
-    std::push_heap(top.begin(), top.end(), is_larger);
-  });
-  std::sort_heap(top.begin(), top.end(), is_larger);
-  return top;
-}
-
-std::array<std::uint64_t, kPhaseCount> SessionReader::count_by_phase() const {
-  std::array<std::uint64_t, kPhaseCount> counts{};
-  walk([&](const SessionRow& row) { ++counts[static_cast<std::size_t>(row.phase)]; });
-  return counts;
+void SessionSurvey::add(const SessionSurvey& other, std::size_t largest_max) {
+  for (std::size_t i = 0; i < in_phase.size(); ++i) in_phase[i] += other.in_phase[i];
+  largest.insert(largest.end(), other.largest.begin(), other.largest.end());
+  std::stable_sort(largest.begin(), largest.end(), is_larger);
+  if (largest.size() > largest_max) largest.resize(largest_max);
 }
 
 }  // namespace linger

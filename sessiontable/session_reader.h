@@ -3,7 +3,8 @@
 //
 // A row is consistent: it is read under the session's version and read again when its owner was
 // writing. The whole is not a moment in time: sessions come and go while it is walked. Cost: find()
-// reads one index line and one session; the walks read every session once. The table outlives it.
+// reads one index line and one session; survey() reads every session once, some 50 ms a million.
+// The table outlives it.
 #pragma once
 
 #include <array>
@@ -30,6 +31,15 @@ struct SessionRow {
   std::uint64_t total_bytes() const noexcept { return bytes[0] + bytes[1]; }
 };
 
+// Sessions that are open, or linger.
+struct SessionSurvey {
+  std::array<std::uint64_t, kPhaseCount> in_phase{};
+  std::vector<SessionRow> largest;  // those with the most bytes, the largest first
+
+  // Another shard's; `largest_max` of both stay.
+  void add(const SessionSurvey& other, std::size_t largest_max);
+};
+
 class SessionReader {
  public:
   explicit SessionReader(const SessionTable& table) noexcept : table_(table) {}
@@ -37,17 +47,10 @@ class SessionReader {
   // The newest session of this key, which must be the shard's.
   std::optional<SessionRow> find(const FlowKey& key) const;
 
-  // The `count` sessions with the most bytes, the largest first.
-  std::vector<SessionRow> top_by_bytes(std::size_t count) const;
-
-  // How many sessions there are in each phase.
-  std::array<std::uint64_t, kPhaseCount> count_by_phase() const;
+  SessionSurvey survey(std::size_t largest_max) const;
 
  private:
   std::optional<SessionRow> read(std::uint32_t slot) const noexcept;
-
-  template <class Visit>
-  void walk(Visit&& visit) const;
 
   const SessionTable& table_;
 };

@@ -311,6 +311,7 @@ class Live:
             linger.wait_for("statistics seconds=.* port=b taken=[1-9].* port=lo taken=")
             linger.process.send_signal(signal.SIGUSR1)
             linger.wait_for(r"port      b queue 1: received")
+            linger.wait_for(r"open      [\d,]+ sessions: .*\n  largest   [\d,]+ bytes, tcp [\d.]+:\d+ > [\d.]+:\d+, ")
             expect("ledger" not in linger.errors(), "a law is checked before the end")
             expect(re.search(r" in (?!0\.000)[\d.]+ s \(", linger.errors()), "no time has passed:", linger.errors())
             code = linger.stop()

@@ -175,10 +175,10 @@ TEST(session_table, readers_see_the_key_of_the_session_that_there_is) {
     run.see({datagram(is_ipv6, at(minute * kMinute))});
     EXPECT_TRUE(reader.find(decoded(datagram(is_ipv6, 0)).key));
     EXPECT_FALSE(reader.find(decoded(datagram(!is_ipv6, 0)).key));
-    EXPECT_EQ(reader.top_by_bytes(2).size(), 1u);
+    EXPECT_EQ(reader.survey(2).largest.size(), 1u);
     run.pass(Settings().udpTimeout + 2 * kSecond);
     EXPECT_EQ(run.table().sessions(), 0u);
-    EXPECT_EQ(reader.top_by_bytes(2).size(), 0u);
+    EXPECT_EQ(reader.survey(2).largest.size(), 0u);
     minute += 10;
   }
 }
