@@ -131,9 +131,6 @@ class TimerWheel {
     return slot;
   }
 
-  // Whether a bucket of the past still holds slots: the sweep is behind.
-  bool is_overdue(ClockNs now) const noexcept { return size_ != 0 && cursor_ + 1 < tick_of(now); }
-
   std::uint32_t size() const noexcept { return size_; }
 
  private:

@@ -184,20 +184,6 @@ TEST(timer_wheel, an_empty_wheel_takes_any_jump_in_one_call) {
   int steps = 1;
   EXPECT_EQ(wheel.due(100 * kDay, steps), kNoSlot);
   EXPECT_EQ(steps, 1);
-  EXPECT_FALSE(wheel.is_overdue(100 * kDay));
-}
-
-TEST(timer_wheel, is_overdue_while_the_past_holds_slots) {
-  Slots slots(2);
-  TimerWheel<Slots> wheel(slots);
-  slots.wheel = &wheel;
-  wheel.start(0);
-  slots.deadlines = {kSecond, kSecond};
-  wheel.link(0, kSecond);
-  wheel.link(1, kSecond);
-  EXPECT_TRUE(wheel.is_overdue(kMinute));
-  take_due(wheel, slots, kMinute);
-  EXPECT_FALSE(wheel.is_overdue(kMinute));
 }
 
 }  // namespace
