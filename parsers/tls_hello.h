@@ -45,7 +45,6 @@ enum TlsExtension : std::uint16_t {
   kSignatureAlgorithms = 13,
   kAlpn = 16,
   kPreSharedKey = 41,
-  kEarlyData = 42,
   kSupportedVersions = 43,
   kKeyShare = 51,
   kTransportParameters = 57,          // RFC 9001 §8.2
