@@ -22,12 +22,11 @@ struct CountingReader {
   void prefetch(std::uint32_t) noexcept {}
   bool has_news() const noexcept { return false; }
   std::uint32_t on_open(const Packet&, const StreamStart&) noexcept { return 1; }
-  StreamAnswer on_data(std::uint32_t, unsigned, std::span<const std::uint8_t> data,
-                       std::uint64_t) noexcept {
+  StreamAnswer on_data(std::uint32_t, unsigned, std::span<const std::uint8_t> data) noexcept {
     bytes += data.size();
     return StreamAnswer::more;
   }
-  StreamAnswer on_gap(std::uint32_t, unsigned, std::uint32_t, std::uint64_t) noexcept {
+  StreamAnswer on_gap(std::uint32_t, unsigned, std::uint32_t) noexcept {
     ++gaps;
     return StreamAnswer::more;
   }
@@ -35,7 +34,6 @@ struct CountingReader {
                            std::uint32_t) noexcept {
     return StreamAnswer::more;
   }
-  void on_conflict(std::uint32_t, unsigned) noexcept {}
   std::uint32_t on_close(std::uint32_t reader) noexcept { return reader; }
   void on_end(std::uint32_t, unsigned, StreamEnd) noexcept {}
 };

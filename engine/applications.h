@@ -113,12 +113,11 @@ class Applications {
       conversations.prefetch(reader);
       if (rules != nullptr) rules->prefetch(reader);
     }
-    StreamAnswer on_data(std::uint32_t reader, unsigned side, Bytes bytes, std::uint64_t) noexcept {
+    StreamAnswer on_data(std::uint32_t reader, unsigned side, Bytes bytes) noexcept {
       if (rules != nullptr) rules->on_data(reader, side, bytes);
       return answer(reader, side, conversations.on_data(reader, side, bytes));
     }
-    StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count,
-                        std::uint64_t) noexcept {
+    StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count) noexcept {
       if (rules != nullptr) rules->on_gap(reader, side);
       return answer(reader, side, conversations.on_gap(reader, side, count));
     }
@@ -127,7 +126,6 @@ class Applications {
       if (rules != nullptr) rules->on_datagram(reader, side, bytes);
       return answer(reader, side, conversations.on_datagram(reader, side, bytes, sent_bytes));
     }
-    void on_conflict(std::uint32_t, unsigned) noexcept {}  // counted by the streams
     void on_end(std::uint32_t reader, unsigned side, StreamEnd end) noexcept {
       conversations.on_end(reader, side);
       if (rules != nullptr) rules->on_end(reader, side, end == StreamEnd::finished);

@@ -15,13 +15,13 @@
 // of the other side waits for it, held as if behind a hole, until it comes or would be a gap, which
 // is told behind what waited: many a reader makes nothing of what comes behind a gap.
 //
-// Overlaps: the first copy of each byte seen is the one delivered. A copy with other bytes is told
-// (on_conflict) while the first is still held; delivered bytes are no longer there to compare.
-// A direction begins behind its SYN, or, if that was not seen, at the first payload byte seen.
-// While only one direction speaks and the sink does not know what, it is passed over: what came
-// before the other's first byte is not looked at, and reading goes on behind it, as at a beginning.
-// It ends at its FIN, or is let go: when the sink says so, and at `limit_bytes`, on the byte. Of
-// datagrams the one that reaches the limit is the last. RSTs carry no bytes of the stream.
+// Overlaps: the first copy of each byte seen is the one delivered. A copy with other bytes is
+// counted and marked (Stream::conflicts) while the first is held; delivered bytes are not there to
+// compare. A direction begins behind its SYN, or, if that was not seen, at the first payload byte
+// seen. While only one direction speaks and the sink does not know what, it is passed over: what
+// came before the other's first byte is not looked at, and reading goes on behind it, as at a
+// beginning. It ends at its FIN, or is let go: when the sink says so, and at `limit_bytes`, on the
+// byte. Of datagrams the one that reaches the limit is the last. RSTs carry no bytes of the stream.
 //
 // With no limit hit, and an order that the window allows, what the sink sees is a function of what
 // was sent, not of segmentation, order, repetition, or the number of threads.
@@ -61,14 +61,13 @@ enum class StreamEnd : std::uint8_t {
 };
 
 // `reader` is what on_open answered: the sink's own number for the session, which the table keeps
-// for its record when the stream has long been let go. `offset` counts from the direction's first
-// byte, gaps included. Spans are valid during the call. After done, side_done or on_end nothing
-// more comes.
+// for its record when the stream has long been let go. Spans are valid during the call. After done,
+// side_done or on_end nothing more comes.
 template <class T>
 concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
-                              std::span<const std::uint8_t> bytes, std::uint64_t offset,
-                              std::uint32_t count, Timestamp time, const Packet& packet,
-                              const StreamStart& start, StreamEnd end) {
+                              std::span<const std::uint8_t> bytes, std::uint32_t count,
+                              Timestamp time, const Packet& packet, const StreamStart& start,
+                              StreamEnd end) {
   { sink.on_open(packet, start) }
   noexcept->std::same_as<std::uint32_t>;  // kNoStream: not wanted; kStreamDry: no room
   // When the bytes of the next call were captured; of those of several packets, the first of them.
@@ -79,15 +78,13 @@ concept StreamSink = requires(T sink, std::uint32_t reader, unsigned side,
   // Something that was read is to be told at once, not with the record.
   { sink.has_news() }
   noexcept->std::same_as<bool>;
-  { sink.on_data(reader, side, bytes, offset) }
+  { sink.on_data(reader, side, bytes) }
   noexcept->std::same_as<StreamAnswer>;
-  { sink.on_gap(reader, side, count, offset) }
+  { sink.on_gap(reader, side, count) }
   noexcept->std::same_as<StreamAnswer>;
   // `count`: bytes as sent; fewer may have been captured.
   { sink.on_datagram(reader, side, bytes, count) }
   noexcept->std::same_as<StreamAnswer>;
-  { sink.on_conflict(reader, side) }
-  noexcept->std::same_as<void>;
   { sink.on_end(reader, side, end) }
   noexcept->std::same_as<void>;
   // Nothing more comes of either side: the number that the record is to ask for, or kStreamMute.
@@ -352,7 +349,6 @@ void Streams<Sink>::accept_out_of_order(Stream& stream, unsigned side, Payload p
   if (held_.differs(own, payload)) {
     counters_.stream_conflicts.add();
     stream.conflicts |= static_cast<std::uint8_t>(1u << side);
-    sink_.on_conflict(stream.reader, side);
   }
   while (own.takes_bytes() && payload.bytes != 0) {
     const bool is_next = payload.sequence == own.next && !front_is_next(own);
@@ -422,25 +418,23 @@ template <StreamSink Sink>
 void Streams<Sink>::deliver(Stream& stream, unsigned side, std::span<const std::uint8_t> bytes,
                             Timestamp time) noexcept {
   StreamSide& own = stream.sides[side];
-  const std::uint64_t offset = own.offset;
   own.next += static_cast<std::uint32_t>(bytes.size());
   own.offset += bytes.size();
   counters_.stream_bytes.add(bytes.size());
   sink_.at(stream.reader, time);
-  obey(stream, side, sink_.on_data(stream.reader, side, bytes, offset));
+  obey(stream, side, sink_.on_data(stream.reader, side, bytes));
 }
 
 template <StreamSink Sink>
 void Streams<Sink>::skip(Stream& stream, unsigned side, std::uint32_t count) noexcept {
   StreamSide& own = stream.sides[side];
-  const std::uint64_t offset = own.offset;
   count =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(count, limits_.limit_bytes - own.offset));
   own.next += count;
   own.offset += count;
   counters_.stream_gaps.add();
   counters_.stream_gap_bytes.add(count);
-  obey(stream, side, sink_.on_gap(stream.reader, side, count, offset));
+  obey(stream, side, sink_.on_gap(stream.reader, side, count));
 }
 
 // The held piece that is next.

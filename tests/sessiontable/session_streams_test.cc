@@ -27,16 +27,15 @@ struct Texts {
     ends.push_back(0);
     return static_cast<std::uint32_t>(texts.size() - 1);
   }
-  StreamAnswer on_data(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,
-                       std::uint64_t) noexcept {
+  StreamAnswer on_data(std::uint32_t reader, unsigned side,
+                       std::span<const std::uint8_t> bytes) noexcept {
     texts[reader][side].append(bytes.begin(), bytes.end());
     const std::size_t count = texts[reader][side].size();
     return count >= done_from      ? StreamAnswer::done
            : count >= unknown_from ? StreamAnswer::side_unknown
                                    : StreamAnswer::more;
   }
-  StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count,
-                      std::uint64_t) noexcept {
+  StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count) noexcept {
     texts[reader][side].append(count, '.');
     return StreamAnswer::more;
   }
@@ -46,7 +45,6 @@ struct Texts {
     texts[reader][side] += '|';
     return StreamAnswer::more;
   }
-  void on_conflict(std::uint32_t, unsigned) noexcept {}
   std::uint32_t on_close(std::uint32_t reader) noexcept { return is_mute ? kStreamMute : reader; }
   void on_end(std::uint32_t reader, unsigned, StreamEnd) noexcept { ++ends[reader]; }
 };
