@@ -97,7 +97,6 @@ class ProfiledStage final : public StreamStage {
     return stage_.reader_of(stream);
   }
   void populate() noexcept override { stage_.populate(); }
-  std::uint64_t bytes() const noexcept override { return stage_.bytes(); }
 
  private:
   StreamStage& stage_;

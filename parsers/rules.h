@@ -135,7 +135,6 @@ class RuleScans {
   [[gnu::always_inline]] void prefetch(std::uint32_t session) const noexcept {
     __builtin_prefetch(&scans_.data()[session], 1);
   }
-  std::uint64_t bytes() const noexcept { return scans_.bytes(); }
   void populate() noexcept { scans_.populate(); }
 
  private:

@@ -62,7 +62,6 @@ class ExtensionPool {
     cold.extension = kNoSlot;
   }
 
-  std::uint64_t bytes() const noexcept { return blocks_.bytes(); }
   void populate() noexcept { blocks_.populate(); }
 
  private:

@@ -136,7 +136,6 @@ class FlowIndex {
   }
 
   void populate() noexcept { buckets_.populate(); }
-  std::uint64_t bytes() const noexcept { return buckets_.bytes(); }
 
  private:
   std::uint64_t home(FlowHash hash) const noexcept {

@@ -283,8 +283,4 @@ void Graveyard::populate() noexcept {
   block_index_.populate();
 }
 
-std::uint64_t Graveyard::bytes() const noexcept {
-  return ring_.bytes() + index_.bytes() + blocks_.bytes() + block_index_.bytes();
-}
-
 }  // namespace linger

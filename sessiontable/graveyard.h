@@ -151,7 +151,6 @@ class Graveyard {
   void finish() noexcept;
 
   void populate() noexcept;
-  std::uint64_t bytes() const noexcept;
   std::uint32_t blocks_used() const noexcept { return free_blocks_.used(); }
 
   void lose_next_block_for_test() noexcept { lose_next_block_ = true; }

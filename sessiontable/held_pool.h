@@ -42,7 +42,6 @@ class HeldPool {
   void clear(StreamSide& side) noexcept;
 
   std::uint32_t used() const noexcept { return free_.used(); }
-  std::uint64_t bytes() const noexcept { return blocks_.bytes(); }
   void populate() noexcept { blocks_.populate(); }
 
  private:

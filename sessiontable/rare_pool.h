@@ -50,7 +50,6 @@ class RarePool {
     if (place < kMissing) free_.give_back(place, Next{blocks_});
   }
 
-  std::uint64_t bytes() const noexcept { return blocks_.bytes(); }
   void populate() noexcept { blocks_.populate(); }
 
  private:

@@ -102,7 +102,6 @@ class OpeningPool {
 
   // All that is not touched one place after the other.
   void populate() noexcept { pool_.populate_index(); }
-  std::uint64_t bytes() const noexcept { return pool_.bytes(); }
 
   using Pool = SharedPool<SessionOpening>;
   static constexpr double kIndexBytes = Pool::kIndexBytes;               // a session

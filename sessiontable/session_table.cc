@@ -524,11 +524,4 @@ void SessionTable::populate() noexcept {
   if (stage_ != nullptr) stage_->populate();
 }
 
-std::uint64_t SessionTable::bytes() const noexcept {
-  return index_.bytes() + hot_.bytes() + cold_.bytes() + names_.bytes() + long_addresses_.bytes() +
-         scopes_.bytes() + openings_.bytes() + ports_of_.bytes() + extensions_.bytes() +
-         tunnels_.bytes() + mptcp_.bytes() + rtts_.bytes() + graveyard_.bytes() +
-         stream_of_.bytes() + (stage_ != nullptr ? stage_->bytes() : 0);
-}
-
 }  // namespace linger

@@ -97,7 +97,6 @@ class SessionTable final : private LateSink, private FloodSink {
   void finish(Ending ending) noexcept;
 
   void populate() noexcept;
-  std::uint64_t bytes() const noexcept;
   std::uint32_t sessions() const noexcept { return free_.used(); }
   std::uint32_t capacity() const noexcept { return free_.capacity(); }
   // Half-closed sessions wait among the closed ones for as long as these do.

@@ -56,7 +56,6 @@ class SharedPool {
   const Value& operator[](std::uint32_t place) const noexcept { return entries_[place].value; }
 
   std::uint32_t used() const noexcept { return free_.used(); }
-  std::uint64_t bytes() const noexcept { return entries_.bytes() + index_.bytes(); }
   void populate() noexcept {
     entries_.populate();
     populate_index();

@@ -56,7 +56,6 @@ class StreamStage {
   virtual std::uint32_t end(std::uint32_t stream) noexcept = 0;
   virtual std::uint32_t reader_of(std::uint32_t stream) const noexcept = 0;
   virtual void populate() noexcept = 0;
-  virtual std::uint64_t bytes() const noexcept = 0;
 
  protected:
   explicit StreamStage(const Stream* streams) noexcept : streams_(streams) {}

@@ -112,7 +112,6 @@ class Streams final : public StreamStage {
     return streams_[index].reader;
   }
   void populate() noexcept override { streams_.populate(), held_.populate(); }
-  std::uint64_t bytes() const noexcept override { return streams_.bytes() + held_.bytes(); }
 
   // One packet of work(). False: the stream was let go and is no more.
   bool segment(std::uint32_t index, const Packet& packet) noexcept;

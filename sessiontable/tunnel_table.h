@@ -33,7 +33,6 @@ class TunnelTable {
   }
 
   std::uint32_t used() const noexcept { return stacks_.used(); }
-  std::uint64_t bytes() const noexcept { return stacks_.bytes(); }
   void populate() noexcept { stacks_.populate(); }
 
   using Pool = SharedPool<TunnelLayers>;
