@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "tests/support/temporary_folder.h"
 
 namespace linger {
 namespace {
@@ -40,20 +41,13 @@ std::string error_of_load(const std::vector<std::string>& assignments) {
 
 class SettingsFile : public testing::Test {
  protected:
-  SettingsFile() {
-    char name[] = "/tmp/linger_settings_XXXXXX";
-    directory_ = mkdtemp(name);
-    path_ = directory_ / "x.yaml";
-  }
-  ~SettingsFile() override { std::filesystem::remove_all(directory_); }
-
   std::string write(const std::string& text) {
     std::ofstream(path_, std::ios::binary) << text;
     return path_;
   }
 
-  std::filesystem::path directory_;
-  std::filesystem::path path_;
+  TemporaryFolder folder_;
+  std::string path_ = folder_.file("x.yaml");
 };
 
 TEST(Settings, defaults_are_those_that_the_field_knows) {
@@ -210,8 +204,8 @@ TEST_F(SettingsFile, assignments_override_the_file) {
 TEST_F(SettingsFile, a_file_that_cannot_be_read_is_named_with_the_reason) {
   EXPECT_EQ(load_settings("/nowhere/x.yaml").error(),
             "/nowhere/x.yaml: cannot be read: No such file or directory");
-  EXPECT_EQ(load_settings(directory_).error(),
-            directory_.string() + ": cannot be read: Is a directory");
+  EXPECT_EQ(load_settings(folder_.path()).error(),
+            folder_.path() + ": cannot be read: Is a directory");
   const auto huge = write(std::string((1 << 20) + 1, '#'));
   EXPECT_EQ(load_settings(huge).error(), huge + ": larger than 1 MiB: this is no settings file");
 }

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "tests/support/temporary_folder.h"
 
 namespace linger {
 namespace {
@@ -167,13 +168,11 @@ TEST(Options, bad_usage_says_what_is_wrong) {
 }
 
 TEST(Options, a_file_among_the_filter_words_is_explained) {
-  char name[] = "/tmp/linger_options_XXXXXX";
-  const std::string directory = mkdtemp(name);
-  const auto file = directory + "/b.pcap";
+  const TemporaryFolder folder;
+  const auto file = folder.file("b.pcap");
   std::ofstream(file) << "x";
   EXPECT_THAT(error_of({"-r", "a.pcap", file.c_str()}),
               HasSubstr("'" + file + "' is a file, but words after the options are a filter"));
-  std::filesystem::remove_all(directory);
 }
 
 TEST(Options, the_command_line_overrides_settings) {

@@ -10,9 +10,9 @@
 #include "engine/ledger.h"
 #include "engine/shard.h"
 #include "output/uri.h"
-#include "tests/output/temporary_folder.h"
 #include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 namespace {

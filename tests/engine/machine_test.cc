@@ -16,7 +16,7 @@
 #include "engine/cost.h"
 #include "engine/packet/packet.h"
 #include "output/record_ring.h"
-#include "tests/output/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger {
 namespace {

@@ -8,9 +8,9 @@
 #include "engine/ledger.h"
 #include "engine/source/memory_source.h"
 #include "output/uri.h"
-#include "tests/output/temporary_folder.h"
 #include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 namespace {

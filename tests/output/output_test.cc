@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/output/sample_record.h"
-#include "tests/output/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger {
 namespace {

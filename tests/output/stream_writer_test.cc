@@ -8,7 +8,7 @@
 
 #include "engine/base/socket_headers.h"
 #include "output/writer.h"
-#include "tests/output/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger {
 namespace {

@@ -9,7 +9,7 @@
 #include "parsers/conversations.h"
 #include "parsers/patterns.h"
 #include "parsers/plain_match.h"
-#include "tests/output/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 namespace {

@@ -1,11 +1,9 @@
 #include "tests/simulation/run.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -14,6 +12,7 @@
 #include "engine/session_record.h"
 #include "engine/shard.h"
 #include "output/ndjson.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 namespace {
@@ -139,19 +138,6 @@ class Joiner final : private DefragSink {
   std::deque<std::vector<std::uint8_t>> bytes_;
 };
 
-class TemporaryFile {
- public:
-  TemporaryFile() {
-    path_ = (std::filesystem::temp_directory_path() / "linger-simulation-XXXXXX").string();
-    close(mkstemp(path_.data()));
-  }
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace
 
 Plan make_plan(std::uint64_t seed) {
@@ -267,14 +253,14 @@ Outcome run_tables(const Plan& plan, const std::vector<MemoryPacket>& packets) {
 
 Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   const auto count = static_cast<std::uint32_t>(plan.settings.packetThreads);
-  TemporaryFile file;
+  const TemporaryFolder folder;
   std::vector<std::unique_ptr<Output>> outputs;
   OutputUri uri;
   uri.destination = Destination::file;
-  uri.path = uri.text = file.path();
+  uri.path = uri.text = folder.file("records");
   outputs.push_back(std::make_unique<Output>(
       uri, OutputOptions{.shard_count = count, .ring_capacity = 64, .run = {}, .writer = {}}));
-  if (!outputs.front()->open()) return {{}, {}, {}, {"cannot open " + file.path()}};
+  if (!outputs.front()->open()) return {{}, {}, {}, {"cannot open " + uri.path}};
   outputs.front()->start();
   Handoff handoff(shares_of(plan), packets.size() + 1);  // nobody may wait in one thread
   std::vector<std::unique_ptr<Shard>> shards;
@@ -300,7 +286,7 @@ Outcome run_shards(const Plan& plan, const std::vector<MemoryPacket>& packets) {
   Ledger ledger = make_ledger(shards, outputs, 0);
   add(ledger, collector.counters());
   outcome.residues = ledger.residues();
-  std::ifstream in(file.path());
+  std::ifstream in(uri.path);
   for (std::string line; std::getline(in, line);) outcome.lines.push_back(line);
   std::sort(outcome.lines.begin(), outcome.lines.end());
   return outcome;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -44,7 +45,7 @@ std::string error_of(const std::vector<std::string>& paths) {
 }
 
 TEST(CaptureFileSource, stamps_clock_and_progress) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const ByteList bytes = capture_at('a', {0, 5, 3, 10});
   auto source = open_capture({folder.file("x.pcap", bytes)});
   ASSERT_TRUE(source);
@@ -60,14 +61,14 @@ TEST(CaptureFileSource, stamps_clock_and_progress) {
 }
 
 TEST(CaptureFileSource, an_empty_capture_gives_no_packets_and_no_trouble) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   EXPECT_EQ(marks_of({folder.file("empty.pcap", PcapWriter().bytes())}), "");
   EXPECT_EQ(marks_of({folder.file("empty.pcapng", PcapngWriter().bytes())}), "");
   EXPECT_EQ(marks_of({folder.file("empty.snoop", SnoopWriter().bytes())}), "");
 }
 
 TEST(CaptureFileSource, files_one_after_another_are_read_in_time_order) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const auto late = folder.file("1", capture_at('c', {20, 21}));
   const auto early = folder.file("2", capture_at('a', {0, 1}));
   const auto middle = folder.file("3", gzip(capture_at('b', {10, 11})));
@@ -75,7 +76,7 @@ TEST(CaptureFileSource, files_one_after_another_are_read_in_time_order) {
 }
 
 TEST(CaptureFileSource, files_that_overlap_are_merged_by_time) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const auto a = folder.file("a", capture_at('a', {0, 2, 4, 20, 30}));
   const auto b = folder.file("b", capture_at('b', {1, 3, 5, 25}));
   const auto c = folder.file("c", zstd(capture_at('c', {22, 40})));
@@ -83,7 +84,7 @@ TEST(CaptureFileSource, files_that_overlap_are_merged_by_time) {
 }
 
 TEST(CaptureFileSource, packets_of_equal_time_come_as_the_files_were_given) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const auto a = folder.file("a", capture_at('a', {0, 1, 1, 2}));
   const auto b = folder.file("b", capture_at('b', {0, 1, 1, 2}));
   EXPECT_EQ(marks_of({a, b}), "abaabbab");
@@ -91,7 +92,7 @@ TEST(CaptureFileSource, packets_of_equal_time_come_as_the_files_were_given) {
 }
 
 TEST(CaptureFileSource, a_file_whose_time_goes_back_keeps_its_order) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const auto a = folder.file("a", capture_at('a', {10, 5, 0, 30}));
   const auto b = folder.file("b", capture_at('b', {8, 20}));
   auto source = open_capture({a, b});
@@ -104,7 +105,7 @@ TEST(CaptureFileSource, a_file_whose_time_goes_back_keeps_its_order) {
 }
 
 TEST(CaptureFileSource, hundreds_of_overlapping_files_are_merged) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   constexpr std::uint64_t kFiles = 200;
   for (std::uint64_t i = 0; i < kFiles; ++i) {
     folder.file(std::to_string(i) + ".pcap", capture_at('x', {i, 1'000 + i, 2'000 + i}));
@@ -120,7 +121,7 @@ TEST(CaptureFileSource, hundreds_of_overlapping_files_are_merged) {
 }
 
 TEST(CaptureFileSource, more_overlapping_files_than_can_be_open_are_all_read_and_it_says_so) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   constexpr std::uint64_t kFiles = CaptureFileSource::kOpenFilesMax + 20;
   for (std::uint64_t i = 0; i < kFiles; ++i) {
     folder.file(std::to_string(1000 + i), capture_at('x', {i, 1'000 + i}));
@@ -132,28 +133,28 @@ TEST(CaptureFileSource, more_overlapping_files_than_can_be_open_are_all_read_and
 }
 
 TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_noted_once) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   folder.file("z.pcap", capture_at('a', {0, 1}));
   folder.file("a.cap", capture_at('b', {10}));
   folder.file(".hidden.pcap", capture_at('h', {5}));
   folder.file("README", ByteList{'h', 'e', 'l', 'l', 'o'});
   folder.file("just-created.pcap", {});
-  std::filesystem::create_directory(folder / "below");
+  std::filesystem::create_directory(folder.file("below"));
   folder.file("below/x.pcap", capture_at('s', {5}));
   auto source = open_capture({folder.path()});
   ASSERT_TRUE(source) << source.error();
   EXPECT_EQ(marks(read_all(**source)), "aab");
   EXPECT_EQ((*source)->trouble(), "");
   EXPECT_EQ((*source)->notes(),
-            (folder / "README") +
+            folder.file("README") +
                 " is passed over: not a capture file (pcap, pcapng and snoop are read, plain or "
                 "compressed with gzip or zstd); so are 2 others.");
 }
 
 TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const std::string path = folder.file("a.pcap", capture_at('a', {0, 1}));
-  std::filesystem::create_symlink(path, folder / "latest.pcap");
+  std::filesystem::create_symlink(path, folder.file("latest.pcap"));
   EXPECT_EQ(marks_of({folder.path()}), "aa");
   EXPECT_EQ(marks_of({path, folder.path()}), "aa");
   auto source = open_capture({path, path});
@@ -162,8 +163,8 @@ TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
 }
 
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
-  const TempFolder folder;
-  const std::string missing = folder / "missing.pcap";
+  const CaptureFolder folder;
+  const std::string missing = folder.file("missing.pcap");
   EXPECT_EQ(error_of({missing}), missing + ": No such file or directory");
   const std::string foreign = folder.file("text", ByteList(100, 'x'));
   EXPECT_EQ(error_of({foreign}).find(foreign + ": not a capture file"), 0U);
@@ -176,13 +177,13 @@ TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
   const auto source = open_capture({folder.path()});  // where no file is an error, it is told
   ASSERT_TRUE(source);
   EXPECT_EQ((*source)->trouble(), compressed + ": the compressed data breaks off.");
-  std::filesystem::create_directory(folder / "none");
-  EXPECT_EQ(error_of({folder / "none"}), (folder / "none") + ": holds no capture files");
+  std::filesystem::create_directory(folder.file("none"));
+  EXPECT_EQ(error_of({folder.file("none")}), folder.file("none") + ": holds no capture files");
   EXPECT_EQ(error_of({"-", "-"}), "standard input: is named twice");
 }
 
 TEST(CaptureFileSource, the_first_packet_may_stand_behind_any_number_of_other_blocks) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   PcapngWriter writer;
   writer.interface();
   for (int i = 0; i < 50; ++i) writer.block(0x99, ByteList(2'000));
@@ -193,7 +194,7 @@ TEST(CaptureFileSource, the_first_packet_may_stand_behind_any_number_of_other_bl
 }
 
 TEST(CaptureFileSource, a_file_that_breaks_off_gives_what_is_there_and_the_others_go_on) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   ByteList cut = capture_at('a', {0, 1, 2});
   cut.resize(cut.size() - 1);
   const auto a = folder.file("a", cut);
@@ -208,7 +209,7 @@ TEST(CaptureFileSource, a_file_that_breaks_off_gives_what_is_there_and_the_other
 }
 
 TEST(CaptureFileSource, packets_that_the_filter_leaves_out_are_not_seen) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   const auto path = folder.file("x", capture_at('a', {0, 3'600'000 * 5, 3'600'000 * 5, 7}));
   auto source = open_capture({path}, {.bpf = "ether[1] = 0 or ether[1] = 3"});
   ASSERT_TRUE(source);
@@ -219,7 +220,7 @@ TEST(CaptureFileSource, packets_that_the_filter_leaves_out_are_not_seen) {
 }
 
 TEST(CaptureFileSource, a_filter_that_matches_nothing_reaches_the_end) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   PcapWriter writer;
   for (int i = 0; i < 100'000; ++i) writer.packet(kStartNs, frame_of(0));
   auto source =
@@ -230,7 +231,7 @@ TEST(CaptureFileSource, a_filter_that_matches_nothing_reaches_the_end) {
 }
 
 TEST(CaptureFileSource, waits_for_blocks_in_use_and_never_reuses_one) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   PcapWriter writer;
   constexpr std::size_t kPackets = 2'000;
   for (std::size_t i = 0; i < kPackets; ++i) {
@@ -264,7 +265,7 @@ TEST(CaptureFileSource, waits_for_blocks_in_use_and_never_reuses_one) {
 }
 
 TEST(CaptureFileSource, a_thread_that_finishes_packets_never_sees_their_bytes_change) {
-  const TempFolder folder;
+  const CaptureFolder folder;
   PcapWriter writer;
   constexpr std::size_t kPackets = 20'000;
   for (std::size_t i = 0; i < kPackets; ++i) {
@@ -298,8 +299,8 @@ TEST(CaptureFileSource, a_thread_that_finishes_packets_never_sees_their_bytes_ch
 
 TEST(CaptureFileSource,
      a_pipe_that_has_nothing_yet_is_idle_and_its_packets_come_as_they_are_written) {
-  const TempFolder folder;
-  const std::string path = folder / "pipe";
+  const CaptureFolder folder;
+  const std::string path = folder.file("pipe");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const ByteList bytes = capture_at('a', {0, 1, 2});
   std::ofstream writer;

@@ -1,18 +1,18 @@
-// What the tests of sources share: compressing, temporary folders, and reading a source to its end.
+// What the tests of sources share: compressing, folders of captures, and reading a source to its
+// end.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/source/capture_file_source.h"
 #include "tests/source/capture_writer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 
@@ -51,26 +51,14 @@ inline ByteList frame_of(std::uint8_t number, std::size_t bytes = 60) {
   return frame;
 }
 
-class TempFolder {
+class CaptureFolder : public TemporaryFolder {
  public:
-  TempFolder() {
-    std::string pattern = ::testing::TempDir() + "/captureXXXXXX";
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  using TemporaryFolder::file;
   // Writes a file and returns its path.
   std::string file(const std::string& name, std::span<const std::uint8_t> bytes) const {
-    write_file(*this / name, bytes);
-    return *this / name;
+    write_file(file(name), bytes);
+    return file(name);
   }
-
- private:
-  std::string path_;
 };
 
 // A packet with bytes of its own.
