@@ -5,6 +5,7 @@
 //                      queue of every port
 //     M output threads one for each output
 //     1 thread         where the subflows of MPTCP connections meet
+//     1 thread         that decompresses, while a large compressed capture is replayed
 //
 // Everything that can fail is asked in open(), before the first packet.
 #pragma once

@@ -8,7 +8,8 @@
 //     end records = sessions opened;  packets and bytes told = in sessions      for each output
 //     handed = written + dropped                                                for each output
 //
-// Built after the run from the counters of all shards; residues() is empty when the law holds.
+// Made of the counters of all shards, at any time; residues() is empty when the law holds, which
+// can be asked when the run is over.
 #pragma once
 
 #include <array>

@@ -6,12 +6,11 @@
 //     MPTCP   ─ring─┘   (whole connections, from the one thread that puts them together)
 //
 // Records of one shard are written in the order in which it handed them, but for those that another
-// session may have spoken of (links.h). A shard never waits on a
-// live source: what finds its ring full is dropped and counted; in a replay it waits, and in a live
-// run once it receives no more. It never makes a system call to wake the thread, which sleeps for
-// at most a millisecond.
-// The ledger of an output: handed = written + dropped.
-// Memory: rings of ring_capacity records, one buffer of lines.
+// session may have spoken of (links.h). A shard never waits on a live source: what finds its ring
+// full is dropped and counted; in a replay it waits, and in a live run once it receives no more. It
+// never makes a system call to wake the thread, which sleeps for at most a millisecond. The ledger
+// of an output: handed = written + dropped. Memory: rings of ring_capacity records, one buffer of
+// lines.
 #pragma once
 
 #include <array>
@@ -73,8 +72,8 @@ class Output {
   void hand(std::size_t shard, const RecordLink& link) noexcept;
   Links& links() noexcept { return links_; }
 
-  // Shard `shard` receives no more, so that waiting for room costs no packet. A slow
-  // peer gets give_up_after from now on.
+  // Shard `shard` receives no more, so that waiting for room costs no packet. A slow peer gets
+  // give_up_after from now on.
   void wait_from_now(std::size_t shard) noexcept;
   // Any thread: whether there is such a shard.
   bool has_drained() const noexcept { return has_drained_.load(std::memory_order_relaxed); }

@@ -1,13 +1,12 @@
 // Sessions already recorded, so that a packet that comes later still finds its owner.
 //
 //     ring    graveyardSize graves of 32 bytes in order of burial; when full the oldest is
-//     overwritten, and counted
-//             as lost when its time was not over
+//             overwritten, and counted as lost when its time was not over
 //     index   10.7 bytes a grave, by fingerprint (the flow hash)
 //     blocks  latePool blocks of <= 256 bytes: the first late packet takes the grave out of the
-//     ring into a block,
-//             which collects what comes until nothing came for lateTimeout; then its late record is
-//             due. A dry pool writes the oldest block's record early and buries it again.
+//             ring into a block, which collects what comes until nothing came for lateTimeout;
+//             then its late record is due. A dry pool writes the oldest block's record early and
+//             buries it again.
 //
 //      0           8       16           24       28        32
 //     | fingerprint | opened| final[2]   | first  | packed  |      Grave
