@@ -292,7 +292,7 @@ std::string counters_of(const Ledger& l) {
 #undef LINGER_COUNTER_LINE
   std::string text;
   for (const Line& line : lines)
-    text += fmt::format("  {:<18} {:>14}  {}\n", line.name, grouped(line.count), line.help);
+    text += fmt::format("  {:<24} {:>14}  {}\n", line.name, grouped(line.count), line.help);
   return text;
 }
 

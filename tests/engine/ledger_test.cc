@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace linger {
 namespace {
 
@@ -207,6 +209,11 @@ TEST(ledger, the_summary_names_the_limits_that_were_hit) {
   for (const char* setting :
        {"maxStreams", "graveyardSize", "latePool", "extensionPool", "tunnelPool"})
     EXPECT_NE(text.find(setting), std::string::npos) << text;
+}
+
+TEST(ledger, counters_stand_in_columns) {
+  std::istringstream lines(counters_of({}));
+  for (std::string line; std::getline(lines, line);) EXPECT_EQ(line.substr(38, 5), "  0  ") << line;
 }
 
 }  // namespace
