@@ -39,6 +39,7 @@ struct HelpFormatter : CLI::Formatter {
   HelpFormatter() { column_width(26); }
   std::string make_usage(const CLI::App*, std::string) const override { return kUsage; }
   std::string make_positionals(const CLI::App*) const override { return {}; }
+  std::string make_footer(const CLI::App* app) const override { return app->get_footer(); }
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
   }
