@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -122,6 +123,12 @@ std::string interface_named_twice(const std::vector<std::string>& interfaces) {
   return {};
 }
 
+// Nothing, or the next option, as when a variable of the shell was empty.
+bool is_no_name(std::string_view word) {
+  return word.empty() || (word.size() > 1 && word[0] == '-' &&
+                          (word[1] == '-' || std::isalpha(static_cast<unsigned char>(word[1]))));
+}
+
 std::string conflict_of(const Options& options, const std::vector<std::string>& filter_words) {
   const bool reads = !options.read.empty();
   const bool captures = !options.interfaces.empty();
@@ -131,7 +138,8 @@ std::string conflict_of(const Options& options, const std::vector<std::string>& 
     return "--stop-after-idle ends live runs; a replay ends with its captures";
   if (options.quiet && options.verbose) return "-q and -v exclude each other";
   for (const auto* names : {&options.read, &options.interfaces, &options.outputs}) {
-    if (std::ranges::count(*names, "") > 0) return "-r, -i and -o need a name, not ''";
+    const auto none = std::ranges::find_if(*names, is_no_name);
+    if (none != names->end()) return fmt::format("-r, -i and -o need a name, not '{}'", *none);
   }
   for (const std::string& interface : options.interfaces) {
     if (is_dpdk(interface) && dpdk_device_of(interface).empty())
