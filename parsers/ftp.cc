@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "engine/base/socket_headers.h"
 #include "parsers/list.h"
@@ -22,6 +23,8 @@ constexpr std::string_view kSecret[] = {"pass", "acct", "adat"};
 constexpr std::string_view kBlanks = " \t";
 
 constexpr std::string_view kTransfers[] = {"retr", "stor", "stou", "appe", "list", "nlst", "mlsd"};
+
+constexpr std::string_view kPassive[] = {"pasv", "epsv"};
 
 constexpr bool is_word(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -124,26 +127,40 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
 // --- Data connections ---------------------------------------------------------------------------
 
 // Who says it on this side waits there.
-void Ftp::on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& end, Row row,
-                      Facts& facts) noexcept {
+LinkEndpoint Ftp::on_endpoint(unsigned side, std::string_view mode, LinkEndpoint end, Row row,
+                              Facts& facts) noexcept {
   facts.text(Field::data_mode, mode, row);
   const Bytes address{end.address.bytes};
   if (end.ip_version != 0)
     facts.address(Field::data_ip, address.first(end.ip_version == 6 ? 16 : 4), row);
   facts.number(Field::data_port, end.port, row);
-  data_ = end;
-  data_.side = static_cast<std::uint8_t>(side);
-  data_.since = {facts.now().value - kDataEarly};
+  end.side = static_cast<std::uint8_t>(side);
+  end.since = {facts.now().value - kDataEarly};
+  return end;
 }
 
 // A longer argument only the control session tells.
 void Ftp::on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept {
-  if (data_.port == 0) return;
-  facts.link(data_, kDataWindow, "ftp-data", Field::control_id, [&](Facts& data) {
+  const std::uint8_t place = std::exchange(passive_, kNoPlace);
+  if (place == kNoPlace) {
+    link(data_, command, argument, facts);
+  } else if (next_.place == kNoPlace) {  // the reply will name it
+    if (argument.size() > kArgumentBytesMax) argument = {};
+    command.copy(next_.command.data(), next_.command.size());
+    argument.copy(next_.argument.data(), argument.size());
+    next_.argument_bytes = static_cast<std::uint8_t>(argument.size());
+    next_.place = place;
+  }
+  data_ = {};
+}
+
+void Ftp::link(const LinkEndpoint& end, std::string_view command, std::string_view argument,
+               Facts& facts) noexcept {
+  if (end.port == 0) return;
+  facts.link(end, kDataWindow, "ftp-data", Field::control_id, [&](Facts& data) {
     data.text(Field::control_command, command);
     if (!argument.empty()) data.text(Field::control_argument, argument);
   });
-  data_ = {};
 }
 
 // --- The client ---------------------------------------------------------------------------------
@@ -172,12 +189,16 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
     std::optional<LinkEndpoint> data;
     if (equals(command, "port")) data = read_endpoint(argument);
     if (equals(command, "eprt")) data = read_extended_endpoint(argument);
-    if (data) on_endpoint(side, "active", *data, row, facts);
+    if (data) {
+      data_ = on_endpoint(side, "active", *data, row, facts);
+      passive_ = kNoPlace;
+    }
     if (is_one_of(kTransfers, command)) on_transfer(command, argument, facts);
     asks_tls_ = equals(command, "auth");
     is_tls_ = asks_tls_ && has_agreed_;
   }
   const std::size_t place = (first_ + count_++) % kPendingMax;
+  if (is_one_of(kPassive, command)) passive_ = static_cast<std::uint8_t>(place);
   pending_[place] = row;
   secrets_.set(place, is_secret || is_site);
   return true;
@@ -204,13 +225,15 @@ bool Ftp::read_reply_line(unsigned side, std::string_view line, Facts& facts) no
 
 void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept {
   Row row = kNoRow;
+  std::uint8_t place = kNoPlace;
   const bool is_greeting = !has_banner_ && reply.code == 220;
   // Who does not understand a line may repeat it (RFC 959 §4.2.1: x0z).
   const bool is_repeated = reply.code / 10 == 50 && (count_ == 0 || secrets_.test(first_));
   if (is_greeting || count_ == 0) {  // nobody asked for it
     row = is_greeting && greeting_ != kNoRow ? greeting_ : facts.open_row();
   } else {
-    row = pending_[first_];
+    place = first_;
+    row = pending_[place];
     first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);
     --count_;
   }
@@ -224,7 +247,16 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
     end = read_endpoint(reply.text.substr(digit));
   if (reply.code == 229 && bracket != std::string_view::npos)
     end = read_extended_endpoint(reply.text.substr(bracket + 1));
-  if (end) on_endpoint(side, "passive", *end, row, facts);
+  if (end) end = on_endpoint(side, "passive", *end, row, facts);
+  if (place != kNoPlace && place == next_.place) {
+    next_.place = kNoPlace;
+    if (end)
+      link(*end, {next_.command.data(), next_.command.size()},
+           {next_.argument.data(), next_.argument_bytes}, facts);
+  } else {
+    if (place == passive_) passive_ = kNoPlace;
+    if (end) data_ = *end;
+  }
   if (reply.code == 234 && !asks_tls_) has_agreed_ = true;
   if (count_ == 0) {
     is_tls_ = asks_tls_ && reply.code == 234;  // RFC 4217 §4

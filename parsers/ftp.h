@@ -11,8 +11,10 @@
 // reply to AUTH TLS another protocol begins (RFC 4217). Passwords are not told, nor are commands
 // that only set the stage (NOOP, TYPE, …). A command that transfers over the data connection named
 // last says what that one is about: its record names the control session, if it is opened within
-// kDataWindow since it was named, or was captured so by kDataEarly at most before that. Limits:
-// lines of kLineBytesMax, kPendingMax commands that wait for replies; beyond it the parser ends.
+// kDataWindow since it was named, or was captured so by kDataEarly at most before that. Where a
+// client does not wait for the reply that names it, the command waits for that. Limits: lines of
+// kLineBytesMax, kPendingMax commands that wait for replies, beyond which the parser ends; one
+// command that waits for its data connection, with kArgumentBytesMax.
 #pragma once
 
 #include <array>
@@ -51,6 +53,7 @@ class Ftp {
                                           {Carrier::stream, R"(^[Aa][Uu][Tt][Hh] (TLS|SSL))"}};
   static constexpr std::size_t kLineBytesMax = 4 * 1024;
   static constexpr std::size_t kPendingMax = 32;
+  static constexpr std::size_t kArgumentBytesMax = 240;
   static constexpr DurationNs kDataWindow = kMinute;
   static constexpr DurationNs kDataEarly = kMillisecond;
 
@@ -58,18 +61,30 @@ class Ftp {
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
  private:
+  static constexpr std::uint8_t kNoPlace = 0xff;
+  struct Transfer {                 // said before its data connection was named,
+    std::uint8_t place = kNoPlace;  // in reply to this one of `pending_`
+    std::uint8_t argument_bytes = 0;
+    std::array<char, 4> command;
+    std::array<char, kArgumentBytesMax> argument;
+  };
+
   bool read_command(unsigned side, std::string_view line, Facts& facts) noexcept;
   bool read_reply_line(unsigned side, std::string_view line, Facts& facts) noexcept;
   void end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept;
-  void on_endpoint(unsigned side, std::string_view mode, const LinkEndpoint& end, Row row,
-                   Facts& facts) noexcept;
+  LinkEndpoint on_endpoint(unsigned side, std::string_view mode, LinkEndpoint end, Row row,
+                           Facts& facts) noexcept;
   void on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept;
+  void link(const LinkEndpoint& end, std::string_view command, std::string_view argument,
+            Facts& facts) noexcept;
 
   ReplyRoles roles_;
   LinkEndpoint data_;                       // where the next data connection goes to
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
   std::bitset<kPendingMax> secrets_;        // of them, those whose argument is not told
-  Row greeting_ = kNoRow;                   // kept for it, when a command is read before it
+  Transfer next_;
+  std::uint8_t passive_ = kNoPlace;  // of `pending_`: what names it, and nothing transfers yet
+  Row greeting_ = kNoRow;            // kept for it, when a command is read before it
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;
   std::uint16_t open_code_ = 0;  // of a reply of several lines

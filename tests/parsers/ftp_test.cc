@@ -122,6 +122,33 @@ TEST(ftp, a_transfer_says_where_its_data_connection_goes) {
             (Links{R"(ftp-data side 1 port 7,"ftp":[{"control":{"command":"stor"}}])"}));
 }
 
+// lftp and others send both at once.
+TEST(ftp, a_transfer_that_does_not_wait_for_its_data_connection_takes_no_other_one) {
+  const auto passive = [](int port) {
+    return Said{1, "227 =192,0,2,1,0," + std::to_string(port) + "\r\n226 Done\r\n"};
+  };
+  const auto link = [](int port, const std::string& file) {
+    return "ftp-data side 1 ip 192.0.2.1 port " + std::to_string(port) +
+           R"(,"ftp":[{"control":{"command":"RETR","argument":")" + file + R"("}}])";
+  };
+  const Dialogue dialogue = {{1, "220 FTP\r\n"},
+                             {0, "PASV\r\nRETR a\r\n"},
+                             passive(1),
+                             {0, "PASV\r\nRETR refused\r\n"},
+                             {1, "425 No\r\n425 No\r\n"},
+                             {0, "PASV\r\nRETR b\r\nPASV\r\nRETR both\r\n"},  // one waits
+                             {1, passive(2).bytes + passive(3).bytes},
+                             {0, "PORT 192,0,2,7,0,9\r\nPASV\r\nRETR c\r\n"},
+                             {1, "200 Ok\r\n" + passive(4).bytes},
+                             {0, "PASV\r\nRETR " + std::string(241, 'x') + "\r\n"},
+                             passive(5)};
+  EXPECT_EQ(hear(dialogue).links,
+            (std::vector<std::string>{
+                link(1, "a"), link(2, "b"), link(4, "c"),
+                R"(ftp-data side 1 ip 192.0.2.1 port 5,"ftp":[{"control":{"command":"RETR"}}])"}));
+  expect_same_however_cut(dialogue);
+}
+
 // Two taps, of which that of the client is late: the server's words come before what they answer.
 TEST(ftp, tls_of_a_server_waits_for_the_clients) {
   const std::vector<std::string> tls = tls_1_2();
