@@ -4,6 +4,11 @@
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
+namespace {
+
+constexpr unsigned kBothSides = 3;
+
+}  // namespace
 
 void tcp_resume(const Session& s, const Grave& grave) noexcept {
   s.hot.set_originator(grave.originator);
@@ -22,7 +27,9 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) n
   const TcpHeader& tcp = packet.tcp;
   const bool seen = (grave.seen >> side & 1) != 0;
   const std::uint32_t final = grave.final_sequence[side];
-  const bool finished = is_finished(static_cast<Ending>(grave.ending)) || !is_last;
+  // By its ending, by what went on with it, or by FINs that came late.
+  const bool finished =
+      is_finished(static_cast<Ending>(grave.ending)) || !is_last || grave.fin == kBothSides;
   if (is_syn(tcp))
     return side == grave.first_side && tcp.sequence == grave.id_sequence ? GraveVerdict::late
                                                                          : GraveVerdict::reuse;

@@ -66,6 +66,29 @@ TEST(tuple_reuse, a_cut_session_that_went_on_and_closed_is_over) {
   EXPECT_TRUE(run.all(Action::session_late).empty());
 }
 
+// Nor what was cut and closed late; the SYN of the next one was overtaken.
+TEST(tuple_reuse, a_cut_session_that_closed_late_is_over) {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  old.handshake(at(0));
+  old.close(Side::client, at(kHour));  // idle meanwhile
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+  fresh.set_next(Side::client, 900'000'001);
+  fresh.ack(Side::client, at(kHour + kSecond));
+  fresh.data(Side::client, "ping", at(kHour + kSecond + 1'000));
+  fresh.set_next(Side::client, 900'000'000);
+  fresh.syn(at(kHour + kSecond + 2'000));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].reuse_of, ends[0].id);
+  EXPECT_FALSE(ends[1].continues.is_set());
+  EXPECT_EQ(ends[1].packets[0], 3u);
+  EXPECT_EQ(run.only(Action::session_late).packets[0], 2u);
+}
+
 // The older one is still open; an error quotes what was said last.
 TEST(tuple_reuse, an_icmp_error_joins_the_newest_though_it_is_buried) {
   Settings settings = small_settings();
