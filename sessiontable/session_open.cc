@@ -199,6 +199,14 @@ void SessionTable::join_buried(const Remembered& old, const Packet& packet) noex
   graveyard_.join(old.place, packet, old.verdict == GraveVerdict::late_off_sequence);
 }
 
+// An evicted session of neither TCP nor SCTP, which would have ended by now.
+bool SessionTable::has_fallen_silent(const Grave& grave, const Packet& packet) const noexcept {
+  const std::uint8_t protocol = packet.key.protocol;
+  if (protocol == kProtocolTcp || protocol == kProtocolSctp) return false;
+  const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
+  return packet.clock - last_clock_of(grave) >= timeout;
+}
+
 // The buried session that the packet has to do with, and how; verdict stranger: none. `newest`: of
 // its key in the table.
 SessionTable::Remembered SessionTable::remember(const Packet& packet,
@@ -211,9 +219,7 @@ SessionTable::Remembered SessionTable::remember(const Packet& packet,
     if (protocol == kProtocolTcp)
       return tcp_judge(grave, packet, is_last && grave.opened >= opened);
     if (protocol == kProtocolSctp) return sctp_judge(grave, packet);
-    const DurationNs timeout = timeout_[static_cast<std::size_t>(phase_of_protocol(protocol))];
-    return packet.clock - last_clock_of(grave) < timeout ? GraveVerdict::continues
-                                                         : GraveVerdict::stranger;
+    return has_fallen_silent(grave, packet) ? GraveVerdict::stranger : GraveVerdict::continues;
   };
   Remembered best;
   best.place =

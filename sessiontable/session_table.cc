@@ -463,8 +463,10 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
 void SessionTable::join_icmp_error(Packet& packet) noexcept {
   std::uint32_t slot = find(packet.key, packet.hash);
   if (slot != kNoSlot) slot = settle(slot, packet.clock);
-  const auto place = graveyard_.find(packet.key, packet.hash, packet.clock,
-                                     [](const Grave&, bool) { return GraveVerdict::late; });
+  const auto place =
+      graveyard_.find(packet.key, packet.hash, packet.clock, [&](const Grave& grave, bool) {
+        return has_fallen_silent(grave, packet) ? GraveVerdict::stranger : GraveVerdict::late;
+      });
   if (place && (slot == kNoSlot || place.grave->opened > session(slot).opened()))
     return join_buried({place, GraveVerdict::late}, packet);
   if (slot != kNoSlot) {

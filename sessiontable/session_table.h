@@ -264,6 +264,7 @@ class SessionTable final : private LateSink, private FloodSink {
   };
   void miss(Packet& packet, std::uint32_t newest) noexcept;
   Remembered remember(const Packet& packet, std::uint32_t newest) noexcept;
+  bool has_fallen_silent(const Grave& grave, const Packet& packet) const noexcept;
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet, std::uint32_t newest) noexcept;
   void number_after(const Session& session, unsigned ordinal, std::uint32_t id_sequence) noexcept;

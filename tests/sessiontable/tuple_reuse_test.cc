@@ -136,5 +136,30 @@ TEST(tuple_reuse, an_evicted_udp_session_that_goes_on_is_no_other_one) {
   EXPECT_EQ(run.only(Action::session_late).packets[0], 4u);
 }
 
+// Nor does it matter to an ICMP error that the session it quotes was evicted while it spoke.
+TEST(tuple_reuse, an_icmp_error_about_a_udp_session_that_fell_silent_is_one_of_its_own) {
+  for (const std::uint16_t others : {0, 1'000}) {  // they evict it
+    for (const int second : {20, 100}) {
+      Frames frames;
+      for (std::uint16_t i = 1; i <= 1 + others; ++i)
+        frames.push_back(PacketBuilder()
+                             .ethernet()
+                             .ip("192.0.2.1", "198.51.100.2")
+                             .udp(i, 7'000)
+                             .frame(at(i * kMillisecond)));
+      frames.push_back(PacketBuilder()
+                           .ethernet()
+                           .ip("203.0.113.9", "192.0.2.1")
+                           .icmp_error(3, 1, frames[0])
+                           .frame(at(second * kSecond)));
+      TableRun run;
+      run.see(frames);
+      run.finish();
+      EXPECT_EQ(run.counters().opened.value(), 1u + others + (second == 100 ? 1u : 0u))
+          << others << " others, " << second << " s";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace linger::test
