@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -91,6 +92,17 @@ TEST_F(GraveyardTest, no_grave_ends_before_its_time_though_it_is_no_whole_second
   }
 }
 
+TEST_F(GraveyardTest, a_grave_of_the_next_second_is_found_and_one_of_long_ago_is_not_dug) {
+  open(10, 10);
+  bury(1, kHour + kSecond);
+  EXPECT_TRUE(find(1, kHour));
+  const auto dig = [&](ClockNs now) {
+    return graveyard_->dig(hash(2), Ending::closed, kHour, now);
+  };
+  EXPECT_EQ(dig(kHour + kLate + 3 * kSecond), nullptr);
+  EXPECT_NE(dig(kHour + kLate), nullptr);
+}
+
 TEST_F(GraveyardTest, a_cut_session_is_remembered_for_continue_timeout) {
   open(10, 10);
   std::uint16_t number = 0;
@@ -165,6 +177,14 @@ TEST_F(GraveyardTest, a_dry_pool_writes_the_oldest_record_early_and_forgets_nobo
     }
 }
 
+TEST_F(GraveyardTest, of_a_dry_pool_the_one_that_was_silent_longest_goes) {
+  open(10, 2);
+  for (std::uint16_t number = 1; number <= 3; ++number) bury(number, kHour);
+  for (const std::uint16_t number : {1, 2, 1, 3}) EXPECT_TRUE(late(number, kHour));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_TRUE(told_[0].key == key(2));
+}
+
 TEST_F(GraveyardTest, a_full_ring_loses_the_oldest_grave_and_counts_it) {
   open(3, 10);
   for (std::uint16_t number = 1; number <= 4; ++number) bury(number, kHour);
@@ -195,7 +215,9 @@ TEST_F(GraveyardTest, a_key_that_is_used_again_and_again_keeps_its_newest_graves
       ASSERT_TRUE(!has_late_packets || late(1, kHour));
     }
     std::uint32_t looked_at = 0;
-    const auto place = graveyard_->find(key(1), hash(1), kHour, [&](const Grave&, bool) {
+    ClockNs oldest = kMany;
+    const auto place = graveyard_->find(key(1), hash(1), kHour, [&](const Grave& grave, bool) {
+      oldest = std::min(oldest, grave.opened);
       ++looked_at;
       return GraveVerdict::late;
     });
@@ -203,6 +225,9 @@ TEST_F(GraveyardTest, a_key_that_is_used_again_and_again_keeps_its_newest_graves
     EXPECT_EQ(place.grave->opened, kMany);
     EXPECT_LE(looked_at, kLookedAtMax);
     EXPECT_GE(looked_at, 64u);
+    if (!has_late_packets) {
+      EXPECT_GE(oldest, kMany - kLookedAtMax);
+    }
     EXPECT_GE(counters_.graves_crowded.value(), kMany - kLookedAtMax);
   }
   graveyard_->finish();

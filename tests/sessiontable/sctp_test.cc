@@ -36,6 +36,17 @@ TEST(sctp, what_joins_a_lingering_sctp_association_is_late) {
   EXPECT_EQ(run.counters().late_lingering.value(), 1u);
 }
 
+TEST(sctp, a_late_packet_leaves_the_tags_of_a_recorded_association_alone) {
+  Frames frames = {sctp_frame(true, 0, 1, sctp_init(7), at(0)), sctp_frame(false, 7, 6, {}, at(1))};
+  for (const int second : {20, 21})
+    frames.push_back(sctp_frame(false, 7, 6, {}, at(second * kSecond)));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.counters().opened.value(), 1u);
+  EXPECT_EQ(run.only(Action::session_late).packets[1], 2u);
+}
+
 TEST(sctp, tags_that_are_not_an_associations_own_neither_end_nor_change_it) {
   for (const std::uint8_t type : {6, 14}) {  // ABORT, SHUTDOWN COMPLETE
     Frames frames = {

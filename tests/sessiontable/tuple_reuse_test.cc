@@ -44,6 +44,26 @@ TEST(tuple_reuse, a_rst_of_a_buried_session_leaves_an_older_one_that_still_linge
   EXPECT_EQ(run.only(Action::session_late).late_rst[1], 1u);
 }
 
+// The first is beyond what was sent before, the second repeats a part of it.
+TEST(tuple_reuse, a_late_record_tells_each_payload_byte_once_and_data_is_no_ack) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.rst(Side::server, at(10 * kMillisecond));
+  tcp.set_next(Side::client, 1'101);
+  tcp.data(Side::client, "ping", at(30 * kSecond));
+  tcp.set_next(Side::client, 1'102);
+  tcp.data(Side::client, "in", at(29 * kSecond));  // its timestamp went back
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record late = run.only(Action::session_late);
+  EXPECT_EQ(late.end.value - late.start.value, kSecond);
+  EXPECT_EQ(late.payload_bytes[0], 4u);
+  EXPECT_EQ(late.late_data[0], 2u);
+  EXPECT_EQ(late.late_ack[0], 0u);
+}
+
 // What was cut, was gone on with and closed, takes nothing of a later use of its tuple.
 TEST(tuple_reuse, a_cut_session_that_went_on_and_closed_is_over) {
   Frames frames;
