@@ -81,6 +81,30 @@ TEST(half_open, for_half_open_minimum_it_stays_in_a_full_table) {
   }
 }
 
+TEST(half_open, where_there_is_none_the_longest_idle_of_all_protocols_is_evicted) {
+  Frames frames;
+  const auto ping = [&](std::uint32_t id, std::int64_t time) {
+    const std::uint32_t rest = id << 16;
+    frames.push_back(
+        PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").icmp(8, 0, rest).frame(time));
+  };
+  const auto say = [&](std::uint16_t port, std::int64_t time) {
+    frames.push_back(
+        PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 7'000).frame(time));
+  };
+  ping(1, at(0));
+  for (std::uint16_t i = 1; i <= 998; ++i) say(i, at(2 * kSecond));
+  ping(2, at(4 * kSecond));
+  say(999, at(5 * kSecond));
+  say(1'000, at(5 * kSecond));
+  TableRun run;
+  run.see(frames);
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].start.value, at(0));
+  EXPECT_EQ(ends[1].start.value, at(2 * kSecond));
+}
+
 // A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
 TEST(half_open, of_two_answers_the_one_counts_that_the_client_took) {
   for (const std::uint32_t taken : {5'000'000u, 905'000'000u}) {
