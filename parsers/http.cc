@@ -45,27 +45,42 @@ bool is_response_line(std::string_view line) noexcept {
 
 // A field whose first line is `line`, of `taken` bytes, with those that go on with it: they begin
 // with a blank, and each line end before them stands for one (RFC 9112 §5.2). `taken` becomes that
-// of all of them; 0: what comes next is not there yet, unless nothing does (`is_end`).
+// of all of them; 0: what comes next is not there yet, unless nothing does (`is_end`); beyond
+// kLineBytesMax: there are too many. What is not whole is asked for again with each segment, so
+// where it ends is found before anything is copied.
 using FieldRoom = std::array<std::uint8_t, Http::kLineBytesMax>;
 Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, bool is_end, FieldRoom& room) noexcept {
-  const auto goes_on = [&] { return bytes[taken] == ' ' || bytes[taken] == '\t'; };
+  const auto refuse = [&](std::size_t count) {
+    taken = count;
+    return Bytes{};
+  };
+  const auto goes_on = [&](std::size_t at) { return bytes[at] == ' ' || bytes[at] == '\t'; };
+  std::array<std::size_t, Http::kFoldsMax + 1> ends;
+  ends[0] = taken;
+  std::size_t folds = 0;
+  while (true) {
+    const std::size_t end = ends[folds];
+    if (end == bytes.size() && !is_end) return refuse(0);
+    if (end == bytes.size() || !goes_on(end) || end > Http::kLineBytesMax) break;
+    if (folds == Http::kFoldsMax) return refuse(Http::kLineBytesMax + 1);
+    std::size_t more;
+    line_of(bytes.subspan(end), more);
+    if (more == 0) return refuse(0);
+    ends[++folds] = end + more;
+  }
+  taken = ends[folds];
+  if (folds == 0) return line;
   std::size_t size = 0;
   const auto add = [&](std::string_view text) {
     size += text.copy(reinterpret_cast<char*>(room.data()) + size, room.size() - size);
   };
-  while (taken < bytes.size() || is_end) {
-    if (taken == bytes.size() || !goes_on() || taken > Http::kLineBytesMax)
-      return size == 0 ? line : Bytes(room).first(size);
-    if (size == 0) add(text_of(line));
+  add(text_of(line));
+  for (std::size_t i = 0; i < folds; ++i) {
     std::size_t more;
-    const Bytes next = line_of(bytes.subspan(taken), more);
-    if (more == 0) break;
-    taken += more;
     add(" ");
-    add(trimmed(text_of(next)));
+    add(trimmed(text_of(line_of(bytes.subspan(ends[i]), more))));
   }
-  taken = 0;
-  return {};
+  return Bytes(room).first(size);
 }
 
 // host, host:port, [address]:port; user names and passwords before them are not told (RFC 3986
@@ -184,9 +199,9 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
 Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   Message& message = messages_[side];
   if (!is_begun_[side] && count_ == 0) {
-    const std::size_t start = text_of(bytes).find_first_not_of("\r\n");
-    if (start == std::string_view::npos) return Answer::need(bytes.size() + 1);
-    const Bytes first = bytes.subspan(start, std::min(bytes.size() - start, kDetectBytesMax));
+    const std::size_t start = std::min(text_of(bytes).find_first_not_of("\r\n"), bytes.size());
+    if (start != 0) return Answer::took(start);  // RFC 9112 §2.2
+    const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
     const Detection detection = detect(Carrier::stream, first);
     if (detection == Detection::no) return Answer::took_all();
     if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);

@@ -9,8 +9,8 @@
 // never looked at: by length, in chunks, or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to
 // CONNECT, another protocol begins; what a client says behind a CONNECT waits for the answer.
 // User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor are credentials and cookies.
-// Limits: lines of kLineBytesMax, kPendingMax requests that wait; what is pipelined beyond is told
-// apart from its responses.
+// Limits: lines of kLineBytesMax, fields that go on in kFoldsMax more lines, kPendingMax requests
+// that wait; what is pipelined beyond is told apart from its responses.
 #pragma once
 
 #include <array>
@@ -49,6 +49,7 @@ class Http {
   static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^[A-Z][A-Z_-]{1,19} [!-~])"},
                                           {Carrier::stream, R"(^HTTP/1\.[0-9] [1-9])"}};
   static constexpr std::size_t kLineBytesMax = 16 * 1024;
+  static constexpr std::size_t kFoldsMax = 64;  // lines that go on with a field
   static constexpr std::size_t kPendingMax = 32;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;

@@ -98,6 +98,30 @@ TEST(http, a_field_that_nothing_follows_is_told) {
     EXPECT_THAT(hear({{0, open}}).objects, testing::Not(testing::HasSubstr("domain"))) << open;
 }
 
+// Else each byte of it would have all of them looked at again.
+TEST(http, a_field_goes_on_in_so_many_lines_and_no_more) {
+  const auto folded = [](std::size_t lines) {
+    Dialogue dialogue = {{0, "GET / HTTP/1.1\r\nUser-Agent: a"}};
+    for (std::size_t i = 0; i < lines; ++i) dialogue.push_back({0, "\n b"});
+    dialogue.push_back({0, "\r\n\r\n"});
+    return hear(dialogue);
+  };
+  EXPECT_THAT(folded(Http::kFoldsMax).objects, testing::HasSubstr("\"original\":\"a b b"));
+  EXPECT_FALSE(folded(Http::kFoldsMax).is_malformed);
+  EXPECT_TRUE(folded(Http::kFoldsMax + 1).is_malformed);
+}
+
+// They are taken as they come, not kept until something else does.
+TEST(http, empty_lines_before_a_request_are_passed_over) {
+  const Dialogue late = {{1, "HTTP/1.1 100 Continue\r\n\r\n"},
+                         {0, "\r\n\n\r\r\nGET /a HTTP/1.1\r\n\r\n"}};
+  EXPECT_THAT(hear(late).objects, testing::HasSubstr("\"original\":\"/a\""));
+  expect_same_however_cut(late);
+  Dialogue many = late;
+  many.insert(many.begin() + 1, kUnitBytesMax, Said{0, "\r\n"});
+  EXPECT_EQ(hear(many).texts, hear(late).texts);
+}
+
 // The bytes that are malformed are not read again.
 TEST(http, what_was_told_before_a_broken_field_is_told_once) {
   const Heard heard = hear(
