@@ -146,6 +146,18 @@ bool read_name(Bytes message, std::size_t& at, Text* text) noexcept {
   return true;
 }
 
+// Past a name, wherever its pointer leads: hundreds of bytes may lie there, for each of the names.
+bool skip_name(Bytes message, std::size_t& at) noexcept {
+  while (at < message.size()) {
+    const std::uint8_t length = message[at];
+    const bool is_pointer = (length & 0xc0) == 0xc0;
+    if (!is_pointer && (length & 0xc0) != 0) return false;
+    at += is_pointer ? 2u : 1u + length;
+    if (is_pointer || length == 0) return at <= message.size();
+  }
+  return false;
+}
+
 bool is_class(unsigned number) noexcept {
   number &= 0x7fff;  // mDNS keeps a bit for itself (RFC 6762 §5.4, §10.2)
   return number == 1 || number == 3 || number == 4 || number == 254 || number == 255;
@@ -156,13 +168,16 @@ struct Record {
   std::uint32_t ttl;
   std::size_t data, data_bytes;  // in the message
 };
-bool read_record(Bytes message, std::size_t& at, Record& record, Text* name) noexcept {
-  if (!read_name(message, at, name) || message.size() - at < 10) return false;
+bool read_behind_name(Bytes message, std::size_t& at, Record& record) noexcept {
+  if (message.size() - at < 10) return false;
   const std::uint8_t* p = message.data() + at;
   record = {load_be16(p), load_be16(p + 2), load_be32(p + 4), at + 10, load_be16(p + 8)};
   if (message.size() - record.data < record.data_bytes) return false;
   at = record.data + record.data_bytes;
   return true;
+}
+bool read_record(Bytes message, std::size_t& at, Record& record, Text* name) noexcept {
+  return read_name(message, at, name) && read_behind_name(message, at, record);
 }
 
 // With the upper eight bits that EDNS keeps in its record's TTL (RFC 6891 §6.1.3), which is one of
@@ -175,10 +190,10 @@ unsigned response_code_of(Bytes message, const Header& header) noexcept {
     return code;
   std::size_t at = kHeaderBytes;
   for (unsigned i = 0; i < header.questions; ++i, at += 4)
-    if (!read_name(message, at, nullptr) || message.size() - at < 4) return code;
+    if (!skip_name(message, at) || message.size() - at < 4) return code;
   for (unsigned i = 0; i < std::min(others + header.additions, kRecordsMax); ++i) {
     Record record;
-    if (!read_record(message, at, record, nullptr)) return code;
+    if (!skip_name(message, at) || !read_behind_name(message, at, record)) return code;
     if (i >= others && record.type == kOpt) return code | record.ttl >> 24 << 4;
   }
   return code;

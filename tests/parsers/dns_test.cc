@@ -170,6 +170,9 @@ TEST(dns, a_response_code_has_its_upper_bits_in_edns) {
     return heard.objects.substr(at, heard.objects.find('"', at) - at);
   };
   EXPECT_EQ(code_of(refused), "BADCOOKIE");
+  std::string lost = refused;  // where the PTR's name is said to lie nobody looks
+  lost[12 + kQuestion.size()] = '\xff';
+  EXPECT_EQ(code_of(lost), "BADCOOKIE");
   std::string other = refused;
   other[3] = 0x08;
   EXPECT_EQ(code_of(other), "RCODE24");
