@@ -113,11 +113,14 @@ void MptcpConnections::add(const MptcpNotice& notice) {
     group.last = std::max(group.last, member.last);
   }
   schedule(group);
-  while (subflows_ > subflows_max_) {
-    counters_.mptcp_early.add();
-    tell_group(groups_.begin()->second);
-    remove(groups_.begin()->first);
-  }
+  if (group.members.size() >= kGroupMax) tell_early(group);
+  while (subflows_ > subflows_max_) tell_early(groups_.begin()->second);
+}
+
+void MptcpConnections::tell_early(const Group& group) {
+  counters_.mptcp_early.add();
+  tell_group(group);
+  remove(group.number);
 }
 
 // The group of this subflow, or of these tokens, 0 being none: two that prove to be one are merged.
@@ -132,8 +135,12 @@ MptcpConnections::Group* MptcpConnections::group_of(const MptcpNotice& notice,
     const auto found = by_token_.find(token);
     if (token == 0 || found == by_token_.end()) continue;
     Group& known = groups_.at(found->second);
-    if (group != nullptr && group != &known) merge(*group, known);
-    if (group == nullptr) group = &known;
+    if (group == nullptr) {
+      group = &known;
+    } else if (group != &known) {
+      const bool is_larger = known.members.size() > group->members.size();
+      group = is_larger ? merge(known, *group) : merge(*group, known);
+    }
   }
   if (group == nullptr) {
     group = &groups_[next_number_];
@@ -147,7 +154,8 @@ MptcpConnections::Group* MptcpConnections::group_of(const MptcpNotice& notice,
   return group;
 }
 
-void MptcpConnections::merge(Group& to, Group& from) {
+// Costs what `from` holds.
+MptcpConnections::Group* MptcpConnections::merge(Group& to, Group& from) {
   unschedule(to);
   unschedule(from);
   for (const auto& [id, member] : from.members) by_session_[id] = to.number;
@@ -155,9 +163,10 @@ void MptcpConnections::merge(Group& to, Group& from) {
   subflows_ -= from.members.size();  // known to both
   to.open += from.open;
   to.last = std::max(to.last, from.last);
+  for (const std::uint32_t token : from.tokens) by_token_[token] = to.number;
   to.tokens.merge(from.tokens);
-  for (const std::uint32_t token : to.tokens) by_token_[token] = to.number;
   groups_.erase(from.number);
+  return &to;
 }
 
 void MptcpConnections::schedule(Group& group) {

@@ -13,8 +13,9 @@
 // belong to it. So what is told depends on packets alone, not on shards nor on the order in which
 // news of them come.
 //
-// Owner: one thread. Limit: mptcpPool subflows; beyond, the connection known longest is told early
-// (counted). Allocates: it works behind the data path.
+// Owner: one thread. Limits: mptcpPool subflows; beyond, the connection known longest is told early
+// (counted); so is one of kGroupMax subflows, as each is held against the others when they are
+// told. Allocates: it works behind the data path.
 #pragma once
 
 #include <algorithm>
@@ -48,6 +49,7 @@ struct MptcpNotice {
 class MptcpConnections {
  public:
   using Tell = std::function<void(const MptcpConnection&)>;
+  static constexpr std::size_t kGroupMax = 1'024;
 
   MptcpConnections(DurationNs timeout, std::size_t subflows_max, MptcpCounters& counters,
                    Tell tell);
@@ -88,10 +90,11 @@ class MptcpConnections {
 
   // Null: it continues what is not known, or not any more.
   Group* group_of(const MptcpNotice& notice, const std::array<std::uint32_t, 2>& tokens);
-  void merge(Group& to, Group& from);
+  Group* merge(Group& to, Group& from);
   void schedule(Group& group);
   void unschedule(Group& group);
   void remove(std::uint64_t number);
+  void tell_early(const Group& group);
   void tell_group(const Group& group);
   void tell_run(const Run& run);
   void tell_connection(const Run& run);

@@ -387,6 +387,23 @@ TEST(mptcp_connections, beyond_the_limit_the_oldest_connection_is_told_early) {
   EXPECT_EQ(run.told.size(), 3u);
 }
 
+// Each with another key of the server: told at once, they would be held against each other for
+// minutes.
+TEST(mptcp_connections, what_shares_a_token_is_told_in_parts) {
+  Meeting run(100'000);
+  const auto add = [&](std::uint32_t i) {
+    run.connections.add(end(begin(i, MptcpRole::initial, {kClient, 100 + i}, 1), 2));
+  };
+  for (std::uint32_t i = 1; i < MptcpConnections::kGroupMax; ++i) add(i);
+  EXPECT_TRUE(run.told.empty());
+  add(MptcpConnections::kGroupMax);
+  EXPECT_EQ(run.told.size(), MptcpConnections::kGroupMax);
+  EXPECT_EQ(run.counters.mptcp_early.value(), 1u);
+  add(MptcpConnections::kGroupMax + 1);
+  run.connections.finish();
+  EXPECT_EQ(run.told.size(), MptcpConnections::kGroupMax + 1);
+}
+
 TEST(mptcp_connections, more_subflows_than_a_record_lists_are_counted) {
   Meeting run;
   for (std::uint32_t i = 1; i <= kMptcpPathsMax + 3; ++i)
