@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "parsers/derived.h"
 #include "parsers/digest.h"
@@ -54,17 +55,20 @@ Offer offer_of(Bytes payload) noexcept {
   return offer;
 }
 
-// The first of the client's algorithms that the server has, too (RFC 4253 §7.1).
-std::string_view agreed(std::string_view client, std::string_view server) noexcept {
+// The first of the client's algorithms that the server has, too (RFC 4253 §7.1). Looked for in
+// order: lists of thousands of names, each held against each, would take a tenth of a second.
+std::string_view agreed(std::string_view client, std::string_view server) {
   const auto next = [](std::string_view& list) {
     const std::string_view name = list.substr(0, list.find(','));
     list.remove_prefix(std::min(list.size(), name.size() + 1));
     return name;
   };
+  std::vector<std::string_view> known;
+  while (!server.empty()) known.push_back(next(server));
+  std::sort(known.begin(), known.end());
   while (!client.empty()) {
     const std::string_view wanted = next(client);
-    for (std::string_view rest = server; !rest.empty();)
-      if (next(rest) == wanted) return wanted;
+    if (std::binary_search(known.begin(), known.end(), wanted)) return wanted;
   }
   return {};
 }
@@ -130,8 +134,9 @@ void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
     return agreed(offers[client].lists[list], offers[server].lists[list]);
   };
   const auto tell_cipher = [&](Field cipher_field, List cipher, Field mac_field, List mac) {
-    tell(derived, cipher_field, agreed_of(cipher));
-    if (!has_own_mac(agreed_of(cipher))) tell(derived, mac_field, agreed_of(mac));
+    const std::string_view name = agreed_of(cipher);
+    tell(derived, cipher_field, name);
+    if (!has_own_mac(name)) tell(derived, mac_field, agreed_of(mac));
   };
   tell(derived, Field::kex_algorithm, agreed_of(kex));
   tell(derived, Field::host_key_algorithm, agreed_of(host_key));
