@@ -85,7 +85,8 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
     return error_of(path, std::strerror(errno));
   }
   const bool is_regular = S_ISREG(status.st_mode);
-  if (is_regular && !files_.emplace(status.st_dev, status.st_ino).second) {
+  const FileId file{status.st_dev, status.st_ino};
+  if (is_regular && files_.contains(file)) {
     ++again_count_;  // a link, or named twice: each of its packets would count twice
     skipped(path, "a file that is read already");
     return {};
@@ -110,6 +111,7 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
       return error_of(path, (*reader)->trouble());
     }
   } else if (head == CaptureReader::Status::limit) {
+    files_.insert(file);
     Input& input = *pending_.emplace_back(std::make_unique<Input>());
     input.key = {(*reader)->head(), input_count_++};
     input.path = path;

@@ -102,8 +102,9 @@ class CaptureFileSource final : public Source {
   std::string trouble_;
   std::string notes_;
   std::size_t skipped_count_ = 0;
-  std::size_t again_count_ = 0;                              // of them
-  std::set<std::pair<std::uint64_t, std::uint64_t>> files_;  // device and inode of each
+  std::size_t again_count_ = 0;  // of them, those that are read by another name
+  using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
+  std::set<FileId> files_;                                 // that have packets
   std::size_t input_count_ = 0;
   bool is_size_known_ = true;
   bool is_too_many_said_ = false;

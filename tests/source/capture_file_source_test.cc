@@ -160,6 +160,10 @@ TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
   auto source = open_capture({path, path});
   ASSERT_TRUE(source);
   EXPECT_EQ((*source)->notes(), path + " is passed over: a file that is read already.");
+  const CaptureFolder foreign;
+  const std::string text = foreign.file("text", ByteList(100, 'x'));
+  std::filesystem::create_symlink(text, foreign.file("link"));
+  EXPECT_EQ(error_of({foreign.path()}), foreign.path() + ": holds no capture files");
 }
 
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
