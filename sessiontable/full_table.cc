@@ -79,7 +79,6 @@ void SessionTable::evict(std::uint32_t slot, ClockNs now) noexcept {
 // A session that was evicted goes on. It had been idle for about as long as others that leave: they
 // do so in that order.
 void SessionTable::note_return(const Packet& packet, const Grave& grave) noexcept {
-  constexpr unsigned kBothSides = 3;
   Phase phase = phase_of_protocol(packet.key.protocol);
   if (phase == Phase::established && grave.seen != kBothSides) phase = Phase::opening;
   if (phase == Phase::established && grave.fin != 0) phase = Phase::half_closed;

@@ -30,6 +30,8 @@
 
 namespace linger {
 
+inline constexpr std::uint8_t kBothSides = 3;  // of Grave's fields with a bit for each
+
 struct Grave {
   FlowHash fingerprint;
   ClockNs opened;                               // of its first packet; part of its id

@@ -3,8 +3,7 @@
 //
 // A row is consistent: it is read under the session's version and read again when its owner was
 // writing. The whole is not a moment in time: sessions come and go while it is walked. Cost: find()
-// reads one index line and one session; survey() reads every session once, some 50 ms a million.
-// The table outlives it.
+// reads one index line and one session; survey() reads every session once. The table outlives it.
 #pragma once
 
 #include <array>

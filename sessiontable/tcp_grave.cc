@@ -4,12 +4,6 @@
 #include "sessiontable/tcp_segment.h"
 
 namespace linger {
-namespace {
-
-constexpr unsigned kBothSides = 3;
-
-}  // namespace
-
 void tcp_resume(const Session& s, const Grave& grave) noexcept {
   s.hot.set_originator(grave.originator);
   s.cold.is_flipped = 0;
