@@ -97,8 +97,8 @@ class Veth:
             time.sleep(0.3)
         return count
 
-    def statistics(self, side):
-        return json.loads(self.run(side, "ip", "-s", "-j", "link", "show", "dev", side))[0]["stats64"]
+    def statistics(self, side, name=None):
+        return json.loads(self.run(side, "ip", "-s", "-j", "link", "show", "dev", name or side))[0]["stats64"]
 
     def turn_off_and_on(self, side, name=None):
         """Its interface, which is called `name` from then on."""
