@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "engine/base/bytes.h"
+#include "engine/base/int128.h"
 #include "engine/packet/packet.h"
 
 namespace linger {
@@ -21,44 +22,40 @@ namespace linger {
 std::uint64_t sum_blocks(const std::uint8_t* data, std::uint32_t bytes) noexcept;
 
 // The sum of 16-bit words as they lie in memory (RFC 1071 §2 (B)), not folded; an odd last byte is
-// padded with zero. Halves are summed apart, so that no carry is lost. 8 bytes to 4 GiB.
+// padded with zero. 8 bytes to 4 GiB.
 inline std::uint64_t sum_words(const std::uint8_t* data, std::uint32_t bytes) noexcept {
-  std::uint64_t low = 0, high = 0;
-  const auto add = [&](std::uint64_t word) {
-    low += word & 0xffff'ffff;
-    high += word >> 32;
-  };
   // The last 0 to 7 bytes: the end of the last 8.
-  add(load_le64(data + bytes - 8) >> 1 >> (63 - 8 * (bytes % 8)));
+  uint128 sum = load_le64(data + bytes - 8) >> 1 >> (63 - 8 * (bytes % 8));
   if (bytes >= 64) {
     const std::uint32_t blocks = bytes & ~31U;
-    low += sum_blocks(data, blocks);
+    sum += sum_blocks(data, blocks);
     data += blocks;
     bytes -= blocks;
   }
   switch (bytes / 8) {  // no loop: these are the sizes of headers
     case 7:
-      add(load_le64(data + 48));
+      sum += load_le64(data + 48);
       [[fallthrough]];
     case 6:
-      add(load_le64(data + 40));
+      sum += load_le64(data + 40);
       [[fallthrough]];
     case 5:
-      add(load_le64(data + 32));
+      sum += load_le64(data + 32);
       [[fallthrough]];
     case 4:
-      add(load_le64(data + 24));
+      sum += load_le64(data + 24);
       [[fallthrough]];
     case 3:
-      add(load_le64(data + 16));
+      sum += load_le64(data + 16);
       [[fallthrough]];
     case 2:
-      add(load_le64(data + 8));
+      sum += load_le64(data + 8);
       [[fallthrough]];
     case 1:
-      add(load_le64(data));
+      sum += load_le64(data);
   }
-  return low + high;
+  const auto low = static_cast<std::uint64_t>(sum);
+  return (low & 0xffff'ffff) + (low >> 32) + static_cast<std::uint64_t>(sum >> 64);
 }
 
 constexpr std::uint16_t fold(std::uint64_t sum) noexcept {
@@ -83,16 +80,18 @@ struct Segment {           // all of a transport's header and payload
   std::uint32_t bytes;  // at least the transport's header
 };
 
-// A number as the words of a sum.
+// What a number's words add to a sum: to swap the bytes of a word is to multiply it by 2^8, modulo
+// 2^16 - 1.
 constexpr std::uint64_t in_memory_order(std::uint32_t number) noexcept {
-  return __builtin_bswap16(static_cast<std::uint16_t>(number >> 16)) +
-         std::uint64_t{__builtin_bswap16(static_cast<std::uint16_t>(number))};
+  return std::uint64_t{number} << 8;
 }
 
 // RFC 9293 §3.1, RFC 8200 §8.1; in both versions the addresses stand side by side.
 inline std::uint64_t sum_pseudo_header(const Segment& segment) noexcept {
   const std::uint64_t addresses =
-      segment.ip_version == 4 ? sum_words(segment.ip + 12, 8) : sum_words(segment.ip + 8, 32);
+      segment.ip_version == 4
+          ? std::uint64_t{load_le32(segment.ip + 12)} + load_le32(segment.ip + 16)
+          : sum_words(segment.ip + 8, 32);
   return addresses + in_memory_order(segment.protocol) + in_memory_order(segment.bytes);
 }
 
@@ -100,9 +99,12 @@ inline std::uint64_t sum_pseudo_header(const Segment& segment) noexcept {
 std::uint8_t verify_segment(const Segment& segment) noexcept;
 
 // The same for TCP and UDP, most of which are right.
-inline std::uint8_t verify_usual_segment(const Segment& segment) noexcept {
+[[gnu::always_inline]] inline std::uint8_t verify_usual_segment(const Segment& segment) noexcept {
   const std::uint64_t sum = sum_pseudo_header(segment) + sum_words(segment.data, segment.bytes);
-  return is_all_ones(sum) ? std::uint8_t{0} : verify_segment(segment);
+  if (is_all_ones(sum)) return 0;
+  const Segment copy = {segment.ip, segment.ip_version, segment.protocol, segment.data,
+                        segment.bytes};
+  return verify_segment(copy);  // so that the usual one is never in memory
 }
 
 }  // namespace linger

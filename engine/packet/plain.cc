@@ -11,69 +11,45 @@ struct Datagram {
   PacketEnd source;
   PacketEnd destination;
   std::uint8_t protocol;
-  std::uint8_t ip_version;
-  std::uint32_t transport_offset;
   std::uint32_t end;  // by the IP header; not behind the captured bytes
 };
 
 constexpr std::uint32_t kIpv4Bytes = 20, kIpv6Bytes = 40, kUdpBytes = 8, kTcpBytes = 20;
 
-// `ip_offset` + 20 + 8 bytes are there.
-bool read_plain_ipv4(const Packet& packet, std::uint32_t ip_offset, Datagram& datagram) noexcept {
-  const Block<kIpv4Bytes> header{packet.data + ip_offset};
+template <std::uint32_t kIpOffset>
+bool read_plain_ipv4(const Packet& packet, Datagram& datagram) noexcept {
+  const Block<kIpv4Bytes> header{packet.data + kIpOffset};
   const bool is_plain = u8<0>(header) == 0x45 && (be16<6>(header) & 0x3fff) == 0;
   datagram.source = {{load_le32(header.data + 12), 0}};
   datagram.destination = {{load_le32(header.data + 16), 0}};
   datagram.protocol = u8<9>(header);
-  datagram.ip_version = 4;
-  datagram.transport_offset = ip_offset + kIpv4Bytes;
-  datagram.end = ip_offset + be16<2>(header);
-  return is_plain && datagram.end >= datagram.transport_offset;
+  datagram.end = kIpOffset + be16<2>(header);
+  return is_plain && datagram.end >= kIpOffset + kIpv4Bytes;
 }
 
-bool read_plain_ipv6(const Packet& packet, std::uint32_t ip_offset, Datagram& datagram) noexcept {
-  if (packet.captured_bytes < ip_offset + kIpv6Bytes + kUdpBytes) return false;
-  const Block<kIpv6Bytes> header{packet.data + ip_offset};
+template <std::uint32_t kIpOffset>
+bool read_plain_ipv6(const Packet& packet, Datagram& datagram) noexcept {
+  const Block<kIpv6Bytes> header{packet.data + kIpOffset};
   datagram.source = {{load_le64(header.data + 8), load_le64(header.data + 16)}};
   datagram.destination = {{load_le64(header.data + 24), load_le64(header.data + 32)}};
   datagram.protocol = u8<6>(header);
-  datagram.ip_version = 6;
-  datagram.transport_offset = ip_offset + kIpv6Bytes;
-  datagram.end = datagram.transport_offset + be16<4>(header);
+  datagram.end = kIpOffset + kIpv6Bytes + be16<4>(header);
   return u8<0>(header) >> 4 == 6 && be16<4>(header) != 0;
 }
 
-void verify(Packet& packet, const Datagram& datagram, std::uint32_t segment_bytes) noexcept {
-  const std::uint8_t* ip = packet.data + packet.ip_offset;
-  if (datagram.ip_version == 4 && !is_ipv4_header_right(ip, kIpv4Bytes))
-    packet.flags |= kPacketBadIpChecksum;
-  packet.flags |= verify_usual_segment({ip, datagram.ip_version, datagram.protocol,
-                                        packet.data + datagram.transport_offset, segment_bytes});
-}
-
-}  // namespace
-
-bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
-  constexpr std::uint32_t kVlanBytes = 4, kBytesNeeded = 14 + kIpv4Bytes + kUdpBytes;
-  if (packet.link_type != kEthernet || packet.captured_bytes < kBytesNeeded) return false;
-
-  std::uint32_t ip_offset = 14;
-  std::uint16_t ethertype = load_be16(packet.data + 12);
-  std::uint16_t vlan = 0;
-  if (ethertype == kEthertypeVlan) {
-    if (packet.captured_bytes < kVlanBytes + kBytesNeeded) return false;
-    vlan = load_be16(packet.data + 14) & 0xfff;
-    ethertype = load_be16(packet.data + 16);
-    ip_offset += kVlanBytes;
-  }
+// One for each place and version of an IP header: they are constants in it, and of an IPv4 key half
+// is zero.
+template <std::uint32_t kIpOffset, std::uint8_t kVersion>
+bool decode_plain_ip(Packet& packet, const DecodeSettings& settings, std::uint16_t vlan) noexcept {
+  constexpr std::uint32_t kTransportOffset = kIpOffset + (kVersion == 4 ? kIpv4Bytes : kIpv6Bytes);
+  if (packet.captured_bytes < kTransportOffset + kUdpBytes) return false;
   Datagram datagram;
-  const bool is_plain_ip =
-      (ethertype == kEthertypeIpv4 && read_plain_ipv4(packet, ip_offset, datagram)) ||
-      (ethertype == kEthertypeIpv6 && read_plain_ipv6(packet, ip_offset, datagram));
+  const bool is_plain_ip = kVersion == 4 ? read_plain_ipv4<kIpOffset>(packet, datagram)
+                                         : read_plain_ipv6<kIpOffset>(packet, datagram);
   if (!is_plain_ip || datagram.end > packet.captured_bytes) return false;
 
-  const std::uint8_t* transport = packet.data + datagram.transport_offset;
-  const std::uint32_t transport_bytes = datagram.end - datagram.transport_offset;
+  const std::uint8_t* transport = packet.data + kTransportOffset;
+  const std::uint32_t transport_bytes = datagram.end - kTransportOffset;
   std::uint32_t header_bytes = kUdpBytes;
   std::uint32_t length = transport_bytes;
   datagram.source.port = load_be16(transport);
@@ -98,17 +74,48 @@ bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
   packet.vlan_count = vlan != 0 ? 1 : 0;
   packet.vlan = {vlan, 0};
   packet.mac_offset = 0;
-  packet.ip_offset = static_cast<std::uint16_t>(ip_offset);
-  packet.payload_offset = static_cast<std::uint16_t>(datagram.transport_offset + header_bytes);
+  packet.ip_offset = kIpOffset;
+  packet.payload_offset = static_cast<std::uint16_t>(kTransportOffset + header_bytes);
   packet.tunnel_depth = 0;
   packet.frames = 1;
   packet.payload_bytes = length - header_bytes;
   packet.direction = set_key(packet, datagram.source, datagram.destination, datagram.protocol,
-                             datagram.ip_version, settings.key_has_vlan ? vlan : 0);
+                             kVersion, settings.key_has_vlan ? vlan : 0);
   packet.hash = hash_of(packet.key, settings.seed);
   packet.verdict = Verdict::session;
-  if (settings.verify_checksums) verify(packet, datagram, length);
+  if (settings.verify_checksums) {
+    const std::uint8_t* ip = packet.data + kIpOffset;
+    if (kVersion == 4 && !is_ipv4_header_right(ip, kIpv4Bytes))
+      packet.flags |= kPacketBadIpChecksum;
+    packet.flags |= verify_usual_segment({ip, kVersion, datagram.protocol, transport, length});
+  }
   return true;
+}
+
+}  // namespace
+
+bool decode_plain(Packet& packet, const DecodeSettings& settings) noexcept {
+  constexpr std::uint32_t kIpOffset = 14, kTaggedOffset = 18;
+  if (packet.link_type != kEthernet || packet.captured_bytes < kTaggedOffset) return false;
+  switch (load_be16(packet.data + 12)) {
+    case kEthertypeIpv4:
+      return decode_plain_ip<kIpOffset, 4>(packet, settings, 0);
+    case kEthertypeIpv6:
+      return decode_plain_ip<kIpOffset, 6>(packet, settings, 0);
+    case kEthertypeVlan:
+      break;
+    default:
+      return false;
+  }
+  const std::uint16_t vlan = load_be16(packet.data + 14) & 0xfff;
+  switch (load_be16(packet.data + 16)) {
+    case kEthertypeIpv4:
+      return decode_plain_ip<kTaggedOffset, 4>(packet, settings, vlan);
+    case kEthertypeIpv6:
+      return decode_plain_ip<kTaggedOffset, 6>(packet, settings, vlan);
+    default:
+      return false;
+  }
 }
 
 }  // namespace linger

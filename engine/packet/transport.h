@@ -2,6 +2,8 @@
 // the TCP header, the ports of tunnels. Internal to decode; inline, for both are hot.
 #pragma once
 
+#include <utility>
+
 #include "engine/base/bytes.h"
 #include "engine/packet/decode.h"
 
@@ -29,16 +31,19 @@ inline std::uint8_t set_key(Packet& packet, const PacketEnd& source, const Packe
                             std::uint8_t protocol, std::uint8_t ip_version,
                             std::uint64_t scope) noexcept {
   const std::uint8_t direction = is_after(source, destination) ? 1 : 0;
+  // Exchanged without a jump: which side sends cannot be foretold.
+  const auto in_order = [turn = ~std::uint64_t{direction} + 1](std::uint64_t a, std::uint64_t b) {
+    const std::uint64_t difference = (a ^ b) & turn;
+    return std::pair{a ^ difference, b ^ difference};
+  };
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto [low, high] = in_order(source.address[i], destination.address[i]);
+    packet.key.set_word(i, low);
+    packet.key.set_word(i + 2, high);
+  }
+  const auto [low, high] = in_order(source.port, destination.port);
   const std::uint64_t kind = protocol | static_cast<std::uint64_t>(ip_version) << 8;
-  const std::size_t from = 2U * direction;  // first word of the source's address
-  const std::size_t to = 2 - from;
-  const std::uint64_t ports = static_cast<std::uint64_t>(source.port) << (16 * direction) |
-                              static_cast<std::uint64_t>(destination.port) << (16 - 16 * direction);
-  packet.key.set_word(from, source.address[0]);
-  packet.key.set_word(from + 1, source.address[1]);
-  packet.key.set_word(to, destination.address[0]);
-  packet.key.set_word(to + 1, destination.address[1]);
-  packet.key.set_word(4, ports | kind << 32);
+  packet.key.set_word(4, low | high << 16 | kind << 32);
   packet.key.set_word(5, scope);
   return direction;
 }
