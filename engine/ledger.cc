@@ -55,6 +55,7 @@ void write_limits(std::string& out, const Ledger& l) {
   line(l.rtt_missing, "sessions are told without their round trip times: raise rttPool");
   line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
        "MPTCP subflows or connections are told incompletely: raise mptcpPool");
+  line(l.mptcp_crowded, "MPTCP connections are told in parts: 1,024 subflows shared their tokens");
   line(l.links_dropped + l.links_forgotten + l.links_early + l.links_lost,
        "sessions may be told without the one that spoke of them");
   line(l.streams_dry, "sessions were not read: raise readSessions");

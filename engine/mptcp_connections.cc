@@ -113,12 +113,12 @@ void MptcpConnections::add(const MptcpNotice& notice) {
     group.last = std::max(group.last, member.last);
   }
   schedule(group);
-  if (group.members.size() >= kGroupMax) tell_early(group);
-  while (subflows_ > subflows_max_) tell_early(groups_.begin()->second);
+  if (group.members.size() >= kGroupMax) tell_early(group, counters_.mptcp_crowded);
+  while (subflows_ > subflows_max_) tell_early(groups_.begin()->second, counters_.mptcp_early);
 }
 
-void MptcpConnections::tell_early(const Group& group) {
-  counters_.mptcp_early.add();
+void MptcpConnections::tell_early(const Group& group, Counter& why) {
+  why.add();
   tell_group(group);
   remove(group.number);
 }

@@ -94,7 +94,7 @@ class MptcpConnections {
   void schedule(Group& group);
   void unschedule(Group& group);
   void remove(std::uint64_t number);
-  void tell_early(const Group& group);
+  void tell_early(const Group& group, Counter& why);
   void tell_group(const Group& group);
   void tell_run(const Run& run);
   void tell_connection(const Run& run);

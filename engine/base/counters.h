@@ -111,8 +111,8 @@ namespace linger {
 // Where the subflows of all shards meet (engine/mptcp_connections.h).
 #define LINGER_MPTCP_COUNTERS(X)                                                            \
   X(mptcp_connections, "mptcp-end records")                                                 \
-  X(mptcp_early,                                                                            \
-    "MPTCP connections told early: mptcpPool is too small, or 1,024 subflows share tokens") \
+  X(mptcp_early, "MPTCP connections told early: mptcpPool is too small")                    \
+  X(mptcp_crowded, "MPTCP connections told early: 1,024 subflows share their tokens")       \
   X(mptcp_unlisted, "MPTCP subflows that are counted, but not listed: more than 32")        \
   X(mptcp_unused_unlisted, "addresses announced in vain that are not listed: more than 16") \
   X(mptcp_clashes, "MPTCP connections that drew a token of another one at the same time")   \

@@ -398,7 +398,7 @@ TEST(mptcp_connections, what_shares_a_token_is_told_in_parts) {
   EXPECT_TRUE(run.told.empty());
   add(MptcpConnections::kGroupMax);
   EXPECT_EQ(run.told.size(), MptcpConnections::kGroupMax);
-  EXPECT_EQ(run.counters.mptcp_early.value(), 1u);
+  EXPECT_EQ(run.counters.mptcp_crowded.value(), 1u);
   add(MptcpConnections::kGroupMax + 1);
   run.connections.finish();
   EXPECT_EQ(run.told.size(), MptcpConnections::kGroupMax + 1);
