@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "engine/base/crc32c.h"
 #include "engine/base/socket_headers.h"
@@ -164,17 +165,22 @@ void tell_addresses(Bytes addresses, unsigned family, unsigned transport, Facts&
   facts.number(Field::destination_port, load_be16(addresses.data() + 2 * size + 2));
 }
 
-// Finds the checksum; false: the values are not as they should be.
+// Finds the checksum, of which there is one (§2.2.3): more are wrong. False: the values are not as
+// they should be.
 bool check(Bytes header, Bytes values, bool& has_checksum, bool& is_right) noexcept {
   Reader reader(values);
-  for (Value value; reader.remaining() != 0;) {
-    if (!next_value(reader, value)) return false;
-    if (value.type != kCrc32c || value.bytes.size() != 4) continue;
-    const auto place = static_cast<std::size_t>(value.bytes.data() - header.data());
-    has_checksum = true;
-    is_right = crc32c_of(header, place) == load_be32(value.bytes.data());
+  Bytes checksum;
+  bool is_good = true;
+  for (Value value; is_good && reader.remaining() != 0;) {
+    is_good = next_value(reader, value);
+    if (!is_good || value.type != kCrc32c || value.bytes.size() != 4) continue;
+    is_right = !std::exchange(has_checksum, true);
+    checksum = value.bytes;
   }
-  return true;
+  if (!has_checksum || !is_right) return is_good;
+  const auto place = static_cast<std::size_t>(checksum.data() - header.data());
+  is_right = crc32c_of(header, place) == load_be32(checksum.data());
+  return is_good;
 }
 
 Answer read_header(Bytes bytes, Facts& facts) noexcept {

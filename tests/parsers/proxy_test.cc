@@ -91,6 +91,13 @@ TEST(proxy, a_right_checksum_is_believed_and_a_wrong_one_is_not) {
             R"(,"client":{"proxy":{"version":2,"command":"proxy","checksum":"wrong"}})");
 }
 
+// A sender that repeats it would have each of them computed over all.
+TEST(proxy, a_second_checksum_is_wrong) {
+  const std::string second = "\x36\xe2\xe8\x35"s;  // right where it stands
+  EXPECT_EQ(hear({{0, header(value(3, "abcd") + value(3, second))}}).objects,
+            R"(,"client":{"proxy":{"version":2,"command":"proxy","checksum":"wrong"}})");
+}
+
 TEST(proxy, what_breaks_its_rules_is_malformed) {
   for (const char* line :
        {"PROXY TCP4 192.0.2.7 198.51.100.1 40000 99999\r\n", "PROXY TCP4 192.0.2.7 nowhere 1 2\r\n",
