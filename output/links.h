@@ -13,8 +13,8 @@
 //
 // Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links to
 // endpoints, and as many to connection ids, of which the oldest goes, which is counted while it
-// could still be found; kHeldMax records, of which the oldest goes on with what is known (counted).
-// Allocates: it works behind the data path.
+// could still be found; kHeldBytesMax of records, of which the oldest goes on with what is known
+// (counted). Allocates: it works behind the data path.
 #pragma once
 
 #include <atomic>
@@ -33,6 +33,8 @@ namespace linger {
 
 class Links {
  public:
+  static constexpr std::size_t kHeldBytesMax = std::size_t{64} << 20;
+
   explicit Links(std::size_t shard_count);
 
   // Shard `shard`. hand(): false when there is no room.
@@ -53,11 +55,12 @@ class Links {
     const bool is_known = !is_asked || record.clock < known_until_;
     if (is_known && (held_.empty() || inlets_.size() > 1))
       return is_asked ? tell(record, items, take) : take(record, items);
-    if (held_.size() == kHeldMax) {
+    held_.push_back({record, {items.begin(), items.end()}});
+    held_bytes_ += held_.back().bytes();
+    while (held_bytes_ > kHeldBytesMax) {
       counters_.links_early.add();
       release_oldest(take);
     }
-    held_.push_back({record, {items.begin(), items.end()}});
   }
   // As time goes by; returns how many went on.
   template <class Take>
@@ -80,7 +83,6 @@ class Links {
  private:
   static constexpr std::size_t kRingLinks = 256;
   static constexpr std::size_t kLinksMax = 65'536;
-  static constexpr std::size_t kHeldMax = 65'536;
   static constexpr int kTriesMax = 16;  // links of one key that a record is held against
 
   struct alignas(64) Inlet {
@@ -91,6 +93,8 @@ class Links {
   struct Held {
     Record record;
     std::vector<std::uint8_t> items;
+
+    std::size_t bytes() const noexcept { return sizeof *this + items.size(); }
   };
   struct Known {
     RecordLink link;
@@ -143,6 +147,7 @@ class Links {
     const Held& held = held_.front();
     const Bytes items{held.items};
     may_be_linked(held.record, items) ? tell(held.record, items, take) : take(held.record, items);
+    held_bytes_ -= held.bytes();
     held_.pop_front();
   }
 
@@ -151,6 +156,7 @@ class Links {
   Book endpoints_;
   Book ids_;
   std::deque<Held> held_;
+  std::size_t held_bytes_ = 0;
   std::vector<std::uint8_t> linked_items_;
   LinkCounters counters_;
 };
