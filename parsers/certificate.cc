@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <ctime>
@@ -54,12 +54,6 @@ Owned<T, Free> decoded(Decode decode, const Element& element) {
   return Owned<T, Free>(decode(nullptr, &at, static_cast<long>(element.whole.size())));
 }
 
-std::string text_of(const ASN1_STRING* string) {
-  if (string == nullptr) return {};
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-          static_cast<std::size_t>(ASN1_STRING_length(string))};
-}
-
 std::string distinguished_name(const X509_NAME* name) {
   const Owned<BIO, BIO_free> bio(BIO_new(BIO_s_mem()));
   if (bio == nullptr) return {};
@@ -97,10 +91,6 @@ std::string name_of(const ASN1_OBJECT* object) {
   return size > 0 ? std::string(dotted) : std::string{};
 }
 
-void free_extensions(X509_EXTENSIONS* extensions) {
-  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-}
-
 std::string algorithm_of(Element sequence) {
   Element object;
   if (!next(sequence.content, object)) return {};
@@ -134,20 +124,31 @@ unsigned bits_of(Element kind, const Element& bits) {
          static_cast<unsigned>(std::bit_width(digits[0]));
 }
 
-std::vector<Certificate::Name> alternative_names_of(const Element& extensions) {
+// GeneralNames (RFC 5280 §4.2.1.6): of texts and addresses, each an implicit string.
+void put_names(Element list, std::vector<Certificate::Name>& names) {
+  enum Tag { kEmail = 1, kDns = 2, kUri = 6, kAddress = 7 };
+  for (Element name; names.size() < kCertificateNamesMax && next(list.content, name);) {
+    const bool is_address = name.tag == kAddress;
+    const bool is_text = name.tag == kEmail || name.tag == kDns || name.tag == kUri;
+    if (!name.is_context || (!is_text && !is_address)) continue;
+    if (is_address && name.content.size() != 4 && name.content.size() != 16) continue;
+    names.push_back({{name.content.begin(), name.content.end()}, is_address});
+  }
+}
+
+// Of those of a certificate (RFC 5280 §4.1): each a sequence of its kind, perhaps whether it is
+// critical, and its value. They are not decoded as a whole: who wrote it may have put thousands
+// there.
+std::vector<Certificate::Name> alternative_names_of(Element extensions) {
+  constexpr std::uint8_t kAlternativeNames[] = {0x55, 0x1d, 0x11};
   std::vector<Certificate::Name> names;
-  const auto all = decoded<X509_EXTENSIONS, free_extensions>(d2i_X509_EXTENSIONS, extensions);
-  if (all == nullptr) return names;
-  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> list(static_cast<GENERAL_NAMES*>(
-      X509V3_get_d2i(all.get(), NID_subject_alt_name, nullptr, nullptr)));
-  if (list == nullptr) return names;
-  for (int i = 0; i < sk_GENERAL_NAME_num(list.get()) && names.size() < kCertificateNamesMax; ++i) {
-    int kind = 0;
-    const void* value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(list.get(), i), &kind);
-    if (kind != GEN_DNS && kind != GEN_EMAIL && kind != GEN_URI && kind != GEN_IPADD) continue;
-    std::string text = text_of(static_cast<const ASN1_STRING*>(value));
-    const bool is_address = kind == GEN_IPADD && (text.size() == 4 || text.size() == 16);
-    if (kind != GEN_IPADD || is_address) names.push_back({std::move(text), is_address});
+  for (Element extension; next(extensions.content, extension);) {
+    Element part, list;
+    if (!next(extension.content, part)) continue;
+    if (!std::ranges::equal(part.content, kAlternativeNames)) continue;
+    while (next(extension.content, part)) {
+    }
+    if (next(part.content, list)) put_names(list, names);
   }
   return names;
 }
@@ -198,8 +199,7 @@ bool Certificate::read_parts(Bytes der) {
   }
   // A zero in front only says that the number is positive.
   const bool has_sign = part.content.size() > 1 && part.content[0] == 0;
-  for (const std::uint8_t byte : part.content.subspan(has_sign ? 1 : 0))
-    serial += fmt::format("{:02X}", byte);
+  serial = fmt::format("{:02X}", fmt::join(part.content.subspan(has_sign ? 1 : 0), ""));
   signature_algorithm = algorithm_of(algorithm);
   Element issuer_part, validity, subject_part, key, from, to;
   if (!next(rest, part) || !next(rest, issuer_part) || !next(rest, validity) ||

@@ -47,6 +47,31 @@ TEST(certificate, of_many_none_is_taken_for_another) {
   EXPECT_EQ(none.sha1.size(), 40u);
 }
 
+// Of DER, at most 64 KiB.
+std::string element(int tag, const std::string& content) {
+  return std::string{static_cast<char>(tag), '\x82', static_cast<char>(content.size() >> 8),
+                     static_cast<char>(content.size())} +
+         content;
+}
+std::string sequence(const std::string& content) { return element(0x30, content); }
+
+// Nobody tells more of them, so what is behind is not read.
+TEST(certificate, as_many_alternative_names_are_read_as_are_told) {
+  std::string names;
+  for (std::size_t i = 0; i < kCertificateNamesMax; ++i) names += element(0x82, "a");
+  const std::string kind = sequence(element(6, "\x2a")), bits = element(3, "x");
+  const std::string subject("\x30\x00", 2);
+  const std::string time = element(0x17, "250101000000Z"), validity = sequence(time + time);
+  const std::string list = element(4, sequence(names + "no name"));
+  const std::string extension = sequence(sequence(element(6, "\x55\x1d\x11") + list));
+  const std::string der = sequence(sequence(element(2, "1") + kind + subject + validity + subject +
+                                            sequence(kind + bits) + element(0xa3, extension)) +
+                                   kind + bits);
+  Certificate certificate;
+  ASSERT_TRUE(certificate.read(bytes_of(der)));
+  EXPECT_EQ(certificate.alternative_names.size(), kCertificateNamesMax);
+}
+
 TEST(certificate, too_long_to_be_kept_is_read) {
   const std::string der = server_certificate() + std::string(Certificate::kKeptBytesMax, '\0');
   for (int round = 0; round < 2; ++round) {
