@@ -298,10 +298,10 @@ void Conversations::offer_kept(Conversation& c, unsigned side) noexcept {
 }
 
 // The first of them waits no longer. If something was given up for it, it may be another one's turn
-// before it.
+// before it: so each is asked twice.
 void Conversations::flush_kept(Conversation& c, unsigned side) noexcept {
   Side& s = c.sides[side];
-  for (unsigned count = 0; count < 2 * kWaitingMax && s.waiting != 0; ++count) {
+  for (unsigned tries = 2u * s.waiting; tries != 0 && s.waiting != 0; --tries) {
     const Answer::Kind answer = read(c, side, kept_datagram(s, 0), false);
     if (answer == Answer::Kind::done) {
       drop_kept(s);

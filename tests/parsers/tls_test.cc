@@ -413,6 +413,25 @@ TEST(dtls, a_message_that_does_not_become_whole_holds_up_others_for_a_while) {
   EXPECT_FALSE(hear(dialogue, Carrier::datagrams).is_malformed);
 }
 
+// It begins two messages, and so gives up one for the other, and tells its alerts each time.
+TEST(dtls, what_never_has_its_turn_is_read_a_few_times) {
+  const std::string hello = dtls_hello("");
+  const auto alert = [](char number) {
+    return "\x15\xfe\xfd\x00\x00\x00\x00\x00\x00\x00"s + number + vector16("\x01\x00"s);
+  };
+  const std::string objects =
+      hear({{0, datagram(fragment(1, 0, hello, 0, 50))},
+            {0, datagram(fragment(1, 1, hello, 0, 50) + fragment(1, 2, hello, 0, 50)) + alert(1) +
+                    alert(2)}},
+           Carrier::datagrams)
+          .objects;
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = objects.find("close_notify", at)) != std::string::npos; ++at)
+    ++count;
+  EXPECT_GE(count, 2u);
+  EXPECT_LE(count, 10u);
+}
+
 TEST(dtls, messages_of_no_known_type_leave_nothing_behind) {
   for (const char type : {9, 99, -2}) {
     Dialogue dialogue = {{0, datagram(fragment(1, 0, dtls_hello("")))}};
