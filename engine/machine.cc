@@ -68,7 +68,7 @@ class Check {
     check_memory();
     check_cores();
     check_user();
-    for (const std::string& output : settings_.output) check_output(output);
+    std::ranges::move(check_outputs(settings_), std::back_inserter(lines_));
     if (std::ranges::any_of(interfaces_, is_dpdk)) check_memory_of_dpdk();
     for (const std::string& interface : interfaces_)
       is_dpdk(interface) ? check_pci(interface) : check_interface(interface);
@@ -134,13 +134,6 @@ class Check {
     }
   }
 
-  void check_output(const std::string& text) {
-    const auto uri = parse_output_uri(text);
-    if (!uri) return say(Finding::fail, "{}", uri.error());
-    if (const auto good = try_output(*uri); !good) return say(Finding::fail, "{}", good.error());
-    say(Finding::ok, "output '{}': it can be written to", text);
-  }
-
   void check_interface(const std::string& name) {
     const fs::path device = fs::path("/sys/class/net") / name;
     if (!fs::exists(device)) return;  // check_ports() says it
@@ -197,6 +190,19 @@ class Check {
 std::vector<MachineLine> check_machine(const std::vector<std::string>& interfaces,
                                        const Settings& settings) {
   return Check(interfaces, settings).run();
+}
+
+std::vector<MachineLine> check_outputs(const Settings& settings) {
+  std::vector<MachineLine> lines;
+  for (const std::string& text : settings.output) {
+    const auto uri = parse_output_uri(text);
+    const auto good = uri.and_then(try_output);
+    if (good)
+      lines.push_back({Finding::ok, fmt::format("output '{}': it can be written to", text)});
+    else
+      lines.push_back({Finding::fail, good.error()});
+  }
+  return lines;
 }
 
 std::vector<MachineLine> check_huge_pages(const std::vector<std::string>& interfaces,

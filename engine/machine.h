@@ -1,4 +1,4 @@
-// Whether this machine can do what a live run asks of it, for -T: a line for each thing looked at,
+// Whether this machine can do what a run asks of it, for -T: a line for each thing looked at,
 // beginning with ok, warn or fail, and with the mend where it is not ok. Thread: control; opens
 // devices, but starts none.
 #pragma once
@@ -19,8 +19,12 @@ struct MachineLine {
   std::string text;
 };
 
+// All that a live run needs.
 std::vector<MachineLine> check_machine(const std::vector<std::string>& interfaces,
                                        const Settings& settings);
+
+// Of these: where the records go; of a replay no more is looked at.
+std::vector<MachineLine> check_outputs(const Settings& settings);
 
 // Of these: the huge pages of the machine, and of the NUMA node of each DPDK port, where it takes
 // `bytes_each`; as the files below `sys` tell.

@@ -74,8 +74,9 @@ int run(int argc, char** argv) {
     const auto cost = engine.cost();
     if (!cost) return fail(cost.error().exit_code, cost.error().text);
     fmt::print("{}", *cost);
-    if (options->interfaces.empty()) return linger::kExitWell;
-    const auto findings = linger::check_machine(options->interfaces, *settings);
+    const auto findings = options->interfaces.empty()
+                              ? linger::check_outputs(*settings)
+                              : linger::check_machine(options->interfaces, *settings);
     fmt::print("{}", linger::text_of(findings));
     const bool can_run = std::ranges::none_of(
         findings, [](const auto& line) { return line.finding == linger::Finding::fail; });

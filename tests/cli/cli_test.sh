@@ -58,6 +58,9 @@ expect "an_unknown_output_is_bad_usage" 2 'gopher' -r "$capture" -o gopher://x
 expect "checking_settings_ends_well" 0 '' -T
 expect "checking_a_wrong_setting_does_not" 2 'tcpTimeout' -T --set tcpTimeout=0
 expect "nor_does_a_wrong_output" 2 'gopher' -T -o gopher://x
+run -T -r "$capture" -o made -o /nowhere/x
+[[ $code == 1 && ! -e made ]] && grep -q "^ok .*'made'" out && grep -q "^fail .*'/nowhere/x'" out
+result $? "a_test_tries_the_outputs_of_a_replay" "exit $code: $(cat out err; ls)"
 
 if ! "$linger" -V | grep -q 'Hyperscan: not'; then
   printf -- '- {name: good, pattern: ab}\n- name: bad\n  pattern: a(b\n' >rules.yaml
