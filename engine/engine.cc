@@ -124,10 +124,10 @@ Engine::Engine(const Options& options, const Settings& settings)
 tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > memory_there())
     return tl::unexpected(StartError{
-        kExitUsage, fmt::format("maxStreams: {} sessions and their graves need {} bytes, this "
-                                "machine has {}; lower maxStreams, graveyardSize, parserMemory, "
-                                "maxFrags or recordQueue",
-                                settings_.maxStreams, memory_needed(settings_), memory_there())});
+        kExitUsage,
+        fmt::format("maxStreams: {} sessions and their graves need {} MiB, this machine has {}; "
+                    "lower maxStreams, graveyardSize, parserMemory, maxFrags or recordQueue",
+                    settings_.maxStreams, memory_needed(settings_) >> 20, memory_there() >> 20)});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
   if (!cores->empty() && cores->size() < settings_.packetThreads)
