@@ -124,13 +124,13 @@ unsigned bits_of(Element kind, const Element& bits) {
          static_cast<unsigned>(std::bit_width(digits[0]));
 }
 
-// GeneralNames (RFC 5280 §4.2.1.6): of texts and addresses, each an implicit string.
+// GeneralNames (RFC 5280 §4.2.1.6): of texts and addresses, each an implicit string; none is empty.
 void put_names(Element list, std::vector<Certificate::Name>& names) {
   enum Tag { kEmail = 1, kDns = 2, kUri = 6, kAddress = 7 };
-  for (Element name; names.size() < kCertificateNamesMax && next(list.content, name);) {
+  for (Element name; next(list.content, name);) {
     const bool is_address = name.tag == kAddress;
     const bool is_text = name.tag == kEmail || name.tag == kDns || name.tag == kUri;
-    if (!name.is_context || (!is_text && !is_address)) continue;
+    if (!name.is_context || name.content.empty() || (!is_text && !is_address)) continue;
     if (is_address && name.content.size() != 4 && name.content.size() != 16) continue;
     names.push_back({{name.content.begin(), name.content.end()}, is_address});
   }

@@ -1,8 +1,8 @@
 // A certificate (X.509) as fields, read by OpenSSL where the record is encoded.
 //
 // Servers show the same ones again and again: each thread keeps the last that it read, so that most
-// are a look-up and a copy. Limits: kCertificateNamesMax alternative names; kKeptMax kept
-// certificates of at most kKeptBytesMax. Cost: bench/parser_bench.cc.
+// are a look-up and a copy. Limits: kKeptMax kept certificates of at most kKeptBytesMax; as many
+// alternative names as its bytes hold. Cost: bench/parser_bench.cc.
 #pragma once
 
 #include <string>
@@ -11,8 +11,6 @@
 #include "engine/base/bytes.h"
 
 namespace linger {
-
-inline constexpr std::size_t kCertificateNamesMax = 64;
 
 struct Certificate {
   static constexpr std::size_t kKeptMax = 256;
