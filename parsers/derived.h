@@ -14,14 +14,16 @@ class Derived {
  public:
   Derived(std::uint8_t protocol, ItemWriter& more) noexcept : protocol_(protocol), more_(more) {}
 
+  // `is_list_cut`: it is of a list that goes on.
   template <class Field>
-  void text(Field field, Bytes value) noexcept {
+  void text(Field field, Bytes value, bool is_list_cut = false) noexcept {
     const bool is_cut = value.size() > kTextBytesMax;
-    put(field, is_cut ? value.first(kTextBytesMax) : value, is_cut ? kItemIsCut : 0);
+    put(field, is_cut ? value.first(kTextBytesMax) : value, is_cut || is_list_cut ? kItemIsCut : 0);
   }
   template <class Field>
-  void text(Field field, std::string_view value) noexcept {
-    text(field, Bytes{reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+  void text(Field field, std::string_view value, bool is_list_cut = false) noexcept {
+    text(field, Bytes{reinterpret_cast<const std::uint8_t*>(value.data()), value.size()},
+         is_list_cut);
   }
   template <class Field>
   void address(Field field, Bytes value) noexcept {

@@ -3,12 +3,8 @@
 namespace linger {
 
 void Facts::append(const Item& item) noexcept {
-  FactChain& chain = context_.chain;
   if (context_.direct != nullptr) return context_.direct->put(item);
-  if (!reserve(kItemHeadBytes + item.value.size())) {
-    if (chain.dropped != UINT16_MAX) ++chain.dropped;
-    return;
-  }
+  if (!reserve(kItemHeadBytes + item.value.size())) return leave_out();
   std::uint8_t head[kItemHeadBytes];
   put_item_head(head, item);
   copy(head);

@@ -111,6 +111,11 @@ class Facts {
     put(field, row, is_cut ? value.first(kRawBytesMax) : value, is_cut ? kItemIsCut : 0);
   }
 
+  // A value beyond what its list tells; counted as one that finds no room.
+  void leave_out() noexcept {
+    if (context_.chain.dropped != UINT16_MAX) ++context_.chain.dropped;
+  }
+
   // What is told as of another protocol, which lies in this one.
   Facts of(std::uint8_t protocol) const noexcept {
     Context context = context_;

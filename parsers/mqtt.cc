@@ -146,10 +146,11 @@ bool Mqtt::read_subscribe(Bytes packet, Facts& facts) noexcept {
 
 // Once each; 5.0 has numbers instead of topics that were told before, which are empty here.
 void Mqtt::tell_topic(Topics& topics, Field field, Bytes topic, Facts& facts) noexcept {
-  if (topic.empty() || topics.count == kTopicsMax) return;
+  if (topic.empty()) return;
   const std::uint32_t hash = short_digest(topic);  // equal ones cost a topic, no more
   const auto end = topics.hashes.begin() + static_cast<std::ptrdiff_t>(topics.count);
   if (std::find(topics.hashes.begin(), end, hash) != end) return;
+  if (topics.count == kTopicsMax) return facts.leave_out();
   topics.hashes[topics.count++] = hash;
   facts.text(field, topic);
 }

@@ -143,7 +143,7 @@ void tell_value(const Value& value, int& rest, Facts& facts) noexcept {
     case kNoop:
       return;
     default:
-      if (rest-- > 0) facts.number(Field::other, value.type);
+      rest-- > 0 ? facts.number(Field::other, value.type) : facts.leave_out();
   }
 }
 

@@ -163,9 +163,9 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
     facts.text(Field::helo, arguments);
     if (equals(verb, "lhlo")) may_be_early_ = false;  // a reply for each recipient (RFC 2033 §4.2)
   } else if (equals(verb, "mail") && read_path(arguments, "from", path)) {
-    if (senders_++ < kAddressesMax) facts.text(Field::from, path);
+    senders_++ < kAddressesMax ? facts.text(Field::from, path) : facts.leave_out();
   } else if (equals(verb, "rcpt") && read_path(arguments, "to", path)) {
-    if (recipients_++ < kAddressesMax) facts.text(Field::to, path);
+    recipients_++ < kAddressesMax ? facts.text(Field::to, path) : facts.leave_out();
   } else if (equals(verb, "auth")) {
     const std::string_view mechanism = mechanism_of(arguments);
     if (!mechanism.empty()) facts.text(Field::authentication, mechanism);
@@ -207,7 +207,9 @@ Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
 
 // True: what follows is TLS.
 bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
-  if (reply.code >= 400 && refusals_++ < kRefusalsMax) {
+  if (reply.code >= 400 && refusals_++ >= kRefusalsMax) {
+    facts.leave_out();
+  } else if (reply.code >= 400) {
     facts.number(Field::refusal_code, reply.code);
     // Who does not understand a line may repeat it.
     const bool is_repeated =

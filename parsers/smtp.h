@@ -11,7 +11,7 @@
 // (RFC 4954). Replies may have been captured before their commands, which then take them in order;
 // TLS of the server waits for that. A gap in a mail is passed over, one elsewhere ends the parser.
 // Limits: lines of kLineBytesMax, kAddressesMax addresses of senders and of recipients,
-// kRefusalsMax replies.
+// kRefusalsMax replies; more are counted (network.values_dropped).
 #pragma once
 
 #include <cstdint>

@@ -15,20 +15,21 @@ namespace {
 using Field = TlsField;
 
 constexpr std::size_t kHeadBytes = 4;
-constexpr std::size_t kListMax = 128;  // values of one list
+constexpr std::size_t kListMax = 128;  // values of one list; a longer one is told as cut
 
 enum CertificateField : std::uint8_t { LINGER_CERTIFICATE_FIELDS(LINGER_FIELD_NAME, at) };
 
 bool is_datagram(std::uint16_t version) noexcept { return version >> 8 == 0xfe; }
 
-void tell_name(Field field, const TlsName& name, Derived& derived) {
-  derived.text(field, std::string(name.prefix()).append(name.text()));
+void tell_name(Field field, const TlsName& name, Derived& derived, bool is_list_cut = false) {
+  derived.text(field, std::string(name.prefix()).append(name.text()), is_list_cut);
 }
 
 template <class NameOf>
 void tell_names(Field field, const Numbers& numbers, const NameOf& name_of, Derived& derived) {
+  const bool is_cut = numbers.size() > kListMax;
   for (std::size_t i = 0; i < std::min(numbers.size(), kListMax); ++i)
-    if (!is_grease(numbers[i])) tell_name(field, name_of(numbers[i]), derived);
+    if (!is_grease(numbers[i])) tell_name(field, name_of(numbers[i]), derived, is_cut);
 }
 
 void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& derived) {
@@ -55,15 +56,15 @@ void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& 
     if (const auto text = tls_version_of(version); !text.empty())
       derived.text(Field::client_versions, text);
   };
-  for (std::size_t i = 0; i < std::min(hello.versions.size(), kListMax); ++i)
-    tell_version(hello.versions[i]);
+  for (std::size_t i = 0; i < hello.versions.size(); ++i) tell_version(hello.versions[i]);
   if (hello.versions.size() == 0) tell_version(hello.version);
   tell_names(Field::client_ciphers, hello.ciphers, TlsName::of_cipher, derived);
   tell_names(Field::client_groups, hello.groups, TlsName::of_group, derived);
   Reader protocols(hello.protocols);
   for (std::size_t i = 0; i < kListMax && protocols.remaining() != 0; ++i) {
     const Bytes protocol = protocols.bytes(protocols.u8());
-    if (!protocol.empty()) derived.text(Field::client_alpn, protocol);
+    const bool is_cut = i + 1 == kListMax && protocols.remaining() != 0;
+    if (!protocol.empty()) derived.text(Field::client_alpn, protocol, is_cut);
   }
   if (hello.extensions.has(kEncryptedClientHello) || hello.extensions.has(kEncryptedServerName))
     derived.flag(Field::client_ech);

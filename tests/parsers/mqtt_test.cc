@@ -83,6 +83,7 @@ TEST(mqtt, topics_beyond_the_limit_are_only_counted) {
   const Heard heard = hear({{0, kConnect}, {0, published}});
   EXPECT_THAT(heard.objects, HasSubstr(R"("messages":64)"));
   EXPECT_THAT(heard.objects, testing::Not(HasSubstr("t/32")));
+  EXPECT_EQ(heard.values_dropped, Mqtt::kTopicsMax);
 }
 
 TEST(mqtt, a_packet_longer_than_is_kept_is_passed_over) {

@@ -75,10 +75,12 @@ TEST(proxy, a_balancer_that_speaks_for_itself_names_no_client) {
             R"(,"client":{"proxy":{"version":2,"command":"local"}})");
 }
 
-TEST(proxy, of_types_without_name_so_many_are_told) {
+TEST(proxy, of_types_without_name_so_many_are_told_and_more_are_counted) {
   std::string values;
   for (int i = 0; i <= Proxy::kOthersMax; ++i) values += value(static_cast<char>(0xe0 + i), "");
-  EXPECT_THAT(hear({{0, header(values)}}).objects, HasSubstr("238,239]"));
+  const Heard heard = hear({{0, header(values)}});
+  EXPECT_THAT(heard.objects, HasSubstr("238,239]"));
+  EXPECT_EQ(heard.values_dropped, 1u);
 }
 
 TEST(proxy, a_right_checksum_is_believed_and_a_wrong_one_is_not) {

@@ -122,18 +122,20 @@ TEST(smtp, a_password_that_the_server_repeats_is_not_told) {
   EXPECT_THAT(told("235 Yes", "501 No"), HasSubstr(R"("refusals":[{"code":501,"text":"No"}]})"));
 }
 
-TEST(smtp, addresses_and_refusals_beyond_their_limits_are_not_told) {
+TEST(smtp, addresses_and_refusals_beyond_their_limits_are_counted) {
   Dialogue mails = {{1, "220 mx.example.com ESMTP\r\n"}, {0, "EHLO a\r\n"}, {1, "250 Ok\r\n"}};
   for (std::uint32_t i = 0; i <= Smtp::kAddressesMax; ++i)
     mails.push_back({0, "MAIL FROM:<f@x>\r\nRCPT TO:<t@x>\r\n"});
   mails.push_back({1, "250 Ok\r\n"});
   for (std::uint32_t i = 0; i <= Smtp::kRefusalsMax; ++i) mails.push_back({1, "550 r@x\r\n"});
-  const std::string objects = hear(mails).objects;
+  const Heard heard = hear(mails);
+  EXPECT_EQ(heard.values_dropped, 3u);
   for (const auto& [address, count] : {std::pair{"f@x", Smtp::kAddressesMax},
                                        {"t@x", Smtp::kAddressesMax},
                                        {"r@x", Smtp::kRefusalsMax}}) {
     std::uint32_t found = 0;
-    for (std::size_t at = 0; (at = objects.find(address, at)) != std::string::npos; ++at) ++found;
+    for (std::size_t at = 0; (at = heard.objects.find(address, at)) != std::string::npos; ++at)
+      ++found;
     EXPECT_EQ(found, count) << address;
   }
 }

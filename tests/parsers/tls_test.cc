@@ -272,6 +272,17 @@ TEST(tls, numbers_without_name_are_told_as_digits) {
                         R"("supported_groups":["0x7777"],"ech":true)"));
 }
 
+TEST(tls, lists_longer_than_is_told_say_so) {
+  const std::string ciphers = numbers(std::vector<unsigned>(129, 0x1301));
+  std::string protocols;
+  for (int i = 0; i < 129; ++i) protocols += vector8("h2");
+  const std::string hello =
+      hello_body(ciphers, extension(16, vector16(protocols)) +
+                              extension(10, vector16(numbers(std::vector<unsigned>(128, 29)))));
+  EXPECT_THAT(hear({{0, record(22, message(1, hello))}}).objects,
+              HasSubstr(R"("cut":["client.supported_ciphers[]","client.alpn[]"])"));
+}
+
 // --- DTLS ---------------------------------------------------------------------------------------
 
 std::string number24(std::size_t number) {
