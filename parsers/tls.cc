@@ -93,6 +93,8 @@ void TlsMessages::next_certificate(Facts& facts) noexcept {
   if (length <= std::min(left_, Tls::kCertificateBytesMax) && with_length <= Tls::kChainBytesMax) {
     want(field_, length, facts);
     ++certificates_;
+  } else {
+    facts.leave_out();
   }
   head_bytes_ = 0;
 }
@@ -117,11 +119,15 @@ bool TlsMessages::begin(Facts& facts) noexcept {
     (is_client ? is_client_ : is_server_) = true;
     if (told_[0] + kHeadBytes + length <= Tls::kHelloBytesMax)
       want(is_client ? Field::raw_client_hello : Field::raw_server_hello, length, facts);
+    else
+      facts.leave_out();
   } else if (has_certificate && told_[1] == 0) {
     const std::uint32_t first = load_be24(head_.data() + kHeadBytes + 3);
     if (first <= std::min(left_, Tls::kCertificateBytesMax))
       want(is_client_ ? Field::raw_client_certificate : Field::raw_server_certificate, first,
            facts);
+    else
+      facts.leave_out();
     certificates_ = 1;
   } else if (type == TlsMessage::key_exchange && told_[2] == 0) {
     want(Field::raw_key_exchange, std::min<std::uint32_t>(length, 3), facts);  // RFC 8422 §5.4

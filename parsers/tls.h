@@ -11,7 +11,7 @@
 // protected. A session may have several handshakes, or a hello that was demanded: the first hello
 // of each side is told, or of the server the first one that is no retry, and of further ones what
 // is new. Limits: kHelloBytesMax for the hellos of a side, kCertificateBytesMax for a certificate,
-// kChainBytesMax for a chain; what is longer is not told.
+// kChainBytesMax for a chain; what is longer is not told, but counted (network.values_dropped).
 #pragma once
 
 #include <array>

@@ -127,6 +127,24 @@ TEST(tls, a_chain_of_certificates_is_told_up_to_a_number) {
               Not(HasSubstr("chain")));
 }
 
+TEST(tls, what_is_too_long_to_be_told_is_counted) {
+  auto words = tls_1_2();
+  const std::size_t hello = 5 + load_be16(bytes_of(words[1]).data() + 3);
+  const auto list = [](std::size_t bytes) { return '\0' + vector16(std::string(bytes, 'c')); };
+  const auto dropped = [&](const std::string& chain) {
+    const std::string certificates = message(11, '\0' + vector16(chain));
+    words[1] = words[1].substr(0, hello) + cut_anew(record(22, certificates), 4'000);
+    return hear({{0, words[0]}, {1, words[1]}}).values_dropped;
+  };
+  EXPECT_EQ(dropped(list(Tls::kCertificateBytesMax)), 0u);
+  EXPECT_EQ(dropped(list(Tls::kCertificateBytesMax + 1)), 1u);
+  EXPECT_EQ(dropped(list(100) + list(Tls::kCertificateBytesMax + 1)), 1u);
+  const std::string extension_of_all = extension(0x7777, std::string(Tls::kHelloBytesMax, 'x'));
+  EXPECT_EQ(hear({{0, record(22, message(1, hello_body(numbers({0x1301}), extension_of_all)))}})
+                .values_dropped,
+            1u);
+}
+
 TEST(tls, an_answer_to_a_hello_in_the_format_of_ssl_2_is_told) {
   auto words = tls_1_2();
   words[0] = "\x80\x2e\x01\x03\x01"s + "\x00\x15\x00\x00\x00\x10"s + std::string(37, 'c');
