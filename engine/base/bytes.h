@@ -96,11 +96,6 @@ class Reader {
     return take(count) ? Bytes{data_ - count, count} : Bytes{};
   }
 
-  // Trailing bytes that are not ours (Ethernet padding): keep at most `bytes`.
-  void limit(std::size_t bytes) noexcept {
-    if (bytes < remaining_) remaining_ = bytes;
-  }
-
  private:
   bool take(std::size_t bytes) noexcept {
     if (bytes > remaining_) {

@@ -58,18 +58,6 @@ TEST(Reader, reading_nothing_succeeds_at_the_end) {
   EXPECT_TRUE(reader.ok());
 }
 
-TEST(Reader, a_limit_only_shortens) {
-  Reader reader{Bytes(kBytes)};
-  reader.limit(100);
-  EXPECT_EQ(reader.remaining(), 8U);
-  reader.limit(3);
-  EXPECT_EQ(reader.remaining(), 3U);
-  reader.skip(3);
-  EXPECT_TRUE(reader.ok());
-  reader.skip(1);
-  EXPECT_FALSE(reader.ok());
-}
-
 TEST(Reader, a_length_near_the_top_of_the_address_space_fails) {
   Reader reader{Bytes(kBytes)};
   reader.skip(SIZE_MAX);
