@@ -199,7 +199,7 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
          },
          "end a live run when no packet came so long: 2s")
       ->type_name("DURATION");
-  app.add_flag("-T,--test", options.test, "check settings, memory and devices; say the cost");
+  app.add_flag("-T,--test", options.test, "check settings, memory, outputs, devices; say the cost");
   app.add_flag("-q,--quiet", options.quiet, "no summary and no progress");
   app.add_flag("-v,--verbose", options.verbose, "every counter in the summary");
   app.add_flag("--profile", options.profile,
