@@ -126,6 +126,10 @@ Grave Graveyard::known(Place place, ClockNs now) const noexcept {
   return grave;
 }
 
+void Graveyard::follow(Place place) noexcept {
+  (place.is_block ? blocks_[place.slot].grave : ring_[place.slot]).is_followed = 1;
+}
+
 void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexcept {
   if (place.is_block && is_due(blocks_[place.slot], packet.clock)) {
     close_block(place.slot, packet.clock);  // its record was due before this packet came

@@ -44,7 +44,8 @@ struct Grave {
   std::uint32_t seen : 2;            // bit per side: it sent something
   std::uint32_t fin : 2;             // bit per side: it sent a FIN
   std::uint32_t ordinal : 2;         // part of its id
-  std::uint32_t late_sequence : 4;   // late records written so far, saturating
+  std::uint32_t is_followed : 1;     // another session went on with it, or came after it
+  std::uint32_t late_sequence : 3;   // late records written so far, saturating
 };
 static_assert(sizeof(Grave) == 32);
 // final_sequence of SCTP: the verification tag of each side's packets. Of all others, which are
@@ -72,7 +73,7 @@ struct LateBlock {
     if (grave.late_sequence < kLateSequenceMax) return grave.late_sequence;
     return kLateSequenceMax + static_cast<std::uint32_t>((last_clock - grave.opened) >> 24);
   }
-  static constexpr std::uint32_t kLateSequenceMax = 15;
+  static constexpr std::uint32_t kLateSequenceMax = 7;
 };
 static_assert(sizeof(LateBlock) <= 256);
 
@@ -132,6 +133,10 @@ class Graveyard {
   // The grave as it is known at `now`: late payload moves its sender's last number on, for as long
   // as it is collected.
   Grave known(Place place, ClockNs now) const noexcept;
+
+  // A session opens that goes on with the buried one, or uses its tuple again: were it cut, it is
+  // over from now on, however long it is known.
+  void follow(Place place) noexcept;
 
   // The late packet joins the buried session.
   void join(Place place, const Packet& packet, bool off_sequence) noexcept;

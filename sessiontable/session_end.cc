@@ -123,6 +123,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
                     .seen = s.hot.of_both(kSessionSeen0),
                     .fin = s.hot.of_both(kSessionFin0),
                     .ordinal = s.cold.ordinal,
+                    .is_followed = 0,
                     .late_sequence = 0};
 }
 

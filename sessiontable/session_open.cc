@@ -176,6 +176,7 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
     return update(slot, packet);
   }
   const Grave grave = graveyard_.known(old.place, packet.clock);  // opening may bury others
+  graveyard_.follow(old.place);
   const std::uint32_t slot = open(packet, newest);
   Session s = session(slot);
   if (grave.opened == packet.clock) number_after(s, grave.ordinal, grave.id_sequence);

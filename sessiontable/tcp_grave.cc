@@ -21,9 +21,9 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) n
   const TcpHeader& tcp = packet.tcp;
   const bool seen = (grave.seen >> side & 1) != 0;
   const std::uint32_t final = grave.final_sequence[side];
-  // By its ending, by what went on with it, or by FINs that came late.
-  const bool finished =
-      is_finished(static_cast<Ending>(grave.ending)) || !is_last || grave.fin == kBothSides;
+  // By its ending, by what went on with it or came after it, or by FINs that came late.
+  const bool finished = is_finished(static_cast<Ending>(grave.ending)) || !is_last ||
+                        grave.is_followed || grave.fin == kBothSides;
   if (is_syn(tcp))
     return side == grave.first_side && tcp.sequence == grave.id_sequence ? GraveVerdict::late
                                                                          : GraveVerdict::reuse;

@@ -186,6 +186,7 @@ struct ModelGrave : ModelIdentity {
   Ending ending = Ending::closed;
   std::int64_t burial_second = 0;
   std::uint32_t late_records = 0;
+  bool is_followed = false;  // by a session that names it
   std::optional<ModelLateRecord> collecting;
 };
 

@@ -437,6 +437,7 @@ void Oracle::miss(const Packet& packet) {
   }
   std::optional<ModelGrave> grave;
   if (found != nullptr) grave = *found;
+  if (found != nullptr) found->is_followed = true;
   ModelSession& s = open(packet);
   if (!grave) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;

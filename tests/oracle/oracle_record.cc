@@ -214,8 +214,8 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
   r.action = Action::session_late;
   r.reason = reason_of_ending(grave.ending);
   r.sequence = grave.late_records;
-  if (grave.late_records >= 15)  // four bits of the real grave
-    r.sequence = 15 + static_cast<std::uint32_t>((late.last_clock - grave.opened) / (1 << 24));
+  if (grave.late_records >= 7)  // three bits of the real grave
+    r.sequence = 7 + static_cast<std::uint32_t>((late.last_clock - grave.opened) / (1 << 24));
   r.start = late.first;
   r.end = late.last;
   fill_key(r, grave);

@@ -558,7 +558,7 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_l
                           : in_space;
     return fits ? Judgement::late : Judgement::late_off_sequence;
   }
-  const bool finished = is_finished(grave.ending) || !is_last ||  // was gone on with
+  const bool finished = is_finished(grave.ending) || !is_last || grave.is_followed ||
                         (grave.side[0].has_fin && grave.side[1].has_fin);
   if (is_syn_ack(packet)) {
     const bool same = by_sequence ? tcp.sequence == grave.id_sequence

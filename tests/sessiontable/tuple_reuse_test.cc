@@ -66,24 +66,27 @@ TEST(tuple_reuse, a_late_record_tells_each_payload_byte_once_and_data_is_no_ack)
 
 // What was cut, was gone on with and closed, takes nothing of a later use of its tuple.
 TEST(tuple_reuse, a_cut_session_that_went_on_and_closed_is_over) {
-  Frames frames;
-  TcpPeers old = peers(frames);
-  old.handshake(at(0));
-  old.data(Side::client, "ping", at(kHour));  // idle meanwhile
-  old.close(Side::client, at(kHour + kSecond));
-  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
-  fresh.set_next(Side::client, 900'000'001);
-  fresh.ack(Side::client, at(kHour + 30 * kSecond));  // no SYN was captured
-  fresh.data(Side::client, "ping", at(kHour + 31 * kSecond));
-  TableRun run;
-  run.see(frames);
-  run.finish();
-  const std::vector<Record> ends = run.all(Action::session_end);
-  ASSERT_EQ(ends.size(), 3u);
-  EXPECT_EQ(ends[1].continues, ends[0].id);
-  EXPECT_FALSE(ends[2].continues.is_set());
-  EXPECT_EQ(ends[2].packets[0], 2u);
-  EXPECT_TRUE(run.all(Action::session_late).empty());
+  // Within lateTimeout, and when only the first one is still known.
+  for (const std::int64_t pause : {30 * kSecond, 10 * kMinute}) {
+    Frames frames;
+    TcpPeers old = peers(frames);
+    old.handshake(at(0));
+    old.data(Side::client, "ping", at(kHour));  // idle meanwhile
+    old.close(Side::client, at(kHour + kSecond));
+    TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+    fresh.set_next(Side::client, 900'000'001);
+    fresh.ack(Side::client, at(kHour + pause));  // no SYN was captured
+    fresh.data(Side::client, "ping", at(kHour + pause + kSecond));
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const std::vector<Record> ends = run.all(Action::session_end);
+    ASSERT_EQ(ends.size(), 3u);
+    EXPECT_EQ(ends[1].continues, ends[0].id);
+    EXPECT_FALSE(ends[2].continues.is_set());
+    EXPECT_EQ(ends[2].packets[0], 2u);
+    EXPECT_TRUE(run.all(Action::session_late).empty());
+  }
 }
 
 // Nor what was cut and closed late; the SYN of the next one was overtaken.
