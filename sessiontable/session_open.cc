@@ -259,13 +259,14 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
   return slot;
 }
 
-// What tells its id from that of the incarnation before it, which began in the same tick.
+// What tells its id from that of another incarnation, which began in the same tick; the last of
+// several counts.
 void SessionTable::number_after(const Session& s, unsigned ordinal,
                                 std::uint32_t id_sequence) noexcept {
   if (s.name.protocol() == kProtocolTcp)
-    s.cold.ordinal = (ordinal + 1) & 3;
+    s.cold.ordinal = (std::max<unsigned>(ordinal + 1, s.cold.ordinal)) & 3;
   else  // nobody else numbers its packets
-    s.name.id_sequence = id_sequence + 1;
+    s.name.id_sequence = std::max(id_sequence + 1, s.name.id_sequence);
 }
 
 // What a new session knows from its first packet.

@@ -5,6 +5,7 @@
 // are the same rules as sessiontable/tcp.cc, written for reading. Owner: one Oracle.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -129,9 +130,9 @@ struct ModelIdentity {
   // What tells its id from that of the incarnation before it, which began in the same tick.
   void number_after(const ModelIdentity& before) {
     if (key.protocol == kProtocolTcp)
-      ordinal = (before.ordinal + 1) & 3;
+      ordinal = std::max(before.ordinal + 1, ordinal) & 3;
     else
-      id_sequence = before.id_sequence + 1;
+      id_sequence = std::max(before.id_sequence + 1, id_sequence);
   }
 };
 

@@ -425,6 +425,7 @@ void Oracle::miss(const Packet& packet) {
 
   Sessions& sessions = sessions_[packet.key.words()];
   const bool goes_on = found != nullptr && judgement == Judgement::continues;
+  const auto grave = found != nullptr ? std::optional(*found) : std::nullopt;
   if (!sessions.empty() && !goes_on) {
     // Numbers that are not to be believed open no other one.
     const bool is_by_numbers = is_tcp && (packet.tcp.flags & kTcpSyn) == 0;
@@ -432,11 +433,10 @@ void Oracle::miss(const Packet& packet) {
       return count_damaged(sessions.back(), packet);
     const Id128 old = id_of(sessions.back());
     open(packet);
+    if (grave && grave->opened == packet.clock) sessions.back().number_after(*grave);
     link_reuse(sessions, old);
     return update(sessions.back(), packet);
   }
-  std::optional<ModelGrave> grave;
-  if (found != nullptr) grave = *found;
   if (found != nullptr) found->is_followed = true;
   ModelSession& s = open(packet);
   if (!grave) {

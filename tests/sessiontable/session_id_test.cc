@@ -34,6 +34,24 @@ TEST(session_id, incarnations_of_one_key_have_ids_of_their_own) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
+// One of them is over at once; the session before both lingers.
+TEST(session_id, so_have_those_of_a_tick_of_which_one_is_buried) {
+  Settings settings = small_settings();
+  settings.tcpClosingTimeout = 0;
+  Frames frames;
+  TcpPeers old = peers(frames, 0, 1'000, 5'000'000);
+  old.handshake(at(0));
+  old.rst(Side::client, at(kSecond));
+  peers(frames, 0, 900'000'000).segment(Side::client, kTcpFin | kTcpAck, "", at(2 * kSecond));
+  peers(frames, 0, 900'000'000).data(Side::client, "beyond it", at(2 * kSecond));
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), 3u);
+  EXPECT_EQ(distinct(ends), ends.size());
+}
+
 TEST(session_id, what_a_capture_repeats_has_an_id_of_its_own) {
   Frames frames;
   TcpPeers tcp = peers(frames);
