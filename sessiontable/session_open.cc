@@ -93,8 +93,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const bool is_offloaded = found->candidate_offloaded;
   const TcpHeader& tcp = packet.tcp;
   const bool from_candidate = packet.direction == c.side;
+  // Or, with what the SYN carried (RFC 7413 §3), less than its frames are long.
+  const std::uint32_t acknowledged = tcp.acknowledgment - (c.sequence + 1);
   const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
-                       (tcp.flags & kTcpAck) != 0 && tcp.acknowledgment == c.sequence + 1;
+                       (tcp.flags & kTcpAck) != 0 && acknowledged < c.bytes;
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
                        packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
                        // else it goes on with the old one as well
@@ -109,9 +111,9 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   syn.timestamp = c.timestamp;
   syn.clock = c.clock;
   syn.wire_bytes = c.bytes;
-  syn.frames = frames;  // of all its SYNs
-  syn.flags = 0;        // what is told there is told of the answer
-  syn.payload_bytes = 0;
+  syn.frames = frames;    // of all its SYNs
+  syn.flags = 0;          // what is told there is told of the answer
+  syn.payload_bytes = 0;  // its bytes are gone
   syn.tcp = {.sequence = c.sequence, .window = c.window, .flags = kTcpSyn, .mss = c.mss};
   if (c.mss != 0) syn.tcp.options |= kTcpOptionMss;
   if (c.window_scale != kNoWindowScale) {
@@ -149,6 +151,10 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   session(fresh).set_save_due(session(fresh).save_due() + packet.clock - c.clock);
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
+  if (answers && acknowledged != 0) {
+    const Writing writing(hot_[fresh].version);
+    session(fresh).advance_sequence(c.side, acknowledged);
+  }
   if (is_offloaded || bad != 0)
     session(fresh).use_rare().bad_checksums[c.side] = is_offloaded ? kOffloaded : bad;
   session(fresh).set_count(TcpCount::syn, c.side, c.syns);

@@ -54,9 +54,12 @@ Membership syn_membership(const Session& s, const Packet& packet) noexcept {
   if (s.hot.phase == Phase::opening && s.cold.knows_isn(peer) && !s.cold.knows_isn(side) &&
       !s.hot.has(kSessionAck0, peer))
     return Membership::member;
-  // The same ISN: a retransmission, or a SYN that came after the data it announces.
+  // The same ISN: a retransmission, or a SYN that came after what follows it and what it carries.
+  const std::uint32_t behind =
+      s.cold.knows_isn(side) ? after_syn : after_syn + packet.payload_bytes;
   if (s.hot.has(kSessionSeen0, side))
-    return s.cold.first_sequence[side] == after_syn || is_overtaken(s, side, after_syn)
+    return s.cold.first_sequence[side] == after_syn || s.cold.first_sequence[side] == behind ||
+                   is_overtaken(s, side, after_syn)
                ? Membership::member
                : other;
   if (!s.hot.has(kSessionSeen0, peer)) return other;

@@ -308,8 +308,9 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   const ModelCandidate c = *sessions[at].candidate;
   const std::uint8_t flags = packet.tcp.flags;
   const bool is_special = (flags & (kTcpSyn | kTcpRst)) != 0;
+  const std::uint32_t acknowledged = packet.tcp.acknowledgment - c.syn.tcp.sequence - 1;
   const bool answers = packet.direction != c.syn.direction && is_special && (flags & kTcpAck) &&
-                       packet.tcp.acknowledgment == c.syn.tcp.sequence + 1;
+                       acknowledged < c.bytes;
   const bool follows = packet.direction == c.syn.direction && !is_special &&
                        packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1 &&
                        packet.tcp.sequence != sessions[at].side[packet.direction].end();
@@ -330,13 +331,11 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
 
   Packet syn = c.syn;
   syn.wire_bytes = c.bytes;
-  syn.payload_bytes = 0;    // Fast Open data of a candidate is not told,
-  syn.tcp.mptcp_bytes = 0;  // nor what it says of MPTCP
+  syn.payload_bytes = syn.tcp.mptcp_bytes = 0;  // gone; of Fast Open the length alone is told
   syn.tcp.flags = kTcpSyn;
   const std::uint8_t marks = c.syn.tcp.flags & (kTcpEce | kTcpCwr);
   if (marks == (kTcpEce | kTcpCwr)) syn.tcp.flags |= marks;
-  syn.mac_offset =
-      packet.mac_offset;  // the frame of the SYN is gone: addresses as this one has them
+  syn.mac_offset = packet.mac_offset;  // the SYN's frame is gone: addresses as this one has them
   syn.data = packet.data;
   open(syn);
   link_reuse(sessions, old_id);
@@ -345,6 +344,7 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   if (syn.direction != packet.direction) std::swap(s.side[0].mac, s.side[1].mac);
   s.vlan.assign(packet.vlan.begin(), packet.vlan.begin() + packet.vlan_count);
   update(s, syn);
+  if (answers) s.side[syn.direction].length += acknowledged;
   s.side[syn.direction].packets = c.packets;
   s.side[syn.direction].bad_checksums = c.bad_checksums;
   s.side[syn.direction].syn = c.syns;

@@ -66,7 +66,8 @@ Fit syn_fit(const ModelSession& s, const Packet& packet) {
   const bool is_overtaken = !from.has_isn && peer.has_isn && peer.has_acknowledged &&
                             within(peer.acknowledged, first, first + kReorderedAck) &&
                             within(from.first, first, first + kSlack - 1);
-  if (from.is_known) return member_if(from.first == first || is_overtaken);
+  const std::uint32_t behind = from.has_isn ? first : first + packet.payload_bytes;  // what it says
+  if (from.is_known) return member_if(from.first == first || from.first == behind || is_overtaken);
   if (!peer.is_known)  // all that was seen is a RST that overtook the SYN
     return member_if(s.phase == Phase::reset && s.first_side == packet.direction &&
                      s.id_sequence == first);

@@ -2,6 +2,8 @@
 // or buried.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {
@@ -87,6 +89,46 @@ TEST(tuple_reuse, a_cut_session_that_went_on_and_closed_is_over) {
     EXPECT_EQ(ends[2].packets[0], 2u);
     EXPECT_TRUE(run.all(Action::session_late).empty());
   }
+}
+
+// The answer acknowledges what the SYN carried (RFC 7413 §3).
+TEST(tuple_reuse, a_fast_open_against_an_open_session_is_a_session) {
+  for (const std::uint8_t flags : {kTcpSyn | kTcpAck, kTcpRst | kTcpAck}) {
+    Frames frames;
+    TcpPeers old = peers(frames);
+    old.handshake(at(0));
+    TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+    fresh.segment(Side::client, kTcpSyn, "question", at(kMinute));
+    fresh.segment(Side::server, flags, "", at(kMinute + kMillisecond));
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const std::vector<Record> ends = run.all(Action::session_end);
+    ASSERT_EQ(ends.size(), 2u);
+    const Record& record = ends[ends[0].reuse_of.is_set() ? 0 : 1];
+    EXPECT_EQ(record.packets[0], 1u);
+    EXPECT_EQ(record.syn, 1u);
+    EXPECT_EQ(record.payload_bytes[0], 8u);
+    EXPECT_EQ(record.gap_bytes[0], 0u);
+  }
+}
+
+// Its ACK came first, and follows what the SYN carries.
+TEST(tuple_reuse, a_fast_open_whose_syn_was_overtaken_is_one_session) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.segment(Side::client, kTcpSyn, "question", at(1));
+  tcp.syn_ack(at(2));
+  tcp.ack(Side::client, at(0));
+  std::rotate(frames.begin(), frames.begin() + 2, frames.end());
+  tcp.close(Side::client, at(kMillisecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.packets[0], 4u);
+  EXPECT_EQ(record.payload_bytes[0], 8u);
+  EXPECT_EQ(record.gap_bytes[0], 0u);
 }
 
 // Nor what was cut and closed late; the SYN of the next one was overtaken.
