@@ -177,7 +177,7 @@ class Streams final : public StreamStage {
   void deliver_front(Stream& stream, unsigned side) noexcept;
   void drain(Stream& stream, unsigned side) noexcept;
   void settle(Stream& stream, unsigned side) noexcept;
-  void end_waiting(Stream& stream, unsigned side) noexcept;
+  void end_waiting(Stream& stream, unsigned side, std::uint32_t end) noexcept;
   void give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept;
   void flush(Stream& stream, unsigned side) noexcept;
 
@@ -303,7 +303,8 @@ std::uint32_t Streams<Sink>::end(std::uint32_t index) noexcept {
   Stream& stream = streams_[index];
   DCHECK(stream.is_open);
   const std::uint32_t reader = stream.reader;
-  for (unsigned side = 0; side < 2; ++side) end_waiting(stream, side);
+  for (unsigned side = 0; side < 2; ++side)
+    end_waiting(stream, side, stream.sides[side ^ 1].next + kUnseenMax);
   for (unsigned side = 0; side < 2; ++side) {
     flush(stream, side);
     if (!stream.sides[side].is_done) end_side(stream, side, StreamEnd::cut);
@@ -399,7 +400,7 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
     own.unseen_clock = clock;
   }
   if (clock - own.unseen_clock < limits_.reorder_window) return;
-  end_waiting(stream, side ^ 1);
+  end_waiting(stream, side ^ 1, own.unseen_end);
   give_up(stream, side, own.unseen_end);
 }
 
@@ -465,11 +466,12 @@ void Streams<Sink>::settle(Stream& stream, unsigned side) noexcept {
   }
 }
 
-// What only waits for the other side waits no longer.
+// What only waits for the other side to get to `end`, or not so far, waits no longer.
 template <StreamSink Sink>
-void Streams<Sink>::end_waiting(Stream& stream, unsigned side) noexcept {
+void Streams<Sink>::end_waiting(Stream& stream, unsigned side, std::uint32_t end) noexcept {
   StreamSide& own = stream.sides[side];
-  while (own.takes_bytes() && front_is_next(own)) deliver_front(stream, side);
+  while (own.takes_bytes() && front_is_next(own) && !seq_after(held_.front(own).after, end))
+    deliver_front(stream, side);
 }
 
 // The holes before `end` become gaps; what is held between and behind them is delivered.

@@ -177,6 +177,21 @@ TEST(streams, an_answer_waits_no_longer_than_its_question_would_be_a_gap) {
   EXPECT_EQ(run.reader.order, "BaBBa");
 }
 
+TEST(streams, an_answer_does_not_wait_less_for_a_loss_before_its_question) {
+  StreamRun run;
+  run.open();
+  run.send(1, 1001, "answer", {.acknowledgment = 9});  // to what the capture lost
+  run.clock += kMillisecond - 1;
+  run.send(1, 1007, ", more", {.acknowledgment = 12});
+  run.clock += 1;
+  run.acknowledge(1, 12);
+  EXPECT_EQ(run.seen[1].text(), "answer");
+  run.send(0, 9, "and", {.acknowledgment = 1007});
+  EXPECT_EQ(run.seen[0].text(), "........and");
+  EXPECT_EQ(run.seen[1].text(), "answer, more");
+  EXPECT_EQ(run.reader.order, "BaAB");
+}
+
 TEST(streams, what_waits_for_each_other_waits_until_the_end) {  // no real stack says it
   StreamRun run;
   run.open();
