@@ -23,7 +23,8 @@ std::uint64_t sum_blocks(const std::uint8_t* data, std::uint32_t bytes) noexcept
 
 // The sum of 16-bit words as they lie in memory (RFC 1071 §2 (B)), not folded; an odd last byte is
 // padded with zero. 8 bytes to 4 GiB.
-inline std::uint64_t sum_words(const std::uint8_t* data, std::uint32_t bytes) noexcept {
+[[gnu::always_inline]] inline std::uint64_t sum_words(const std::uint8_t* data,
+                                                      std::uint32_t bytes) noexcept {
   // The last 0 to 7 bytes: the end of the last 8.
   uint128 sum = load_le64(data + bytes - 8) >> 1 >> (63 - 8 * (bytes % 8));
   if (bytes >= 64) {
@@ -87,7 +88,7 @@ constexpr std::uint64_t in_memory_order(std::uint32_t number) noexcept {
 }
 
 // RFC 9293 §3.1, RFC 8200 §8.1; in both versions the addresses stand side by side.
-inline std::uint64_t sum_pseudo_header(const Segment& segment) noexcept {
+[[gnu::always_inline]] inline std::uint64_t sum_pseudo_header(const Segment& segment) noexcept {
   const std::uint64_t addresses =
       segment.ip_version == 4
           ? std::uint64_t{load_le32(segment.ip + 12)} + load_le32(segment.ip + 16)
