@@ -1,5 +1,7 @@
 #include "engine/handoff.h"
 
+#include <boost/iterator/permutation_iterator.hpp>
+
 namespace linger {
 
 Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
@@ -14,8 +16,13 @@ Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
   }
 }
 
-bool Handoff::push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept {
-  return ring(from, to).push(packet);
+std::size_t Handoff::push(std::uint32_t from, std::uint32_t to, const Burst& burst,
+                          PacketList which) noexcept {
+  const auto packet_at = [&](PacketList::iterator place) {
+    return boost::make_permutation_iterator(burst.packets.begin(), place);
+  };
+  const auto first = packet_at(which.begin());
+  return static_cast<std::size_t>(ring(from, to).push(first, packet_at(which.end())) - first);
 }
 
 void Handoff::note_loss(std::uint32_t from, const Packet& packet) noexcept {
@@ -57,7 +64,7 @@ bool Handoff::is_drained(std::uint32_t to) noexcept {
   return true;
 }
 
-void hold_buffers(const Burst& burst, std::span<const std::uint32_t> which) noexcept {
+void hold_buffers(const Burst& burst, PacketList which) noexcept {
   for (std::size_t i = 0; i < which.size();) {
     PacketBuffer* buffer = burst.packets[which[i]].buffer;
     std::uint32_t run = 1;

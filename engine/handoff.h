@@ -21,6 +21,10 @@
 
 namespace linger {
 
+// Some packets of a burst, by their places in it.
+using PacketList = std::span<const std::uint8_t>;
+static_assert(kBurstMax <= 256);
+
 class Handoff {
  public:
   Handoff(const Shares& shares, std::size_t ring_packets);
@@ -32,9 +36,11 @@ class Handoff {
     return follows_cards_ ? owners_[rss_bucket(packet.key)] : shares_.owner_of(packet.hash);
   }
 
-  // Writing shard `from`, which holds the packet's buffer for the owner (hold_buffers). False: the
-  // ring is full, nothing was taken.
-  bool push(std::uint32_t from, std::uint32_t to, const Packet& packet) noexcept;
+  // Writing shard `from`, which holds their buffers for the owner (hold_buffers). How many of the
+  // packets were taken, the first ones; fewer than all: the ring is full. The two cores exchange
+  // the ring's indices once for all of them.
+  std::size_t push(std::uint32_t from, std::uint32_t to, const Burst& burst,
+                   PacketList which) noexcept;
 
   // Writing shard: a packet is lost because another shard did not keep up. Any thread: whether one
   // that came by these ports was, in this time or kLossSpan beside it.
@@ -80,7 +86,7 @@ class Handoff {
 // Packets of a burst, for their owners, before these can see them: they may be done with them at
 // once. All together: a locked instruction between two pushes would wait until the other core has
 // let go of what the first one writes.
-void hold_buffers(const Burst& burst, std::span<const std::uint32_t> which) noexcept;
+void hold_buffers(const Burst& burst, PacketList which) noexcept;
 
 // The owner is done with packets that were handed to it, or they could not be handed.
 void release_buffers(std::span<const Packet> packets) noexcept;

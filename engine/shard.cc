@@ -40,7 +40,8 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       outputs_(outputs),
       table_(settings, decode_settings_, seeds.ids, counters_.table, *this),
       defrag_(settings, decode_settings_, counters_.defrag, *this),
-      others_(handoff.shard_count()) {}
+      others_(handoff.shard_count()),
+      owned_(handoff.shard_count()) {}
 
 void Shard::read_applications(const Settings& settings, const Reading& reading) {
   applications_ =
@@ -302,52 +303,65 @@ void Shard::count_flags(const Packet& packet) noexcept {
 }
 
 // Foreign packets go to the shard that owns their session; ours stay in the burst, in order. Whose
-// the next one is nobody can predict: so the two are listed first, without branches.
+// the next one is nobody can predict: so they are listed first, without branches.
 void Shard::exchange(Burst& burst) noexcept {
   if (loss_ != TestLoss::none) [[unlikely]]
     lose_one(burst);
-  if (handoff_.shard_count() == 1) return;
-  std::array<std::uint32_t, kBurstMax> owners;
-  std::array<std::uint32_t, kBurstMax> ours;
-  std::array<std::uint32_t, kBurstMax> others;
-  std::uint32_t kept = 0;
-  std::uint32_t gone = 0;
+  if (owned_.size() == 1) return;
+  for (Owned& owned : owned_) owned.count = 0;
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::session) continue;
-    owners[i] = handoff_.owner_of(packet);
-    ours[kept] = others[gone] = i;
-    kept += owners[i] == index_;
-    gone += owners[i] != index_;
+    Owned& owned = owned_[handoff_.owner_of(packet)];
+    owned.places[owned.count++] = static_cast<std::uint8_t>(i);
   }
-  const auto foreign = std::span(others).first(gone);
-  hold_buffers(burst, foreign);
-  for (const std::uint32_t i : foreign) hand_over(burst.packets[i], owners[i]);
-  for (std::uint32_t i = 0; i < kept; ++i)
-    if (ours[i] != i) burst.packets[i] = burst.packets[ours[i]];
-  burst.count = kept;
+  for (std::uint32_t to = 0; to < owned_.size(); ++to)
+    if (to != index_) hold_buffers(burst, owned_[to].packets());
+  for (std::uint32_t to = 0; to < owned_.size(); ++to)
+    if (to != index_) hand_over(burst, owned_[to].packets(), to);
+  burst.count = 0;
+  for (const std::uint8_t i : owned_[index_].packets()) {
+    if (i != burst.count) burst.packets[burst.count] = burst.packets[i];
+    ++burst.count;
+  }
 }
 
-void Shard::hand_over(const Packet& packet, std::uint32_t owner) noexcept {
-  bool is_taken = handoff_.push(index_, owner, packet);
-  for (Backoff backoff; !is_taken && may_wait();) {
+void Shard::hand_over(const Burst& burst, PacketList which, std::uint32_t owner) noexcept {
+  if (which.empty()) return;
+  std::size_t taken = handoff_.push(index_, owner, burst, which);
+  for (Backoff backoff; taken != which.size() && may_wait();) {
     backoff.wait();
-    is_taken = handoff_.push(index_, owner, packet);
+    taken += handoff_.push(index_, owner, burst, which.subspan(taken));
   }
-  if (is_taken) return count_handed_over(packet);
-  handoff_.note_loss(index_, packet);
-  release_buffers({&packet, 1});
-  counters_.handoff_full.add(packet.frames);
-  counters_.handoff_full_bytes.add(packet.wire_bytes);
+  count_handed_over(burst, which.first(taken));
+  for (const std::uint8_t i : which.subspan(taken)) {
+    const Packet& packet = burst.packets[i];
+    handoff_.note_loss(index_, packet);
+    release_buffers({&packet, 1});
+    counters_.handoff_full.add(packet.frames);
+    counters_.handoff_full_bytes.add(packet.wire_bytes);
+  }
 }
 
-void Shard::count_handed_over(const Packet& packet) noexcept {
+void Shard::count_handed_over(const Burst& burst, PacketList which) noexcept {
   SteeringCounters& c = counters_.steering;
-  c.handed_over.add(packet.frames);
-  if (was_fragments(packet)) return c.handed_datagrams.add(packet.frames);
-  if (packet.tunnel_depth != 0) return c.handed_tunnels.add();
-  if ((packet.flags & kPacketIcmpError) != 0) return c.handed_errors.add();
-  c.handed_others.add();
+  std::uint64_t frames = 0;
+  std::uint64_t others = 0;
+  for (const std::uint8_t i : which) {
+    const Packet& packet = burst.packets[i];
+    frames += packet.frames;
+    if (was_fragments(packet)) {
+      c.handed_datagrams.add(packet.frames);
+    } else if (packet.tunnel_depth != 0) {
+      c.handed_tunnels.add();
+    } else if ((packet.flags & kPacketIcmpError) != 0) {
+      c.handed_errors.add();
+    } else {
+      ++others;
+    }
+  }
+  c.handed_over.add(frames);
+  c.handed_others.add(others);
 }
 
 // One session in 256, as long as no other takes its place: where its two directions arrive.

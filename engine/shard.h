@@ -122,7 +122,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void count(const Burst& burst) noexcept;
   void count_flags(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
-  void hand_over(const Packet& packet, std::uint32_t owner) noexcept;
+  void hand_over(const Burst& burst, PacketList which, std::uint32_t owner) noexcept;
   bool take_over() noexcept;
   bool track_all() noexcept;
   void merge() noexcept;
@@ -132,7 +132,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void stamp(Burst& burst) noexcept;
   void track(Burst& burst) noexcept;
   void lose_one(Burst& burst) noexcept;
-  void count_handed_over(const Packet& packet) noexcept;
+  void count_handed_over(const Burst& burst, PacketList which) noexcept;
   void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
   bool sweep() noexcept;
   void finish() noexcept;
@@ -184,6 +184,12 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
   std::vector<Inlet> others_;  // one for each shard; ours stays empty
+  struct Owned {
+    std::uint32_t count = 0;
+    std::array<std::uint8_t, kBurstMax> places{};
+    PacketList packets() const noexcept { return {places.data(), count}; }
+  };
+  std::vector<Owned> owned_;  // by each shard, of the burst that exchange() looks at
   std::unique_ptr<Burst> merged_ = std::make_unique<Burst>();
   std::unique_ptr<Burst> joined_ = std::make_unique<Burst>();  // datagrams, on their way to a burst
   std::atomic<bool> stopping_{false};
