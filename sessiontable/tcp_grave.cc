@@ -48,10 +48,12 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) n
     if (!same) return GraveVerdict::reuse;
     return finished || seen ? GraveVerdict::late : GraveVerdict::continues;
   }
-  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all.
-  const std::uint32_t peer_final = grave.final_sequence[side ^ 1];
+  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all. It
+  // sent nothing behind its FIN.
+  const unsigned peer = side ^ 1;
+  const std::uint32_t peer_final = grave.final_sequence[peer];
   if (static_cast<Ending>(grave.ending) == Ending::reset && has_ack(tcp) &&
-      (grave.seen >> (side ^ 1) & 1) != 0 && in_space &&
+      (grave.seen >> peer & 1) != 0 && (grave.fin >> peer & 1) == 0 && in_space &&
       seq_within(tcp.acknowledgment, peer_final + 1, peer_final + kInFlightMax))
     return GraveVerdict::continues;
   const bool fin_seen = (grave.fin >> side & 1) != 0;

@@ -567,10 +567,11 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_l
     if (!same) return Judgement::reuse;
     return finished || from.is_known ? Judgement::late : Judgement::continues;
   }
-  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all.
+  // A RST closes only tentatively: what its receiver sent afterwards is acknowledged after all. It
+  // sent nothing behind its FIN.
   const ModelSide& peer = grave.side[side ^ 1];
-  if (grave.ending == Ending::reset && has(packet, kTcpAck) && peer.is_known && in_space &&
-      within(tcp.acknowledgment, peer.end() + 1, peer.end() + kInFlightMax))
+  if (grave.ending == Ending::reset && has(packet, kTcpAck) && peer.is_known && !peer.has_fin &&
+      in_space && within(tcp.acknowledgment, peer.end() + 1, peer.end() + kInFlightMax))
     return Judgement::continues;
   if (finished) {
     const std::uint32_t last = from.end() + (from.has_fin ? 0 : kInFlightMax);

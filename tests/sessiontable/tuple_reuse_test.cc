@@ -131,6 +131,28 @@ TEST(tuple_reuse, a_fast_open_whose_syn_was_overtaken_is_one_session) {
   EXPECT_EQ(record.gap_bytes[0], 0u);
 }
 
+// A connection that was reset goes on where something of it is acknowledged that was not seen, but
+// nothing follows its FINs: who acknowledges more is another one, and recorded once.
+TEST(tuple_reuse, a_session_that_was_reset_and_had_its_fins_is_over) {
+  Settings settings = small_settings();
+  settings.tcpClosingTimeout = 0;
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.rst(Side::server, at(10 * kMillisecond), kBareRst);
+  tcp.fin(Side::client, at(20 * kMillisecond));
+  tcp.fin(Side::server, at(30 * kMillisecond));
+  for (const std::int64_t offset : {1'000, -1})
+    tcp.fin(Side::server, at(kMinute), {.sequence_offset = offset, .acknowledgment_offset = 1});
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].reuse_of, ends[0].id);
+  EXPECT_EQ(run.only(Action::session_late).id, ends[1].id);
+}
+
 // Nor what was cut and closed late; the SYN of the next one was overtaken.
 TEST(tuple_reuse, a_cut_session_that_closed_late_is_over) {
   Frames frames;
