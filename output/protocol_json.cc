@@ -7,7 +7,7 @@
 namespace linger {
 namespace {
 
-constexpr std::size_t kDerivedBytesMax = 2 * kItemsBytesMax;
+constexpr std::size_t kDerivedBytes = 2 * kItemsBytesMax;  // at first
 
 constexpr unsigned kProtocolShift = 56;
 constexpr unsigned kRowShift = 40;
@@ -15,7 +15,8 @@ constexpr unsigned kPlaceShift = 32;
 
 }  // namespace
 
-ProtocolJson::ProtocolJson(Protocols protocols) : protocols_(protocols) {
+ProtocolJson::ProtocolJson(Protocols protocols)
+    : protocols_(protocols), derived_(protocols.size()) {
   for (const Protocol* protocol : protocols) {
     Table table{protocol->is_of_record ? "" : protocol->key(), protocol->has_rows, {}};
     for (const ProtocolField& from : protocol->fields) {
@@ -93,10 +94,15 @@ void ProtocolJson::derive(Bytes items) {
     if (item.protocol < 64) seen |= std::uint64_t{1} << item.protocol;
   for (std::uint8_t i = 0; i < protocols_.size(); ++i) {
     if ((seen >> i & 1) == 0 || protocols_[i]->derive == nullptr) continue;
-    // Each has its part: what was written before must stay where it is.
-    if (derived_.empty()) derived_.resize(protocols_.size() * kDerivedBytesMax);
-    ItemWriter more({derived_.data() + i * kDerivedBytesMax, kDerivedBytesMax});
+    // Each has room of its own: what was written before must stay where it is.
+    std::vector<std::uint8_t>& room = derived_[i];
+    if (room.empty()) room.resize(kDerivedBytes);
+    ItemWriter more(room);
     protocols_[i]->derive(i, ItemReader(items), more);
+    for (; more.is_full(); protocols_[i]->derive(i, ItemReader(items), more)) {
+      room.resize(2 * room.size());
+      more = ItemWriter(room);
+    }
     collect(ItemReader(more.items()));
   }
 }

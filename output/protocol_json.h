@@ -56,7 +56,7 @@ class ProtocolJson {
   std::vector<Table> tables_;
   std::vector<Item> items_;
   Keys keys_;
-  std::vector<std::uint8_t> derived_;
+  std::vector<std::vector<std::uint8_t>> derived_;  // of each protocol
   std::string text_;
 };
 

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "engine/base/bytes.h"
+#include "engine/base/check.h"
 
 namespace linger {
 
@@ -108,8 +109,9 @@ class ItemWriter {
   explicit ItemWriter(std::span<std::uint8_t> room) noexcept : room_(room) {}
 
   void put(const Item& item) noexcept {
+    DCHECK(item.value.size() <= kItemLengthMask);
     const std::size_t bytes = kItemHeadBytes + item.value.size();
-    if (item.value.size() > kItemLengthMask || bytes > room_.size() - used_) {
+    if (bytes > room_.size() - used_) {
       is_full_ = true;
       return;
     }
@@ -137,7 +139,8 @@ struct Protocol {
   bool has_rows = false;
   std::span<const ProtocolField> fields;
   // What is made of raw items where the record is encoded (certificates, fingerprints): reads the
-  // session's items, writes more of this protocol. May be null. Thread: the output's.
+  // session's items, writes more of this protocol; once more, with twice the room, as long as that
+  // does not fit. May be null. Thread: the output's.
   void (*derive)(std::uint8_t protocol, ItemReader items, ItemWriter& more) = nullptr;
   std::string_view object = {};  // the key, where ECS has one for what this protocol tells
   bool is_of_record = false;     // there is no object: its fields are members of the record itself

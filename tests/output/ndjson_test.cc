@@ -267,5 +267,28 @@ TEST(ndjson, totals_leave_out_interim_and_mptcp_records_but_count_them) {
   EXPECT_EQ(totals.bytes, 5'912u);
 }
 
+// Of 64 KiB and more, as certificates may be that a client and a server wrote for it.
+TEST(ndjson, what_is_made_of_raw_items_has_room_however_much_it_is) {
+  static constexpr ProtocolField kFields[] = {{"raw", ProtocolKind::raw, ""},
+                                              {"names[]", ProtocolKind::text, ""}};
+  constexpr auto kDerive = [](std::uint8_t protocol, ItemReader items, ItemWriter& more) {
+    Item item;
+    while (items.next(item))
+      for (int i = 0; i < 100; ++i)
+        more.put({.protocol = protocol, .field = 1, .value = item.value});
+  };
+  static constexpr Protocol kProtocol{.name = "x", .fields = kFields, .derive = kDerive};
+  static constexpr const Protocol* kAll[] = {&kProtocol, &kProtocol};
+  const std::vector<std::uint8_t> name(kTextBytesMax, 'n');
+  std::vector<std::uint8_t> room(2 * (kItemHeadBytes + name.size()));
+  ItemWriter items(room);
+  for (const std::uint8_t i : {0, 1}) items.put({.protocol = i, .value = name});
+  ProtocolJson json{Protocols(kAll)};
+  for (int turn = 0; turn < 2; ++turn)
+    EXPECT_EQ(json.objects_of(items.items()).size(),
+              2 * (std::string_view(R"(,"x":{"names":[]})").size() +
+                   200 * (name.size() + std::string_view(R"("",)").size()) - 1));
+}
+
 }  // namespace
 }  // namespace linger
