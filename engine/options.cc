@@ -40,6 +40,13 @@ struct HelpFormatter : CLI::Formatter {
   HelpFormatter() { column_width(26); }
   std::string make_usage(const CLI::App*, std::string) const override { return kUsage; }
   std::string make_positionals(const CLI::App*) const override { return {}; }
+  // Without its last line end, as the group without name behind it, which is not shown, has one.
+  std::string make_group(std::string name, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::string text = Formatter::make_group(name, is_positional, options);
+    text.pop_back();
+    return text;
+  }
   std::string make_footer(const CLI::App* app) const override { return app->get_footer(); }
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_type_size() == 0 ? "" : " " + option->get_type_name();

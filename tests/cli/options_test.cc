@@ -139,6 +139,7 @@ TEST(Options, help_leaves_well) {
     EXPECT_EQ(result.error().code, kExitWell);
     EXPECT_THAT(result.error().text, HasSubstr("Usage: linger -r FILE"));
     EXPECT_THAT(result.error().text, HasSubstr("tcpTimeout=10min"));
+    EXPECT_THAT(result.error().text, Not(HasSubstr("\n\n\n")));
     EXPECT_THAT(result.error().text, Not(testing::EndsWith("\n\n")));
   }
   EXPECT_THAT(parse({"--help-settings"}).error().text, HasSubstr("tcpTimeout\n    An established"));
