@@ -111,6 +111,9 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   const bool has_certificate =
       type == TlsMessage::certificate && length >= kCertificateHeadBytes - kHeadBytes;
   if (has_certificate && head_bytes_ < kCertificateHeadBytes) return true;
+  const bool has_exchange =
+      type == TlsMessage::key_exchange && length >= kKeyExchangeHeadBytes - kHeadBytes;
+  if (has_exchange && head_bytes_ < kKeyExchangeHeadBytes) return true;
   left_ = length - static_cast<std::uint32_t>(head_bytes_ - kHeadBytes);
   tell_left_ = 0;
   is_wanted_ = false;
@@ -129,8 +132,10 @@ bool TlsMessages::begin(Facts& facts) noexcept {
     else
       facts.leave_out();
     certificates_ = 1;
-  } else if (type == TlsMessage::key_exchange && told_[2] == 0) {
-    want(Field::raw_key_exchange, std::min<std::uint32_t>(length, 3), facts);  // RFC 8422 §5.4
+  } else if (has_exchange && told_[2] == 0) {
+    // A curve (RFC 8422 §5.4), perhaps behind a hint of less than 256 bytes (RFC 5489 §2).
+    const std::uint32_t more = head_[kHeadBytes] == 0 ? head_[kHeadBytes + 1] + 3u : 1;
+    want(Field::raw_key_exchange, std::min(left_, more), facts);
   }
   head_bytes_ = 0;
   return true;

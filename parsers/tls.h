@@ -107,6 +107,8 @@ class TlsMessages {
   static constexpr std::size_t kHeadBytes = 4;
   // Of a certificate: its head, the length of the list, that of its first one.
   static constexpr std::size_t kCertificateHeadBytes = 10;
+  // Of a key exchange: its head, what tells where its curve is.
+  static constexpr std::size_t kKeyExchangeHeadBytes = 6;
 
   bool begin(Facts& facts) noexcept;
   void go_on(Bytes bytes, Facts& facts) noexcept;

@@ -234,12 +234,17 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   if (!tell_client_hellos(client, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, hello, derived))
     hello.session = {};
   if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
-    // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4).
+    // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4); with a key that both had
+    // before, behind a hint at that (RFC 5489 §2).
+    constexpr std::uint8_t kNamedCurve = 3;
     const auto exchange = raw(Field::raw_key_exchange);
-    const bool has_curve = TlsName::of_cipher(*cipher).text().starts_with("ECDH");
-    if (has_curve && exchange.size() == kHeadBytes + 3 && exchange[kHeadBytes] == 3)
-      tell_name(Field::curve, TlsName::of_group(load_be16(exchange.data() + kHeadBytes + 1)),
-                derived);
+    const TlsName name = TlsName::of_cipher(*cipher);
+    Reader reader(exchange);
+    reader.skip(kHeadBytes);
+    if (name.text().starts_with("ECDHE_PSK")) reader.skip(reader.be16());
+    const bool has_curve = name.text().starts_with("ECDH") && reader.u8() == kNamedCurve;
+    const std::uint16_t curve = reader.be16();
+    if (has_curve && reader.ok()) tell_name(Field::curve, TlsName::of_group(curve), derived);
   }
   tell_certificates(raw(Field::raw_client_certificate), Field::client_sha1, derived);
   tell_certificates(raw(Field::raw_server_certificate), Field::server_sha1, derived);

@@ -242,6 +242,31 @@ TEST(tls, a_client_whose_hello_was_not_seen_is_known_by_the_server_s) {
               HasSubstr(R"("alerts":[{"source":"client")"));
 }
 
+// As long as its hint to a key that both have is of less than 256 bytes.
+TEST(tls, a_curve_is_told_behind_a_hint_as_well) {
+  const auto said = [](unsigned cipher, const std::string& exchange) {
+    const std::string hello =
+        "\x03\x03"s + std::string(32, 's') + vector8("") + number16(cipher) + "\0"s;
+    return Dialogue{{0, record(22, message(1, hello_body(numbers({cipher}), "")))},
+                    {1, record(22, message(2, hello) + message(12, exchange))}};
+  };
+  constexpr unsigned kWithKey = 0xc035, kWithCertificate = 0xc013;
+  const std::string curve = "\x03\x00\x1d"s + vector8(std::string(32, 'k'));
+  for (const std::string& hint : {""s, "a hint"s, std::string(255, 'h')}) {
+    const Dialogue psk = said(kWithKey, vector16(hint) + curve);
+    EXPECT_THAT(hear(psk).objects,
+                HasSubstr(R"("TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA","curve":"x25519")"));
+    expect_same_however_cut(psk);
+  }
+  EXPECT_THAT(hear(said(kWithCertificate, curve)).objects, HasSubstr(R"("curve":"x25519")"));
+  const std::string strange = "\x01\x00\x1d"s;  // a curve without name
+  for (const Dialogue& other :
+       {said(kWithKey, ""), said(kWithKey, curve), said(kWithKey, vector16("hint") + strange),
+        said(kWithKey, vector16("")), said(kWithCertificate, "\x03\x00"s),
+        said(kWithCertificate, strange), said(kWithCertificate, vector16("") + curve)})
+    EXPECT_THAT(hear(other).objects, Not(HasSubstr("curve")));
+}
+
 TEST(tls, a_version_that_there_is_not_is_not_told) {
   const std::string body = "\x03\x7f"s + std::string(32, 's') + vector8("") + "\x13\x01\x00"s;
   EXPECT_THAT(hear({{0, tls_1_2()[0]}, {1, record(22, message(2, body))}}).objects,
