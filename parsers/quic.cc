@@ -209,10 +209,11 @@ void Quic::on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept 
   if (side == client_ || std::exchange(has_negotiation_, true)) return;
   bool is_refused = version_ != 0 && !sides_[side].has_id;
   Reader reader(versions);
-  for (std::size_t i = 0; i < kVersionsMax && reader.remaining() >= 4; ++i) {
+  for (std::size_t i = 0; reader.remaining() >= 4; ++i) {
     const std::uint32_t version = reader.be32();
     is_refused &= version != version_;
-    tell_quic_version(Field::server_versions, version, facts);
+    i < kVersionsMax ? tell_quic_version(Field::server_versions, version, facts)
+                     : facts.leave_out();
   }
   if (!is_refused) return;
   on_refused(version_, facts);
@@ -344,7 +345,7 @@ void Quic::read_frames(unsigned side, Bytes frames, Facts& facts) noexcept {
 }
 
 void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept {
-  if (offset + bytes.size() > kCryptoBytesMax) return;
+  if (offset + bytes.size() > kCryptoBytesMax) return facts.leave_out();
   const auto begin = static_cast<std::uint32_t>(offset);
   const Field field = side == client_ ? Field::raw_client : Field::raw_server;
   sides_[side].crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),

@@ -388,6 +388,21 @@ TEST(quic, a_negotiation_that_the_client_discards_refuses_nothing) {
       HasSubstr(in_use));
 }
 
+TEST(quic, versions_beyond_those_that_are_told_are_counted_and_looked_at) {
+  std::string versions;
+  for (char i = 0; i < 19; ++i) versions += "\xff\x00\x00"s + i;
+  const Heard heard =
+      hear({{0, client_packet(quic_crypto(0, rfc9001_hello()))},
+            {1, quic_negotiation("me", rfc9001_id(), versions + "\x00\x00\x00\x01"s)}},
+           kDatagrams);
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("server":{"supported_versions":["draft-00","draft-01",)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("draft-15"]})"));
+  EXPECT_EQ(heard.values_dropped, 4u);
+  // What the client speaks is among them: it discards the list (RFC 9000 §6.2).
+  EXPECT_THAT(heard.objects, HasSubstr(R"("quic":{"version":"1","client":{"connection_id")"));
+}
+
 TEST(quic, the_first_version_of_several_is_told) {
   const auto packet = [](const std::string& version) {
     return "\xca"s + version + "\x02to\x02me"s + std::string(1'200, '\0');
