@@ -52,13 +52,13 @@ class Links {
   void pass(const Record& record, Bytes items, const Take& take) {
     const bool is_asked = may_be_linked(record, items);
     if (is_asked && record.clock >= known_until_) refresh();
-    const bool is_known = !is_asked || record.clock < known_until_;
-    if (is_known && (held_.empty() || inlets_.size() > 1))
+    const bool is_answered = !is_asked || record.clock < known_until_;
+    if (is_answered && (held_.empty() || inlets_.size() > 1))
       return is_asked ? tell(record, items, take) : take(record, items);
     held_.push_back({record, {items.begin(), items.end()}});
     held_bytes_ += held_.back().bytes();
     while (held_bytes_ > kHeldBytesMax) {
-      counters_.links_early.add();
+      if (!is_known(held_.front())) counters_.links_early.add();
       release_oldest(take);
     }
   }

@@ -185,6 +185,20 @@ TEST_F(LinksTest, records_that_wait_are_bounded_in_bytes) {
   EXPECT_EQ(out_count, 2 * kFitting);
 }
 
+TEST_F(LinksTest, of_records_that_go_early_only_those_count_that_might_have_been_named) {
+  constexpr std::size_t kItems = 32 * 1024, kFitting = Links::kHeldBytesMax / kItems;
+  items.resize(kItems);
+  Links one{1};
+  std::size_t out_count = 0;
+  const auto take = [&](const Record&, Bytes) { ++out_count; };
+  Record both = transfer(1, 3, 2);
+  both.payload_bytes = {1, 1};
+  one.pass(transfer(1, 3), items, take);
+  for (std::size_t i = 0; i < 2 * kFitting; ++i) one.pass(both, items, take);
+  EXPECT_GT(out_count, kFitting / 2);
+  EXPECT_EQ(one.counters().links_early.value(), 1u);
+}
+
 TEST_F(LinksTest, limits_are_counted_and_lose_no_record) {
   constexpr std::size_t kLimit = 65'536;
   for (std::size_t i = 0; i < kLimit + 2; ++i) {
