@@ -113,7 +113,7 @@
   ONE(Uint32, transactions_dropped, "network.transactions_dropped", nonzero,                       \
       "Transactions beyond maxTransactions, which are not told.")                                  \
   ONE(Uint32, values_dropped, "network.values_dropped", nonzero,                                   \
-      "Values of application fields that found no room in the record.")                            \
+      "Values of application fields that found no room; one that comes again counts again.")       \
   VIEW(CommunityId, self(), "network.community_id", of_session, "Community ID v1, seed 0.")        \
   VIEW(Uint64, total_packets(), "network.packets", always,                                         \
        "Packets of both sides and the ICMP errors that quote the session.")                        \

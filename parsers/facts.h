@@ -111,7 +111,8 @@ class Facts {
     put(field, row, is_cut ? value.first(kRawBytesMax) : value, is_cut ? kItemIsCut : 0);
   }
 
-  // A value beyond what its list tells; counted as one that finds no room.
+  // A value beyond what its list tells, or longer than what is read: counted each time that it
+  // comes, as one that finds no room.
   void leave_out() noexcept {
     if (context_.chain.dropped != UINT16_MAX) ++context_.chain.dropped;
   }

@@ -86,7 +86,11 @@ Answer Mqtt::on_data(unsigned, Bytes bytes, Facts& facts) noexcept {
     default:
       break;
   }
-  if (wanted > kUnitBytesMax) return type == kConnect ? Answer::done() : Answer::took(whole);
+  if (wanted > kUnitBytesMax) {
+    facts.leave_out();
+    if (type == kPublish) ++messages_;
+    return type == kConnect ? Answer::done() : Answer::took(whole);
+  }
   if (bytes.size() < wanted) return Answer::need(wanted);
   const Bytes packet = bytes.subspan(head, wanted - head);
   bool is_good = true;

@@ -3,8 +3,8 @@
 //     type(4) flags(4)  length(1 to 4 bytes of 7 bits)  what the type has     MQTT 5.0 §2.1
 //
 // Messages are skipped unread behind their topic, passwords are not told. Limits: kTopicsMax
-// different topics of each kind, told once; a CONNECT of kUnitBytesMax. Known from its CONNECT
-// only.
+// different topics of each kind, told once; packets, but for messages, of kUnitBytesMax; what is
+// beyond counts each time that it comes (network.values_dropped). Known from its CONNECT only.
 #pragma once
 
 #include <array>

@@ -65,7 +65,7 @@ namespace linger {
   X(parser_malformed, "times that bytes broke the rules of their protocol")                     \
   X(parser_gaps, "gaps in bytes that a parser wanted")                                          \
   X(transactions_dropped, "transactions beyond maxTransactions, which records do not tell")     \
-  X(values_dropped, "values that found no room in a record")                                    \
+  X(values_dropped, "values that found no room in a record, each time that one came")           \
   X(conversations_dry, "sessions not read because as many as maxStreams were remembered")       \
   X(parser_memory_dry, "sessions not read to their end, or not told: parserMemory was used up") \
   X(links_dropped, "sessions named by others beyond 128 in one burst, or by their last bytes")  \

@@ -12,7 +12,7 @@ using namespace std::string_literals;
 using testing::HasSubstr;
 
 std::string text(const std::string& value) {
-  return "\x00"s + static_cast<char>(value.size()) + value;
+  return std::string{static_cast<char>(value.size() >> 8), static_cast<char>(value.size())} + value;
 }
 std::string packet(unsigned first, const std::string& rest) {
   std::string length;
@@ -79,18 +79,25 @@ TEST(mqtt, a_bridge_is_known_by_what_is_before_its_version) {
 TEST(mqtt, topics_beyond_the_limit_are_only_counted) {
   std::string published;
   for (std::size_t i = 0; i < 2 * Mqtt::kTopicsMax; ++i)
-    published += packet(0x30, text("t/" + std::to_string(i)));
+    published += packet(0x30, text("t/" + std::to_string(i % (Mqtt::kTopicsMax + 8))));
   const Heard heard = hear({{0, kConnect}, {0, published}});
   EXPECT_THAT(heard.objects, HasSubstr(R"("messages":64)"));
   EXPECT_THAT(heard.objects, testing::Not(HasSubstr("t/32")));
-  EXPECT_EQ(heard.values_dropped, Mqtt::kTopicsMax);
+  EXPECT_EQ(heard.values_dropped, 8u);
+  EXPECT_EQ(hear({{0, kConnect}, {0, published + published}}).values_dropped, 16u);  // each time
 }
 
 TEST(mqtt, a_packet_longer_than_is_kept_is_passed_over) {
   std::string filters = "\x00\x01"s;
   while (filters.size() < 30'000) filters += text(std::string(100, 'f')) + "\x00"s;
-  const Heard heard = hear({{0, kConnect}, {0, packet(0x82, filters) + packet(0x30, text("t/1"))}});
-  EXPECT_THAT(heard.objects, HasSubstr(R"("published":["t/1"])"));
+  const std::string longest = text(std::string(30'000, 't'));
+  const Heard heard =
+      hear({{0, kConnect},
+            {0, packet(0x82, filters) + packet(0x30, text("t/1")) + packet(0x30, longest)}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("published":["t/1"],"messages":2)"));
+  EXPECT_EQ(heard.values_dropped, 2u);
+  const std::string connect = packet(0x10, text("MQTT") + "\x04\x02\x00\x3c"s + longest);
+  EXPECT_EQ(hear({{0, connect}}).values_dropped, 1u);
 }
 
 TEST(mqtt, what_breaks_its_rules_is_malformed) {
