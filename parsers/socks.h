@@ -31,12 +31,12 @@ namespace linger {
   X(port, number, "destination.port", "Port asked for.")                                       \
   X(reply_code, number, "reply.code",                                                          \
     "Code of the proxy's reply; 0, or 90 in version 4: it "                                    \
-    "was done.")                                                                               \
+    "was done. None: no reply was seen.")                                                      \
   X(reply, text, "reply.text", "What it means.")                                               \
   X(bound_domain, text, "bound.domain", "Address at the proxy that the reply names, by name.") \
   X(bound_ip, ip, "bound.ip", "The same, by address.")                                         \
   X(bound_port, number, "bound.port", "Its port.")                                             \
-  X(failed, flag, "failed", "The client was refused, or its request failed.")
+  X(failed, flag, "failed", "The proxy replied that it refused the client or its request.")
 
 enum class SocksField : std::uint8_t { LINGER_SOCKS_FIELDS(LINGER_FIELD_NAME) };
 
