@@ -55,7 +55,7 @@ struct Settings {
     TunnelKind kind;
     const setting_kind::PortList::Value& ports;
   };
-  std::array<TunnelPorts, 12> tunnel_ports() const noexcept {
+  std::array<TunnelPorts, 13> tunnel_ports() const noexcept {
     return {{{"vxlanPorts", TunnelKind::vxlan, vxlanPorts},
              {"vxlanGpePorts", TunnelKind::vxlan_gpe, vxlanGpePorts},
              {"genevePorts", TunnelKind::geneve, genevePorts},
@@ -67,7 +67,8 @@ struct Settings {
              {"capwapPorts", TunnelKind::capwap, capwapPorts},
              {"ayiyaPorts", TunnelKind::ayiya, ayiyaPorts},
              {"lispPorts", TunnelKind::lisp, lispPorts},
-             {"tzspPorts", TunnelKind::tzsp, tzspPorts}}};
+             {"tzspPorts", TunnelKind::tzsp, tzspPorts},
+             {"guePorts", TunnelKind::gue, guePorts}}};
   }
 
   bool operator==(const Settings&) const;

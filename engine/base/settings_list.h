@@ -102,6 +102,8 @@
   X(PortList, ayiyaPorts, setting_kind::ports({5072}), 0, 16, "UDP ports that carry AYIYA.")       \
   X(PortList, lispPorts, setting_kind::ports({4341}), 0, 16, "UDP ports that carry LISP data.")    \
   X(PortList, tzspPorts, setting_kind::ports({37008}), 0, 16, "UDP ports that carry TZSP.")        \
+  X(PortList, guePorts, setting_kind::ports({6080}), 0, 16,                                        \
+    "UDP ports that carry GUE, or IP packets with nothing before them (FOU).")                     \
   X(Count, tunnelPool, 65'536, 16, 16'777'216,                                                     \
     "Different stacks of tunnels that sessions can lie in at the same time.")                      \
   X(Count, mptcpPool, 65'536, 16, 16'777'216,                                                      \

@@ -41,7 +41,8 @@ namespace linger {
   X(lisp, "lisp", true, "instance id")                                          \
   X(pim, "pim", false, "no id: a PIM register")                                 \
   X(trill, "trill", false, "nicknames of egress and ingress, 16 bits each")     \
-  X(tzsp, "tzsp", false, "no id: what a sniffer sends on")
+  X(tzsp, "tzsp", false, "no id: what a sniffer sends on")                      \
+  X(gue, "gue", false, "no id")
 
 enum class TunnelKind : std::uint8_t {
 #define LINGER_TUNNEL_ENUM(name, word, is_symmetric, id) name,

@@ -13,7 +13,7 @@ namespace linger {
 
 class TunnelPorts {
  public:
-  static constexpr std::size_t kPortsMax = 192;  // of all settings
+  static constexpr std::size_t kPortsMax = 208;  // of all settings
 
   TunnelPorts() = default;  // none
   explicit TunnelPorts(const Settings& settings) noexcept;

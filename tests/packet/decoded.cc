@@ -298,6 +298,8 @@ std::vector<Sample> samples() {
       {"lisp", inner(ethernet().ip(a, b).udp(9, 4341).payload({8, 0, 0, 0, 0, 0, 7, 0}))},
       {"tzsp",
        inner(ethernet().ip(a, b).udp(9, 37008).payload({1, 0, 0, 1, 0, 10, 1, 9, 1}).ethernet())},
+      {"gue", inner(ethernet().ip(a, b).udp(9, 6080).payload({1, 4, 0, 1, 0, 0, 0, 0}))},
+      {"gue, variant 1", inner(ethernet().ip(a, b).udp(9, 6080))},
       {"pim", inner(ethernet().ip(a, b).next_is(103).payload({0x21, 0, 0, 0, 0, 0, 0, 0}))},
       {"wccp", ethernet()
                    .ip(a, b)
