@@ -1,5 +1,6 @@
 // IPv4 (RFC 791), IPv6 (RFC 8200) and its extension headers.
 #include "engine/packet/checksum.h"
+#include "engine/packet/link_type.h"
 #include "engine/packet/walk.h"
 
 namespace linger {
@@ -105,6 +106,22 @@ bool is_fragment(Walk& walk, const Piece& piece) noexcept {
   return stop_at_fragment(walk, piece);
 }
 
+// Of frames without their link header, Linux 6.11 and later names what stands behind all tags
+// (af_packet's vlan_get_protocol_dgram), though of several it takes off the outermost one only.
+[[gnu::cold, gnu::noinline]] void stop_unless_tagged(Walk& walk) noexcept {
+  const bool is_cooked = walk.link_type == kLinuxCooked || walk.link_type == kLinuxCookedV2;
+  const bool is_outermost = walk.ip_version == 0;
+  if (is_cooked && is_outermost && walk.readable() >= 4) {
+    const std::uint16_t type = be16<2>(walk.peek<4>());
+    if (type == kEthertypeIpv4 || type == kEthertypeIpv6 || type == kEthertypeVlan ||
+        type == kEthertypeServiceVlan) {
+      walk.next = Header::vlan;
+      return;
+    }
+  }
+  walk.stop(Verdict::malformed);
+}
+
 }  // namespace
 
 void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept {
@@ -146,9 +163,8 @@ void read_ipv4(Walk& walk) noexcept {
   const std::uint16_t total_bytes = be16<2>(header);
   // A total length of 0 is a segment that the network card was to cut (TSO): all that is there.
   const bool is_length_possible = total_bytes == 0 || total_bytes >= header_bytes;
-  if (u8<0>(header) >> 4 != 4 || header_bytes < 20 || !is_length_possible) {
-    return walk.stop(Verdict::malformed);
-  }
+  if (u8<0>(header) >> 4 != 4 || header_bytes < 20 || !is_length_possible)
+    return stop_unless_tagged(walk);
   if (!start_ip(walk, 4)) return;
   if (total_bytes != 0) walk.set_length(total_bytes);
   if (!walk.skip(header_bytes)) return;
@@ -169,7 +185,7 @@ void read_ipv4(Walk& walk) noexcept {
 void read_ipv6(Walk& walk) noexcept {
   if (!walk.has(40)) return;
   const auto header = walk.peek<40>();
-  if (u8<0>(header) >> 4 != 6) return walk.stop(Verdict::malformed);
+  if (u8<0>(header) >> 4 != 6) return stop_unless_tagged(walk);
   if (!start_ip(walk, 6)) return;
   walk.offset += 40;
   walk.is_rerouted = false;

@@ -250,6 +250,25 @@ TEST(link, linux_cooked_without_ip_is_not_ip) {
   EXPECT_EQ(session_of(PacketBuilder().link(113, can).payload(ByteList(40)).frame()), "not_ip");
 }
 
+// As Linux 6.11 has frames with several tags on `-i any`, where libpcap puts the outermost back.
+TEST(link, linux_cooked_may_hide_tags_behind_what_it_says) {
+  const ByteList v1{0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0x81, 0, 0, 5, 8, 0, 0, 6, 8, 0};
+  const Packet packet = tcp_behind(PacketBuilder().link(113, v1));
+  EXPECT_EQ(session_text(packet), kSession);
+  EXPECT_EQ(packet.vlan_count, 2);
+  EXPECT_EQ(packet.vlan[1], 6);
+  const ByteList v2{8, 0, 0, 0, 0, 0, 0, 2, 0,    1, 0, 6, 1, 2,
+                    3, 4, 5, 6, 0, 0, 0, 6, 0x81, 0, 0, 7, 8, 0};
+  EXPECT_EQ(session_text(tcp_behind(PacketBuilder().link(276, v2))), kSession);
+  const ByteList no_tag{0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 8, 0, 0, 6, 9, 9};
+  EXPECT_EQ(session_of(PacketBuilder().link(113, no_tag).payload(ByteList(40)).frame()),
+            "malformed");
+  const ByteList ethernet{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0, 0, 6, 8, 0};
+  EXPECT_EQ(
+      session_of(PacketBuilder().link(1, ethernet).ip("10.0.0.1", "10.0.0.2").tcp(1, 2).frame()),
+      "malformed");
+}
+
 constexpr std::uint16_t kIeee80211 = 105, kRadiotap = 127;
 
 // A data frame: control (2), duration, three addresses, sequence; then what is asked for; LLC.
