@@ -391,7 +391,7 @@ void Conversations::start(Conversation& c, std::uint8_t parser) noexcept {
   kParsers[parser]->start(pool_.data(c.state));
   c.parser = parser;
   c.phase = Phase::parsing;
-  if (c.stages++ == 0) counters_.recognised.add();
+  if (c.stages++ == 0 && !c.is_named) counters_.recognised.add();
   c.sides[0].need = c.sides[1].need = 0;
 }
 

@@ -48,6 +48,7 @@ std::string name_of(const Detector& detector, std::string_view one, std::string_
   for (unsigned side = 0; side < 2; ++side) conversations.on_end(id, side);
   const std::string name(conversations.tell(id).protocol);
   conversations.release(id);
+  EXPECT_EQ(counters.recognised.value(), name.empty() ? 0u : 1u) << one << other;
   EXPECT_EQ(conversations.blocks_used(), 0u);
   return name;
 }
@@ -59,6 +60,7 @@ TEST_F(Signatures, name_what_no_parser_takes) {
   EXPECT_EQ(name_of(**detector, "hello", "?", Carrier::datagrams), "other");
   EXPECT_EQ(name_of(**detector, "hallo", "?"), "");
   EXPECT_EQ(name_of(**detector, "hello", "HTTP/1.1 200 OK\r\n\r\n"), "http");
+  EXPECT_EQ(name_of(**detector, "hello" + std::string(kDetectBytesMax, 'x'), "STLS\r\n"), "pop3");
 }
 
 TEST_F(Signatures, that_do_not_compile_are_named_with_their_place) {
