@@ -74,7 +74,7 @@ inline std::uint8_t* put_item_head(std::uint8_t* out, const Item& item) noexcept
 }
 
 // Items of no protocol, which become no field.
-inline constexpr std::uint8_t kNoProtocol = 0xff;
+inline constexpr std::uint8_t kNoProtocol = 0xff, kNoField = 0xff;
 enum class SessionItem : std::uint8_t {
   name,      // what a signature calls the session
   first_id,  // where a connection id may stand in its first datagram (record_link.h)
@@ -144,6 +144,7 @@ struct Protocol {
   void (*derive)(std::uint8_t protocol, ItemReader items, ItemWriter& more) = nullptr;
   std::string_view object = {};  // the key, where ECS has one for what this protocol tells
   bool is_of_record = false;     // there is no object: its fields are members of the record itself
+  std::uint8_t naming_field = kNoField;  // tells network.protocol, where no other protocol follows
 
   constexpr std::string_view key() const noexcept { return object.empty() ? name : object; }
 };

@@ -486,11 +486,17 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
   }
   const Bytes items{told_->data(), bytes};
   std::string_view protocol;
-  if (c.parser != kNoParser) protocol = parser_of(c).protocol.name;
-  if (c.parser == kNoParser && c.is_named) {
+  std::uint8_t naming_field = kNoField;
+  if (c.parser != kNoParser) {
+    protocol = parser_of(c).protocol.name;
+    naming_field = parser_of(c).protocol.naming_field;
+  } else if (c.is_named) {
+    naming_field = static_cast<std::uint8_t>(SessionItem::name);
+  }
+  if (naming_field != kNoField) {
     ItemReader reader(items);
     for (Item item; reader.next(item);)
-      if (item.field == static_cast<std::uint8_t>(SessionItem::name))
+      if (item.protocol == c.parser && item.field == naming_field)
         protocol = {reinterpret_cast<const char*>(item.value.data()), item.value.size()};
   }
   return {.items = items,

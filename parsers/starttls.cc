@@ -238,7 +238,10 @@ Answer Starttls::read_server(Speech speech, Bytes bytes) noexcept {
 }
 
 namespace parser {
-constinit const Parser starttls = make_parser<Starttls>({.name = "starttls", .fields = kFields});
+constinit const Parser starttls =
+    make_parser<Starttls>({.name = "starttls",
+                           .fields = kFields,
+                           .naming_field = static_cast<std::uint8_t>(Field::protocol)});
 }  // namespace parser
 
 }  // namespace linger

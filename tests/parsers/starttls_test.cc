@@ -127,8 +127,9 @@ TEST(starttls, who_does_not_ask_is_left_to_others) {
     EXPECT_EQ(hear({{0, words}}).protocol, "") << words;
 }
 
-TEST(starttls, a_client_that_goes_on_without_tls_is_not_read_on) {
+TEST(starttls, a_client_that_goes_on_without_tls_is_named_and_not_read_on) {
   const Heard heard = hear({{0, kPostgresql}, {1, "N"}, {0, "\x00\x00\x00\x09\x00\x03\x00\x00x"s}});
+  EXPECT_EQ(heard.protocol, "postgresql");
   EXPECT_EQ(heard.objects, R"(,"starttls":{"protocol":"postgresql"})");
   EXPECT_FALSE(heard.is_malformed);
 }
