@@ -88,6 +88,8 @@ bool take_duplicate(const Session& s, const Packet& packet, const TcpContext& co
     detail = context.extensions.get_detail(s.cold);
     if (detail == nullptr) return false;
     s.hot.flags |= kSessionWatched;
+    // A mirror port would have repeated the SYN: this is sent again, but from now on all is kept.
+    detail->recent_is_all = (packet.tcp.flags & kTcpSyn) == 0 && s.cold.knows_isn(packet.direction);
   }
   detail->recent_is_all |= !is_soon || detail->recent_count == kRecentMax;
   // All that was kept is older than the window by now; its clocks of 32 bits wrap every 4.3 s.

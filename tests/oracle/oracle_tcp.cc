@@ -358,6 +358,8 @@ bool is_duplicate(ModelSession& s, const Packet& packet, DurationNs window, Cloc
   const bool is_soon = packet.clock - last_clock <= window;
   const bool may_repeat = is_soon && repeats_last(s, packet);
   if (s.recent.empty() && !may_repeat) return false;
+  if (s.recent.empty())  // of a side whose SYN was not repeated
+    s.recent_is_all = !has(packet, kTcpSyn) && s.side[packet.direction].has_isn;
   s.recent_is_all |= !is_soon || s.recent.size() == kRecentKept;
   for (ModelSegment before : s.recent) {
     const bool was_just_now = packet.clock - before.clock <= window;

@@ -75,7 +75,6 @@ TEST(tcp_anomalies, a_copy_after_the_window_is_a_retransmission) {
   for (const bool is_soon : {true, false}) {
     Frames frames;
     TcpPeers tcp = peers(frames);
-    tcp.handshake(at(0));
     tcp.data(Side::client, "hello", at(kSecond));
     tcp.data(Side::client, "hello", at(kSecond + kMillisecond + (is_soon ? 0 : 1)),
              {.sequence_offset = -5});
@@ -83,6 +82,20 @@ TEST(tcp_anomalies, a_copy_after_the_window_is_a_retransmission) {
     EXPECT_EQ(r.duplicates[0], is_soon ? 1u : 0u);
     EXPECT_EQ(r.retransmitted_packets[0], is_soon ? 0u : 1u);
   }
+}
+
+// An acknowledgment brings about a retransmission of the last segment, within dedupWindow.
+TEST(tcp_anomalies, where_the_syn_came_once_the_first_copy_is_a_retransmission) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "hello", at(kSecond));
+  tcp.ack(Side::server, at(2 * kSecond), {.acknowledgment_offset = -5});
+  tcp.data(Side::client, "hello", at(2 * kSecond + kMicrosecond), {.sequence_offset = -5});
+  tcp.data(Side::client, "hello", at(2 * kSecond + 2 * kMicrosecond), {.sequence_offset = -5});
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.duplicates, (Pair{1, 0}));
+  EXPECT_EQ(r.retransmitted_packets, (Pair{1, 0}));
 }
 
 TEST(tcp_anomalies, once_duplicates_are_known_the_ip_identification_tells_a_retransmission) {
