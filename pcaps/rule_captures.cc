@@ -1,4 +1,4 @@
-// What rules find: runs with conf/rules.yaml.
+// What rules and signatures find: runs with conf/rules.yaml and conf/signatures.yaml.
 #include "pcaps/catalogue.h"
 
 namespace linger::test {
@@ -61,6 +61,63 @@ Frame dns_query(std::string_view label, std::int64_t time) {
   return builder.payload("ab\1\0\0\1\0\0\0\0\0\0"s + name + "\0\0\1\0\1"s).frame(time);
 }
 
+// What a client or, of MySQL and Redis, a server says first.
+struct FirstWords {
+  bool is_tcp;
+  std::string words;
+};
+
+std::vector<FirstWords> first_words() {
+  constexpr bool kTcp = true, kUdp = false;
+  const std::string ldap_search = "\2\1\1\x63\x84\0\0\0\x1f\4\0\x0a\1\0\x0a\1\0\2\1\0"s;
+  const std::string kerberos = "\x6a\x81\xc0\x30\x81\xbd\xa1\3\2\1\5\xa2\3"s;
+  const std::string call = "\0\0\0\1\0\0\0\0\0\0\0\2\0\1\x86"s;
+  const std::string netbios = " " + std::string(32, 'A') + '\0';
+  return {
+      {kTcp, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+      {kTcp, "REFER sip:bob@example.com SIP/2.0\r\n"},
+      {kTcp, "\x4a\0\0\0\x0a"s + "8.0.34\0"s},
+      {kTcp, "\x5a\0\0\0\x0a"s + "11.4.2-MariaDB\0"s},
+      {kTcp, "+PONG\r\n"},
+      {kTcp, "\x81\0\0\x44"s + netbios + netbios},
+      {kTcp, "\x30\x84\0\0\0\x2d"s + ldap_search},
+      {kUdp, "\x30\x84\0\0\0\x2d"s + ldap_search},
+      {kTcp, "\0\0\0\xc3"s + kerberos},
+      {kUdp, kerberos},
+      {kTcp, "\x80\0\0\x28"s + call + "\xa3\0\0\0\4"s},
+      {kUdp, call + "\xa0\0\0\0\2"s},
+      {kTcp, "\0\1\0\0\x21\x12\xa4\x42"s + std::string(12, 'i')},
+      {kTcp, "\x30\x29\2\1\1\4\6public"s},
+      {kTcp, "142 <34>1 2026-11-23T02:04:00Z host app - - - it\n"},
+      {kTcp, std::string(36, 'q') + '\0'},
+      {kTcp, std::string(16, '\xff') + "\0\x2d\1\4"s},
+      {kTcp, "AMQP\0\0\x09\1"s},
+      {kUdp, "\x0c\1\0\x26"s + std::string(16, 'a') + "\x50\x12"s + std::string(16, 'm')},
+      {kUdp, "id\1\x10\0\1\0\0\0\0\0\0"s + netbios + "\0\x20\0\1"s},
+      {kUdp, "\x11\2id\xc0\0\2\7\0\x8a\0\xbb\0\0"s + netbios},
+      {kUdp, "initiate"s + std::string(8, '\0') + "\x21\x20\x22\x08"s + std::string(7, '\0')},
+  };
+}
+
+void add_signatures(Catalogue& catalogue) {
+  Frames frames;
+  std::uint16_t number = 0;
+  for (const FirstWords& first : first_words()) {
+    const std::int64_t time = at(++number * kMillisecond);
+    if (first.is_tcp) {
+      peers(frames, number, 9'000).data(Side::client, first.words, time);
+    } else {
+      PacketBuilder builder;
+      builder.ethernet()
+          .ip("192.0.2.7", "198.51.100.80")
+          .udp(static_cast<std::uint16_t>(40'000 + number), 9'000);
+      frames.push_back(builder.payload(first.words).frame(time));
+    }
+  }
+  catalogue.capture("signatures", "protocols without parser are named by their first bytes", frames,
+                    {.settings = "signatures=conf/signatures.yaml"});
+}
+
 }  // namespace
 
 void add_rule_captures(Catalogue& catalogue) {
@@ -81,6 +138,7 @@ void add_rule_captures(Catalogue& catalogue) {
   catalogue.run("rules_dry", "with one stream a thread the other side is scanned in pieces",
                 {"rules.pcap"},
                 {.settings = "rules=conf/rules.yaml ruleStreams=1", .hits_limit = true});
+  add_signatures(catalogue);
 }
 
 }  // namespace linger::test
