@@ -303,7 +303,9 @@ Record make_late_record(const LateBlock& block, const Id128& id) noexcept {
   record.icmp_error_code = block.icmp_error_code;
   record.icmp_error_packets = block.icmp_error_packets;
   record.icmp_error_bytes = block.icmp_error_bytes;
-  record.syn = block.counts.syn[0] + block.counts.syn[1];
+  const std::uint32_t syns = block.counts.syn[0] + block.counts.syn[1];
+  record.syn_ack = block.counts.syn_ack;
+  record.syn = syns - record.syn_ack;
   record.fin = block.counts.fin[0] + block.counts.fin[1];
   record.rst = block.counts.rst[0] + block.counts.rst[1];
   if (record.is_tcp()) fill_sides(record.rst_sent, block.counts.rst, source);

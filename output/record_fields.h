@@ -191,7 +191,7 @@
   ONE(Uint64, flood_sessions, "tcp.flood_sessions", nonzero,                                       \
       "syn-flood: sessions that have no record of their own.")                                     \
   PAIR(Uint32, late_packets, "tcp.late.packets", tcp_nonzero, "Packets after the close.")          \
-  PAIR(Count16, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs after the close.")                    \
+  PAIR(Count16, late_syn, "tcp.late.syn", tcp_nonzero, "SYNs and SYN-ACKs after the close.")       \
   PAIR(Count16, late_fin, "tcp.late.fin", tcp_nonzero, "FINs after the close.")                    \
   PAIR(Count16, late_rst, "tcp.late.rst", tcp_nonzero, "RSTs after the close.")                    \
   PAIR(Count16, late_ack, "tcp.late.ack", tcp_nonzero, "Bare ACKs after the close.")               \

@@ -48,7 +48,10 @@ void LateCounts::add(const Packet& packet) noexcept {
   const unsigned side = PLANTED(7, packet.direction, packet.direction ^ 1u);
   packets[side] += PLANTED(21, packet.frames, 1);
   if (packet.key.protocol != kProtocolTcp) return;
-  if (packet.tcp.flags & kTcpSyn) saturating_increment(syn[side]);
+  if (packet.tcp.flags & kTcpSyn) {
+    saturating_increment(syn[side]);
+    if (packet.tcp.flags & kTcpAck) saturating_increment(syn_ack);
+  }
   if (packet.tcp.flags & kTcpFin) saturating_increment(fin[side]);
   if (packet.tcp.flags & kTcpRst) saturating_increment(rst[side]);
   if (packet.payload_bytes != 0) saturating_increment(data[side]);

@@ -305,7 +305,9 @@ static_assert(sizeof(SessionRare) == 48);
 // What came after the close, or after the end record.
 struct LateCounts {
   std::array<std::uint32_t, 2> packets;
-  std::array<std::uint16_t, 2> syn, fin, rst, ack, data;  // saturating; data: segments with payload
+  // Saturating. syn: with or without ACK; data: segments with payload.
+  std::array<std::uint16_t, 2> syn, fin, rst, ack, data;
+  std::uint16_t syn_ack;  // of both sides
   std::uint16_t rst_off_sequence;
 
   void add(const Packet& packet) noexcept;

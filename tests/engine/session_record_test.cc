@@ -128,5 +128,23 @@ TEST(session_record, a_late_record_counts_only_what_came_after_the_end_record) {
   EXPECT_EQ(late.port, run.only(Action::session_end).port);
 }
 
+TEST(session_record, a_late_record_tells_syns_from_syn_acks) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.rst(Side::client, at(kSecond), {.flags = kTcpRst});
+  for (const std::size_t again : {0, 1, 1}) {  // SYN, SYN-ACK
+    frames.push_back(frames[again]);
+    frames.back().timestamp_ns = at((20 + again) * kSecond);
+  }
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record late = run.only(Action::session_late);
+  EXPECT_EQ(late.syn, 1u);
+  EXPECT_EQ(late.syn_ack, 2u);
+  EXPECT_EQ(late.late_syn, (std::array<std::uint32_t, 2>{1, 2}));
+}
+
 }  // namespace
 }  // namespace linger::test

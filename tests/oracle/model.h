@@ -99,7 +99,7 @@ struct ModelGap {
 // Packets after the close, or after the end record.
 struct ModelLate {
   struct Counts {
-    std::uint32_t packets = 0, syn = 0, fin = 0, rst = 0, ack = 0, data = 0;
+    std::uint32_t packets = 0, syn = 0, syn_ack = 0, fin = 0, rst = 0, ack = 0, data = 0;
     std::uint64_t bytes = 0, payload_bytes = 0;
   };
   std::array<Counts, 2> side;

@@ -101,7 +101,7 @@ void ModelLate::add(const Packet& packet) {
   if (packet.key.protocol != kProtocolTcp) return;
   const std::uint8_t flags = packet.tcp.flags;
   const bool is_special = (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
-  if (flags & kTcpSyn) ++c.syn;
+  if (flags & kTcpSyn) ++((flags & kTcpAck) != 0 ? c.syn_ack : c.syn);
   if (flags & kTcpFin) ++c.fin;
   if (flags & kTcpRst) ++c.rst;
   if (packet.payload_bytes != 0) ++c.data;

@@ -77,7 +77,7 @@ void fill_late(Record& r, const ModelLate& late, unsigned originator) {
     const unsigned to = side ^ originator;
     const ModelLate::Counts& c = late.side[side];
     r.late_packets[to] = c.packets;
-    r.late_syn[to] = c.syn;
+    r.late_syn[to] = c.syn + c.syn_ack;
     r.late_fin[to] = c.fin;
     r.late_rst[to] = c.rst;
     r.late_ack[to] = c.ack;
@@ -227,6 +227,7 @@ Record late_record_of(const ModelGrave& grave, const Id128& id) {
     r.bytes[to] = c.bytes;
     r.payload_bytes[to] = c.payload_bytes;
     r.syn += c.syn;
+    r.syn_ack += c.syn_ack;
     r.fin += c.fin;
     r.rst += c.rst;
     if (r.is_tcp()) r.rst_sent[to] = c.rst;
