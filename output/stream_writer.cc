@@ -131,7 +131,7 @@ class StreamWriter final : public Writer {
       return give_up(DropReason::abandoned,
                      "it did not take every record when the run was stopped");
     if (fd_ < 0) return reconnect();
-    if (is_stalled_at_end())
+    if (options_.is_live && is_over_time(progress_at_))
       return give_up(DropReason::failed, "its peer took nothing more at the end");
     if (!settle()) return lose_peer();
     if (sent_ == held_.size()) {
@@ -185,9 +185,16 @@ class StreamWriter final : public Writer {
            std::max(info.tcpi_retransmits, info.tcpi_probes) >= options_.silent_tries;
   }
 
-  bool is_stalled_at_end() const {
-    return options_.is_live && is_finishing() &&
-           SteadyClock::now() - progress_at_ > give_up_after();
+  // Whoever is waited for since `since` has had give_up_after; at the end of a live run from then
+  // on.
+  bool is_over_time(SteadyClock::time_point since) {
+    const auto now = SteadyClock::now();
+    if (options_.is_live) {
+      if (!is_finishing()) return false;
+      finishing_at_ = std::min(finishing_at_, now);
+      since = std::max(since, finishing_at_);
+    }
+    return now - since > give_up_after();
   }
 
   std::chrono::nanoseconds give_up_after() const {
@@ -229,8 +236,7 @@ class StreamWriter final : public Writer {
   }
 
   bool is_lost_for_good() {
-    const bool is_patient = options_.is_live && !is_finishing();
-    if (is_patient || SteadyClock::now() - lost_at_ < give_up_after()) return false;
+    if (!is_over_time(lost_at_)) return false;
     give_up(DropReason::failed, fmt::format("connection lost, and again: {}", connect_error_));
     return true;
   }
@@ -273,7 +279,8 @@ class StreamWriter final : public Writer {
   bool is_dead_ = false;
   DropReason dead_reason_ = DropReason::failed;
   SteadyClock::time_point progress_at_{};  // when the peer last took, or was given, something
-  bool has_taken_ = true;                  // the peer, since the last connection was made
+  SteadyClock::time_point finishing_at_ = SteadyClock::time_point::max();  // when that was seen
+  bool has_taken_ = true;  // the peer, since the last connection was made
   SteadyClock::time_point connected_at_{};
   SteadyClock::time_point lost_at_{};  // when a peer was lost that was there
   int backoff_ms_ = kBackoffFirstMs;

@@ -315,6 +315,25 @@ TEST(stream_writer, a_live_run_gives_up_at_its_end_a_peer_that_takes_nothing) {
   EXPECT_NE(writer->trouble().find("took nothing more"), std::string::npos);
 }
 
+TEST(stream_writer, a_live_run_waits_anew_at_its_end_for_a_peer_that_took_nothing_for_long) {
+  constexpr DurationNs kPatience = 300 * kMillisecond;
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"));
+  const auto writer = writer_to(peer.uri(), {.is_live = true, .give_up_after = kPatience});
+  ASSERT_TRUE(writer->open());
+  peer.take_connection();
+  std::thread output([&] {
+    writer->write("one\n");
+    writer->close();
+  });
+  poll(nullptr, 0, static_cast<int>(kPatience / kMillisecond) + 50);
+  writer->finish_soon();
+  poll(nullptr, 0, 20);  // it is noticed before the peer reads on
+  EXPECT_EQ(peer.read_bytes(4), "one\n");
+  output.join();
+  EXPECT_EQ(writer->written(), 1u);
+}
+
 TEST(stream_writer, a_live_run_still_delivers_what_it_is_given_after_a_long_silence_and_its_end) {
   TemporaryFolder folder;
   Peer peer(folder.file("s"));
