@@ -1,9 +1,10 @@
 // The matrix of late packets at full rate: sessions that close at 10 k to 1 M a second, each with a
-// late packet of one of six kinds, from either side, 0.1 ms to 110 s after its close, in steady
-// state for the delay plus ten seconds of packet time. The number of end records must be the number
-// of sessions. tests/sessiontable/scale_test.cc runs the same at a hundredth of the rates.
+// late packet of one of six kinds, from either side, 0.1 ms to 110 s after its close. The number of
+// end records must be the number of sessions. tests/sessiontable/scale_test.cc runs the same at a
+// hundredth of the rates.
 //
-// The reference is the same stream without late packets.
+// A piece is a second of packet time; ten count, from when the first late packets are there. Units
+// are sessions, with their late packets. The reference is the same stream without these.
 #include "bench/measure.h"
 #include "bench/population.h"
 
@@ -57,18 +58,20 @@ class Stream {
         has_late_(has_late),
         bench_(Addresses::ipv4, settings_at(rate, delay), false) {}
 
-  // This many sessions more. The time goes into `timing`, a unit for each session.
-  void run(std::uint64_t sessions, Timing& timing) {
+  // This many sessions more, as a piece of `timing`.
+  double run(std::uint64_t sessions, Timing& timing) {
     for (const std::uint64_t end = opened_ + sessions; opened_ < end; ++opened_) {
       const ClockNs now = kBegin + static_cast<DurationNs>(opened_) * step_;
       while (has_late_ && closed_at(late_) + delay_ <= now) see_late(timing);
       for (const Segment& segment : kLife) see(opened_, segment, segment.side, now, timing);
+      units_ += 1;
     }
+    return timing.piece();
   }
-  void finish(Timing& timing) {
-    while (has_late_ && late_ < opened_) see_late(timing);
-    poll(timing);
-    timing.piece();
+  void finish() {
+    Timing rest;
+    while (has_late_ && late_ < opened_) see_late(rest);
+    poll(rest);
     bench_.table.finish(Ending::end_of_input);
   }
   // Whether each session has one end record, and no packet has another session.
@@ -92,8 +95,7 @@ class Stream {
     if (burst_.count == kBurstMax) poll(timing);
   }
   void poll(Timing& timing) {
-    timing.part(burst_.count / static_cast<double>(std::size(kLife)),
-                [&] { bench_.table.track(burst_); });
+    timing.part(std::exchange(units_, 0), [&] { bench_.table.track(burst_); });
     burst_.count = 0;
   }
 
@@ -101,6 +103,7 @@ class Stream {
   bool has_late_;
   Bench<> bench_;
   Burst burst_;
+  double units_ = 0;  // sessions whose last regular packet lies in the burst
   std::uint64_t opened_ = 0, late_ = 0;
 };
 
@@ -108,27 +111,26 @@ class Stream {
 void late(benchmark::State& state) {
   const auto rate = static_cast<std::uint64_t>(state.range(0));
   const DurationNs delay = state.range(1) * kMicrosecond;
-  const std::uint64_t seconds = static_cast<std::uint64_t>(delay / kSecond) + 10;
+  constexpr std::uint64_t kPieces = 10;
+  const std::uint64_t seconds = static_cast<std::uint64_t>(delay / kSecond) + kPieces;
+  const auto told = [&](const char* name, const Counter& counter) {
+    state.counters[name] = static_cast<double>(counter.value());
+  };
   Timing ours, theirs;
   for (auto _ : state) {
-    {
-      Stream stream(rate, delay, true);
-      for (std::uint64_t i = 0; i < seconds; ++i) {
-        stream.run(rate, ours);
-        state.SetIterationTime(ours.piece());
-      }
-      stream.finish(ours);
+    for (const bool has_late : {true, false}) {
+      Stream stream(rate, delay, has_late);
+      Timing warming;
+      for (std::uint64_t i = kPieces; i < seconds; ++i) stream.run(rate, warming);
+      for (std::uint64_t i = 0; i < kPieces; ++i)
+        state.SetIterationTime(stream.run(rate, has_late ? ours : theirs));
+      stream.finish();
       CHECK(stream.is_whole());
-      state.counters["late_lingering"] =
-          static_cast<double>(stream.counters().late_lingering.value());
-      state.counters["late_buried"] = static_cast<double>(stream.counters().late_buried.value());
-      state.counters["evicted"] = static_cast<double>(stream.counters().ended_evicted.value());
-      state.counters["graves_lost"] = static_cast<double>(stream.counters().graves_lost.value());
-    }
-    Stream reference(rate, delay, false);
-    for (std::uint64_t i = 0; i < 10; ++i) {
-      reference.run(rate, theirs);
-      theirs.piece();
+      if (!has_late) continue;
+      told("late_lingering", stream.counters().late_lingering);
+      told("late_buried", stream.counters().late_buried);
+      told("evicted", stream.counters().ended_evicted);
+      told("graves_lost", stream.counters().graves_lost);
     }
   }
   state.counters["sessions"] = static_cast<double>(rate * seconds);
