@@ -2,7 +2,7 @@
 """All benchmarks as one table: table.py BUILD-DIRECTORY [NAME …] [--json FILE] [--svg FILE]
 
 Runs the programs BUILD-DIRECTORY/bench/NAME_bench, whole replays (NAME replay) and, only when named,
-late (ten minutes, 10 GB), live and latency (as root, two cores for itself, and tables of their own).
+late (a quarter of an hour, 10 GB), live and latency (as root, two cores for itself, and tables of their own).
 A row says what was measured, our figure, that of the reference in the same run, their ratio, how far
 the slowest quarter of our pieces lies above the best, and the budget, if there is one, with whether
 it is kept. With --against OTHER BUILD-DIRECTORY both builds run in turn, benchmark after benchmark,
