@@ -109,6 +109,11 @@ def disagreement(result, truth):
     return f"{counts} packets, bytes, sessions; made were {expected}" if counts != expected else ""
 
 
+def failure(result):
+    """What a run of another program says when it did not come to its end: its time is none."""
+    return f"exit code {result['code']}: {result['said'][-500:]}" if result["code"] != 0 else ""
+
+
 def measure(arguments, preset, scratch):
     """All programs on one capture: rows of the table, and what went wrong."""
     capture = scratch / f"{preset}.pcap"
@@ -122,7 +127,7 @@ def measure(arguments, preset, scratch):
             (scratch / RECORDS).unlink(missing_ok=True)  # to empty a gigabyte of it would take half a second
             result = run(command, scratch)
             results[name].append(result)
-            trouble = disagreement(result, truth) if name.startswith("linger") else ""
+            trouble = disagreement(result, truth) if name.startswith("linger") else failure(result)
             if trouble and name not in (w[0] for w in wrong):
                 wrong.append((name, f"{preset}: {name}: {trouble}"))
     capture.unlink()
@@ -140,6 +145,7 @@ def measure(arguments, preset, scratch):
                 "mib": min(r["mib"] for r in runs),
                 "sessions_per_s": truth["sessions"] / best[name],
                 "ns_per_packet": best[name] * 1e9 / truth["packets"],
+                "reference_s": reference,
                 "ratio": best[name] / reference if reference else None,
                 "budget": BUDGETS.get((preset, name)),
             }
@@ -175,8 +181,8 @@ def bytes_per_session(arguments, scratch):
             if not shutil.which(command[0]):
                 continue
             result = run(command, scratch)
-            if name == "linger" and result["code"] != 0:
-                raise SystemExit(f"replay.py: {result['said']}")
+            if failure(result):
+                raise SystemExit(f"replay.py: {name}: {failure(result)}")
             peaks.setdefault(name, []).append((made["sessions"], result["mib"]))
         capture.unlink()
     return {name: (more[1] - few[1]) * 2**20 / (more[0] - few[0]) for name, (few, more) in peaks.items()}
