@@ -85,7 +85,10 @@ class TimerWheel {
     while (cursor_ < now_tick) {
       const std::uint32_t slot = next_of(near_bucket(cursor_));
       if (slot == kNoSlot) {
-        if (!advance(now_tick, steps)) return kNoSlot;
+        if (!has_entered_span())
+          advance(now_tick);
+        else if (!cascade(steps))
+          return kNoSlot;
         prefetch_bucket(near_bucket(cursor_));
         continue;
       }
@@ -230,35 +233,27 @@ class TimerWheel {
     return far_bucket(turn + lowest(far_ >> turn | (turn != 0 ? far_ << (64 - turn) : 0)));
   }
 
-  // From an empty bucket to the next one that may hold something. False: steps ran out in the
-  // middle of a cascade.
-  bool advance(std::int64_t now_tick, int& steps) noexcept {
-    if (size_ == 0) {
-      cursor_ = now_tick;
-      return true;
-    }
+  // From an empty bucket to the next one that may hold something, or to where a far bucket's span
+  // begins.
+  void advance(std::int64_t now_tick) noexcept {
     const std::uint32_t index = next_near(near_bucket(cursor_) + 1);
     const std::int64_t next = (cursor_ & ~std::int64_t{kNear - 1}) + index;
-    if (next > now_tick) {
-      cursor_ = now_tick;
-      return true;
-    }
-    // Entering a far bucket's span: its slots move to the near ones, one a step.
-    if (index == kNear && !cascade(next, steps)) return false;
-    cursor_ = next;
-    return true;
+    cursor_ = size_ == 0 || next > now_tick ? now_tick : next;
   }
 
-  bool cascade(std::int64_t tick, int& steps) noexcept {
-    const std::uint32_t bucket = far_bucket(tick >> kNearShift);
-    const std::int64_t cursor = cursor_;
+  // The cursor is in the span of a far bucket, whose slots have to move to the near ones.
+  bool has_entered_span() const noexcept {
+    return (far_ & bit(far_bucket(cursor_ >> kNearShift))) != 0;
+  }
+
+  // They do, one a step. False: steps ran out.
+  bool cascade(int& steps) noexcept {
+    const std::uint32_t bucket = far_bucket(cursor_ >> kNearShift);
     for (std::uint32_t slot; (slot = next_of(bucket)) != kNoSlot;) {
       if (steps <= 0) return false;
       --steps;
       unlink(slot);
-      cursor_ = tick;  // the span being entered decides where it goes
       link(slot, owner_.deadline(slot));
-      cursor_ = cursor;
     }
     return true;
   }

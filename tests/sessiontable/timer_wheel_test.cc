@@ -151,6 +151,20 @@ TEST(timer_wheel, the_first_slot_is_within_a_far_bucket_of_the_longest_idle_with
   compare_first_with_minimum(12 * kHour, 10 * kMinute, kFarBucket);
 }
 
+// Behind a pause, the time is in a span of far slots, none of which is due.
+TEST(timer_wheel, a_span_is_entered_however_few_of_its_slots_one_call_may_move) {
+  constexpr std::uint32_t kCount = 20;
+  Slots slots(kCount);
+  TimerWheel<Slots> wheel(slots);
+  slots.wheel = &wheel;
+  const ClockNs start = 1'500 * kFarBucket + kMinute;
+  wheel.start(start);
+  for (std::uint32_t slot = 0; slot < kCount; ++slot)
+    wheel.link(slot, slots.deadlines[slot] = start + 30 * kMinute);
+  EXPECT_TRUE(take_due(wheel, slots, 1'501 * kFarBucket + kMinute, 16).empty());
+  EXPECT_EQ(take_due(wheel, slots, start + 31 * kMinute, 16).size(), kCount);
+}
+
 TEST(timer_wheel, survives_a_jump_of_a_year) {
   Slots slots(3);
   TimerWheel<Slots> wheel(slots);
