@@ -221,7 +221,8 @@ std::uint64_t tcp_missed_bytes(const Session& s, const Extension* extension,
   const std::uint32_t beyond = ahead <= kJumpMax ? ahead : 0;
   if (extension == nullptr) return beyond;
   const std::uint32_t missing = extension->gap_bytes[side];
-  const std::uint32_t open = gap_bytes_from(*extension, side, acknowledged);
+  const std::uint32_t open =
+      gap_bytes_between(*extension, side, acknowledged, sent_end(s.hot, side));
   return std::uint64_t{beyond} + missing - std::min(open, missing);
 }
 

@@ -74,11 +74,12 @@ std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
   return filled;
 }
 
-std::uint32_t gap_bytes_from(const Extension& e, unsigned side, std::uint32_t from) noexcept {
+std::uint32_t gap_bytes_between(const Extension& e, unsigned side, std::uint32_t from,
+                                std::uint32_t end) noexcept {
   std::uint32_t bytes = 0;
   for (unsigned i = 0; i < e.gap_count; ++i) {
     const Gap& gap = e.gaps[i];
-    if (!is_of(e, i, side) || !seq_before(from, gap.end)) continue;
+    if (!is_of(e, i, side) || !seq_before(from, gap.end) || !seq_before(gap.begin, end)) continue;
     bytes += gap.end - (seq_after(from, gap.begin) ? from : gap.begin);
   }
   return bytes;

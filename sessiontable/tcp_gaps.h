@@ -17,7 +17,9 @@ void add_gap(Extension& e, unsigned side, std::uint32_t begin, std::uint32_t end
 std::uint32_t fill_gaps(Extension& e, unsigned side, std::uint32_t begin,
                         std::uint32_t end) noexcept;
 
-// Of the bytes missing on this side, those at or beyond `from`.
-std::uint32_t gap_bytes_from(const Extension& e, unsigned side, std::uint32_t from) noexcept;
+// Of the bytes missing on this side, those at or beyond `from`; `end`: one past what it has sent.
+// What is missing since more than half the circle is behind `from`, whatever its numbers look like.
+std::uint32_t gap_bytes_between(const Extension& e, unsigned side, std::uint32_t from,
+                                std::uint32_t end) noexcept;
 
 }  // namespace linger

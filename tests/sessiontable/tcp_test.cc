@@ -171,6 +171,23 @@ TEST(tcp, more_than_four_gibibytes_are_counted) {
   EXPECT_EQ(session.payload_bytes(), sent);
 }
 
+TEST(tcp, what_the_capture_missed_stays_missed_however_much_comes_after) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  OneSession session;
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "not seen", at(kSecond), {.captured = false});
+  tcp.data(Side::client, "seen", at(kSecond));
+  session.see(frames);
+  const Extension e = session.extension();
+  const Session s = session.session();
+  for (int quarters = 0; quarters < 8; ++quarters) {  // of 4 GiB
+    s.hot.acknowledged[1] = s.hot.sequence_low[0];
+    EXPECT_EQ(tcp_missed_bytes(s, &e, 0), 8u) << quarters;
+    s.advance_sequence(0, 1u << 30);
+  }
+}
+
 TEST(tcp, a_gap_is_told_and_filled_from_either_end) {
   for (const std::vector<int>& order :
        {std::vector<int>{1, 2, 3}, {3, 2, 1}, {2, 1, 3}, {2, 3, 1}, {1, 3, 2}, {3, 1, 2}}) {
