@@ -112,7 +112,7 @@ Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
   }
   if (!index_.insert(fingerprint, slot)) thin_graves(fingerprint, slot, now);
   if (++head_ == ring_.size()) head_ = 0;
-  if (tail_ == head_ && ++tail_ == ring_.size()) tail_ = 0;  // full: the oldest place is next
+  taken_ = std::min(taken_ + 1, ring_.size());
   return &place;
 }
 
@@ -251,13 +251,14 @@ void Graveyard::expire(ClockNs now, int& steps) noexcept {
     close_block(oldest_block_, now);
   }
   // Graves whose time is over leave the ring before their seconds can wrap.
-  for (; tail_ != head_ && steps > 0; tail_ = tail_ + 1 == ring_.size() ? 0 : tail_ + 1) {
-    Grave& grave = ring_[tail_];
-    look_ahead(tail_);
+  for (; taken_ != 0 && steps > 0; --taken_) {
+    const std::uint64_t oldest = head_ - taken_ + (head_ < taken_ ? ring_.size() : 0);
+    Grave& grave = ring_[oldest];
+    look_ahead(oldest);
     if (grave.fingerprint == 0) continue;
     if (!is_over(grave, now)) return;
     --steps;
-    index_.erase(grave.fingerprint, static_cast<std::uint32_t>(tail_));
+    index_.erase(grave.fingerprint, static_cast<std::uint32_t>(oldest));
     grave.fingerprint = 0;
   }
 }

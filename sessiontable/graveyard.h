@@ -192,8 +192,8 @@ class Graveyard {
   LateSink& sink_;
   Array<Grave> ring_;  // fingerprint 0: empty
   FlowIndex index_;
-  std::uint64_t head_ = 0;  // next place in the ring
-  std::uint64_t tail_ = 0;  // oldest place that may be taken
+  std::uint64_t head_ = 0;   // next place in the ring
+  std::uint64_t taken_ = 0;  // places before it that may be in use
   Array<LateBlock> blocks_;
   FlowIndex block_index_;
   FreeList free_blocks_;

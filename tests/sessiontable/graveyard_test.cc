@@ -283,6 +283,18 @@ TEST_F(GraveyardTest, a_grave_does_not_come_back_when_its_seconds_wrap) {
   EXPECT_FALSE(find(2, kHour + kWrap + kMinute));
 }
 
+TEST_F(GraveyardTest, none_of_a_full_ring_comes_back_when_their_seconds_wrap) {
+  for (const std::uint16_t more : {0, 1, 4}) {
+    open(3, 10);
+    const std::uint16_t last = static_cast<std::uint16_t>(3 + more);
+    for (std::uint16_t number = 1; number <= last; ++number) bury(number, kHour);
+    constexpr DurationNs kWrap = (DurationNs{1} << 17) * kSecond;
+    for (ClockNs now = kHour; now <= kHour + kWrap; now += kMinute) expire(now);
+    for (std::uint16_t number = 1; number <= last; ++number)
+      EXPECT_FALSE(find(number, kHour + kWrap + kMinute)) << number << " of " << last;
+  }
+}
+
 TEST_F(GraveyardTest, one_lost_block_for_a_test_is_one_record_less) {
   open(10, 10);
   bury(1, kHour);
