@@ -98,7 +98,7 @@ bool Graveyard::is_over(const LateBlock& block, ClockNs now) const noexcept {
 Grave* Graveyard::dig(FlowHash fingerprint, Ending ending, ClockNs clock, ClockNs now) noexcept {
   // What was due so long ago that nobody would find it: its seconds might wrap.
   if (now - clock > life_of(ending) + 2 * kSecond) return nullptr;
-  return take_place(fingerprint, clock);
+  return take_place(fingerprint, now);
 }
 
 Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {

@@ -193,6 +193,19 @@ TEST_F(GraveyardTest, a_full_ring_loses_the_oldest_grave_and_counts_it) {
   EXPECT_EQ(counters_.graves_lost.value(), 1u);
 }
 
+TEST_F(GraveyardTest, a_grave_is_lost_to_one_that_was_due_before_it_too) {
+  open(1, 10);
+  for (const ClockNs due : {kHour + 10 * kMinute, kHour}) {
+    Grave* const place = graveyard_->dig(hash(1), Ending::idle, due, kHour + 11 * kMinute);
+    ASSERT_NE(place, nullptr);
+    *place = {};
+    place->fingerprint = hash(1);
+    place->ending = static_cast<std::uint32_t>(Ending::idle) & 7;
+    place->burial_second = Graveyard::second_of(due) & 0x1ffff;
+  }
+  EXPECT_EQ(counters_.graves_lost.value(), 1u);
+}
+
 TEST_F(GraveyardTest, a_grave_whose_time_is_over_is_not_lost) {
   open(3, 10);
   for (std::uint16_t number = 1; number <= 3; ++number) bury(number, kHour);
