@@ -23,9 +23,8 @@ std::uint32_t place_of(const Stream& stream, std::uint32_t number, const Session
   std::uint32_t place = number;
   for (unsigned side = 0; side < 2; ++side) {
     const StreamSide& s = stream.sides[side];
-    const bool is_whole =
-        !s.is_reading() || (s.first == kNoBlock && s.next == hot.sequence_low[side] &&
-                            !(s.has_unseen && seq_after(s.unseen_end, s.next)));
+    const bool is_whole = !s.is_reading() || (s.first == kNoBlock &&
+                                              s.next == hot.sequence_low[side] && !s.has_unseen());
     place |= std::uint32_t{!s.takes_bytes()} << (kDoneShift + side);
     place |= std::uint32_t{is_whole} << (kWholeShift + side);
   }

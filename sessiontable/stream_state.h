@@ -25,21 +25,25 @@ inline constexpr std::uint32_t kNoBlock = UINT32_MAX;
 
 struct StreamSide {
   std::uint64_t offset;      // of the next byte: what was delivered, and gaps
+  std::uint64_t unseen_end;  // offset that the peer acknowledged; not beyond `offset`: all came
   ClockNs unseen_clock;      // when the peer's ACK of bytes that have not come was first seen
   std::uint32_t next;        // sequence number of the next byte
   std::uint32_t fin;         // sequence number of the FIN
-  std::uint32_t unseen_end;  // the end of what that ACK covers
   std::uint32_t first;       // held block nearest to `next`; kNoBlock: none
   std::uint32_t last;        // held block farthest from it
   std::uint16_t blocks;      // held
-  bool has_started : 1, has_fin : 1, has_unseen : 1, is_done : 1;
+  bool has_started : 1, has_fin : 1, is_done : 1;
   bool is_passed_over : 1;  // until the other side speaks
 
   bool takes_bytes() const noexcept { return !is_done && !is_passed_over; }
   bool is_reading() const noexcept { return has_started && takes_bytes(); }
   bool is_silent() const noexcept { return offset == 0 && first == kNoBlock; }  // up to now
+  bool has_unseen() const noexcept { return unseen_end > offset; }
+  std::uint32_t unseen_sequence() const noexcept {  // of unseen_end
+    return next + static_cast<std::uint32_t>(unseen_end - offset);
+  }
   void wake() noexcept {  // reads on from what comes next
-    if (is_passed_over) is_passed_over = has_started = has_unseen = 0;
+    if (is_passed_over) is_passed_over = has_started = 0, unseen_end = 0;
   }
 };
 

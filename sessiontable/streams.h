@@ -394,14 +394,14 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
   if (own.has_fin && seq_after(ack, own.fin)) ack = own.fin;
   const std::uint32_t unseen = ack - own.next;
   if (unseen == 0 || unseen > kUnseenMax) return;
-  if (!own.has_unseen || !seq_after(own.unseen_end, own.next)) {
-    own.has_unseen = 1;
-    own.unseen_end = ack;
+  if (!own.has_unseen()) {
+    own.unseen_end = own.offset + unseen;
     own.unseen_clock = clock;
   }
   if (clock - own.unseen_clock < limits_.reorder_window) return;
-  end_waiting(stream, side ^ 1, own.unseen_end);
-  give_up(stream, side, own.unseen_end);
+  const std::uint32_t end = own.unseen_sequence();
+  end_waiting(stream, side ^ 1, end);
+  give_up(stream, side, end);
 }
 
 // --- Delivery ---------------------------------------------------------------------------------
@@ -497,7 +497,7 @@ void Streams<Sink>::flush(Stream& stream, unsigned side) noexcept {
   if (own.is_reading() && own.has_fin) return give_up(stream, side, own.fin);
   while (own.is_reading() && own.first != kNoBlock)
     give_up(stream, side, held_.front(own).begin + 1);
-  if (own.is_reading() && own.has_unseen) give_up(stream, side, own.unseen_end);
+  if (own.is_reading() && own.has_unseen()) give_up(stream, side, own.unseen_sequence());
 }
 
 // --- Endings ----------------------------------------------------------------------------------

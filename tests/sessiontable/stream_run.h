@@ -46,6 +46,7 @@ struct StreamReader {
   StreamAnswer answer = StreamAnswer::more;
   std::uint64_t answer_from = 0;  // at this offset and behind; before: more
   bool is_wanted = true;
+  bool keeps_bytes = true;
 
   void at(std::uint32_t reader, Timestamp time) noexcept {
     EXPECT_EQ(reader, kReader);
@@ -64,7 +65,7 @@ struct StreamReader {
     ++seen[side].data_calls;
     order += "AB"[side];
     seen[side].times.push_back(time_.value);
-    seen[side].bytes.insert(seen[side].bytes.end(), bytes.begin(), bytes.end());
+    if (keeps_bytes) seen[side].bytes.insert(seen[side].bytes.end(), bytes.begin(), bytes.end());
     return reply(side);
   }
   StreamAnswer on_gap(std::uint32_t reader, unsigned side, std::uint32_t count) noexcept {
@@ -72,7 +73,7 @@ struct StreamReader {
     EXPECT_NE(count, 0u);
     ++seen[side].gap_calls;
     order += "ab"[side];
-    seen[side].bytes.resize(seen[side].bytes.size() + count, -1);
+    if (keeps_bytes) seen[side].bytes.resize(seen[side].bytes.size() + count, -1);
     return reply(side);
   }
   StreamAnswer on_datagram(std::uint32_t reader, unsigned side, std::span<const std::uint8_t> bytes,

@@ -121,6 +121,25 @@ TEST(streams, what_an_ack_overtook_is_no_gap) {
   EXPECT_EQ(run.seen[0].gap_calls, 0);
 }
 
+TEST(streams, what_an_ack_overtook_is_no_gap_gibibytes_later) {
+  StreamLimits limits = stream_limits();
+  limits.limit_bytes = std::uint64_t{1} << 33;
+  StreamRun run(limits);
+  run.reader.keeps_bytes = false;
+  run.open();
+  run.acknowledge(1, 101);
+  const std::string text(60'000, 'x');
+  Packet packet = run.segment(0, 1, text, {});
+  for (std::uint64_t sent = 0; sent < std::uint64_t{3} << 30; sent += text.size()) {
+    run.streams.segment(run.stream, packet);
+    packet.tcp.sequence += packet.payload_bytes;
+  }
+  run.clock += kSecond;
+  run.acknowledge(1, packet.tcp.sequence + 1);  // and what is under way is none yet
+  run.end();
+  EXPECT_EQ(run.counters.stream_gap_bytes.value(), 1u);
+}
+
 TEST(streams, a_lost_request_is_a_gap_before_its_response) {
   StreamRun run;
   run.open();
