@@ -257,7 +257,8 @@ struct alignas(64) SessionCold {
   std::uint8_t rst_seen : 1, rst_side : 1, first_side : 1,
       is_flipped : 1,        // opened by a SYN-ACK: its receiver is the originator (history ^)
       extension_dry : 1,     // the extension pool was empty when it was needed
-      has_rare : 1;          // SessionRare is in use
+      has_rare : 1,          // SessionRare is in use
+      resumed : 2;           // bit per side: its numbers go on where a cut session's ended
   std::uint8_t ordinal : 2,  // TCP: of incarnations with equal key, opened() and first number
       isn_known : 2,         // bit per side: its initial sequence number is known
       wheel : 4;             // Phase of the timer wheel that it waits in

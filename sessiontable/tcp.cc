@@ -260,7 +260,8 @@ void count_old_payload(const Session& s, const Packet& packet, std::uint32_t beg
   std::uint32_t fresh = fill_gaps(*e, side, begin, end);
   if (fresh != 0 && e->gap_bytes[side] == 0) s.cold.history.erase(side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
-  if (seq_before(begin, s.cold.first_sequence[side]) && !s.cold.knows_isn(side) &&
+  const bool may_begin_earlier = !s.cold.knows_isn(side) && (s.cold.resumed >> side & 1) == 0;
+  if (may_begin_earlier && seq_before(begin, s.cold.first_sequence[side]) &&
       s.cold.first_sequence[side] - begin < kSlack) {
     const std::uint32_t first = s.cold.first_sequence[side];
     const std::uint32_t last = seq_before(end, first) ? end : first;

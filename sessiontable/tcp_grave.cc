@@ -7,6 +7,7 @@ namespace linger {
 void tcp_resume(const Session& s, const Grave& grave) noexcept {
   s.hot.set_originator(grave.originator);
   s.cold.is_flipped = 0;
+  s.cold.resumed = grave.seen & 3;
   for (unsigned side = 0; side < 2; ++side) {
     if ((grave.seen >> side & 1) == 0) continue;
     s.hot.set(kSessionSeen0, side);

@@ -48,6 +48,7 @@ struct ModelSide {
   bool is_known = false;  // it sent a segment
   bool has_isn = false;   // its SYN was seen
   bool has_fin = false;
+  bool is_resumed = false;  // `first` is where a cut session's numbers ended
   std::uint32_t first = 0;
   std::optional<std::uint32_t> other_first;  // by the SYN-ACK before, while nothing else was said
   std::int64_t length = 0;

@@ -184,7 +184,8 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
   ModelSide& from = s.side[side];
   std::uint32_t fresh = s.fill_gaps(side, begin, end);
   if (fresh != 0 && from.gap_bytes == 0) s.erase_history(side, 'G');
-  if (ahead_of(begin, from.first) < 0 && !from.has_isn && from.first - begin < kSlack) {
+  if (ahead_of(begin, from.first) < 0 && !from.has_isn && !from.is_resumed &&
+      from.first - begin < kSlack) {
     const std::uint32_t last = ahead_of(end, from.first) < 0 ? end : from.first;
     fresh += last - begin;
     begin_earlier(s, side, begin, last);
@@ -449,7 +450,7 @@ void tcp_go_on(ModelSession& s, const ModelGrave& grave) {
         (!end || ahead_of(*grave.collecting->end[side], *end) > 0))
       end = grave.collecting->end[side];
     if (!end) continue;
-    s.side[side].is_known = true;
+    s.side[side].is_known = s.side[side].is_resumed = true;
     s.side[side].first = *end;
     s.side[side].length = 0;
     s.side[side].has_fin = grave.side[side].has_fin;

@@ -181,6 +181,27 @@ TEST(tcp_anomalies, what_was_lost_before_the_receiver_is_a_gap_but_not_missed) {
   EXPECT_EQ(r.missed_bytes, (WidePair{2, 0}));
 }
 
+// By a timeout or a full table: over both parts of it each byte counts once.
+TEST(tcp_anomalies, what_a_cut_session_sent_is_a_retransmission_in_what_continues_it) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "0123456789", at(kSecond));
+  tcp.data(Side::client, "456789abcd", at(15 * kMinute), {.sequence_offset = -6});
+  tcp.data(Side::client, "0123", at(15 * kMinute + kSecond), {.sequence_offset = -14});
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].continues, ends[0].id);
+  EXPECT_EQ(ends[0].payload_bytes, (WidePair{10, 0}));
+  EXPECT_EQ(ends[1].payload_bytes, (WidePair{4, 0}));
+  EXPECT_EQ(ends[1].retransmitted_packets, (Pair{2, 0}));
+  EXPECT_EQ(ends[1].retransmitted_bytes, (WidePair{10, 0}));
+  EXPECT_EQ(ends[1].out_of_order_packets, (Pair{0, 0}));
+}
+
 // --- Windows ----------------------------------------------------------------------------------
 
 TEST(tcp_anomalies, a_closed_window_is_timed_until_it_opens_or_the_session_ends) {
