@@ -95,6 +95,14 @@ bool acknowledges(const Session& s, const Packet& packet, unsigned peer) noexcep
                     sent_end(s.hot, peer) + kInFlightMax);
 }
 
+// The lowest number of a side that can be told from those still to come: where it began, or half
+// the circle back.
+std::uint32_t lowest_of(const Session& s, unsigned side) noexcept {
+  constexpr std::uint32_t kHalf = 1u << 31;
+  const std::uint32_t first = s.cold.first_sequence[side];
+  return s.sequence_end(side) - (kEpoch + first) > kHalf ? sent_end(s.hot, side) - kHalf : first;
+}
+
 // Neither SYN nor RST, against a lingering session.
 Membership lingering_membership(const Session& s, const Packet& packet) noexcept {
   const unsigned side = packet.direction;
@@ -106,7 +114,7 @@ Membership lingering_membership(const Session& s, const Packet& packet) noexcept
     last += std::max(kInFlightMax, s.hot.has(kSessionAck0, peer) ? window_of(s, peer) : 0);
   // Nothing lies beyond a sender's own FIN (RFC 9293 §3.6); before its first byte only a keep-alive
   // or, in mid-stream, what was sent before the capture began.
-  const std::uint32_t first = s.cold.first_sequence[side] - (s.cold.knows_isn(side) ? 1 : kSlack);
+  const std::uint32_t first = lowest_of(s, side) - (s.cold.knows_isn(side) ? 1 : kSlack);
   const bool fits = seq_within(packet.tcp.sequence, first, last + 1) &&
                     seq_within(reach_of(packet), first - 1, last);
   return fits ? Membership::member : Membership::stranger;

@@ -361,6 +361,25 @@ TEST(tcp, nothing_lies_beyond_a_senders_fin) {
   EXPECT_EQ(session.membership(tcp.data(Side::client, "beyond", at(0))), Membership::stranger);
 }
 
+TEST(tcp, what_was_sent_last_is_known_after_more_than_four_gibibytes) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  OneSession session;
+  tcp.handshake(at(0));
+  session.see(frames);
+  session.session().advance_sequence(0, UINT32_MAX);
+  session.session().advance_sequence(0, 8);
+  tcp.set_next(Side::client, session.hot().sequence_low[0]);
+  session.see(tcp.data(Side::client, "hello", at(kSecond)));
+  session.see(tcp.fin(Side::client, at(kSecond)));
+  session.see(tcp.fin(Side::server, at(kSecond)));
+  EXPECT_EQ(session.membership(
+                tcp.data(Side::client, "before hello", at(0), {.sequence_offset = -6 - 2'000})),
+            Membership::member);
+  EXPECT_EQ(session.membership(tcp.data(Side::client, "beyond", at(0), {.sequence_offset = 2'000})),
+            Membership::stranger);
+}
+
 TEST(tcp, a_packet_fits_best_where_its_numbers_are) {
   Frames frames;
   TcpPeers tcp = peers(frames, 0xffff'fff0);
