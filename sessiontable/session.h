@@ -217,10 +217,10 @@ struct alignas(32) SessionName {
   }
 
   static constexpr std::uint64_t kLong = std::uint64_t{1} << 48;
-
- private:
   static constexpr unsigned kInterimShift = 49;
   static constexpr std::uint32_t kInterimMax = (1u << (64 - kInterimShift)) - 1;
+
+ private:
   static constexpr std::uint64_t kKeyBits = (kLong << 1) - 1;
 
   static std::uint64_t addresses_of(const FlowKey& key) noexcept {
@@ -495,6 +495,14 @@ struct Session {
   ClockNs save_due() const noexcept {
     return static_cast<ClockNs>(std::uint64_t{hot.save_tick} << SessionHot::kSaveShift |
                                 cold.save_remainder);
+  }
+  // Numbers the interim record of the interval that began at `clock`, or the end record of then.
+  // What its name has no bits to count goes by the clock, in half seconds, so that it still rises:
+  // no interval is shorter than a second.
+  std::uint32_t sequence(ClockNs clock) const noexcept {
+    const std::uint32_t count = name.interim_count();
+    if (count < SessionName::kInterimMax) return count;
+    return SessionName::kInterimMax + static_cast<std::uint32_t>((clock - opened()) >> 29);
   }
   void set_save_due(ClockNs due) const noexcept {
     hot.save_tick = SessionHot::tick_of(due);

@@ -62,7 +62,8 @@ void SessionTable::save_if_due(std::uint32_t slot, ClockNs now) noexcept {
       s.name.protocol() == kProtocolTcp ? settings_.tcpSaveTimeout : settings_.udpSaveTimeout;
   if (PLANTED(3, s.hot.last_clock >= due - interval, true)) {
     counters_.interim.add();
-    sink_.on_session(view_of(slot, Ending::idle, true, s.name.interim_count(), reader_of(slot)));
+    sink_.on_session(
+        view_of(slot, Ending::idle, true, s.sequence(due - interval), reader_of(slot)));
     s.name.count_interim();
   }
   s.set_save_due(due + ((now - due) / interval + 1) * interval);
@@ -93,7 +94,7 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
   if (is_unanswered && syn_flood_.absorb(s)) {
     counters_.summarised.add();
   } else {
-    sink_.on_session(view_of(slot, ending, false, s.name.interim_count(), reader));
+    sink_.on_session(view_of(slot, ending, false, s.sequence(when), reader));
     if (ending < Ending::end_of_input) bury(s, hash, ending, when);
   }
   forget(slot, hash);

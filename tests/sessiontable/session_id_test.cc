@@ -34,6 +34,24 @@ TEST(session_id, incarnations_of_one_key_have_ids_of_their_own) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
+// With the id it tells a record from those that were sent again.
+TEST(session_id, interim_records_are_numbered_for_as_long_as_they_come) {
+  SessionHot hot{};
+  SessionCold cold{};
+  SessionName name{};
+  SessionRare rare{};
+  LongAddresses addresses{};
+  OpeningPool openings(1, make_hash_seed(1));
+  const Session session{hot, cold, name, rare, addresses, nullptr, openings};
+  std::int64_t last = -1;
+  for (int i = 0; i < 40'000; ++i) {  // a second each
+    const std::uint32_t sequence = session.sequence(i * kSecond);
+    ASSERT_GT(sequence, last);
+    last = sequence;
+    name.count_interim();
+  }
+}
+
 // One of them is over at once; the session before both lingers.
 TEST(session_id, so_have_those_of_a_tick_of_which_one_is_buried) {
   Settings settings = small_settings();
