@@ -43,7 +43,8 @@ class SessionReader {
  public:
   explicit SessionReader(const SessionTable& table) noexcept : table_(table) {}
 
-  // The newest session of this key, which must be the shard's.
+  // A session of this key, which must be the shard's: the newest, or, while it opens or ends, none
+  // or the one before.
   std::optional<SessionRow> find(const FlowKey& key) const;
 
   SessionSurvey survey(std::size_t largest_max) const;

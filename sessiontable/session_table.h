@@ -88,8 +88,9 @@ class SessionTable final : private LateSink, private FloodSink {
   // Every packet of verdict `session` joins one session. Packets in reading order.
   void track(Burst& burst) noexcept;
 
-  // Ends what is due at `now`; at most `steps` sessions are looked at. True: nothing due is left.
-  // track() does this every 64 packets; a live shard does it when there are none, too.
+  // Ends what is due at `now`; at most `steps` sessions are looked at, and a quarter as many late
+  // records and graves. True: no session that is due is left. track() does this every 64 packets; a
+  // live shard does it when there are none, too.
   bool expire(ClockNs now, int steps) noexcept;
 
   // The end of the run: every session is handed out, as ending (end_of_input or shutdown) or as it

@@ -1,5 +1,5 @@
-// What a TCP segment says, and the tolerances that a passive observer needs: shared by tcp.cc
-// and tcp_anomalies.cc (sessions in the table) and tcp_grave.cc (buried ones).
+// What a TCP segment says, and the tolerances that a passive observer needs, the same for sessions
+// in the table and buried ones. No state; sequence numbers and lengths are in bytes.
 #pragma once
 
 #include <cstdint>
