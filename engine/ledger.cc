@@ -53,8 +53,10 @@ void write_limits(std::string& out, const Ledger& l) {
   line(l.extension_dry, "anomalies could not be told apart: raise extensionPool");
   line(l.tunnels_missing, "sessions are told without their tunnels: raise tunnelPool");
   line(l.rtt_missing, "sessions are told without their round trip times: raise rttPool");
-  line(l.mptcp_missing + l.mptcp_early + l.mptcp_lost,
+  line(l.mptcp_missing + l.mptcp_early,
        "MPTCP subflows or connections are told incompletely: raise mptcpPool");
+  line(l.mptcp_lost,
+       "beginnings or ends of MPTCP subflows were lost on the way to their connection");
   line(l.mptcp_crowded, "MPTCP connections are told in parts: 1,024 subflows shared their tokens");
   line(l.links_dropped + l.links_forgotten + l.links_early + l.links_lost,
        "sessions may be told without the one that spoke of them");

@@ -211,6 +211,16 @@ TEST(ledger, the_summary_names_the_limits_that_were_hit) {
     EXPECT_NE(text.find(setting), std::string::npos) << text;
 }
 
+TEST(ledger, a_limit_is_not_blamed_on_a_setting_that_does_not_change_it) {
+  for (const auto count : {&Ledger::mptcp_lost, &Ledger::mptcp_crowded}) {
+    Ledger ledger = balanced();
+    ledger.*count = 9;
+    const std::string text = summary_of(ledger, {});
+    EXPECT_NE(text.find("limit     9 "), std::string::npos) << text;
+    EXPECT_EQ(text.find("mptcpPool"), std::string::npos) << text;
+  }
+}
+
 TEST(ledger, counters_stand_in_columns) {
   std::istringstream lines(counters_of({}));
   for (std::string line; std::getline(lines, line);) EXPECT_EQ(line.substr(38, 5), "  0  ") << line;
