@@ -157,7 +157,7 @@ TEST_F(LinksTest, at_the_end_all_that_waits_goes_on) {
   EXPECT_EQ(out.lines, Lines{"1 ftp-data 1"});
 }
 
-TEST_F(LinksTest, the_records_of_one_shard_stay_in_its_order) {
+TEST_F(LinksTest, the_records_of_the_only_shard_stay_in_its_order) {
   Links one{1};
   const auto take = [this](const Record& r, Bytes i) { out(r, i); };
   Record both = transfer(1, 3, 2);
