@@ -113,7 +113,9 @@ class FileWriter final : public Writer {
         lines.remove_prefix(whole);
         done -= whole;
         is_begun = is_begun && whole == 0;
-      } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+      } else if (n < 0 && errno == EAGAIN) {  // a terminal that somebody made non-blocking
+        if (!wait_for_reader()) return fail(lines, done, is_begun, 0);
+      } else if (n < 0 && errno != EINTR) {
         return fail(lines, done, is_begun, errno);
       }
     }

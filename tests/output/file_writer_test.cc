@@ -515,6 +515,23 @@ TEST(file_writer, an_abandoned_pipe_that_nobody_reads_is_given_up) {
   EXPECT_EQ(writer->dropped(DropReason::abandoned), 1u);
 }
 
+TEST(file_writer, a_terminal_that_does_not_block_and_that_nobody_reads_is_waited_for_and_given_up) {
+  const int reader = posix_openpt(O_RDWR | O_NOCTTY);
+  if (reader < 0) GTEST_SKIP() << "SKIPPED: there are no terminals here";
+  ASSERT_EQ(grantpt(reader) | unlockpt(reader), 0);
+  const int terminal = open(ptsname(reader), O_RDWR | O_NOCTTY | O_NONBLOCK);
+  const auto writer = writer_to("-");
+  {
+    StandardOutput output(terminal);
+    ASSERT_TRUE(writer->open());
+    writer->abandon();
+    writer->write(std::string(1 << 20, 'x') + "\n");  // more than a terminal holds
+    writer->close();
+  }
+  ::close(reader);
+  EXPECT_EQ(writer->dropped(DropReason::abandoned), 1u);
+}
+
 TEST(file_writer, a_pipe_that_nobody_reads_is_given_up_at_the_end_of_a_live_run) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
