@@ -2,8 +2,8 @@
 // members come from the list in record_fields.h; all zero is an empty record.
 //
 // Owner: the shard that fills it, then whoever took it from the ring. Trivially copyable, no
-// pointers. Limits: the assertions at the end. A protocol's fields are one more group of lines in
-// the list.
+// pointers. Limits: the assertions at the end. What parsers found travels beside it
+// (record_protocol.h).
 #pragma once
 
 #include <array>

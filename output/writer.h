@@ -48,7 +48,7 @@ class Writer {
   virtual void reopen() {}   // the file was moved away (HUP)
   virtual void close() = 0;  // settles every line that is still held
 
-  // close() comes next.
+  // The run is at its end: whom a live run waits for has give_up_after from now on.
   void finish_soon() noexcept { finishing_.store(true, std::memory_order_relaxed); }
   void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
   // Of a socket that has been opened: false while its peer is lost.
