@@ -18,6 +18,7 @@ constexpr std::size_t kNameBytesMax = 255;            // RFC 1035 §2.3.4
 constexpr int kPointersMax = 16;                      // in one name
 constexpr std::size_t kQuestionsMax = 32;             // mDNS asks several things at once
 constexpr std::size_t kDigestedMax = 512;             // of a message, to know it again
+constexpr DurationNs kCopyMax = 900 * kMicrosecond;   // no client asks again so soon
 constexpr DurationNs kRepeatMax = 10 * kMillisecond;  // mDNS repeats after a second (RFC 6762 §5.2)
 
 constexpr unsigned kInverseQuery = 1;  // RFC 1035 §6.4: asks with an answer, for its name
@@ -368,6 +369,13 @@ bool Dns::Pending::has_question(std::uint32_t other) const noexcept {
   return question == 0 || other == 0 || question == other;
 }
 
+// The query again: by its client, or by the mirror port.
+bool Dns::Pending::is_retry(Timestamp now) noexcept {
+  const DurationNs since = duration_between(latest, now);
+  latest = now;
+  return since < 0 || since > kCopyMax;
+}
+
 // The message of the other side with this id, of the same question.
 Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept {
   for (Pending& pending : pending_)
@@ -389,6 +397,7 @@ Dns::Pending& Dns::add(unsigned side, std::uint16_t id, std::uint32_t question,
   Pending& pending = pending_[next_];
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
+             .latest = facts.now(),
              .retries = 0,
              .digest = 0,
              .question = question,
@@ -409,7 +418,7 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
     if (!pending.is_used || pending.is_response || header.is_response()) continue;
     if (pending.id != header.id || pending.side != side || header.id == 0) continue;
     if (!pending.has_question(question)) continue;
-    facts.number(Field::retries, ++pending.retries, pending.row);
+    if (pending.is_retry(facts.now())) facts.number(Field::retries, ++pending.retries, pending.row);
     return true;
   }
   Pending* other = find(side, header.id, question);

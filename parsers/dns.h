@@ -6,12 +6,12 @@
 //
 // A transaction is a query and the response with its id from the other side, whichever comes first.
 // A response that comes again, from a mirror port or because its query did, is told once; another
-// one of that id is told. Messages of mDNS, which have no id, come again within kRepeatMax. A
-// response without query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if
-// what comes next is a message as detection wants it. Limits: kPendingMax queries wait for their
-// response, the oldest is given up; kAnswersMax answers are told of a message, all are counted;
-// names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS), RFC 4795
-// (LLMNR).
+// one of that id is told. A query that comes again is a retry, but within kCopyMax the mirror
+// port's copy. Messages of mDNS, which have no id, come again within kRepeatMax. A response without
+// query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if what comes next is
+// a message as detection wants it. Limits: kPendingMax queries wait for their response, the oldest
+// is given up; kAnswersMax answers are told of a message, all are counted; names as RFC 1035 has
+// them (255 bytes, pointers only backwards). RFC 6762 (mDNS), RFC 4795 (LLMNR).
 #pragma once
 
 #include <array>
@@ -66,6 +66,7 @@ class Dns {
  private:
   struct Pending {  // a message that waits for the other half
     Timestamp time{};
+    Timestamp latest{};  // of a query that came again
     std::uint32_t retries = 0;
     std::uint32_t digest = 0;    // of the message told last; kept when the transaction is told
     std::uint32_t question = 0;  // question_digest()
@@ -76,6 +77,7 @@ class Dns {
     bool is_response = false;
 
     bool has_question(std::uint32_t other) const noexcept;
+    bool is_retry(Timestamp now) noexcept;
   };
 
   bool read(unsigned side, Bytes message, Facts& facts) noexcept;

@@ -90,7 +90,7 @@ Heard hear(Conversations& conversations, const Dialogue& dialogue, Carrier carri
   for (const Said& said : dialogue) {
     conversations.at(id, now);
     say(conversations, id, said, carrier);
-    now.value += kMillisecond;
+    now.value += said.until_next;
   }
   std::vector<std::string> links;
   conversations.links().take(id, [&](const LinkNote& note) { links.push_back(text_of(note)); });

@@ -15,8 +15,9 @@ struct Said {
   unsigned side = 0;
   std::string bytes;
   std::uint64_t gap = 0;  // bytes that nobody saw, instead of `bytes`
+  DurationNs until_next = kMillisecond;
 };
-using Dialogue = std::vector<Said>;  // a millisecond apart
+using Dialogue = std::vector<Said>;
 
 struct Heard {
   std::string protocol;

@@ -59,6 +59,15 @@ TEST(dns, an_unanswered_query_is_told_with_its_retries) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":2}])"));
 }
 
+TEST(dns, a_copy_of_the_mirror_port_is_no_retry) {
+  const Said query{.bytes = kQuery, .until_next = 10 * kMicrosecond};
+  const Said copy = query, slow{.bytes = kQuery, .until_next = 20 * kMicrosecond};
+  EXPECT_EQ(hear({query, copy, {1, kResponse}}, Carrier::datagrams).objects,
+            hear({slow, {1, kResponse}}, Carrier::datagrams).objects);
+  EXPECT_THAT(hear({query, {0, kQuery}, query, copy}, Carrier::datagrams).objects,
+              testing::HasSubstr(R"("retries":1}])"));
+}
+
 // As mirror ports send them, and resolvers that are asked again.
 TEST(dns, a_response_that_comes_again_is_told_once) {
   const std::string once = hear(kExchange, Carrier::datagrams).objects;
