@@ -95,6 +95,7 @@ std::vector<FirstWords> first_words() {
       {kUdp, "\x0c\1\0\x26"s + std::string(16, 'a') + "\x50\x12"s + std::string(16, 'm')},
       {kUdp, "id\1\x10\0\1\0\0\0\0\0\0"s + netbios + "\0\x20\0\1"s},
       {kUdp, "\x11\2id\xc0\0\2\7\0\x8a\0\xbb\0\0"s + netbios},
+      {kUdp, "\1xid\0\1\0\x0e\0\1\0\1"s + std::string(10, 'd')},
       {kUdp, "initiate"s + std::string(8, '\0') + "\x21\x20\x22\x08"s + std::string(7, '\0')},
   };
 }
