@@ -352,7 +352,7 @@ CHANGES = (
     change("segments of 7", segments(7), SEGMENTED, sound, largest=200 * KIB),
     change("segments of 1", segments(1), SEGMENTED, sound, largest=60 * KIB),
     change("twice, TCP", doubled, TWICE, of_tcp(True)),
-    change("twice, others", doubled, TWICE + ("payload_bytes", "dns.retries"), of_tcp(False)),
+    change("twice, others", doubled, TWICE + ("payload_bytes",), of_tcp(False)),
     change("neighbours swapped", swapped),
     change("IPv6", each(as_ipv6), WRAPPED + ("event.id", "links", "ip", "community_id", "network.type", "mptcp", "tcp.duplicates"),
         prepare=without_other_protocols),
