@@ -6,8 +6,8 @@
 //
 // Of a message, fragments are taken in order; datagrams that come before their turn wait, as many
 // as conversations.h keeps. Then the message of which something is missing is given up for others,
-// and is read when it is sent again. Limit: that is known of the first kNumbersMax messages of a
-// side.
+// and is read when it is sent again. Limits: that is known of the first kNumbersMax messages of a
+// side; an association that follows on the same ports is not told.
 #include <utility>
 
 #include "parsers/tls.h"
