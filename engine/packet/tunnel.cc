@@ -269,37 +269,34 @@ void read_tzsp(Walk& walk) noexcept {
   }
 }
 
-// One IP packet, as long as it says, is all that is there.
-bool is_ip_packet(const Walk& walk) noexcept {
+// One IP packet, and nothing behind it: of what comes at any port that is no tunnel's, hardly
+// anything has the length that it would say.
+void follow_whole_ip(Walk& walk) noexcept {
   constexpr std::uint32_t kHead = 6, kHeader6 = 40;
-  if (walk.readable() < kHead) return false;
+  if (!walk.has(kHead)) return;
   const auto head = walk.peek<kHead>();
   const unsigned version = u8<0>(head) >> 4;
-  return (version == 4 && be16<2>(head) == walk.claimed()) ||
-         (version == 6 && kHeader6 + be16<4>(head) == walk.claimed());
+  const bool is_whole = (version == 4 && be16<2>(head) == walk.claimed()) ||
+                        (version == 6 && kHeader6 + be16<4>(head) == walk.claimed());
+  if (!is_whole) return walk.stop(Verdict::not_ip);
+  walk.next = Header::ip;
 }
 
 // draft-ietf-intarea-gue-09 §3.2: variant (2 bits; 0), control (1), length of the fields in words
 // (5), protocol, flags (2), fields. §4.1: variant 1 is the first two bits of an IP packet, without
-// a header. Nothing in it, nor in FOU, says that it is one but its length.
+// a header, as FOU has it.
 void read_gue(Walk& walk) noexcept {
   constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41, kGre = 47, kMpls = 137, kEthernet = 143;
   if (!walk.has(4)) return;
   const auto header = walk.peek<4>();
   const unsigned first = u8<0>(header);
-  if (first >> 6 == 1 && is_ip_packet(walk)) {
-    walk.next = Header::ip;
-    return;
-  }
+  if (first >> 6 == 1) return follow_whole_ip(walk);
   if (first >> 5 != 0) return walk.stop(Verdict::not_ip);
   if (!walk.skip(4 + (first & 0x1f) * 4)) return;
   switch (u8<1>(header)) {
     case kIpv4:
-      walk.next = Header::ipv4;
-      return;
     case kIpv6:
-      walk.next = Header::ipv6;
-      return;
+      return follow_whole_ip(walk);
     case kGre:
       walk.tunnel = TunnelKind::gre;
       return walk.add_layer(TunnelKind::gre, 0);

@@ -262,13 +262,17 @@ TEST(tunnel, gue_carries_any_protocol_and_packets_without_a_header) {
   EXPECT_EQ(layers_of(outer().udp(9, 6080)), "gue 192.0.2.1 > 198.51.100.2");
   const std::string carrier = "udp 192.0.2.1:9 > 198.51.100.2:6080";
   for (const ByteList& header :
-       {ByteList{0x20, 4, 0, 0}, {0, 6, 0, 0}, {0, 59, 0, 0}, {0x80, 4, 0, 0}, {0, 41, 0, 0}})
+       {ByteList{0x20, 4, 0, 0}, {0, 6, 0, 0}, {0, 59, 0, 0}, {0x80, 4, 0, 0}, {0, 4, 0, 0, 0}})
     EXPECT_EQ(session_of(gue(header).ip(kA, kB).tcp(1, 2).frame()), carrier);
   // What only looks like a packet is longer or shorter than it says.
   for (const auto& [a, b, length_at] : {std::tuple{kA, kB, 3}, {kA6, kB6, 5}}) {
     Frame frame = outer().udp(9, 6080).ip(a, b).tcp(1, 2).payload("x").frame();
     EXPECT_NE(session_of(frame), carrier);
     ++frame.bytes[static_cast<std::size_t>(14 + 20 + 8 + length_at)];
+    EXPECT_EQ(session_of(frame), carrier);
+    frame = gue({0, 4, 0, 0}).ip(a, b).tcp(1, 2).payload("x").frame();
+    EXPECT_NE(session_of(frame), carrier);
+    ++frame.bytes[static_cast<std::size_t>(14 + 20 + 8 + 4 + length_at)];
     EXPECT_EQ(session_of(frame), carrier);
   }
 }
