@@ -286,7 +286,7 @@ void follow_whole_ip(Walk& walk) noexcept {
 // (5), protocol, flags (2), fields. §4.1: variant 1 is the first two bits of an IP packet, without
 // a header, as FOU has it.
 void read_gue(Walk& walk) noexcept {
-  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41, kGre = 47, kMpls = 137, kEthernet = 143;
+  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41, kGre = 47, kEthernet = 143;
   if (!walk.has(4)) return;
   const auto header = walk.peek<4>();
   const unsigned first = u8<0>(header);
@@ -300,13 +300,10 @@ void read_gue(Walk& walk) noexcept {
     case kGre:
       walk.tunnel = TunnelKind::gre;
       return walk.add_layer(TunnelKind::gre, 0);
-    case kMpls:
-      walk.next = Header::mpls;
-      return;
     case kEthernet:
       walk.next = Header::ethernet;
       return;
-    default:
+    default:  // of MPLS too little would tell that it is there
       walk.stop(Verdict::not_ip);
   }
 }
