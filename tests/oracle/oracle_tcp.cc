@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint32_t kSlack = 1 << 16;        // an unscaled window
 constexpr std::uint32_t kInFlightMax = 1 << 20;  // data still under way when a RST came
 constexpr std::uint32_t kReorderedAck = 1 << 16;
+constexpr std::uint32_t kHalfCircle = 1u << 31;
 constexpr std::uint32_t kJumpMax = 1u << 30;  // the largest window there is
 constexpr unsigned kScaleMax = 14;
 constexpr std::size_t kRecentKept = 5;
@@ -100,7 +101,9 @@ Fit lingering_fit(const ModelSession& s, const Packet& packet) {
   }
   std::uint32_t last = from.end();
   if (!from.has_fin) last += std::max(kInFlightMax, peer.has_acknowledged ? window_of(peer) : 0);
-  const std::uint32_t first = from.first - (from.has_isn ? 1 : kSlack);
+  // What is more than half the circle back cannot be told from what is still to come.
+  const std::uint32_t lowest = from.length > kHalfCircle ? from.end() - kHalfCircle : from.first;
+  const std::uint32_t first = lowest - (from.has_isn ? 1 : kSlack);
   const bool fits =
       within(packet.tcp.sequence, first, last + 1) && within(reach_of(packet), first - 1, last);
   return fits ? Fit::member : Fit::stranger;

@@ -96,7 +96,8 @@ void Talk::say(const Segment& segment) {
 }
 
 std::uint32_t Talk::old_bytes(int side, std::int64_t count_max) {
-  const std::int64_t sent = static_cast<std::int32_t>(next_[side] - first_[side]) - 1;  // a FIN
+  const std::int64_t numbers = next_[side] - first_[side];
+  const std::int64_t sent = numbers == UINT32_MAX ? 0 : numbers - 1;  // before its SYN; a FIN
   return static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(sent, 0, random_.between(1, count_max)));
 }
@@ -217,8 +218,8 @@ void Talk::speak_once() {
     pass(5 * kMicrosecond, 50 * kMillisecond);
     say({side, kData, static_cast<std::uint32_t>(random_.between(1, 1'460))});
   }
-  if (random_.chance(10) && !profile_.is_unambiguous)  // sent, but never seen
-    next_[side] += static_cast<std::uint32_t>(random_.between(1, 100'000)),
+  if (random_.chance(profile_.unseen) && !profile_.is_unambiguous)  // sent, but never seen
+    next_[side] += static_cast<std::uint32_t>(random_.between(1, profile_.unseen_max)),
         seen_[side ^ 1] = next_[side];
   pass(20 * kMicrosecond, 100 * kMillisecond);
   if (random_.chance(10)) {  // the same acknowledgment again and again, of less than was sent
