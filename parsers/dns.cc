@@ -348,7 +348,7 @@ Answer Dns::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (bytes.size() < wanted) return Answer::need(wanted);
   if (is_behind_gap && !is_dns(bytes.subspan(2, wanted - 2))) return Answer::took_all();
   is_behind_gap = false;
-  const bool is_good = read(side, bytes.subspan(2, wanted - 2), facts);
+  const bool is_good = read(Carrier::stream, side, bytes.subspan(2, wanted - 2), facts);
   if (!is_good && wanted == length + 2) return Answer::malformed();
   return Answer::took(length + 2);
 }
@@ -360,7 +360,7 @@ Answer Dns::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
 
 Answer Dns::on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes,
                         Facts& facts) noexcept {
-  const bool is_good = read(side, bytes, facts);
+  const bool is_good = read(Carrier::datagrams, side, bytes, facts);
   return is_good || bytes.size() < sent_bytes ? Answer::took_all() : Answer::malformed();
 }
 
@@ -410,7 +410,7 @@ Dns::Pending& Dns::add(unsigned side, std::uint16_t id, std::uint32_t question,
 }
 
 // False: it breaks the rules; what was told of it before that stays.
-bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
+bool Dns::read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noexcept {
   if (message.size() < kHeaderBytes) return false;
   const Header header = header_of(message);
   const std::uint32_t question = question_digest(message, header);
@@ -418,7 +418,8 @@ bool Dns::read(unsigned side, Bytes message, Facts& facts) noexcept {
     if (!pending.is_used || pending.is_response || header.is_response()) continue;
     if (pending.id != header.id || pending.side != side || header.id == 0) continue;
     if (!pending.has_question(question)) continue;
-    if (pending.is_retry(facts.now())) facts.number(Field::retries, ++pending.retries, pending.row);
+    if (carrier == Carrier::stream || pending.is_retry(facts.now()))
+      facts.number(Field::retries, ++pending.retries, pending.row);
     return true;
   }
   Pending* other = find(side, header.id, question);

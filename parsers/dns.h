@@ -6,12 +6,13 @@
 //
 // A transaction is a query and the response with its id from the other side, whichever comes first.
 // A response that comes again, from a mirror port or because its query did, is told once; another
-// one of that id is told. A query that comes again is a retry, but within kCopyMax the mirror
-// port's copy. Messages of mDNS, which have no id, come again within kRepeatMax. A response without
-// query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if what comes next is
-// a message as detection wants it. Limits: kPendingMax queries wait for their response, the oldest
-// is given up; kAnswersMax answers are told of a message, all are counted; names as RFC 1035 has
-// them (255 bytes, pointers only backwards). RFC 6762 (mDNS), RFC 4795 (LLMNR).
+// one of that id is told. A query that comes again is a retry, but a datagram within
+// kCopyMax the mirror port's copy. Messages of mDNS, which have no id, come again within
+// kRepeatMax. A response without query, and mDNS's announcements, stand alone. Behind a gap a
+// stream goes on if what comes next is a message as detection wants it. Limits: kPendingMax queries
+// wait for their response, the oldest is given up; kAnswersMax answers are told of a message, all
+// are counted; names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS),
+// RFC 4795 (LLMNR).
 #pragma once
 
 #include <array>
@@ -80,7 +81,7 @@ class Dns {
     bool is_retry(Timestamp now) noexcept;
   };
 
-  bool read(unsigned side, Bytes message, Facts& facts) noexcept;
+  bool read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noexcept;
   Pending* find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept;
   bool is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept;
   Pending& add(unsigned side, std::uint16_t id, std::uint32_t question, Facts& facts) noexcept;

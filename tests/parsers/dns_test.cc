@@ -66,6 +66,8 @@ TEST(dns, a_copy_of_the_mirror_port_is_no_retry) {
             hear({slow, {1, kResponse}}, Carrier::datagrams).objects);
   EXPECT_THAT(hear({query, {0, kQuery}, query, copy}, Carrier::datagrams).objects,
               testing::HasSubstr(R"("retries":1}])"));
+  const std::string in_stream = "\0"s + static_cast<char>(kQuery.size()) + kQuery;
+  EXPECT_THAT(hear({{0, in_stream + in_stream}}).objects, testing::HasSubstr(R"("retries":1}])"));
 }
 
 // As mirror ports send them, and resolvers that are asked again.
