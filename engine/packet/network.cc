@@ -58,7 +58,7 @@ struct Piece {
     packet.key.set_word(2 + i, walk.destination.address[i]);
   }
   packet.key.set_word(4, piece.id | kind << 32);
-  packet.key.set_word(5, scope_of(walk, true, true));
+  packet.key.set_word(5, datagram_scope_of(walk));
   return true;
 }
 

@@ -43,18 +43,22 @@ bool is_icmp_query(std::uint8_t ip_version, std::uint8_t type) noexcept {
   return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;
 }
 
-// Kinds and ids of all tunnels in 40 bits; a single one as it is, several mixed. Ids that differ by
-// direction (a GTP TEID) take no part.
-std::uint64_t tunnel_scope_of(const Walk& walk) noexcept {
+// Kinds and ids of all tunnels in 40 bits; a single one as it is, several mixed. Of what has two
+// directions, ids that differ by direction (a GTP TEID) take no part.
+std::uint64_t tunnel_scope_of(const Walk& walk, bool is_one_way) noexcept {
   constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;  // odd: no layer is lost
   std::uint64_t scope = 0;
   const std::size_t count = std::min<std::size_t>(walk.packet.tunnel_depth, walk.layers.size());
   for (std::size_t i = 0; i < count; ++i) {
     const TunnelLayer& layer = walk.layers[i];
-    const std::uint32_t id = has_symmetric_id(layer.kind) ? layer.id : 0;
+    const std::uint32_t id = is_one_way || has_symmetric_id(layer.kind) ? layer.id : 0;
     scope = scope * kMix + (static_cast<std::uint64_t>(layer.kind) << 32 | id);
   }
   return scope;
+}
+
+std::uint64_t vlan_scope_of(const Walk& walk) noexcept {  // 24 bits
+  return walk.packet.vlan[0] | static_cast<std::uint64_t>(walk.packet.vlan[1]) << 12;
 }
 
 // The session is found; its payload begins `header_bytes` further on. False: too far in.
@@ -270,19 +274,14 @@ void read_tcp_options(TcpHeader& tcp, const std::uint8_t* options, std::uint32_t
   }
 }
 
-std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept {
-  std::uint64_t scope = 0;
-  if (has_vlan) {
-    scope = walk.packet.vlan[0] | static_cast<std::uint64_t>(walk.packet.vlan[1]) << 12;
-  }
-  if (has_tunnel) scope |= tunnel_scope_of(walk) << 24;
-  return scope;
+std::uint64_t datagram_scope_of(const Walk& walk) noexcept {
+  return vlan_scope_of(walk) | tunnel_scope_of(walk, true) << 24;
 }
 
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept {
-  const DecodeSettings& settings = walk.settings;
-  return set_key(packet, walk.source, walk.destination, walk.protocol, walk.ip_version,
-                 scope_of(walk, settings.key_has_vlan, settings.key_has_tunnel));
+  std::uint64_t scope = walk.settings.key_has_vlan ? vlan_scope_of(walk) : 0;
+  if (walk.settings.key_has_tunnel) scope |= tunnel_scope_of(walk, false) << 24;
+  return set_key(packet, walk.source, walk.destination, walk.protocol, walk.ip_version, scope);
 }
 
 void read_transport(Walk& walk) noexcept {

@@ -192,9 +192,9 @@ void read_l2tp_v3(Walk& walk) noexcept;
 // set_key() from the walk's ends, protocol and scope.
 std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
 
-// What separates sessions, or datagrams, of equal addresses: two VLAN ids (12 bits each), kinds and
-// ids of the tunnels (40).
-std::uint64_t scope_of(const Walk& walk, bool has_vlan, bool has_tunnel) noexcept;
+// What separates datagrams of equal addresses: two VLAN ids (12 bits each), kinds and ids of the
+// tunnels (40).
+std::uint64_t datagram_scope_of(const Walk& walk) noexcept;
 
 // The packet in walk.packet is complete and stays the result unless a valid one is inside.
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept;

@@ -223,6 +223,10 @@ TEST(defrag, fragments_of_other_datagrams_stay_apart) {
   const auto vxlan = [](std::uint32_t vni) {
     return PacketBuilder().ethernet().ip("10.0.0.1", "10.0.0.2").udp(9, 4789).vxlan(vni).ethernet();
   };
+  const auto gtp = [](std::uint32_t teid) {
+    return PacketBuilder().ethernet().ip("10.0.0.1", "10.0.0.2").udp(9, 2152).gtp_u(teid);
+  };
+  const auto mpls = [](std::uint32_t label) { return PacketBuilder().ethernet().mpls(label); };
   const auto inner = PacketBuilder().raw_ip().ip(kA, kB).udp(1, 2).payload(letters(16)).frame();
   const auto first = [&](const Frame& frame, std::uint32_t id = 1) {
     return fragment_of(frame, {0, 16}, id);
@@ -233,7 +237,11 @@ TEST(defrag, fragments_of_other_datagrams_stay_apart) {
                          first(with(vlan(7), kA, kB)),
                          first(with(vlan(8), kA, kB)),
                          inside(vxlan(7), first(inner)),
-                         inside(vxlan(8), first(inner))};
+                         inside(vxlan(8), first(inner)),
+                         inside(gtp(7), first(inner)),
+                         inside(gtp(8), first(inner)),
+                         inside(mpls(7), first(inner)),
+                         inside(mpls(8), first(inner))};
   Defragmenter defrag;
   defrag.add(firsts);
   defrag.add(fragment_of(whole, {16, 24}));
