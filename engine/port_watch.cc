@@ -22,7 +22,8 @@ void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now, Durat
   rates_.resize(totals.size());
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const PortCounts& c = totals[i].sum;
-    const std::uint64_t lost = c.lost.value_or(0) + c.unbuffered;
+    // A device that is gone does not tell any more; what it had lost stays lost.
+    const std::uint64_t lost = std::max(seen_[i].lost, c.lost.value_or(0) + c.unbuffered);
     if (lost > seen_[i].lost)
       losses_.add(port_set_of(i), is_first ? Timestamp{} : std::min(before_, now),
                   {now.value + kWaiting});

@@ -131,6 +131,16 @@ TEST(port_watch, a_loss_while_the_clock_is_set_back_is_noted) {
   EXPECT_TRUE(watch.losses().overlaps(kFirst, {kHour}, {kHour}));
 }
 
+TEST(port_watch, a_loss_that_is_known_no_more_was_not_taken_back) {
+  PortWatch watch;
+  look(watch, {port_of(0, 0)}, {kSecond});
+  look(watch, {port_of(50, 5)}, {kSecond + PortWatch::kPeriod});
+  look(watch, {port_of(60, {})}, {kSecond + 2 * PortWatch::kPeriod});  // the device is gone
+  const auto rates = watch.take();
+  EXPECT_EQ(rates[0].lost_worst, 5u);
+  EXPECT_EQ(rates[0].lost_mean, 3u);
+}
+
 TEST(port_watch, an_unknown_loss_is_none_that_was_noted) {
   PortWatch watch;
   look(watch, {port_of(0, {})}, {kSecond});
