@@ -24,16 +24,17 @@ PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
 
 #ifdef LINGER_HAS_DPDK
 DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
-  return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
-          .port_bit = port_set_of(index),
-          .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
-          .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
-          .handoff_packets = (settings.packetThreads - 1) * settings.maxPacketsInQueue,
-          .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
-          .hardware_time = settings.hardwareTime,
-          .gives_up_rights = !settings.user.empty(),
-          .bpf = settings.bpf,
-          .clock_jump = settings.clockJump};
+  return {
+      .queue_count = static_cast<std::uint32_t>(settings.packetThreads),
+      .port_bit = port_set_of(index),
+      .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
+      .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
+      .handoff_packets = (settings.packetThreads - 1) * (settings.maxPacketsInQueue + kBurstMax),
+      .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
+      .hardware_time = settings.hardwareTime,
+      .gives_up_rights = !settings.user.empty(),
+      .bpf = settings.bpf,
+      .clock_jump = settings.clockJump};
 }
 
 tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string& interface,

@@ -20,10 +20,11 @@ namespace linger {
 
 struct DpdkPortOptions {
   std::uint32_t queue_count = 1;
-  PortSet port_bit = 0;               // of Packet::ports
-  std::uint32_t descriptors = 1024;   // of each queue
-  std::uint32_t mbufs = 0;            // 0: as many as the rings need
-  std::uint64_t handoff_packets = 0;  // that one shard can have handed over at a time
+  PortSet port_bit = 0;              // of Packet::ports
+  std::uint32_t descriptors = 1024;  // of each queue
+  std::uint32_t mbufs = 0;           // 0: as many as the rings need
+  // That one shard can have handed over at a time: in the others' rings, and taken out of these.
+  std::uint64_t handoff_packets = 0;
   std::uint32_t frame_bytes_max = 9'216;
   bool hardware_time = true;
   bool gives_up_rights = false;  // once it runs (setting user)

@@ -9,6 +9,7 @@
 
 #include "engine/base/rss.h"
 #include "engine/ledger.h"
+#include "engine/live.h"
 #include "engine/shard.h"
 #include "engine/source/dpdk_eal.h"
 #include "engine/source/dpdk_port.h"
@@ -273,6 +274,16 @@ TEST_F(DpdkPort, its_packet_buffers_are_of_its_numa_node) {
   const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .descriptors = 512});
   ASSERT_FALSE(port);
   EXPECT_NE(port.error().find("NUMA node 1"), std::string::npos) << port.error();
+}
+
+TEST(dpdk_port, its_pool_holds_what_other_shards_have_taken_out_of_their_rings_too) {
+  Settings settings;
+  settings.packetThreads = 8;
+  settings.maxPacketsInQueue = 128;
+  settings.dpdkHugePages = false;  // a page for each
+  const std::uint64_t others = 7 * (settings.maxPacketsInQueue + kBurstMax);
+  const std::uint64_t each = settings.rxDescriptors + others * 4 / 3;
+  EXPECT_GE(dpdk_port_memory_needed(settings) / 4'096, 8 * each);
 }
 
 TEST_F(DpdkPort, too_few_mbufs_are_an_error_with_the_mend) {
