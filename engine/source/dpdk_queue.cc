@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace linger {
 namespace {
@@ -36,10 +37,9 @@ DpdkQueue::~DpdkQueue() {
 }
 
 std::uint32_t DpdkQueue::receive(Packet* packets, std::uint32_t room) noexcept {
-  if (!is_registered_) {  // for the pool's cache of this core
-    rte_thread_register();
-    is_registered_ = true;
-  }
+  // For the pool's cache of this core. A shard receives from a queue of each port, and is one
+  // lcore.
+  if (!std::exchange(is_registered_, true) && rte_lcore_id() == LCORE_ID_ANY) rte_thread_register();
   release_burst();
   release_held();
   arena_.begin_burst();

@@ -1,5 +1,6 @@
 // The DPDK port against cards that answer as drivers do.
 #include <gtest/gtest.h>
+#include <rte_lcore.h>
 
 #include <algorithm>
 #include <atomic>
@@ -274,6 +275,16 @@ TEST_F(DpdkPort, its_packet_buffers_are_of_its_numa_node) {
   const auto port = open_dpdk_port(nic.name, {.queue_count = 2, .descriptors = 512});
   ASSERT_FALSE(port);
   EXPECT_NE(port.error().find("NUMA node 1"), std::string::npos) << port.error();
+}
+
+TEST_F(DpdkPort, a_thread_is_one_lcore_of_the_eal_whatever_it_receives_from) {
+  std::set<unsigned> lcores;
+  for (int i = 0; i < 2; ++i) {
+    FakeNic nic(ice_like());
+    run(nic, {});
+    lcores.insert(rte_lcore_count());
+  }
+  EXPECT_EQ(lcores.size(), 1u);
 }
 
 TEST(dpdk_port, its_pool_holds_what_other_shards_have_taken_out_of_their_rings_too) {
