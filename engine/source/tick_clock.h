@@ -38,7 +38,11 @@ class TickClock {
     rate_ = static_cast<double>(last_.system - base_.system) / elapsed;
   }
 
-  bool is_due(Timestamp system) const noexcept { return system.value - last_compared_ >= kPeriod; }
+  // At once when the system's clock was set back.
+  bool is_due(Timestamp system) const noexcept {
+    const DurationNs since = system.value - last_compared_;
+    return since >= kPeriod || since < 0;
+  }
   bool is_trusted() const noexcept { return is_trusted_; }
 
   // Nothing while the clock is not known or a packet's time is off by more than kDisagreement.

@@ -362,6 +362,14 @@ TEST(tick_clock, is_not_believed_again_after_a_step_of_more_than_a_second) {
   EXPECT_FALSE(clock.is_trusted());
 }
 
+TEST(tick_clock, is_compared_at_once_when_the_systems_clock_is_set_back) {
+  TickClock clock;
+  clock.compare(0, {kNow});
+  EXPECT_FALSE(clock.is_due({kNow + TickClock::kPeriod - 1}));
+  EXPECT_TRUE(clock.is_due({kNow + TickClock::kPeriod}));
+  EXPECT_TRUE(clock.is_due({kNow - kHour}));
+}
+
 TEST(tick_clock, is_not_believed_when_it_stands_still) {
   TickClock clock;
   clock.compare(5, {kNow});
