@@ -28,10 +28,10 @@ struct FactChain {
   BlockId first = kNoMemory;
   BlockId last = kNoMemory;
   std::uint32_t bytes = 0;
+  std::uint32_t rows_dropped = 0;  // transactions beyond maxTransactions
+  std::uint32_t dropped = 0;       // values that found no room
   std::uint16_t rows = 0;
-  std::uint16_t rows_dropped = 0;  // transactions beyond maxTransactions
-  std::uint16_t dropped = 0;       // values that found no room
-  bool is_dry = false;             // parserMemory was
+  bool is_dry = false;  // parserMemory was
 };
 
 class Facts {
@@ -72,7 +72,7 @@ class Facts {
   Row open_row() noexcept {
     FactChain& chain = context_.chain;
     if (chain.rows < context_.rows_max) return chain.rows++;
-    if (chain.rows_dropped != UINT16_MAX) ++chain.rows_dropped;
+    if (chain.rows_dropped != UINT32_MAX) ++chain.rows_dropped;
     return kNoRow;
   }
   template <class Field>
@@ -114,7 +114,7 @@ class Facts {
   // A value beyond what its list tells, or longer than what is read: counted each time that it
   // comes, as one that finds no room.
   void leave_out() noexcept {
-    if (context_.chain.dropped != UINT16_MAX) ++context_.chain.dropped;
+    if (context_.chain.dropped != UINT32_MAX) ++context_.chain.dropped;
   }
 
   // What is told as of another protocol, which lies in this one.

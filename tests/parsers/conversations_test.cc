@@ -51,6 +51,16 @@ TEST(conversations, transactions_beyond_the_limit_are_counted) {
   EXPECT_EQ(heard.transactions_dropped, 1u);
 }
 
+// More of them than sixteen bits count, as a connection that is kept for days has.
+TEST(conversations, transactions_beyond_the_limit_are_counted_however_many) {
+  Dialogue dialogue(140, Said{0, {}});
+  for (Said& said : dialogue)
+    for (int i = 0; i < 500; ++i) said.bytes += "GET / HTTP/1.1\r\n\r\n";
+  const Heard heard =
+      hear(dialogue, Carrier::stream, {.conversations = 1, .memory = 4 << 20, .transactions = 2});
+  EXPECT_EQ(heard.transactions_dropped, 69'998u);
+}
+
 TEST(conversations, values_beyond_the_room_of_a_record_are_counted) {
   Dialogue dialogue;
   const std::string agent(1'500, 'x');
