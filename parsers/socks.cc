@@ -141,7 +141,14 @@ Detection Socks::detect(Carrier carrier, Bytes bytes) noexcept {
 }
 
 Answer Socks::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
-  return side == facts.opener() ? read_client(bytes, facts) : read_server(bytes, facts);
+  if (side == facts.opener()) return read_client(bytes, facts);
+  if (is_early(bytes) && bytes.size() < kUnitBytesMax) return Answer::need(bytes.size() + 1);
+  return read_server(bytes, facts);
+}
+
+// What waited for its request.
+void Socks::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
+  if (side != facts.opener() && !left.empty()) read_server(left, facts);
 }
 
 // --- The client ---------------------------------------------------------------------------------
@@ -213,6 +220,13 @@ Answer Socks::read_request5(Bytes bytes, Facts& facts) noexcept {
 }
 
 // --- The proxy ----------------------------------------------------------------------------------
+
+// What a reply brings about, its request says.
+bool Socks::is_early(Bytes reply) const noexcept {
+  const bool is_reply =
+      answers_ == Answers::reply || (answers_ == Answers::choice && reply[0] == 0);
+  return is_reply && asks_ != Asks::nothing;
+}
 
 Answer Socks::read_server(Bytes bytes, Facts& facts) noexcept {
   if (answers_ == Answers::choice) {

@@ -8,7 +8,8 @@
 //         request   5 command 0 type address port(2)      reply   5 code 0 type address port(2)
 //                                                                                  RFC 1928 §4, §6
 //
-// The client is the side that opened the session. Passwords are not told. With GSSAPI all that
+// The client is the side that opened the session. A reply that was captured before its request
+// waits for what the proxy says next, or its end. Passwords are not told. With GSSAPI all that
 // follows is wrapped: the parser ends there. Limits: names as long as their fields allow (255),
 // those of version 4 kTextMax.
 #pragma once
@@ -48,6 +49,7 @@ class Socks {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  void on_end(unsigned side, Bytes left, Facts& facts) noexcept;
 
  private:
   enum class Asks : std::uint8_t { greeting, request, nothing };
@@ -57,6 +59,7 @@ class Socks {
   Answer read_user(Bytes bytes, Facts& facts) noexcept;
   Answer read_request4(Bytes bytes, Facts& facts) noexcept;
   Answer read_request5(Bytes bytes, Facts& facts) noexcept;
+  bool is_early(Bytes reply) const noexcept;
   Answer read_server(Bytes bytes, Facts& facts) noexcept;
   Answer read_choice(Bytes bytes, Facts& facts) noexcept;
   Answer read_reply4(Bytes bytes, Facts& facts) noexcept;

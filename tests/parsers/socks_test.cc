@@ -135,6 +135,22 @@ TEST(socks, a_client_whose_proxy_is_not_seen_breaks_nothing) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+// Two taps, of which that of the client is late: the proxy's words come before what they answer.
+TEST(socks, replies_that_were_captured_before_their_requests_are_read) {
+  for (const Dialogue& asked : {kSession4, kSession5}) {
+    Dialogue early;
+    for (const Said& said : asked) early.insert(early.end() - (said.side == 1 ? 1 : 0), said);
+    EXPECT_EQ(hear(early).protocol, "http");
+    EXPECT_THAT(hear(early).objects, HasSubstr(R"("destination":{"domain":"example.com")"));
+    expect_same_however_cut(early);
+  }
+  const Said refusal = {1, "\x00\x5b\x00\x00\x00\x00\x00\x00"s};
+  const Heard refused =
+      hear({{0, kSession4[0].bytes.substr(0, 20)}, refusal, {0, kSession4[0].bytes.substr(20)}});
+  EXPECT_THAT(refused.objects, HasSubstr(R"("destination":{"domain":"example.com")"));
+  EXPECT_THAT(refused.objects, HasSubstr(R"("failed":true)"));
+}
+
 TEST(socks, wrapped_by_gssapi_it_ends) {
   const Heard heard =
       hear({{0, "\x05\x01\x01"}, {1, "\x05\x01"}, {0, "\x01\x01\x00\x02xx"s}, {1, "\x01\x01"}});
