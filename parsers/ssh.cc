@@ -160,7 +160,7 @@ Answer Ssh::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     case Phase::line:
       return read_line(side, bytes, facts);
     case Phase::packets:
-      return read_packet(side, bytes, facts);
+      return is_version_1_ ? end_side(side) : read_packet(side, bytes, facts);
     case Phase::encrypted:
       break;
   }
@@ -181,7 +181,10 @@ Answer Ssh::read_line(unsigned side, Bytes bytes, Facts& facts) noexcept {
   facts.bytes(side == 0 ? Field::banner_of_0 : Field::banner_of_1,
               {reinterpret_cast<const std::uint8_t*>(line.data()), line.size()});
   // Version 1 has packets of another form; 1.99 is a 2.0 that speaks both (RFC 4253 §5.1).
-  if (!line.starts_with("SSH-2.") && !line.starts_with("SSH-1.99")) return end_side(side);
+  if (!line.starts_with("SSH-2.") && !line.starts_with("SSH-1.99")) {
+    is_version_1_ = true;
+    return end_side(side);
+  }
   phases_[side] = Phase::packets;
   return Answer::took(length + 1);
 }

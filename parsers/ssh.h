@@ -64,6 +64,7 @@ class Ssh {
 
   std::array<Phase, 2> phases_{};
   std::uint8_t client_ = kUnknown;
+  bool is_version_1_ = false;  // a side speaks no other one
 };
 
 }  // namespace linger

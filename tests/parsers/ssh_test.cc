@@ -88,6 +88,11 @@ TEST(ssh, of_thousands_of_names_the_first_of_the_client_that_the_server_has_is_a
 TEST(ssh, version_1_tells_its_banners) {
   const Heard heard = hear({{1, "SSH-1.5-old\n"}, {0, "SSH-1.5-client\n"}, {0, "binary"}});
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("banner":"SSH-1.5-old","version":"1.5")"));
+  // A server of both speaks to a client of the first one as that wants it (RFC 4253 §5.1).
+  const std::string key = "\x00\x00\x01\x0b\x00\x00\x00\x00\x00\x02"s + std::string(300, 'k');
+  for (const Dialogue& old : {Dialogue{{1, "SSH-1.99-old\n"}, {0, "SSH-1.5-client\n"}, {1, key}},
+                              Dialogue{{1, "SSH-1.5-old\n"}, {0, "SSH-1.99-client\n"}, {0, key}}})
+    EXPECT_FALSE(hear(old).is_malformed);
   Dialogue both = kSession;  // RFC 4253 §5.1
   both[0].bytes = "SSH-1.99-old\n";
   EXPECT_THAT(hear(both).objects, testing::HasSubstr(R"("kex_algorithm":"curve25519-sha256")"));
