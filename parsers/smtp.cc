@@ -158,6 +158,7 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
     if (has_agreed_) facts.flag(Field::starttls);
     return 0;
   }
+  const bool is_answered = early_ != 0;
   ask();
   if (is_hello(verb)) {
     facts.text(Field::helo, arguments);
@@ -169,7 +170,7 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
   } else if (equals(verb, "auth")) {
     const std::string_view mechanism = mechanism_of(arguments);
     if (!mechanism.empty()) facts.text(Field::authentication, mechanism);
-    phase_ = Phase::authentication;
+    if (!is_answered) phase_ = Phase::authentication;
     has_secrets_ = true;
   } else if (equals(verb, "bdat")) {
     std::uint32_t bytes = 0;

@@ -182,6 +182,14 @@ TEST(smtp, replies_that_were_captured_before_their_commands_are_read) {
     EXPECT_FALSE(hear(early).is_malformed);
     expect_same_however_cut(early);
   }
+  const Heard heard = hear({kMails[0],
+                            kMails[1],
+                            kMails[2],
+                            {1, "235 Ok\r\n"},
+                            {0, "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n"},
+                            {0, "MAIL FROM:<a@example.org>\r\n"},
+                            {1, "250 Ok\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"])"));
 }
 
 // TLS of the server in one piece with its agreement, and the client's at last.
