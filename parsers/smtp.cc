@@ -173,12 +173,13 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
     if (!is_answered) phase_ = Phase::authentication;
     has_secrets_ = true;
   } else if (equals(verb, "bdat")) {
-    std::uint32_t bytes = 0;
+    constexpr std::uint64_t kBytesMax = UINT64_MAX / 2;  // with what is before it, a number still
+    std::uint64_t bytes = 0;
     const char* const end = arguments.data() + arguments.size();
     const auto number = std::from_chars(arguments.data(), end, bytes);
     if (number.ec != std::errc{}) return 0;
     if (number.ptr != end) ++mails_;  // only LAST can follow
-    return bytes;
+    return std::min(bytes, kBytesMax);
   }
   return 0;
 }

@@ -192,6 +192,18 @@ TEST(smtp, replies_that_were_captured_before_their_commands_are_read) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"])"));
 }
 
+// Bytes of a BDAT that 32 bits do not count are no commands (RFC 3030 §2).
+TEST(smtp, a_mail_of_more_than_four_gigabytes_is_skipped) {
+  const Heard heard = hear({kMails[0],
+                            kMails[1],
+                            kMails[2],
+                            {0, "BDAT 5000000000 LAST\r\nMAIL FROM:<not@a.command>\r\n"},
+                            {0, {}, 5'000'000'000 - 27},
+                            {0, "MAIL FROM:<a@example.org>\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"],"mails":1)"));
+  EXPECT_FALSE(heard.has_gap);
+}
+
 // TLS of the server in one piece with its agreement, and the client's at last.
 TEST(smtp, tls_of_a_server_waits_for_the_clients) {
   const Heard heard = hear({kTls[0],
