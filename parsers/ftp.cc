@@ -20,6 +20,8 @@ constexpr std::string_view kUntold[] = {"noop", "type", "mode", "stru", "pwd",  
 // What they say is not told; the last one is RFC 2228's.
 constexpr std::string_view kSecret[] = {"pass", "acct", "adat"};
 
+constexpr std::uint16_t kShutDown = 421;  // a reply to any command, or to none (RFC 959 §5.4)
+
 constexpr std::string_view kBlanks = " \t";
 
 constexpr std::string_view kTransfers[] = {"retr", "stor", "stou", "appe", "list", "nlst", "mlsd"};
@@ -135,7 +137,7 @@ LinkEndpoint Ftp::on_endpoint(unsigned side, std::string_view mode, LinkEndpoint
     facts.address(Field::data_ip, address.first(end.ip_version == 6 ? 16 : 4), row);
   facts.number(Field::data_port, end.port, row);
   end.side = static_cast<std::uint8_t>(side);
-  end.since = {facts.now().value - kDataEarly};
+  end.since = {facts.now().value - kEarly};
   return end;
 }
 
@@ -179,10 +181,12 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   if (count_ == kPendingMax) return false;
   // Where its words told no protocol, the greeting was said first, but comes with the next reply.
   if (!has_banner_ && greeting_ == kNoRow) greeting_ = facts.open_row();
+  const bool is_answered =
+      std::exchange(is_early_, false) && facts.now().value - early_since_.value <= kEarly;
   Row row = kNoRow;
   const bool is_secret = is_one_of(kSecret, command);
   if (!is_one_of(kUntold, command)) {
-    row = facts.open_row();
+    row = is_answered ? early_ : facts.open_row();
     facts.text(Field::command, command, row);
     if (!is_secret && !argument.empty()) facts.text(Field::argument, argument, row);
     if (equals(command, "user")) facts.text(Field::user, argument, row);
@@ -194,9 +198,11 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
       passive_ = kNoPlace;
     }
     if (is_one_of(kTransfers, command)) on_transfer(command, argument, facts);
-    asks_tls_ = equals(command, "auth");
-    is_tls_ = asks_tls_ && has_agreed_;
+    const bool is_auth = equals(command, "auth");
+    is_tls_ = is_auth && has_agreed_;
+    asks_tls_ = is_auth && (is_tls_ || !is_answered);
   }
+  if (is_answered) return true;
   const std::size_t place = (first_ + count_++) % kPendingMax;
   if (is_one_of(kPassive, command)) passive_ = static_cast<std::uint8_t>(place);
   pending_[place] = row;
@@ -231,7 +237,11 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
   const bool is_repeated = reply.code / 10 == 50 && (count_ == 0 || secrets_.test(first_));
   if (is_greeting || count_ == 0) {  // nobody asked for it
     row = is_greeting && greeting_ != kNoRow ? greeting_ : facts.open_row();
+    is_early_ = has_banner_ && reply.code != kShutDown;
+    early_ = row;
+    early_since_ = facts.now();
   } else {
+    is_early_ = false;
     place = first_;
     row = pending_[place];
     first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);

@@ -11,8 +11,9 @@
 // reply to AUTH TLS another protocol begins (RFC 4217). Passwords are not told, nor are commands
 // that only set the stage (NOOP, TYPE, …). A command that transfers over the data connection named
 // last says what that one is about: its record names the control session, if it is opened within
-// kDataWindow since it was named, or was captured so by kDataEarly at most before that. Where a
-// client does not wait for the reply that names it, the command waits for that. Limits: lines of
+// kDataWindow since it was named, or was captured so by kEarly at most before that. Where a client
+// does not wait for the reply that names it, the command waits for that. A reply without command is
+// that of the next one, if it was captured kEarly at most before it. Limits: lines of
 // kLineBytesMax, kPendingMax commands that wait for replies, beyond which the parser ends; one
 // command that waits for its data connection, with kArgumentBytesMax.
 #pragma once
@@ -55,7 +56,7 @@ class Ftp {
   static constexpr std::size_t kPendingMax = 32;
   static constexpr std::size_t kArgumentBytesMax = 240;
   static constexpr DurationNs kDataWindow = kMinute;
-  static constexpr DurationNs kDataEarly = kMillisecond;
+  static constexpr DurationNs kEarly = kMillisecond;
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
@@ -85,10 +86,13 @@ class Ftp {
   Transfer next_;
   std::uint8_t passive_ = kNoPlace;  // of `pending_`: what names it, and nothing transfers yet
   Row greeting_ = kNoRow;            // kept for it, when a command is read before it
+  Timestamp early_since_{};          // of a reply without command,
+  Row early_ = kNoRow;               // that the next one may be of
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;
   std::uint16_t open_code_ = 0;  // of a reply of several lines
   bool has_banner_ = false;
+  bool is_early_ = false;  // the last reply: the one of `early_`
   bool asks_tls_ = false;
   bool has_agreed_ = false;  // the server, to what was captured behind its reply
   bool is_tls_ = false;

@@ -171,6 +171,27 @@ TEST(ftp, auth_tls_hands_over) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("domain":"inside")"));
 }
 
+// Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(ftp, replies_that_were_captured_before_their_commands_are_theirs) {
+  Dialogue asked = kTransfer;  // without the command that is not told
+  asked.erase(asked.begin() + 5, asked.begin() + 7);
+  Dialogue early;
+  for (const Said& said : asked) {
+    const bool is_answer = said.side == 1 && !early.empty();
+    early.insert(early.end() - (is_answer ? 1 : 0), said);
+  }
+  EXPECT_EQ(hear(early).objects, hear(asked).objects);
+  EXPECT_EQ(hear(early).links.size(), hear(asked).links.size());
+  expect_same_however_cut(early);
+  const Heard heard = hear({{1, "220 FTP\r\n"},
+                            {1, "500 What?\r\n"},
+                            {0, "AUTH TLS\r\n"},
+                            {0, "USER bob\r\n"},
+                            {1, "331 Password?\r\n"}});
+  EXPECT_THAT(heard.objects,
+              HasSubstr(R"("argument":"bob","user":{"name":"bob"},"reply":{"code":331)"));
+}
+
 TEST(ftp, a_refused_auth_goes_on) {
   Dialogue refused = kTls;
   refused[2].bytes = "500 Unknown\r\n";
