@@ -6,8 +6,8 @@
 //
 // A transaction is a query and the response with its id from the other side, whichever comes first.
 // A response that comes again, from a mirror port or because its query did, is told once; another
-// one of that id is told. A query that comes again is a retry, but a datagram within
-// kCopyMax the mirror port's copy. Messages of mDNS, which have no id, come again within
+// one of that id is told. A query that comes again is a retry; a datagram that does
+// within kCopyMax is the mirror port's copy. Messages of mDNS, which have no id, come again within
 // kRepeatMax. A response without query, and mDNS's announcements, stand alone. Behind a gap a
 // stream goes on if what comes next is a message as detection wants it. Limits: kPendingMax queries
 // wait for their response, the oldest is given up; kAnswersMax answers are told of a message, all
