@@ -103,7 +103,8 @@ def run(tests, live, server, connect, check_against):
         copy.write_text(UNIT.read_text(encoding="utf-8").replace("/usr/local/bin/linger", str(live.linger)),
                         encoding="utf-8")
         check = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
-        expect(check.returncode == 0 and not check.stderr, check.stdout, check.stderr)
+        # It may have something to say of other units of the machine, too.
+        expect(check.returncode == 0 and UNIT.name not in check.stderr, check.stdout, check.stderr)
 
     def the_unit_is_started_again_for_as_long_as_a_port_is_away():
         expect(unit_values("Restart") == ["on-failure"] and unit_values("StartLimitIntervalSec") == ["0"])
