@@ -57,7 +57,8 @@
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
     "Packets that arrive this much out of order, as from two taps, are told as if in order.")      \
   X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
-    "A TCP segment seen again within this time is a duplicate of the mirror port; 0: none is.")    \
+    "A TCP segment seen again within this time is a duplicate of the mirror port; the first one "  \
+    "only where the SYN came twice or not at all. 0: none is.")                                    \
   X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \
     "An IP datagram whose fragments are not complete after this long is given up.")                \
   X(Count, maxFrags, 10'000, 100, 16'777'215,                                                      \
