@@ -384,7 +384,6 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
   if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) &&
       s.packets(side) == packet.frames) {
     s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
-    s.cold.phase_clock = packet.clock;
     return;
   }
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;

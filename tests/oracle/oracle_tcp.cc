@@ -391,7 +391,6 @@ void join_phase(ModelSession& s, const Packet& packet) {
   }
   if (s.phase == Phase::closed && !from.has_fin && from.packets == packet.frames) {
     s.phase = Phase::half_closed;  // a one-way close that was not one-way
-    s.phase_clock = packet.clock;
     return;
   }
   if (s.phase != Phase::opening || has(packet, kTcpSyn)) return;

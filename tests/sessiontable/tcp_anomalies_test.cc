@@ -241,6 +241,30 @@ TEST(tcp_anomalies, a_keep_alive_comes_when_nothing_is_under_way_and_the_window_
 
 // --- The handshake and the close --------------------------------------------------------------
 
+// Of a close that seemed to be seen from one side only.
+TEST(tcp_anomalies, what_comes_long_after_its_fin_was_not_overtaken_by_it) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.data(Side::client, "seen", at(0));
+  tcp.data(Side::client, "lost", at(0), kLost);
+  tcp.fin(Side::client, at(kMillisecond));
+  tcp.ack(Side::server, at(2 * kSecond));
+  tcp.data(Side::client, "lost", at(2 * kSecond + kMicrosecond), {.sequence_offset = -5});
+  EXPECT_EQ(record_of(frames).out_of_order_packets, (Pair{1, 0}));
+}
+
+// Some stacks count it as a byte.
+TEST(tcp_anomalies, a_fin_that_is_sent_again_one_further_on_is_no_payload) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "hello", at(kSecond));
+  for (int i = 2; i < 5; ++i) tcp.fin(Side::client, at(i * kSecond));
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.payload_bytes, (WidePair{5, 0}));
+  EXPECT_EQ(r.fin, 3u);
+}
+
 TEST(tcp_anomalies, the_answer_to_a_syn_ack_that_was_sent_twice_tells_no_round_trip) {
   for (const bool is_twice : {false, true}) {
     Frames frames;
