@@ -114,8 +114,11 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   syn.frames = frames;    // of all its SYNs
   syn.flags = 0;          // what is told there is told of the answer
   syn.payload_bytes = 0;  // its bytes are gone
-  syn.tcp = {.sequence = c.sequence, .window = c.window, .flags = kTcpSyn, .mss = c.mss};
-  if (c.mss != 0) syn.tcp.options |= kTcpOptionMss;
+  syn.tcp = {.sequence = c.sequence,
+             .window = c.window,
+             .flags = kTcpSyn,
+             .options = kTcpOptionMss,
+             .mss = c.mss};
   if (c.window_scale != kNoWindowScale) {
     syn.tcp.options |= kTcpOptionWindowScale;
     syn.tcp.window_scale = c.window_scale;

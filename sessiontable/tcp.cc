@@ -62,12 +62,11 @@ Membership syn_membership(const Session& s, const Packet& packet) noexcept {
                    is_overtaken(s, side, after_syn)
                ? Membership::member
                : other;
-  if (!s.hot.has(kSessionSeen0, peer)) return other;
-  if (s.hot.has(kSessionAck0, peer))  // a SYN-ACK or data of the peer came first
-    return seq_within(s.hot.acknowledged[peer], after_syn, after_syn + kReorderedAck)
-               ? Membership::member
-               : other;
-  return s.hot.phase == Phase::opening ? Membership::member : other;  // simultaneous open
+  // A SYN-ACK or data of the peer came first.
+  return s.hot.has(kSessionAck0, peer) &&
+                 seq_within(s.hot.acknowledged[peer], after_syn, after_syn + kReorderedAck)
+             ? Membership::member
+             : other;
 }
 
 Membership syn_ack_membership(const Session& s, const Packet& packet) noexcept {
@@ -218,7 +217,6 @@ void watch_reset(const Session& s, const Packet& packet, std::uint32_t peer_end,
     saturating_increment(detail->rst_ignored[side]);
   context.counters.rst_ignored.add();
   s.cold.rst_seen = 0;
-  s.hot.flags |= kSessionWatched;  // round trip times were not measured meanwhile
   enter(s, open_phase(s.hot), packet.clock);
 }
 

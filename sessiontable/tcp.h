@@ -144,7 +144,6 @@ inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {
   const std::uint32_t progress = tcp.acknowledgment - hot.acknowledged[side];
   const bool has_acknowledged = (flags & side_flag(kSessionAck0, side)) != 0;
   if ((length != 0 && (flags & side_flag(kSessionFin0, side)) != 0) ||
-      unacknowledged > kInFlightMax ||
       (has_acknowledged && static_cast<std::int32_t>(progress) < 0))
     return false;
   if (hot.phase < Phase::closed)  // and no duplicate ACK
@@ -172,8 +171,7 @@ inline bool tcp_is_answer(const Session& s, const Packet& packet) noexcept {
   return !has_news && hot.phase == Phase::opening &&
          (hot.flags & (kOfBoth | kSessionNewest | kSessionHasOlder | kSessionWatched)) ==
              (side_flag(kSessionSeen0, peer) | kSessionNewest) &&
-         packet.tcp.acknowledgment == hot.sequence_low[peer] && s.cold.isn_known == 1u << peer &&
-         s.cold.extension == kNoSlot;
+         packet.tcp.acknowledgment == hot.sequence_low[peer] && s.cold.extension == kNoSlot;
 }
 
 }  // namespace linger

@@ -34,8 +34,7 @@ void note_first(const Session& s, const Packet& packet) noexcept {
   if (!syn) return;
   // Another answer while nothing has been sent; and no number that was sent before the SYN counts
   // (RFC 9293 §3.10.7.3).
-  if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1 &&
-      (is_syn_ack(packet.tcp) || !s.cold.knows_isn(side))) {
+  if (s.hot.phase == Phase::opening && s.cold.first_sequence[side] != packet.tcp.sequence + 1) {
     s.cold.first_sequence[side] = packet.tcp.sequence + 1;
     s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - 1);
   }
