@@ -37,16 +37,35 @@ TEST(half_open, what_the_sender_of_a_syn_refuses_is_no_part_of_its_connection) {
   }
 }
 
-// The same without the answer before it: that RST is its own.
+// The same without the answer before it: that RST is its own, and the answer late.
 TEST(half_open, who_sent_a_syn_may_reset_it) {
   Frames frames;
   TcpPeers tcp = peers(frames);
   tcp.syn(at(0));
   tcp.rst(Side::client, at(kMillisecond), kBareRst);
+  tcp.syn_ack(at(2 * kMillisecond));
   TableRun run;
   run.see(frames);
   run.finish();
   EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
+  EXPECT_EQ(run.only(Action::session_end).late_packets[1], 1u);
+}
+
+// RFC 9293 §3.10.7.3: who sent a SYN takes no data before the answer.
+TEST(half_open, numbers_that_a_server_sent_before_its_syn_ack_do_not_count) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0));
+  tcp.ack(Side::server, at(kMillisecond), {.sequence_offset = 10});
+  tcp.syn_ack(at(2 * kMillisecond));
+  tcp.ack(Side::client, at(3 * kMillisecond));
+  tcp.data(Side::server, "hello", at(4 * kMillisecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.payload_bytes[1], 5u);
+  EXPECT_EQ(record.gap_bytes[1], 0u);
 }
 
 // Of a tap that sees one direction, a little out of order.
@@ -64,6 +83,18 @@ TEST(half_open, a_rst_that_overtook_its_syn_is_of_its_session) {
   const Record record = run.only(Action::session_end);
   EXPECT_EQ(record.packets[0], 3u);
   EXPECT_EQ(record.reason, Reason::reset);
+}
+
+TEST(half_open, a_syn_is_of_no_session_of_rsts_that_the_other_side_sent) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.set_next(Side::client, 5'000'001);
+  tcp.rst(Side::client, at(0));
+  tcp.segment(Side::server, kTcpSyn, "", at(kMillisecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.all(Action::session_end).size(), 2u);
 }
 
 // What is idle leaves before one that may yet be answered.
@@ -103,6 +134,48 @@ TEST(half_open, where_there_is_none_the_longest_idle_of_all_protocols_is_evicted
   ASSERT_EQ(ends.size(), 2u);
   EXPECT_EQ(ends[0].start.value, at(0));
   EXPECT_EQ(ends[1].start.value, at(2 * kSecond));
+}
+
+// Without a sweep before the end of the run.
+TEST(half_open, what_is_due_at_the_end_has_ended_by_its_timeout) {
+  Frames frames;
+  peers(frames, 0).syn(at(0));
+  peers(frames, 1).syn(at(kMinute));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].reason, Reason::attempt);
+  EXPECT_EQ(ends[1].reason, Reason::end_of_input);
+}
+
+// Between two sweeps.
+TEST(half_open, where_something_is_due_nothing_is_evicted) {
+  const auto udp = [](std::uint16_t port, std::int64_t time) {
+    return PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 7'000).frame(time);
+  };
+  Frames frames = {
+      PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").icmp(8, 0, 1).frame(at(0))};
+  for (std::uint16_t i = 1; i <= 998; ++i) frames.push_back(udp(i, at(8 * kSecond)));
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(8 * kSecond), 0);
+  tcp.close(Side::client, at(8 * kSecond), 0);  // lingers
+  frames.push_back(udp(999, at(11 * kSecond)));
+  TableRun run;
+  run.see(frames);
+  EXPECT_EQ(run.only(Action::session_end).reason, Reason::idle);
+  EXPECT_EQ(run.counters().evicted_lingering.value(), 0u);
+}
+
+TEST(half_open, one_beyond_their_share_that_is_due_is_not_evicted) {
+  Frames frames;
+  for (unsigned i = 0; i < 500; ++i) peers(frames, i).syn(at(0));
+  peers(frames, 500).syn(at(40 * kSecond));
+  TableRun run;
+  run.see(frames);
+  EXPECT_EQ(run.only(Action::session_end).reason, Reason::attempt);
+  EXPECT_EQ(run.counters().evicted_half_open.value(), 0u);
 }
 
 // A cluster that keeps no state answers a repeated SYN with another ISN; the client holds to one.
