@@ -251,6 +251,13 @@ TEST_F(GraveyardTest, a_key_that_is_used_again_and_again_keeps_its_newest_graves
   EXPECT_FALSE(find(1, kDay));
 }
 
+TEST_F(GraveyardTest, graves_of_one_key_whose_time_is_over_are_not_crowded_out) {
+  constexpr int kMany = 1'000;
+  open(kMany, 1);
+  for (int i = 1; i <= kMany; ++i) bury(1, kHour + i * kMinute, Ending::closed, i);
+  EXPECT_EQ(counters_.graves_crowded.value(), 0u);
+}
+
 TEST_F(GraveyardTest, without_graves_nothing_is_remembered) {
   open(0, 10);
   bury(1, kHour);

@@ -46,6 +46,33 @@ TEST(tuple_reuse, a_rst_of_a_buried_session_leaves_an_older_one_that_still_linge
   EXPECT_EQ(run.only(Action::session_late).late_rst[1], 1u);
 }
 
+// The seconds of graves wrap after 36 hours, in which nothing else came.
+TEST(tuple_reuse, a_rst_after_a_silence_of_days_finds_no_grave) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  whole(tcp, at(0));
+  tcp.rst(Side::server, at((1 << 17) * kSecond + 7 * kSecond), kBareRst);
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.all(Action::session_end).size(), 2u);
+  EXPECT_EQ(run.counters().lone_rst.value(), 1u);
+}
+
+// The sides have taken turns, and by chance it has the number of the other one's.
+TEST(tuple_reuse, a_syn_of_the_side_that_was_connected_to_is_another_session) {
+  Frames frames;
+  TcpPeers old = peers(frames, 0, 1'000);
+  whole(old, at(0));
+  peers(frames, 0, 1'000, 1'000).segment(Side::server, kTcpSyn, "", at(30 * kSecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[1].reuse_of, ends[0].id);
+}
+
 // The first is beyond what was sent before, the second repeats a part of it.
 TEST(tuple_reuse, a_late_record_tells_each_payload_byte_once_and_data_is_no_ack) {
   Frames frames;
@@ -226,14 +253,14 @@ TEST(tuple_reuse, an_evicted_udp_session_that_goes_on_is_no_other_one) {
 // Nor does it matter to an ICMP error that the session it quotes was evicted while it spoke.
 TEST(tuple_reuse, an_icmp_error_about_a_udp_session_that_fell_silent_is_one_of_its_own) {
   for (const std::uint16_t others : {0, 1'000}) {  // they evict it
-    for (const int second : {20, 100}) {
+    for (const int second : {20, 30, 100}) {       // udpTimeout
       Frames frames;
       for (std::uint16_t i = 1; i <= 1 + others; ++i)
         frames.push_back(PacketBuilder()
                              .ethernet()
                              .ip("192.0.2.1", "198.51.100.2")
                              .udp(i, 7'000)
-                             .frame(at(i * kMillisecond)));
+                             .frame(at((i - 1) * kMillisecond)));
       frames.push_back(PacketBuilder()
                            .ethernet()
                            .ip("203.0.113.9", "192.0.2.1")
@@ -242,7 +269,7 @@ TEST(tuple_reuse, an_icmp_error_about_a_udp_session_that_fell_silent_is_one_of_i
       TableRun run;
       run.see(frames);
       run.finish();
-      EXPECT_EQ(run.counters().opened.value(), 1u + others + (second == 100 ? 1u : 0u))
+      EXPECT_EQ(run.counters().opened.value(), 1u + others + (second >= 30 ? 1u : 0u))
           << others << " others, " << second << " s";
     }
   }
