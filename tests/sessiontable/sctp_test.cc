@@ -70,6 +70,40 @@ TEST(sctp, tags_that_are_not_an_associations_own_neither_end_nor_change_it) {
   }
 }
 
+// Its tag is the one that the other side sends.
+TEST(sctp, an_init_that_comes_late_is_known_by_its_tag) {
+  for (const std::uint8_t tag : {7, 8}) {
+    const Frames frames = {sctp_frame(true, 0, 1, sctp_init(7), at(0)),
+                           sctp_frame(false, 7, 6, {}, at(1)),
+                           sctp_frame(true, 0, 1, sctp_init(tag), at(kSecond))};
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    EXPECT_EQ(run.all(Action::session_end).size(), tag == 7 ? 1u : 2u);
+  }
+}
+
+TEST(sctp, of_several_inits_before_an_answer_the_last_one_counts) {
+  const Frames frames = {sctp_frame(true, 0, 1, sctp_init(7), at(0)),
+                         sctp_frame(true, 0, 1, sctp_init(8), at(1)),
+                         sctp_frame(false, 8, 6, {}, at(2))};
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
+}
+
+// RFC 9260 §8.5.1: the T bit.
+TEST(sctp, who_knows_no_association_aborts_it_with_the_tag_it_was_sent) {
+  const Frames frames = {
+      sctp_frame(true, 0, 1, sctp_init(7), at(0)), sctp_frame(false, 7, 2, sctp_init(9), at(1)),
+      sctp_frame(true, 9, 0, ByteList(16), at(2)), sctp_frame(false, 9, 6, {}, at(3))};
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
+}
+
 TEST(sctp, an_association_that_is_set_up_anew_has_its_new_tags) {
   const Frames frames = {
       sctp_frame(true, 9, 0, ByteList(16), at(0)),  sctp_frame(false, 7, 3, ByteList(12), at(1)),
