@@ -87,8 +87,16 @@ TEST(mptcp, addresses_beyond_those_that_are_kept_are_counted) {
   Frames frames;
   TcpPeers tcp = peers(frames);
   tcp.syn(at(0), join());
-  for (std::uint8_t i = 1; i <= kMptcpAddressesMax + 2; ++i)
-    tcp.ack(Side::client, at(i), with({0x34, i, 10, 0, 0, i}));
+  const auto announce = [&](Side side, std::uint8_t id, ByteList port = {}) {
+    ByteList option{0x34, id, 10, 0, 0, id};
+    option.insert(option.end(), port.begin(), port.end());
+    tcp.ack(side, at(static_cast<std::int64_t>(frames.size())), with(option));
+  };
+  for (std::uint8_t i = 1; i < kMptcpAddressesMax; ++i) announce(Side::client, i);
+  announce(Side::client, 1);  // known
+  announce(Side::server, 1);  // the last that there is room for
+  announce(Side::client, 1, {0, 80});
+  announce(Side::client, 99);
   TableRun run;
   run.see(frames);
   run.finish();
