@@ -35,7 +35,37 @@ TEST(syn_flood, half_of_it_comes_again_and_each_second_has_one_record_all_the_sa
   for (int i = 0; i < 400; ++i) run.pass(kSecond / 10);
   run.finish();
   EXPECT_EQ(run.all(Action::session_end).size(), kSeconds * kRate);
-  EXPECT_EQ(run.all(Action::syn_flood).size(), kSeconds);
+  const std::vector<Record> floods = run.all(Action::syn_flood);
+  ASSERT_EQ(floods.size(), kSeconds);
+  for (const Record& r : floods) {  // those of odd numbers end last
+    const std::int64_t second = r.start.value / kSecond * kSecond;
+    EXPECT_EQ(r.start.value, second + kMillisecond);
+    EXPECT_EQ(r.end.value, second + 3 * kSecond + 999 * kMillisecond);
+  }
+  EXPECT_EQ(run.packets_told(), frames.size());
+}
+
+// By the refusal of an older connection, or from the way there.
+TEST(syn_flood, what_was_answered_by_anything_has_a_record_of_its_own) {
+  Frames frames;
+  for (unsigned i = 0; i < 20; ++i) {
+    TcpPeers tcp = peers(frames, i);
+    const Frame syn = tcp.syn(at(0));
+    if (i < 5) tcp.ack(Side::server, at(kMillisecond), {.acknowledgment_offset = -9});
+    if (i >= 15)
+      frames.push_back(PacketBuilder()
+                           .ethernet()
+                           .ip("203.0.113.9", "192.0.2.1")
+                           .icmp_error(3, 1, syn)
+                           .frame(at(kMillisecond)));
+  }
+  sort_by_time(frames);
+  TableRun run(summarising(1));
+  run.see(frames);
+  run.pass(kMinute);
+  run.finish();
+  EXPECT_EQ(run.all(Action::session_end).size(), 11u);
+  EXPECT_EQ(run.only(Action::syn_flood).flood_sessions, 9u);
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
