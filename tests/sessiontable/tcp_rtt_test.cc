@@ -94,10 +94,50 @@ TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
 TEST(tcp_rtt, what_is_never_acknowledged_is_not_waited_for_forever) {
   Frames frames;
   TcpPeers tcp = long_session(frames);
+  int number = 64;
   // It is watched anew with the 1,024th.
-  for (int i = 64; i < 1'024 + TcpRtt::kWatched; ++i) tcp.data(Side::client, "x", at(kSecond + i));
+  for (; number < 1'024 + TcpRtt::kWatched; ++number)
+    tcp.data(Side::client, "x", at(kSecond + number));
   tcp.ack(Side::server, at(2 * kSecond));
   EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+  for (; number <= 4'096; ++number) tcp.data(Side::client, "x", at(2 * kSecond + number * kMs));
+  tcp.ack(Side::server, at(2 * kSecond + 4'100 * kMs));
+  EXPECT_EQ(record_of(frames).rtt_max_ns, (Pair{0, 4'000'000}));
+}
+
+TEST(tcp_rtt, of_a_side_that_was_not_seen_yet_no_answer_is_waited_for) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  for (int number = 1; number < 80; ++number) tcp.data(Side::client, "x", at(number * kMs));
+  tcp.ack(Side::server, at(kSecond));
+  EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
+}
+
+// Of the first four packets one is measured.
+TEST(tcp_rtt, a_syn_ack_that_comes_again_takes_no_turn) {
+  Frames frames;
+  TcpPeers tcp = long_session(frames);
+  tcp.ack(Side::client, at(100 * kMs));
+  for (int i = 1; i <= 4; ++i) {
+    frames.push_back(frames[1]);
+    frames.back().timestamp_ns = at((100 + i) * kMs);
+  }
+  tcp.data(Side::client, "hello", at(110 * kMs));
+  tcp.ack(Side::server, at(113 * kMs));
+  EXPECT_EQ(record_of(frames).rtt_max_ns, (Pair{0, 3'000'000}));
+}
+
+TEST(tcp_rtt, a_block_is_used_again) {
+  Settings settings = small_settings();
+  settings.rttPool = 1;
+  TableRun run(settings);
+  for (unsigned i = 0; i < 3; ++i) {
+    Frames frames;
+    long_session(frames, i).data(Side::client, "hello", at(kSecond));
+    run.see(frames);
+    run.pass(kHour);
+  }
+  EXPECT_EQ(run.counters().rtt_missing.value(), 0u);
 }
 
 TEST(tcp_rtt, a_dry_pool_is_counted_and_told) {
