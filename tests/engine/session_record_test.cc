@@ -128,6 +128,80 @@ TEST(session_record, a_late_record_counts_only_what_came_after_the_end_record) {
   EXPECT_EQ(late.port, run.only(Action::session_end).port);
 }
 
+// Whichever side it is, and who answered the SYN that was kept beside an open session.
+TEST(session_record, tunnels_lead_from_source_to_destination) {
+  for (const char* client : {"192.0.2.1", "203.0.113.1"}) {
+    Frames frames;
+    const auto talk = [&](std::uint32_t isn, std::int64_t time) {
+      TcpPeers tcp(frames, {client, 40'000}, {"198.51.100.2", 80}, isn, isn + 1'000'000);
+      const auto outer = [&](const char* from, const char* to) {
+        tcp.link = PacketBuilder().ethernet().ip(from, to).gre(7);
+      };
+      outer("10.0.0.1", "10.0.0.2");
+      tcp.syn(time);
+      outer("10.0.0.2", "10.0.0.1");
+      tcp.syn_ack(time + kMillisecond);
+      tcp.data(Side::server, "hello", time + 2 * kMillisecond);
+    };
+    talk(1'000, at(0));
+    talk(500'000'000, at(kMinute));
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const std::vector<Record> ends = run.all(Action::session_end);
+    ASSERT_EQ(ends.size(), 2u);
+    for (const Record& r : ends) {
+      ASSERT_EQ(r.tunnels.depth, 1);
+      EXPECT_EQ(r.tunnels.layer[0].address[0].bytes[3], 1);
+      EXPECT_EQ(r.tunnels.layer[0].address[1].bytes[3], 2);
+    }
+  }
+}
+
+TEST(session_record, a_tunnel_is_forgotten_with_its_last_session) {
+  Settings settings;
+  settings.maxStreams = 1'000;
+  settings.tunnelPool = 1;
+  Frames frames;
+  for (std::uint16_t i = 0; i < 5; ++i)
+    frames.push_back(PacketBuilder()
+                         .ethernet()
+                         .ip("10.0.0.1", "10.0.0.2")
+                         .gre(i)
+                         .ip("192.0.2.1", "198.51.100.2")
+                         .udp(i, 7'000)
+                         .frame(at(i * kHour)));
+  TableRun run(settings);
+  for (const Frame& frame : frames) {
+    run.see({frame});
+    run.pass(kMinute);
+  }
+  EXPECT_EQ(run.counters().tunnels_missing.value(), 0u);
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), frames.size());
+  for (const Record& r : ends) EXPECT_EQ(r.tunnels.depth, 1);
+}
+
+// A datagram may have come in as many fragments.
+TEST(session_record, billions_of_packets_and_tens_of_thousands_of_icmp_errors_are_counted) {
+  constexpr std::uint16_t kFragments = 65'535;
+  const Frame frame =
+      PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(1, 7'000).frame(at(0));
+  const Frame error = PacketBuilder()
+                          .ethernet()
+                          .ip("203.0.113.9", "192.0.2.1")
+                          .icmp_error(3, 3, frame)
+                          .frame(at(kSecond));
+  TableRun run;
+  run.see(Frames(65'540, frame), kFragments);
+  run.see({error, error}, kFragments);
+  run.finish();
+  const Record record = run.only(Action::session_end);
+  EXPECT_EQ(record.packets[0], 65'540ull * kFragments);
+  EXPECT_EQ(record.total_packets(), 65'542ull * kFragments);
+  EXPECT_EQ(record.icmp_error_packets, kFragments);
+}
+
 TEST(session_record, a_late_record_tells_syns_from_syn_acks) {
   Frames frames;
   TcpPeers tcp = peers(frames);

@@ -80,6 +80,16 @@ TEST(session_checksums, a_candidate_shows_that_its_host_leaves_them_to_the_netwo
   EXPECT_EQ(ends[1].checksums_offloaded, (std::array<bool, 2>{true, false}));
 }
 
+TEST(session_checksums, what_a_host_leaves_to_its_card_is_not_forgotten_with_a_candidate) {
+  TakenOver tuple;
+  tuple.frames[0].bytes[kTcpChecksum] = tuple.frames[0].bytes[kTcpChecksum + 1] = 0;
+  with_wrong_checksum(tuple.fresh.syn(at(kMinute)));
+  const std::vector<Record> ends = tuple.ends();
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].checksums_offloaded, (std::array<bool, 2>{true, false}));
+  EXPECT_EQ(ends[1].bad_checksums, (std::array<std::uint32_t, 2>{1, 0}));
+}
+
 TEST(session_checksums, what_no_tcp_sends_tells_its_key_and_no_more_beside_a_grave_too) {
   Frames frames;
   TcpPeers tcp = peers(frames);

@@ -509,26 +509,27 @@ TEST(session_table, the_order_within_reorder_window_changes_neither_source_nor_s
   }
 }
 
+// Of several the first is told.
 TEST(session_table, an_icmp_error_joins_what_it_quotes_buried_or_not) {
   Frames frames;
   TcpPeers tcp = peers(frames);
   const Frame syn = tcp.syn(at(0));
-  const auto error = [&](std::int64_t time) {
-    return PacketBuilder()
-        .ethernet()
-        .ip("203.0.113.9", "192.0.2.1")
-        .icmp_error(3, 1, syn)
-        .frame(time);
-  };
-  frames.push_back(error(at(kSecond)));
-  frames.push_back(error(at(kMinute)));
+  for (const DurationNs time : {kSecond, kMinute}) {
+    for (const auto& [type, code] : {std::pair{3, 1}, std::pair{11, 0}})
+      frames.push_back(
+          PacketBuilder()
+              .ethernet()
+              .ip("203.0.113.9", "192.0.2.1")
+              .icmp_error(static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(code), syn)
+              .frame(at(time)));
+  }
   TableRun run;
   run.see(frames);
   run.finish();
-  EXPECT_EQ(run.only(Action::session_end).icmp_error_packets, 1u);
+  EXPECT_EQ(run.only(Action::session_end).icmp_error_packets, 2u);
   EXPECT_EQ(run.only(Action::session_end).icmp_error_type, 3u);
   EXPECT_EQ(run.only(Action::session_end).icmp_error_code, 1u);
-  EXPECT_EQ(run.only(Action::session_late).icmp_error_packets, 1u);
+  EXPECT_EQ(run.only(Action::session_late).icmp_error_packets, 2u);
   EXPECT_EQ(run.only(Action::session_late).icmp_error_type, 3u);
   EXPECT_EQ(run.only(Action::session_late).icmp_error_code, 1u);
   EXPECT_EQ(run.packets_told(), frames.size());

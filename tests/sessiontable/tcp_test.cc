@@ -423,6 +423,16 @@ TEST(tcp, a_rst_against_a_syn_must_acknowledge_it) {
   }
 }
 
+TEST(tcp, counts_of_flags_end_at_65535_and_may_become_smaller) {
+  OneSession one;
+  const Session session = one.session();
+  for (const std::uint32_t count : {300u, 200u, 0u, 255u, 256u, 65'535u, 65'536u, 70'000u}) {
+    session.set_count(TcpCount::syn, 1, count);
+    EXPECT_EQ(session.count(TcpCount::syn, 1), std::min(count, 65'535u));
+    EXPECT_EQ(session.count(TcpCount::syn, 0), 0u);
+  }
+}
+
 TEST(tcp, round_trip_times_come_from_the_handshake_alone) {
   Frames frames;
   TcpPeers tcp = peers(frames);
