@@ -199,6 +199,22 @@ TEST_P(session_streams, what_is_held_at_the_end_is_told_behind_its_gap) {
   EXPECT_EQ(run.told.at(0).text[0], "....held");
 }
 
+TEST_P(session_streams, an_ack_of_what_the_capture_lost_tells_it_as_a_gap) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  tcp.data(Side::client, "one", kSecond);
+  tcp.data(Side::client, "two", kSecond, {.captured = false});
+  tcp.data(Side::client, "three", kSecond);
+  tcp.ack(Side::server, 2 * kSecond);
+  tcp.ack(Side::server, 2 * kSecond + kMillisecond, {.window = 500});
+  ReadRun run(GetParam());
+  run.see(frames);
+  ASSERT_EQ(run.reader.texts.size(), 1u);
+  EXPECT_EQ(run.reader.texts[0][0] + run.reader.texts[0][1], "one...three");
+  run.finish();
+}
+
 TEST_P(session_streams, a_late_packet_fills_the_hole_while_its_session_lingers) {
   Frames frames;
   TcpPeers tcp = peers(frames);

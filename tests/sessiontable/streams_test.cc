@@ -106,6 +106,16 @@ TEST(streams, what_was_acknowledged_and_has_not_come_in_time_is_a_gap) {
   EXPECT_EQ(run.counters.stream_gap_bytes.value(), 5u);
 }
 
+TEST(streams, of_a_hole_what_was_not_acknowledged_may_still_come) {
+  StreamRun run;
+  run.open();
+  run.send(0, 11, "!");
+  for (int i = 0; i < 2; ++i, run.clock += kMillisecond) run.acknowledge(1, 6);
+  EXPECT_EQ(run.seen[0].text(), ".....");
+  run.send(0, 6, "world");
+  EXPECT_EQ(run.seen[0].text(), ".....world!");
+}
+
 TEST(streams, what_an_ack_overtook_is_no_gap) {
   StreamRun run;
   run.open();
@@ -238,17 +248,23 @@ TEST(streams, what_waited_longest_is_told_where_there_is_no_room_for_more) {
 }
 
 TEST(streams, numbers_far_from_the_stream_change_nothing) {
-  StreamRun run;
+  StreamLimits limits = stream_limits();
+  limits.limit_bytes = std::uint64_t{1} << 33;
+  StreamRun run(limits);
   run.open();
   run.send(0, 1u + (1u << 30) + 1u, "far ahead");
   run.send(0, 0u - 1000u, "long ago");
+  run.fin(0, 0u - 1000u);
   run.acknowledge(1, 1u + (1u << 24) + 1u);
   run.clock += kSecond;
   run.acknowledge(1, 1u + (1u << 24) + 1u);
+  run.send(1, 1001, "answer", {.acknowledgment = 1u + (1u << 24) + 1u});
   EXPECT_EQ(run.streams.blocks_used(), 0u);
   run.send(0, 1, "hello");
-  run.end();
   EXPECT_EQ(run.seen[0].text(), "hello");
+  EXPECT_EQ(run.seen[1].text(), "answer");
+  run.end();
+  EXPECT_EQ(run.seen[0].end, StreamEnd::cut);
 }
 
 TEST(streams, the_session_s_end_tells_what_is_held) {
@@ -331,6 +347,7 @@ TEST(streams, a_direction_that_nobody_knows_is_passed_over_until_the_other_speak
   run.reader.answer = StreamAnswer::side_unknown;
   run.reader.answer_from = 5;
   run.open();
+  run.send(0, 300, "held");
   run.send(0, 1, "what?");
   run.send(0, 6, "unseen");
   run.send(0, 100, "beyond a hole");
@@ -459,7 +476,8 @@ TEST(streams, a_reader_may_be_done_with_one_direction) {
   run.reader.answer_from = 5;
   EXPECT_TRUE(run.send(0, 1, "hello"));
   EXPECT_TRUE(run.send(0, 6, "world"));
-  EXPECT_TRUE(run.send(1, 1001, "so"));
+  EXPECT_TRUE(run.send(1, 1001, "so", {.acknowledgment = 11}));  // waits for nothing
+  EXPECT_EQ(run.seen[1].text(), "so");
   EXPECT_FALSE(run.send(1, 1003, " long"));
   EXPECT_EQ(run.seen[0].text(), "hello");
   EXPECT_EQ(run.seen[1].text(), "so long");
