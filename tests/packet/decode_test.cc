@@ -129,6 +129,15 @@ TEST(decode, a_routed_packet_is_not_judged_by_its_checksum) {
       ethernet().ip(kA, "192.0.2.99", {.options = {131, 7, 4, 203, 0, 113, 7}}).tcp(1, 2).frame();
   frame.bytes.back() ^= 1;
   EXPECT_EQ(decoded(frame).flags, 0);
+  for (const auto& [source, destination] : {std::pair{kA, kB}, std::pair{kA6, kB6}}) {
+    Frame inside = ethernet()
+                       .ip(kA, "192.0.2.99", {.options = {131, 7, 4, 203, 0, 113, 7}})
+                       .ip(source, destination)
+                       .tcp(1, 2)
+                       .frame();
+    inside.bytes.back() ^= 1;
+    EXPECT_EQ(decoded(inside).flags, kPacketBadChecksum);
+  }
 }
 
 TEST(decode, ethernet_padding_is_no_payload) {

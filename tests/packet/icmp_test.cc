@@ -24,9 +24,13 @@ TEST(icmp, echo_and_reply_share_a_session_named_by_their_id) {
 }
 
 TEST(icmp, other_queries_pair_by_id_too) {
-  for (const std::uint8_t type : {13, 14, 15, 16, 17, 18}) {
+  for (const std::uint8_t type : {13, 14, 15, 16, 17, 18, 42, 43}) {
     EXPECT_EQ(session_of(ethernet().ip(kA, kB).icmp(type, 0, 0x00070001).frame()),
               "icmp 192.0.2.1:7 > 198.51.100.2:7");
+  }
+  for (const std::uint8_t type : {160, 161}) {
+    EXPECT_EQ(session_of(ethernet().ip(kA6, kB6).icmp(type, 0, 0x00070001).frame()),
+              "icmp6 [2001:db8::1]:7 > [2001:db8::2]:7");
   }
 }
 
