@@ -8,6 +8,7 @@ TAP on standard output, a case each:
   * every run of the manifest, and every capture in pcaps/real/, gives the records in tests/golden/NAME.ndjson (sorted), byte for byte,
     with 1, 2, 3 and 8 threads (or those named) and another secret of the hash each time, with the exit
     code of the manifest and a balanced ledger;
+  * there is no other golden file, which nobody would look at;
   * every record follows the JSON schema that linger prints (where all thread counts are tried);
   * a run that hits a limit tells the same sessions as one that does not: as many chains of records,
     with the same totals, wherever each was cut;
@@ -227,6 +228,11 @@ class Golden:
                 for name, trouble in cases:
                     tap.case(name, trouble)
 
+    def check_files(self, tap):
+        compared = {self.golden_file(run) for run in self.runs if not run.hits_limit}
+        strays = sorted(path.name for path in set(self.folder.glob("*.ndjson")) - compared)
+        tap.case("every golden file is of a run", "\n".join(strays))
+
     def check_corpus(self, tap, corpus):
         if not corpus:
             tap.skip("a corpus of captures", "set LINGER_CORPUS to a directory to run it")
@@ -261,6 +267,7 @@ def check(arguments):
         return 0
     tap = Tap()
     golden.check_captures(tap)
+    golden.check_files(tap)
     golden.check_runs(tap)
     golden.check_corpus(tap, os.environ.get("LINGER_CORPUS"))
     return tap.finish()
