@@ -115,6 +115,37 @@ TEST(tcp_anomalies, once_duplicates_are_known_the_ip_identification_tells_a_retr
   EXPECT_EQ(r.retransmitted_packets, (Pair{1, 0}));
 }
 
+// A mirror port repeats the SYN: all that follows is held against what was said lately.
+TcpPeers mirrored_opening(Frames& frames) {
+  TcpPeers tcp = peers(frames, 0, 1'000, 1'000);
+  tcp.syn(at(0));
+  tcp.syn(at(kMicrosecond), {.sequence_offset = -1});
+  tcp.syn_ack(at(kMillisecond));
+  tcp.ack(Side::client, at(2 * kMillisecond));
+  return tcp;
+}
+
+TEST(tcp_anomalies, what_both_sides_say_alike_is_no_duplicate) {
+  Frames frames;
+  TcpPeers tcp = mirrored_opening(frames);
+  tcp.data(Side::client, "hello", at(kSecond));
+  tcp.data(Side::server, "hello", at(kSecond + kMicrosecond), {.acknowledgment_offset = -5});
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.duplicates, (Pair{1, 0}));
+  EXPECT_EQ(r.payload_bytes, (WidePair{5, 5}));
+}
+
+// Its clocks wrap by then.
+TEST(tcp_anomalies, what_was_said_4_seconds_ago_is_not_said_lately) {
+  constexpr DurationNs kWrap = DurationNs{1} << 32;
+  Frames frames;
+  TcpPeers tcp = mirrored_opening(frames);
+  tcp.ack(Side::server, at(kSecond));
+  tcp.data(Side::client, "hello", at(kSecond + kWrap - kMicrosecond));
+  tcp.ack(Side::server, at(kSecond + kWrap), {.acknowledgment_offset = -5});
+  EXPECT_EQ(record_of(frames).duplicates, (Pair{1, 0}));
+}
+
 TEST(tcp_anomalies, without_a_window_nothing_is_a_duplicate) {
   Settings settings = small_settings();
   settings.dedupWindow = 0;
@@ -219,6 +250,25 @@ TEST(tcp_anomalies, a_closed_window_is_timed_until_it_opens_or_the_session_ends)
   const Record r = record_of(frames);
   EXPECT_EQ(r.zero_window_ns, (std::array<DurationNs, 2>{0, 5 * kSecond}));
   EXPECT_EQ(r.zero_windows, (Pair{0, 3}));
+}
+
+// It is told in a second block.
+TEST(tcp_anomalies, the_blocks_of_a_session_are_used_again) {
+  Settings settings = small_settings();
+  settings.extensionPool = 2;
+  TableRun run(settings);
+  for (unsigned i = 0; i < 10; ++i) {
+    Frames frames;
+    TcpPeers tcp = peers(frames, i);
+    tcp.handshake(at(i * kHour));
+    tcp.ack(Side::server, at(i * kHour + kSecond), {.window = 0});
+    run.see(frames);
+    run.pass(kHour / 2);
+  }
+  EXPECT_EQ(run.counters().extension_dry.value(), 0u);
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), 10u);
+  for (const Record& r : ends) EXPECT_EQ(r.zero_windows, (Pair{0, 1}));
 }
 
 TEST(tcp_anomalies, a_keep_alive_comes_when_nothing_is_under_way_and_the_window_is_open) {
@@ -345,6 +395,10 @@ TEST(tcp_anomalies, a_close_is_simultaneous_when_neither_fin_had_seen_the_other)
               {.acknowledgment_offset = is_simultaneous ? -1 : 0});
       if (is_reordered) std::swap(frames[4].timestamp_ns, frames[5].timestamp_ns);
       sort_by_time(frames);
+      for (const std::size_t again : {0, 1}) {  // the handshake
+        frames.push_back(frames[again]);
+        frames.back().timestamp_ns = at(3 * kSecond);
+      }
       EXPECT_EQ(record_of(frames).simultaneous_close, is_simultaneous);
     }
   }
