@@ -57,6 +57,7 @@ TEST(half_open, numbers_that_a_server_sent_before_its_syn_ack_do_not_count) {
   TcpPeers tcp = peers(frames);
   tcp.syn(at(0));
   tcp.ack(Side::server, at(kMillisecond), {.sequence_offset = 10});
+  tcp.set_next(Side::server, 5'000'000);
   tcp.syn_ack(at(2 * kMillisecond));
   tcp.ack(Side::client, at(3 * kMillisecond));
   tcp.data(Side::server, "hello", at(4 * kMillisecond));

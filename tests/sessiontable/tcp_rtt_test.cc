@@ -114,12 +114,12 @@ TEST(tcp_rtt, of_a_side_that_was_not_seen_yet_no_answer_is_waited_for) {
 }
 
 // Of the first four packets one is measured.
-TEST(tcp_rtt, a_syn_ack_that_comes_again_takes_no_turn) {
+TEST(tcp_rtt, a_syn_that_comes_again_takes_no_turn) {
   Frames frames;
   TcpPeers tcp = long_session(frames);
   tcp.ack(Side::client, at(100 * kMs));
-  for (int i = 1; i <= 4; ++i) {
-    frames.push_back(frames[1]);
+  for (int i = 1; i <= 3; ++i) {
+    frames.push_back(frames[0]);
     frames.back().timestamp_ns = at((100 + i) * kMs);
   }
   tcp.data(Side::client, "hello", at(110 * kMs));

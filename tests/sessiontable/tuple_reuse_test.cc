@@ -51,9 +51,10 @@ TEST(tuple_reuse, a_rst_after_a_silence_of_days_finds_no_grave) {
   Frames frames;
   TcpPeers tcp = peers(frames);
   whole(tcp, at(0));
-  tcp.rst(Side::server, at((1 << 17) * kSecond + 7 * kSecond), kBareRst);
   TableRun run;
   run.see(frames);
+  run.pass(10 * kSecond);
+  run.see({tcp.rst(Side::server, at((1 << 17) * kSecond + 7 * kSecond), kBareRst)});
   run.finish();
   EXPECT_EQ(run.all(Action::session_end).size(), 2u);
   EXPECT_EQ(run.counters().lone_rst.value(), 1u);
