@@ -389,6 +389,36 @@ TEST(live_shard, with_one_port_its_losses_are_those_of_all_sessions) {
             std::vector<std::string>{"10 session-end loss"});
 }
 
+// Of one session in 256, however often one side speaks before the other.
+TEST(live_shard, where_the_directions_of_sessions_arrive_is_sampled) {
+  std::uint64_t sampled = 0;
+  for (const int questions : {1, 3}) {
+    for (const bool is_apart : {true, false}) {
+      Frames frames;
+      const auto say = [&](const char* from, const char* to, std::uint16_t port, bool is_answer) {
+        const std::uint16_t server = 53;
+        frames.push_back(PacketBuilder()
+                             .ethernet()
+                             .ip(from, to)
+                             .udp(is_answer ? server : port, is_answer ? port : server)
+                             .frame(at(static_cast<std::int64_t>(frames.size()) * 1'000)));
+      };
+      for (std::uint16_t port = 1'000; port < 3'000; ++port) {
+        for (int i = 0; i < questions; ++i) say("192.0.2.1", "198.51.100.2", port, false);
+        say("198.51.100.2", "192.0.2.1", port, true);
+      }
+      const auto all_to_first = +[](const Frame&) { return false; };
+      const Ledger ledger =
+          run_live(frames, {.shards = 2, .goes_to_last = is_apart ? nullptr : all_to_first}).ledger;
+      if (sampled == 0) sampled = ledger.directions_sampled;
+      EXPECT_EQ(ledger.directions_sampled, sampled);
+      EXPECT_EQ(ledger.directions_apart, is_apart ? sampled : 0);
+    }
+  }
+  EXPECT_GT(sampled, 0u);
+  EXPECT_LT(sampled, 40u);
+}
+
 TEST(live_shard, a_full_handoff_ring_drops_and_counts) {
   Frames frames;
   for (std::uint16_t i = 0; i < 2'000; ++i)
