@@ -81,6 +81,7 @@ TEST(decode, tcp_options_that_overrun_end_the_list) {
   EXPECT_EQ(options_of({0, 0, 4, 2}), 0);                           // behind the end
   EXPECT_EQ(options_of({2, 3, 5, 4, 2}), kTcpOptionSackPermitted);  // MSS too short
   EXPECT_EQ(options_of({1, 1, 1, 8}), 0);                           // no length
+  EXPECT_EQ(options_of({8, 4, 0, 0}), 0);                           // timestamps too short
 }
 
 TEST(decode, both_directions_share_key_and_hash) {
@@ -119,8 +120,9 @@ TEST(decode, a_source_route_leads_to_its_last_address) {
   EXPECT_EQ(session({131, 11, 12, 192, 0, 2, 98, 203, 0, 113, 7}), direct);  // used up
   EXPECT_EQ(session({131, 7, 0, 203, 0, 113, 7}), direct);                   // no such pointer
   EXPECT_EQ(session({131, 6, 4, 203, 0, 113, 7}), direct);                   // shorter than a route
-  EXPECT_EQ(session({131, 13, 4, 203, 0, 113, 7}), direct);                  // beyond the header
-  EXPECT_EQ(session({0, 131, 7, 4, 203, 0, 113, 7}), direct);                // behind the end
+  EXPECT_EQ(session({131, 2, 4, 203, 0, 113, 7}), direct);
+  EXPECT_EQ(session({131, 13, 4, 203, 0, 113, 7}), direct);          // beyond the header
+  EXPECT_EQ(session({0, 131, 7, 4, 203, 0, 113, 7}), direct);        // behind the end
   EXPECT_EQ(session({7, 0, 4, 131, 7, 4, 203, 0, 113, 7}), direct);  // an option of no length
 }
 
@@ -258,6 +260,7 @@ TEST(decode, protocols_without_ports_are_one_session_per_pair_of_hosts) {
             "esp 192.0.2.1:0 > 198.51.100.2:0");
   EXPECT_EQ(session_of(ethernet().ip(kA, kB).next_is(89).payload("x").frame()),
             "ip89 192.0.2.1:0 > 198.51.100.2:0");
+  EXPECT_EQ(decoded(ethernet().ip(kA, kB).next_is(58).payload(ByteList(16, 1)).frame()).flags, 0);
   EXPECT_EQ(session_of(ethernet().ip(kA6, kB6).next_is(59).frame()),
             "ip59 [2001:db8::1]:0 > [2001:db8::2]:0");
 }
@@ -267,6 +270,9 @@ TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
   Packet packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 0).sctp_chunk(1, 0, init).frame());
   EXPECT_EQ(session_text(packet), "sctp 192.0.2.1:5 > 198.51.100.2:6");
   EXPECT_EQ(packet.sctp.chunk, 1);
+  EXPECT_EQ(packet.sctp.initiate_tag, 0xdeadbeef);
+  packet = decoded(
+      ethernet().ip(kA, kB).sctp(5, 6, 0).sctp_chunk(1, 0, init).frame().cut(14 + 20 + 12 + 8));
   EXPECT_EQ(packet.sctp.initiate_tag, 0xdeadbeef);
   packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 77).sctp_chunk(0, 3, ByteList(12)).frame());
   EXPECT_EQ(packet.sctp.verification_tag, 77U);
@@ -278,7 +284,8 @@ TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
     return ethernet().ip(kA, kB).sctp(5, 6, 77).sctp_chunk(15, 0, ByteList(bytes));
   };
   for (const std::size_t bytes : {0u, 5u, 28u}) {
-    EXPECT_EQ(decoded(after(bytes).sctp_chunk(6, 0, {}).frame()).sctp.chunk, 6) << bytes;
+    for (const std::uint8_t end : {6, 14})
+      EXPECT_EQ(decoded(after(bytes).sctp_chunk(end, 0, {}).frame()).sctp.chunk, end) << bytes;
     EXPECT_EQ(decoded(after(bytes).sctp_chunk(0, 3, ByteList(12)).frame()).sctp.chunk, 15) << bytes;
   }
 }
@@ -300,6 +307,8 @@ TEST(decode, sctp_payload_is_what_lies_in_data_chunks) {
   frame.bytes.resize(frame.bytes.size() - 14);
   EXPECT_EQ(decoded(frame).payload_bytes, 7U);
   EXPECT_EQ(decoded(sctp().sctp_chunk(0, 3, ByteList(11)).frame()).payload_bytes, 0U);
+  frame = sctp().sctp_chunk(0, 3, data(8)).frame();  // its length leads beyond the datagram
+  EXPECT_EQ(decoded(with_byte(frame, 14 + 20 + 12 + 3, 200)).payload_bytes, 8U);
 }
 
 TEST(decode, a_packet_that_is_routed_by_segments_is_its_destinations) {

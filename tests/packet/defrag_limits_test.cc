@@ -114,6 +114,26 @@ TEST(defrag, memory_of_the_bytes_is_a_limit_too) {
   EXPECT_EQ(defrag.take().at(0).payload.size(), 65'000u);
 }
 
+TEST(defrag, a_datagram_that_is_the_oldest_itself_goes_for_its_next_fragment) {
+  Settings settings;
+  settings.maxFrags = 100;  // 300 chunks; a datagram below takes 17 or 18
+  Defragmenter defrag(settings);
+  const Frame whole =
+      PacketBuilder().ethernet().ip(kA, kB).udp(1, 2).payload(ByteList(65'000)).frame();
+  constexpr std::uint32_t kDatagrams = 17;
+  for (std::uint32_t id = 1; id <= kDatagrams; ++id)
+    defrag.add(fragment_of(whole, {0, 32'000}, id));
+  EXPECT_EQ(defrag.counters().datagrams_pushed_out.value(), 0u);
+  defrag.add(fragment_of(whole, {32'000, 64'000}, 1));
+  EXPECT_EQ(defrag.counters().datagrams_pushed_out.value(), 1u);
+  EXPECT_EQ(defrag.take().at(0).payload.size(), 32'000u - 8);
+  defrag.add(fragment_of(whole, {32'000, 65'008}, kDatagrams));  // the newest still grows
+  defrag.finish();
+  std::size_t frames = 0;
+  for (const PutOut& out : defrag.take()) frames += out.packet.frames;
+  EXPECT_EQ(frames, kDatagrams + 1);
+}
+
 TEST(defrag, fragment_without_end_is_cut_into_packets_of_65535_frames) {
   const Frame whole = PacketBuilder().ethernet().ip(kA, kB).udp(1, 2).payload("12345678").frame();
   const Frame first = fragment_of(whole, {0, 8});

@@ -45,7 +45,8 @@ TEST(mptcp_options, join_tells_token_address_and_backup) {
   EXPECT_EQ(syn.address_id, 5);
   EXPECT_TRUE(syn.backup);
   EXPECT_EQ(read(option(16, {0x10, 3})).address_id, 3);
-  EXPECT_EQ(read(option(16, {0x10, 3})).receiver_token, 0u);
+  EXPECT_EQ(read(option(16, {0x10, 3, 1, 2, 3, 4})).receiver_token, 0u);
+  EXPECT_FALSE(read(option(14, {0x10})).has(kMptcpJoin));
   EXPECT_TRUE(read(option(24, {0x10})).has(kMptcpJoin));
 }
 
@@ -59,6 +60,9 @@ TEST(mptcp_options, addresses_of_both_versions_are_read_and_echoes_are_not) {
   ASSERT_EQ(v0.address_count, 1);
   EXPECT_EQ(address_text(v0.addresses[0].address, v0.addresses[0].ip_version), "2001::");
   EXPECT_EQ(read(option(8, {0x31, 7, 192, 0, 2, 1})).address_count, 0) << "an echo";
+  ByteList with_port = option(22, {0x36, 7, 0x20, 0x01});
+  with_port[20] = 0x13;
+  EXPECT_EQ(read(with_port).addresses[0].port, 0x1300);
 }
 
 TEST(mptcp_options, several_options_of_a_segment_are_read_together) {
@@ -98,6 +102,7 @@ TEST(mptcp_options, withdrawn_addresses_are_told_by_their_ids) {
   const MptcpSignals signals = read(option(6, {0x40, 1, 2, 65}));
   EXPECT_TRUE(signals.has(kMptcpRemoveAddress));
   EXPECT_EQ(signals.removed, 0b110U);
+  EXPECT_EQ(read(option(4, {0x40, 40})).removed, std::uint64_t{1} << 40);
   EXPECT_FALSE(read(option(3, {0x40})).has(kMptcpRemoveAddress)) << "none";
   EXPECT_TRUE(read(option(12, {0x60})).has(kMptcpFail));
 }
@@ -120,6 +125,7 @@ TEST(mptcp_options, decode_points_at_the_first_that_is_more_than_a_mapping) {
   EXPECT_EQ(mptcp_bytes({option(8, {0x20, 0x11})}), 8) << "DATA_FIN";
   EXPECT_EQ(mptcp_bytes({kJoinSyn}), 12);
   EXPECT_EQ(mptcp_bytes({kMapping, kJoinSyn}), 12);
+  EXPECT_EQ(mptcp_bytes({kJoinSyn, option(4, {0x40, 3})}), 16);
 }
 
 }  // namespace

@@ -72,6 +72,9 @@ TEST(tunnel, optional_fields_are_skipped) {
   EXPECT_EQ(inner_of(gre({0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1})), kInner);
   EXPECT_EQ(inner_of(gre({0x30, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0x21})),
             kInner);
+  EXPECT_EQ(inner_of(gre({0, 0x80, 8, 0})), kInner);  // of version 1 that is an acknowledgment
+  EXPECT_EQ(session_of(gre({0, 2, 8, 0}).ip(kA, kB).tcp(1, 2).frame()),
+            "ip47 192.0.2.1:0 > 198.51.100.2:0");
   EXPECT_EQ(inner_of(gre({0, 0, 0x88, 0xbe}).ethernet()), kInner);  // ERSPAN I, II, III
   EXPECT_EQ(inner_of(gre({0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}).ethernet()),
             kInner);
@@ -83,6 +86,7 @@ TEST(tunnel, optional_fields_are_skipped) {
   EXPECT_EQ(inner_of(udp(6081, {0x01, 0, 8, 0, 0, 0, 7, 0, 1, 2, 3, 0})), kInner);
   EXPECT_EQ(inner_of(udp(2152, {0x34, 255, 0, 9, 0, 0, 0, 7, 0, 0, 0, 0x85, 1, 0x10, 1, 0})),
             kInner);
+  EXPECT_EQ(inner_of(udp(2152, {0x32, 255, 0, 4, 0, 0, 0, 7, 0, 1, 0, 0x85})), kInner);
   EXPECT_EQ(inner6_of(udp(3544, {0, 1, 2, 1, 'i', 'd', 'a', 0, 0, 0, 0, 0,
                                  0, 0, 0, 0, 0,   0,   1,   2, 3, 4, 5, 6})),
             kInner6);
@@ -241,7 +245,8 @@ TEST(tunnel, lisp_and_what_was_sniffed_are_looked_into) {
   ByteList avs{1, 0, 0, 127, 1, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0};
   EXPECT_EQ(inner_of(tzsp(avs).payload(kWifi)), kInner);
   EXPECT_EQ(layers_of(tzsp({1, 0, 0, 1, 1}).ethernet()), "tzsp 192.0.2.1 > 198.51.100.2");
-  for (const ByteList& header : {ByteList{1, 4, 0, 1, 1}, {2, 0, 0, 1, 1}, {1, 0, 0, 7, 1}}) {
+  for (const ByteList& header :
+       {ByteList{1, 4, 0, 1, 1}, {1, 2, 0, 1, 1}, {2, 0, 0, 1, 1}, {1, 0, 0, 7, 1}}) {
     EXPECT_EQ(session_of(tzsp(header).ethernet().ip(kA, kB).tcp(1, 2).frame()),
               "udp 192.0.2.1:9 > 198.51.100.2:37008");
   }
@@ -456,6 +461,9 @@ TEST(tunnel, tunnels_separate_sessions_only_when_asked) {
   settings.key_has_tunnel = true;
   EXPECT_FALSE(decoded(in_vxlan(1), settings).key == decoded(in_vxlan(2), settings).key);
   EXPECT_FALSE(decoded(in_vxlan(1), settings).key == decoded(plain, settings).key);
+  const Frame error =
+      outer().udp(9, 4789).vxlan(1).ethernet().ip("10.0.0.9", kA).icmp_error(3, 1, plain).frame();
+  EXPECT_EQ(decoded(error, settings).key, decoded(in_vxlan(1), settings).key);
   const auto nested = [](std::uint32_t vni, std::uint32_t key) {
     return outer().udp(9, 4789).vxlan(vni).ethernet().ip(kA, kB).gre(key).ip(kA, kB).tcp(1, 2);
   };
