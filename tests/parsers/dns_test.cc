@@ -226,6 +226,12 @@ TEST(dns, behind_a_gap_a_stream_goes_on_with_the_next_message) {
 TEST(dns, other_datagrams_are_not_taken_for_it) {
   const std::string rtp("\x80\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x55\x55\x55\x55\x55", 17);
   EXPECT_EQ(hear({{0, rtp}, {1, rtp}}, Carrier::datagrams).protocol, "");
+  // An operation that there is not, a response code in the future, a bit that is reserved.
+  for (const auto& [place, byte] : {std::pair{2u, '\x19'}, {3u, '\x0c'}, {3u, '\x40'}}) {
+    std::string other = kQuery;
+    other[place] = byte;
+    EXPECT_EQ(hear({{0, other}}, Carrier::datagrams).protocol, "");
+  }
 }
 
 }  // namespace

@@ -254,8 +254,8 @@ TEST(http, a_length_may_be_repeated_but_not_another_one) {
     EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":204)")) << fields;
   }
   for (const std::string fields :
-       {"Content-Length: 2, 3\r\n", "Content-Length: 2,\r\n", "Content-Length: -2\r\n",
-        "Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 1000000000000000000\r\n"})
+       {"Content-Length: 3, 2\r\n", "Content-Length: 2,\r\n", "Content-Length: -2\r\n",
+        "Content-Length: 3\r\nContent-Length: 2\r\n", "Content-Length: 1000000000000000000\r\n"})
     EXPECT_TRUE(answered(fields).is_malformed) << fields;
 }
 
