@@ -60,10 +60,7 @@ void follow_headers(Walk& walk) noexcept {
   for (int depth = 0; depth < kHeadersMax && walk.next != Header::done; ++depth) read_next(walk);
   if (walk.next != Header::done) walk.stop(Verdict::too_deep);
   const bool is_valid = packet.verdict == Verdict::session || packet.verdict == Verdict::fragment;
-  if (!is_valid && walk.outer) {
-    packet = *walk.outer;
-    walk.transport = walk.outer_transport;
-  }
+  if (!is_valid && walk.outer) packet = *walk.outer;
 }
 
 void conclude(const Walk& walk) noexcept {

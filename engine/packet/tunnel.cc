@@ -312,7 +312,6 @@ void read_gue(Walk& walk) noexcept {
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
   walk.outer = walk.packet;
-  walk.outer_transport = walk.transport;
   walk.packet.flags &= kPacketBadIpChecksum;
   walk.tunnel = kind;
   walk.next = next;

@@ -91,8 +91,7 @@ struct Walk {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
   };
-  Extent transport;  // what the checksum of the packet's session covers; empty: nothing known
-  Extent outer_transport;
+  Extent transport;  // what the checksum of the innermost session covers; empty: nothing known
   bool leaves_untold = false;  // kPacketUntold
   bool is_rerouted =
       false;  // to another destination than its header says, which the checksum holds
