@@ -44,7 +44,7 @@ TEST(half_open, who_sent_a_syn_may_reset_it) {
   tcp.syn(at(0));
   tcp.rst(Side::client, at(kMillisecond), kBareRst);
   tcp.syn_ack(at(2 * kMillisecond));
-  TableRun run;
+  TableRun run(small_settings(), 1);
   run.see(frames);
   run.finish();
   EXPECT_EQ(run.only(Action::session_end).reason, Reason::reset);
