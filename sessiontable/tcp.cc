@@ -307,6 +307,21 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   const std::uint32_t high = sent_end(s.hot, side);
   const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
+// Nothing is known of the side but bare segments, captured in mid-stream, and no answer: its next
+// byte may be the one behind their number, if they were keep-alives.
+bool may_have_kept_alive(const Session& s, unsigned side) noexcept {
+  return s.hot.has(kSessionSeen0, side) && !s.hot.has(kSessionAck0, side ^ 1) &&
+         !s.cold.knows_isn(side) && (s.cold.resumed >> side & 1) == 0 &&
+         !s.hot.has(kSessionFin0, side) &&
+         s.sequence_end(side) == kEpoch + s.cold.first_sequence[side];
+}
+
+// They were, as the next byte shows, or the one that the other side waits for.
+void begin_behind_keep_alive(const Session& s, unsigned side, const TcpContext& context) noexcept {
+  s.set_sequence_end(side, kEpoch + ++s.cold.first_sequence[side]);
+  if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
+}
+
   if (length <= 1 && ahead == -1 && is_keep_alive(s, packet)) {
     if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
     return;
@@ -314,6 +329,8 @@ void advance(const Session& s, const Packet& packet, const TcpContext& context) 
   if (length == 0) return;
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
+  if (packet.tcp.sequence == sent_end(s.hot, side) + 1 && may_have_kept_alive(s, side))
+    begin_behind_keep_alive(s, side, context);
     note_gap(s, side, high, packet.tcp.sequence, context);
     s.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
@@ -353,6 +370,9 @@ void update_acknowledgment(const Session& s, const Packet& packet,
     s.cold.history.write(side, 'W');
     if (TcpDetail* detail = context.extensions.get_detail(s.cold))
       saturating_increment(detail->zero_windows[side]);
+  const unsigned peer = side ^ 1;
+  if (tcp.acknowledgment == sent_end(s.hot, peer) + 1 && may_have_kept_alive(s, peer))
+    begin_behind_keep_alive(s, peer, context);
   }
 }
 

@@ -172,6 +172,11 @@ struct ModelSession : ModelIdentity {
   void add_gap(unsigned of_side, std::uint32_t from, std::uint32_t to);
   // Bytes of [from, to) that were missing until now.
   std::uint32_t fill_gaps(unsigned of_side, std::uint32_t from, std::uint32_t to);
+  // The side began at `begin`; from `last` on to what was its first number all is missing.
+  void begin_earlier(unsigned of_side, std::uint32_t begin, std::uint32_t last);
+  // In mid-stream, of a side that has sent no byte so far and got no answer: `next` is one beyond
+  // its number, so what it sent were keep-alives.
+  void note_keep_alive_before(unsigned of_side, std::uint32_t next);
 };
 
 struct ModelLateRecord {  // being collected

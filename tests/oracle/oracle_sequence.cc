@@ -58,4 +58,21 @@ std::uint32_t ModelSession::fill_gaps(unsigned of_side, std::uint32_t from, std:
   return filled;
 }
 
+void ModelSession::begin_earlier(unsigned of_side, std::uint32_t begin, std::uint32_t last) {
+  ModelSide& from = side[of_side];
+  const std::uint32_t first = from.first;
+  from.first = begin;
+  from.length += first - begin;
+  if (last != first) add_gap(of_side, last, first);
+}
+
+void ModelSession::note_keep_alive_before(unsigned of_side, std::uint32_t next) {
+  ModelSide& from = side[of_side];
+  const bool is_silent = from.is_known && !from.has_isn && !from.is_resumed && !from.has_fin &&
+                         from.length == 0 && !side[of_side ^ 1].has_acknowledged;
+  if (!is_silent || next != from.first + 1) return;
+  ++from.first;
+  ++from.keep_alives;
+}
+
 }  // namespace linger::test

@@ -172,15 +172,6 @@ void watch_reset(ModelSession& s, const Packet& packet, std::uint32_t end_before
 
 // --- Sequence space ---------------------------------------------------------------------------
 
-// The side began at `begin`; from `last` on to what was its first number all is missing.
-void begin_earlier(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t last) {
-  ModelSide& from = s.side[side];
-  const std::uint32_t first = from.first;
-  from.first = begin;
-  from.length += first - begin;
-  if (last != first) s.add_gap(side, last, first);
-}
-
 // Payload [begin, end), none of it beyond what the side has sent so far.
 void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::uint32_t end,
                       bool is_overtaken_by_fin, bool is_acknowledged) {
@@ -191,7 +182,7 @@ void join_old_payload(ModelSession& s, unsigned side, std::uint32_t begin, std::
       from.first - begin < kSlack) {
     const std::uint32_t last = ahead_of(end, from.first) < 0 ? end : from.first;
     fresh += last - begin;
-    begin_earlier(s, side, begin, last);
+    s.begin_earlier(side, begin, last);
   }
   if (fresh != 0) {
     from.out_of_order_packets += !is_overtaken_by_fin;
@@ -220,6 +211,7 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
   const std::int32_t ahead = ahead_of(packet.tcp.sequence, high);
   const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
   const bool is_again = packet.payload_bytes != 0 && ahead_of(peer.acknowledged, high) < 0;
+  s.note_keep_alive_before(side, packet.tcp.sequence);
   const bool is_needed = peer.has_acknowledged && (peer.window == 0 || is_again);
   if (numbers <= 1 && ahead == -1 && is_plain && !from.has_fin && !is_needed) {
     ++from.keep_alives;
@@ -251,12 +243,15 @@ void join_first(ModelSession& s, const Packet& packet) {
   if (from.has_isn && is_other_cookie) from.other_first = from.first;
   if (!from.is_known || is_other_cookie) {
     from.is_known = true;
-    from.first = packet.tcp.sequence + syn;
+    from.first = packet.tcp.sequence + (syn || is_keep_alive);
     from.length = -std::int64_t{syn};
   }
   const std::uint32_t first = packet.tcp.sequence + 1;
   if (syn && !from.has_isn && within(from.first, first + 1, first + kSlack - 1))
-    begin_earlier(s, packet.direction, first, first);
+    const ModelSide& peer = s.side[packet.direction ^ 1];
+    const bool is_keep_alive = numbers_of(packet) == 0 && peer.has_acknowledged &&
+                               peer.acknowledged == packet.tcp.sequence + 1;
+    s.begin_earlier(packet.direction, first, first);
   from.has_isn |= syn;
   const std::uint8_t options = packet.tcp.options;
   from.options = 0;
@@ -311,6 +306,7 @@ void join_acknowledgment(ModelSession& s, const Packet& packet) {
     from.acknowledged = packet.tcp.acknowledgment;
     from.window = packet.tcp.window;
     if (from.window == 0 && is_plain && !from.window_closed) from.window_closed = packet.timestamp;
+  s.note_keep_alive_before(packet.direction ^ 1, packet.tcp.acknowledgment);
     if (from.window != 0 && from.window_closed) {
       if (*from.window_closed < packet.timestamp)
         from.window_closed_ns += duration_between(*from.window_closed, packet.timestamp);

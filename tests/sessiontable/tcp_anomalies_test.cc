@@ -28,6 +28,26 @@ Record record_of(const Frames& frames, const Settings& settings = small_settings
 
 constexpr TcpKnobs kLost{.captured = false};
 
+// Their number is one before the next byte: an ACK tells, before them or behind, or that byte.
+TEST(tcp_anomalies, a_capture_that_begins_with_a_keep_alive_misses_no_byte) {
+  for (const DurationNs answer : {-kMillisecond, kMillisecond, kMinute}) {
+    for (const std::uint32_t next : {1'000u, 0u}) {
+      Frames frames;
+      TcpPeers tcp = peers(frames, 0, next);
+      tcp.ack(Side::client, at(kSecond), {.sequence_offset = -1});
+      tcp.ack(Side::server, at(kSecond + answer));
+      tcp.data(Side::client, "hello", at(2 * kSecond));
+      sort_by_time(frames);
+      const Record r = record_of(frames);
+      const std::size_t client = r.port[0] == 80 ? 1 : 0;
+      EXPECT_EQ(r.gap_bytes, (WidePair{0, 0})) << answer;
+      EXPECT_EQ(r.missed_bytes, (WidePair{0, 0})) << answer;
+      EXPECT_EQ(r.payload_bytes[client], 5u) << answer;
+      EXPECT_EQ(r.keep_alives[client], 1u) << answer;
+    }
+  }
+}
+
 // --- Duplicates -------------------------------------------------------------------------------
 
 // Each frame twice, the second copy `delay` later, with IP identifications as a stack counts them.
