@@ -187,14 +187,26 @@ void fill_tcp(Record& record, const SessionView& view, unsigned source) noexcept
   }
 }
 
+// The SYN of `source` was answered, as the answer shows, or, if the capture missed it, what came
+// behind it: data, or an ACK of the SYN.
+bool is_answered(const Session& s, unsigned source) noexcept {
+  const SessionHot& hot = s.hot;
+  const unsigned destination = source ^ 1;
+  if (s.count(TcpCount::syn_ack, destination) != 0 || s.count(TcpCount::syn, destination) != 0)
+    return true;
+  if (s.count(TcpCount::syn, source) == 0 || !hot.has(kSessionAck0, destination)) return false;
+  return hot.has(kSessionData0, destination) ||
+         seq_within(hot.acknowledged[destination], s.cold.first_sequence[source],
+                    hot.sequence_low[source]);
+}
+
 }  // namespace
 
 ConnState conn_state_of(const Session& s) noexcept {
   const unsigned source = s.hot.originator();
   const unsigned destination = source ^ 1;
   const bool source_syn = s.count(TcpCount::syn, source) != 0;
-  const bool answered =
-      s.count(TcpCount::syn_ack, destination) != 0 || s.count(TcpCount::syn, destination) != 0;
+  const bool answered = is_answered(s, source);
   const bool source_fin = s.hot.has(kSessionFin0, source);
   const bool destination_fin = s.hot.has(kSessionFin0, destination);
   if (s.cold.rst_seen) {

@@ -16,6 +16,8 @@ struct Story {
   bool source_fin = false;
   bool destination_fin = false;
   int rst_by = -1;
+  std::uint32_t acknowledged = 0;  // by the destination; the source's SYN is 1,000
+  bool destination_data = false;
 };
 
 constexpr Story kStories[] = {
@@ -36,6 +38,13 @@ constexpr Story kStories[] = {
     {"data and RST of the other", ConnState::oth, false, false, false, false, 1},
     {"closed, then reset", ConnState::rsto, true, true, true, false, 0},
     {"data and both FINs", ConnState::oth, false, false, true, true},
+    {"a SYN-ACK that was not captured", ConnState::s1, true, false, false, false, -1, 1'001},
+    {"the same, with data", ConnState::s1, true, false, false, false, -1, 1'501, true},
+    {"the same, closed by the source", ConnState::s2, true, false, true, false, -1, 1'001},
+    {"the same, reset by the source", ConnState::rsto, true, false, false, false, 0, 1'001},
+    {"the same, reset by the destination", ConnState::rstr, true, false, false, false, 1, 1'001},
+    {"a challenge ACK", ConnState::s0, true, false, false, false, -1, 77'001},
+    {"data of before", ConnState::oth, false, false, false, false, 1, 1'001, true},
 };
 
 TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
@@ -50,6 +59,10 @@ TEST(session_record, conn_state_is_zeeks_for_either_orientation) {
       const Session session{hot, cold, name, rare, long_addresses, nullptr, openings};
       hot.set_originator(source);
       if (story.source_syn) session.add(TcpCount::syn, source);
+      cold.first_sequence[source] = hot.sequence_low[source] = 1'001;
+      if (story.acknowledged != 0) hot.set(kSessionAck0, source ^ 1);
+      if (story.destination_data) hot.set(kSessionData0, source ^ 1);
+      hot.acknowledged[source ^ 1] = story.acknowledged;
       if (story.syn_ack) session.add(TcpCount::syn_ack, source ^ 1);
       if (story.source_fin) hot.set(kSessionFin0, source);
       if (story.destination_fin) hot.set(kSessionFin0, source ^ 1);

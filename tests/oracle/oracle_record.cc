@@ -12,7 +12,11 @@ ConnState state_of(const ModelSession& s) {
   const ModelSide& source = s.side[s.originator];
   const ModelSide& destination = s.side[s.originator ^ 1];
   const bool asked = source.syn != 0;
-  const bool answered = destination.syn_ack != 0 || destination.syn != 0;
+  const char said_data = static_cast<char>(s.originator == 0 ? 'D' | 0x80 : 'D');
+  const bool acknowledges = destination.acknowledged - source.first <= source.end() - source.first;
+  const bool went_on = asked && destination.has_acknowledged &&  // its answer was not captured
+                       (acknowledges || s.history.find(said_data) != std::string::npos);
+  const bool answered = destination.syn_ack != 0 || destination.syn != 0 || went_on;
   if (s.reset_by == s.originator) {
     if (!asked) return ConnState::oth;
     return answered ? ConnState::rsto : ConnState::rstos0;
