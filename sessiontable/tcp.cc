@@ -160,6 +160,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   if (!s.hot.has(kSessionAck0, peer)) return true;  // no window seen
   const std::uint32_t low = s.hot.acknowledged[peer];
   std::uint32_t high = low + window_of(s, peer);
+  // Some stacks (Darwin) reset with the number of the FIN before, and it is taken.
+  if (s.hot.has(kSessionFin0, side) && tcp.sequence + 1 == sent_end(s.hot, side)) return true;
   // The receiver may have more than it acknowledged so far: what its peer has sent.
   if (s.hot.has(kSessionSeen0, side) && seq_after(sent_end(s.hot, side), high))
     high = sent_end(s.hot, side);

@@ -134,7 +134,7 @@ bool rst_fits(const ModelSession& s, const Packet& packet) {
   if (tcp.sequence == 0 && has(packet, kTcpAck) && peer.is_known &&
       tcp.acknowledgment == peer.end())
     return true;
-  if (!peer.has_acknowledged) return true;
+  if (!peer.has_acknowledged || (from.has_fin && tcp.sequence + 1 == from.end())) return true;
   std::uint32_t high = peer.acknowledged + window_of(peer);
   if (from.is_known && ahead_of(from.end(), high) > 0) high = from.end();
   return within(tcp.sequence, peer.acknowledged, high);

@@ -412,6 +412,21 @@ TEST(tcp, a_rst_must_lie_in_the_window) {
   }
 }
 
+// As Darwin sends it after the FIN; Linux takes it (tcp_reset_check()).
+TEST(tcp, a_rst_with_the_number_of_its_senders_fin_resets) {
+  for (const std::int64_t offset : {-1, -2}) {
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    OneSession session;
+    tcp.handshake(at(0));
+    tcp.fin(Side::client, at(kSecond));
+    tcp.ack(Side::server, at(kSecond));
+    tcp.rst(Side::client, at(kSecond), {.sequence_offset = offset});
+    session.see(frames);
+    EXPECT_EQ(session.hot().phase, offset == -1 ? Phase::reset : Phase::half_closed) << offset;
+  }
+}
+
 TEST(tcp, a_rst_against_a_syn_must_acknowledge_it) {
   for (const std::int64_t offset : {-1, 0, 1}) {
     Frames frames;
