@@ -82,7 +82,7 @@ void SessionTable::note_candidate(std::uint32_t slot, const Packet& packet) noex
   c.features = features_of(packet.tcp) & 0x7f;
 }
 
-// An answer that names the candidate's ISN, or data that follows it, makes it a session of its own,
+// An answer that names the candidate's ISN, or what follows it, makes it a session of its own,
 // and its SYNs move there. The new slot, or kNoSlot.
 std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& packet) noexcept {
   const Extension* found = extensions_.find(cold_[slot]);
@@ -98,7 +98,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
   const bool answers = !from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) != 0 &&
                        (tcp.flags & kTcpAck) != 0 && acknowledged < c.bytes;
   const bool follows = from_candidate && (tcp.flags & (kTcpSyn | kTcpRst)) == 0 &&
-                       packet.payload_bytes != 0 && tcp.sequence == c.sequence + 1 &&
+                       tcp.sequence == c.sequence + 1 &&
                        // else it goes on with the old one as well
                        tcp.sequence != hot_[slot].sequence_low[c.side];
   const bool repeats = from_candidate && lingers(hot_[slot].phase) &&  // the old one is over by now

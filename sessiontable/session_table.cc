@@ -443,6 +443,11 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
     return {newest, Membership::stranger};
   }
   std::uint32_t slot = newest;
+  // First the SYNs that wait: what follows one may be nearer to any of the sessions.
+  for (std::uint32_t i = newest; i != kNoSlot; i = older_of(i)) {
+    const std::uint32_t promoted = promote_candidate(i, packet);
+    if (promoted != kNoSlot) return {promoted, Membership::member};
+  }
   if ((hot_[newest].flags & kSessionHasOlder) != 0) {
     std::uint32_t best = UINT32_MAX;
     for (std::uint32_t i = newest; i != kNoSlot; i = older_of(i)) {
@@ -452,8 +457,6 @@ SessionTable::Choice SessionTable::choose(std::uint32_t newest, const Packet& pa
     if (slot != newest && tcp_membership(session(slot), packet) != Membership::member)
       slot = newest;
   }
-  const std::uint32_t promoted = promote_candidate(slot, packet);
-  if (promoted != kNoSlot) return {promoted, Membership::member};
   const Membership membership = tcp_membership(session(slot), packet);
   if (membership == Membership::candidate) note_candidate(slot, packet);
   return {slot, membership};

@@ -252,8 +252,9 @@ void Oracle::join(const Packet& packet) {
   if (is_damaged(sessions.back(), packet)) return count_damaged(sessions.back(), packet);
   const std::uint8_t protocol = packet.key.protocol;
   if (protocol == kProtocolTcp) {
+    for (std::size_t i = sessions.size(); i-- > 0;)
+      if (promote(sessions, i, packet)) return absorb(sessions.back(), packet);
     const std::size_t at = choose(sessions, packet);
-    if (promote(sessions, at, packet)) return absorb(sessions.back(), packet);
     switch (tcp_fit(sessions[at], packet)) {
       case Fit::member:
         return absorb(sessions[at], packet);
@@ -301,8 +302,7 @@ void Oracle::note_candidate(ModelSession& s, const Packet& packet) {
   s.candidate->bytes += packet.wire_bytes;
 }
 
-// An answer that names the candidate's ISN, or data that follows it, makes it a session: the last
-// of `sessions`.
+// An answer that names the candidate's ISN, or what follows it, makes it a session: the last one.
 bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   if (!sessions[at].candidate) return false;
   const ModelCandidate c = *sessions[at].candidate;
@@ -312,7 +312,7 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   const bool answers = packet.direction != c.syn.direction && is_special && (flags & kTcpAck) &&
                        acknowledged < c.bytes;
   const bool follows = packet.direction == c.syn.direction && !is_special &&
-                       packet.payload_bytes != 0 && packet.tcp.sequence == c.syn.tcp.sequence + 1 &&
+                       packet.tcp.sequence == c.syn.tcp.sequence + 1 &&
                        packet.tcp.sequence != sessions[at].side[packet.direction].end();
   const bool repeats = lingers(sessions[at].phase) && packet.direction == c.syn.direction &&
                        (flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn &&

@@ -74,6 +74,30 @@ TEST(tuple_reuse, a_syn_of_the_side_that_was_connected_to_is_another_session) {
   EXPECT_EQ(ends[1].reuse_of, ends[0].id);
 }
 
+// Of the client alone, and no close: it goes on with the SYN that waits, whichever of the sessions
+// before its numbers are nearest to.
+TEST(tuple_reuse, connections_of_one_tuple_are_told_apart_where_one_side_is_seen) {
+  for (const std::uint32_t step : {40'000'000u, 1'500'000'000u, 2'654'435'761u}) {
+    Frames frames;
+    for (std::uint32_t i = 0; i < 6; ++i) {
+      TcpPeers tcp = peers(frames, 0, 1'000 + i * step, 7'000 + i * 3 * step);
+      tcp.syn(at(i * kSecond));
+      tcp.syn_ack(at(i * kSecond), {.captured = false});
+      tcp.ack(Side::client, at(i * kSecond + kMillisecond));
+      tcp.data(Side::client, "hello", at(i * kSecond + 2 * kMillisecond));
+    }
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const std::vector<Record> ends = run.all(Action::session_end);
+    EXPECT_EQ(ends.size(), 6u) << step;
+    for (const Record& r : ends) {
+      EXPECT_EQ(r.packets[0], 3u) << step;
+      EXPECT_EQ(r.payload_bytes[0], 5u) << step;
+    }
+  }
+}
+
 // The first is beyond what was sent before, the second repeats a part of it.
 TEST(tuple_reuse, a_late_record_tells_each_payload_byte_once_and_data_is_no_ack) {
   Frames frames;
