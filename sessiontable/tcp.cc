@@ -124,18 +124,20 @@ std::uint32_t distance(std::uint32_t v, std::uint32_t low, std::uint32_t high) n
   return std::min(low - v, v - high);
 }
 
-// In SYN-SENT `side` takes nothing from its peer that acknowledges less than its SYN, and answers
-// with a RST of that number (RFC 9293 §3.10.7.3): so a host that lost a connection makes the other
-// one forget it (§3.5.1), and both go on with the SYN.
+// In SYN-SENT `side` takes nothing from its peer that acknowledges what it has not sent or less
+// than its SYN, and answers with a RST of that number (RFC 9293 §3.10.7.3): so a host that lost a
+// connection makes the other one forget it (§3.5.1), and both go on with the SYN.
 bool is_in_syn_sent(const Session& s, unsigned side) noexcept {
   return s.hot.phase == Phase::opening && s.cold.knows_isn(side) &&
          !s.hot.has(kSessionAck0, side) && !s.hot.has(kSessionSeen0, side ^ 1);
 }
 
+// It may have sent more than was captured.
 bool is_refused(const Session& s, const Packet& packet) noexcept {
   const unsigned peer = packet.direction ^ 1u;
   return has_ack(packet.tcp) && is_in_syn_sent(s, peer) &&
-         seq_before(packet.tcp.acknowledgment, s.cold.first_sequence[peer]);
+         !seq_within(packet.tcp.acknowledgment, s.cold.first_sequence[peer],
+                     sent_end(s.hot, peer) + kInFlightMax);
 }
 
 // --- RST --------------------------------------------------------------------------------------
@@ -151,7 +153,8 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   if (peer_in_syn_sent && !s.hot.has(kSessionSeen0, side))  // only its ISN can be acknowledged
     return has_ack(tcp) &&
            seq_within(tcp.acknowledgment, s.cold.first_sequence[peer], sent_end(s.hot, peer));
-  if (is_in_syn_sent(s, side) && seq_before(tcp.sequence, initial_sequence(s.cold, side)))
+  if (is_in_syn_sent(s, side) && !seq_within(tcp.sequence, initial_sequence(s.cold, side),
+                                             sent_end(s.hot, side) + kInFlightMax))
     return false;  // of what it refused
   // The answer to a segment without ACK has SEQ 0 (RFC 9293 §3.10.7.1).
   if (tcp.sequence == 0 && has_ack(tcp) && s.hot.has(kSessionSeen0, peer) &&
@@ -299,16 +302,6 @@ bool is_keep_alive(const Session& s, const Packet& packet) noexcept {
   return s.hot.window[peer] != 0 && (packet.payload_bytes == 0 || !is_under_way);
 }
 
-// Moves a side's sequence space on by one segment. SYN and first segments have been through
-// note_first().
-void advance(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
-  const unsigned side = packet.direction;
-  // A FIN sent again takes no number of its own, wherever a sloppy stack puts it.
-  const bool fin_again = (packet.tcp.flags & kTcpFin) != 0 && s.hot.has(kSessionFin0, side);
-  const std::uint32_t length = length_of(packet) - (fin_again ? 1 : 0);
-  const std::uint32_t high = sent_end(s.hot, side);
-  const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
-  const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
 // Nothing is known of the side but bare segments, captured in mid-stream, and no answer: its next
 // byte may be the one behind their number, if they were keep-alives.
 bool may_have_kept_alive(const Session& s, unsigned side) noexcept {

@@ -129,7 +129,8 @@ bool rst_fits(const ModelSession& s, const Packet& packet) {
   const bool in_syn_sent = s.phase == Phase::opening && peer.has_isn && !peer.has_acknowledged;
   if (in_syn_sent && !from.is_known)
     return has(packet, kTcpAck) && within(tcp.acknowledgment, peer.first, peer.end());
-  if (waits_for_answer(s, packet.direction) && ahead_of(tcp.sequence, from.first - 1) < 0)
+  if (waits_for_answer(s, packet.direction) &&
+      !within(tcp.sequence, from.first - 1, from.end() + kInFlightMax))
     return false;
   if (tcp.sequence == 0 && has(packet, kTcpAck) && peer.is_known &&
       tcp.acknowledgment == peer.end())
@@ -476,7 +477,7 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
   }
   const bool is_bare_ack = (packet.tcp.flags & (kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck;
   if (has(packet, kTcpAck) && waits_for_answer(s, side ^ 1) &&
-      ahead_of(packet.tcp.acknowledgment, peer.first) < 0) {
+      !within(packet.tcp.acknowledgment, peer.first, peer.end() + kInFlightMax)) {
     from.syn_ack += has(packet, kTcpSyn);
     if (has(packet, kTcpSyn)) {
       s.write_history(side, 'H');

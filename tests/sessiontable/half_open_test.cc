@@ -10,9 +10,9 @@ constexpr TcpKnobs kBareRst{.flags = kTcpRst};
 // RFC 9293 §3.5.1: one side has lost a connection that the capture never saw, the other answers for
 // it, with a challenge ACK or a SYN-ACK of an older SYN, and is reset. Then both go on.
 TEST(half_open, what_the_sender_of_a_syn_refuses_is_no_part_of_its_connection) {
-  for (const bool is_syn_ack : {false, true}) {
+  const auto see = [](bool is_syn_ack, std::uint32_t lost_isn) {
     Frames frames;
-    TcpPeers lost = peers(frames, 0, 500'000, 3'000'000);
+    TcpPeers lost = peers(frames, 0, lost_isn, 3'000'000);
     TcpPeers fresh = peers(frames, 0, 1'000'000, 7'000'000);
     fresh.syn(at(0));
     is_syn_ack ? lost.syn_ack(at(kMillisecond)) : lost.ack(Side::server, at(kMillisecond));
@@ -34,6 +34,10 @@ TEST(half_open, what_the_sender_of_a_syn_refuses_is_no_part_of_its_connection) {
     EXPECT_EQ(r.gap_bytes, (std::array<std::uint64_t, 2>{0, 0}));
     EXPECT_EQ(r.syn_ack, is_syn_ack ? 2u : 1u);
     EXPECT_EQ(run.counters().rst_off_window.value(), 1u);
+  };
+  for (const std::uint32_t lost_isn : {500'000u, 2'500'000u, 1'500'000'000u}) {  // fresh: 1,000,000
+    see(false, lost_isn);
+    see(true, lost_isn);
   }
 }
 
