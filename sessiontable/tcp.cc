@@ -160,11 +160,11 @@ bool rst_fits(const Session& s, const Packet& packet) noexcept {
   if (tcp.sequence == 0 && has_ack(tcp) && s.hot.has(kSessionSeen0, peer) &&
       tcp.acknowledgment == sent_end(s.hot, peer))
     return true;
+  // Some stacks (Darwin) reset with the number of the FIN before, and it is taken.
+  if (s.hot.has(kSessionFin0, side) && tcp.sequence + 1 == sent_end(s.hot, side)) return true;
   if (!s.hot.has(kSessionAck0, peer)) return true;  // no window seen
   const std::uint32_t low = s.hot.acknowledged[peer];
   std::uint32_t high = low + window_of(s, peer);
-  // Some stacks (Darwin) reset with the number of the FIN before, and it is taken.
-  if (s.hot.has(kSessionFin0, side) && tcp.sequence + 1 == sent_end(s.hot, side)) return true;
   // The receiver may have more than it acknowledged so far: what its peer has sent.
   if (s.hot.has(kSessionSeen0, side) && seq_after(sent_end(s.hot, side), high))
     high = sent_end(s.hot, side);
@@ -202,7 +202,8 @@ void update_rst(const Session& s, const Packet& packet, const TcpContext& contex
 }
 
 // A RST only closes tentatively: when its receiver sends new payload and its sender acknowledges
-// that, it was not taken (challenge ACK, RFC 5961 §3.2).
+// that, it was not taken (challenge ACK, RFC 5961 §3.2). Nor is a SYN refused for good that its
+// sender repeats, as Windows does, until it is answered.
 void watch_reset(const Session& s, const Packet& packet, std::uint32_t peer_end,
                  const TcpContext& context) noexcept {
   const unsigned side = packet.direction;
@@ -215,14 +216,18 @@ void watch_reset(const Session& s, const Packet& packet, std::uint32_t peer_end,
     return;
   }
   Extension* e = context.extensions.find(s.cold);
-  if (e == nullptr || !e->rst_challenged || !has_ack(packet.tcp)) return;
-  if (PLANTED(14, !seq_after(packet.tcp.acknowledgment, e->rst_peer_end), true)) return;
+  if (e == nullptr || !has_ack(packet.tcp)) return;
+  const bool answers =
+      is_syn_ack(packet.tcp) && s.count(TcpCount::syn_ack, side) == 1 && e->late.syn[side ^ 1] != 0;
+  const bool goes_on = e->rst_challenged &&
+                       PLANTED(14, seq_after(packet.tcp.acknowledgment, e->rst_peer_end), false);
+  if (!answers && !goes_on) return;
   e->rst_challenged = false;
   if (TcpDetail* detail = context.extensions.get_detail(s.cold))
     saturating_increment(detail->rst_ignored[side]);
   context.counters.rst_ignored.add();
   s.cold.rst_seen = 0;
-  enter(s, open_phase(s.hot), packet.clock);
+  enter(s, answers ? Phase::opening : open_phase(s.hot), packet.clock);
 }
 
 // --- Sequence space ---------------------------------------------------------------------------
@@ -317,6 +322,18 @@ void begin_behind_keep_alive(const Session& s, unsigned side, const TcpContext& 
   if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
 }
 
+// Moves a side's sequence space on by one segment. SYN and first segments have been through
+// note_first().
+void advance(const Session& s, const Packet& packet, const TcpContext& context) noexcept {
+  const unsigned side = packet.direction;
+  // A FIN sent again takes no number of its own, wherever a sloppy stack puts it.
+  const bool fin_again = (packet.tcp.flags & kTcpFin) != 0 && s.hot.has(kSessionFin0, side);
+  const std::uint32_t length = length_of(packet) - (fin_again ? 1 : 0);
+  if (packet.tcp.sequence == sent_end(s.hot, side) + 1 && may_have_kept_alive(s, side))
+    begin_behind_keep_alive(s, side, context);
+  const std::uint32_t high = sent_end(s.hot, side);
+  const auto ahead = static_cast<std::int32_t>(packet.tcp.sequence - high);
+  const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (length <= 1 && ahead == -1 && is_keep_alive(s, packet)) {
     if (Extension* e = context.extensions.get(s.cold)) saturating_increment(e->keep_alives[side]);
     return;
@@ -324,8 +341,6 @@ void begin_behind_keep_alive(const Session& s, unsigned side, const TcpContext& 
   if (length == 0) return;
   if (ahead > 0) {
     if (static_cast<std::uint32_t>(ahead) > kJumpMax) return;  // no window is that large
-  if (packet.tcp.sequence == sent_end(s.hot, side) + 1 && may_have_kept_alive(s, side))
-    begin_behind_keep_alive(s, side, context);
     note_gap(s, side, high, packet.tcp.sequence, context);
     s.advance_sequence(side, static_cast<std::uint32_t>(ahead) + length);
     return;
@@ -355,6 +370,9 @@ void update_acknowledgment(const Session& s, const Packet& packet,
   const unsigned side = packet.direction;
   const TcpHeader& tcp = packet.tcp;
   if (!has_ack(tcp)) return;
+  const unsigned peer = side ^ 1;
+  if (tcp.acknowledgment == sent_end(s.hot, peer) + 1 && may_have_kept_alive(s, peer))
+    begin_behind_keep_alive(s, peer, context);
   if (!s.hot.has(kSessionAck0, side) || !seq_before(tcp.acknowledgment, s.hot.acknowledged[side])) {
     s.hot.set(kSessionAck0, side);
     s.hot.acknowledged[side] = tcp.acknowledgment;
@@ -365,9 +383,6 @@ void update_acknowledgment(const Session& s, const Packet& packet,
     s.cold.history.write(side, 'W');
     if (TcpDetail* detail = context.extensions.get_detail(s.cold))
       saturating_increment(detail->zero_windows[side]);
-  const unsigned peer = side ^ 1;
-  if (tcp.acknowledgment == sent_end(s.hot, peer) + 1 && may_have_kept_alive(s, peer))
-    begin_behind_keep_alive(s, peer, context);
   }
 }
 

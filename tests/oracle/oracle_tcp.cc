@@ -162,13 +162,18 @@ void watch_reset(ModelSession& s, const Packet& packet, std::uint32_t end_before
       s.challenged_end = end_before;
     return;
   }
-  if (!s.challenged_end || !has(packet, kTcpAck)) return;
-  if (ahead_of(packet.tcp.acknowledgment, *s.challenged_end) <= 0) return;
+  if (!has(packet, kTcpAck)) return;
+  const ModelLate::Counts& of_peer = s.late.side[packet.direction ^ 1];
+  const bool answers = is_syn_ack(packet) && s.side[packet.direction].syn_ack == 1 &&
+                       of_peer.syn + of_peer.syn_ack != 0;  // to the SYN sent again
+  const bool goes_on =
+      s.challenged_end && ahead_of(packet.tcp.acknowledgment, *s.challenged_end) > 0;
+  if (!answers && !goes_on) return;
   s.challenged_end.reset();
   s.reset_by.reset();
   ++s.side[packet.direction].rst_ignored;
   events.rst_ignored = true;
-  enter(s, open_phase(s), packet.clock);
+  enter(s, answers ? Phase::opening : open_phase(s), packet.clock);
 }
 
 // --- Sequence space ---------------------------------------------------------------------------
@@ -206,13 +211,13 @@ void join_numbers(ModelSession& s, const Packet& packet, DurationNs reorder_wind
   const unsigned side = packet.direction;
   ModelSide& from = s.side[side];
   const ModelSide& peer = s.side[side ^ 1];
+  s.note_keep_alive_before(side, packet.tcp.sequence);
   const bool is_fin_again = has(packet, kTcpFin) && from.has_fin;  // takes no number of its own
   const std::uint32_t numbers = numbers_of(packet) - is_fin_again;
   const std::uint32_t high = from.end();
   const std::int32_t ahead = ahead_of(packet.tcp.sequence, high);
   const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
   const bool is_again = packet.payload_bytes != 0 && ahead_of(peer.acknowledged, high) < 0;
-  s.note_keep_alive_before(side, packet.tcp.sequence);
   const bool is_needed = peer.has_acknowledged && (peer.window == 0 || is_again);
   if (numbers <= 1 && ahead == -1 && is_plain && !from.has_fin && !is_needed) {
     ++from.keep_alives;
@@ -243,15 +248,15 @@ void join_first(ModelSession& s, const Packet& packet) {
                                s.phase == Phase::opening && from.first != packet.tcp.sequence + 1;
   if (from.has_isn && is_other_cookie) from.other_first = from.first;
   if (!from.is_known || is_other_cookie) {
+    const ModelSide& peer = s.side[packet.direction ^ 1];
+    const bool is_keep_alive = numbers_of(packet) == 0 && peer.has_acknowledged &&
+                               peer.acknowledged == packet.tcp.sequence + 1;
     from.is_known = true;
     from.first = packet.tcp.sequence + (syn || is_keep_alive);
     from.length = -std::int64_t{syn};
   }
   const std::uint32_t first = packet.tcp.sequence + 1;
   if (syn && !from.has_isn && within(from.first, first + 1, first + kSlack - 1))
-    const ModelSide& peer = s.side[packet.direction ^ 1];
-    const bool is_keep_alive = numbers_of(packet) == 0 && peer.has_acknowledged &&
-                               peer.acknowledged == packet.tcp.sequence + 1;
     s.begin_earlier(packet.direction, first, first);
   from.has_isn |= syn;
   const std::uint8_t options = packet.tcp.options;
@@ -301,13 +306,13 @@ void join_syn(ModelSession& s, const Packet& packet) {
 void join_acknowledgment(ModelSession& s, const Packet& packet) {
   ModelSide& from = s.side[packet.direction];
   if (!has(packet, kTcpAck)) return;
+  s.note_keep_alive_before(packet.direction ^ 1, packet.tcp.acknowledgment);
   const bool is_plain = !has(packet, kTcpSyn) && !has(packet, kTcpFin) && !has(packet, kTcpRst);
   if (!from.has_acknowledged || ahead_of(packet.tcp.acknowledgment, from.acknowledged) >= 0) {
     from.has_acknowledged = true;
     from.acknowledged = packet.tcp.acknowledgment;
     from.window = packet.tcp.window;
     if (from.window == 0 && is_plain && !from.window_closed) from.window_closed = packet.timestamp;
-  s.note_keep_alive_before(packet.direction ^ 1, packet.tcp.acknowledgment);
     if (from.window != 0 && from.window_closed) {
       if (*from.window_closed < packet.timestamp)
         from.window_closed_ns += duration_between(*from.window_closed, packet.timestamp);

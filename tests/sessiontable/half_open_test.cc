@@ -41,6 +41,29 @@ TEST(half_open, what_the_sender_of_a_syn_refuses_is_no_part_of_its_connection) {
   }
 }
 
+// As Windows does it, which sends a refused SYN again: by then somebody listens.
+TEST(half_open, a_refused_syn_that_is_sent_again_may_be_answered) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0));
+  tcp.set_next(Side::server, 0);
+  tcp.rst(Side::server, at(kMillisecond));
+  tcp.syn(at(kSecond), {.sequence_offset = -1});
+  tcp.set_next(Side::server, 5'000'000);
+  tcp.syn_ack(at(kSecond + kMillisecond));
+  tcp.ack(Side::client, at(kSecond + 2 * kMillisecond));
+  for (int i = 2; i < 60; ++i) tcp.data(Side::server, "tick", at(i * kSecond));
+  tcp.close(Side::client, at(kMinute));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const Record r = run.only(Action::session_end);
+  EXPECT_EQ(r.reason, Reason::closed);
+  EXPECT_EQ(r.state, ConnState::sf);
+  EXPECT_EQ(r.rst_ignored, (std::array<std::uint32_t, 2>{0, 1}));
+  EXPECT_EQ(run.packets_told(), frames.size());
+}
+
 // The same without the answer before it: that RST is its own, and the answer late.
 TEST(half_open, who_sent_a_syn_may_reset_it) {
   Frames frames;
