@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "engine/base/tell.h"
@@ -22,6 +25,13 @@ namespace {
 int fail(int code, const std::string& text) {
   linger::tell("linger: {}\n", text);
   return code;
+}
+
+// To standard output, which may be closed, or its disk full.
+int print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return linger::kExitWell;
+  return fail(linger::kExitFailed, fmt::format("standard output: {}", std::strerror(errno)));
 }
 
 std::string dumped(linger::Dump dump, const linger::Settings& settings) {
@@ -48,23 +58,14 @@ int run(int argc, char** argv) {
   const auto options = linger::parse_options(argc, argv);
   if (!options) {
     const auto& leave = options.error();
-    if (leave.code == linger::kExitWell) {
-      fmt::print("{}", leave.text);
-    } else {
-      linger::tell("{}", leave.text);
-    }
+    if (leave.code == linger::kExitWell) return print(leave.text);
+    linger::tell("{}", leave.text);
     return leave.code;
   }
-  if (options->version) {
-    fmt::print("{}", linger::build_info());
-    return linger::kExitWell;
-  }
+  if (options->version) return print(linger::build_info());
   const auto settings = linger::settings_of(*options);
   if (!settings) return fail(linger::kExitUsage, settings.error());
-  if (options->dump != linger::Dump::none) {
-    fmt::print("{}", dumped(options->dump, *settings));
-    return linger::kExitWell;
-  }
+  if (options->dump != linger::Dump::none) return print(dumped(options->dump, *settings));
   linger::Engine engine(*options, *settings);
   if (options->test) {
     if (const auto good = engine.check(); !good)
@@ -73,11 +74,11 @@ int run(int argc, char** argv) {
       return fail(good.error().exit_code, good.error().text);
     const auto cost = engine.cost();
     if (!cost) return fail(cost.error().exit_code, cost.error().text);
-    fmt::print("{}", *cost);
     const auto findings = options->interfaces.empty()
                               ? linger::check_outputs(*settings)
                               : linger::check_machine(options->interfaces, *settings);
-    fmt::print("{}", linger::text_of(findings));
+    if (const int code = print(*cost + linger::text_of(findings)); code != linger::kExitWell)
+      return code;
     const bool can_run = std::ranges::none_of(
         findings, [](const auto& line) { return line.finding == linger::Finding::fail; });
     return can_run ? linger::kExitWell : linger::kExitFailed;

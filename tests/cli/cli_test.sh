@@ -131,6 +131,11 @@ if [[ -w /dev/full ]]; then
   "$linger" -r "$capture" >/dev/full 2>err
   [[ $? == 3 ]] && grep -qi 'no space' err
   result $? "a_full_disk_is_counted_and_said" "$(cat err)"
+  for word in -T -V --help --dump-config; do
+    "$linger" "$word" >/dev/full 2>err
+    [[ $? == 1 ]] && grep -q '^linger: standard output: No space left' err
+    result $? "what_a_full_disk_did_not_take_of_${word}_is_said" "$(cat err)"
+  done
 fi
 
 run --profile -r "$capture"
