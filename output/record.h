@@ -30,14 +30,14 @@ namespace linger {
   X(mptcp_end, "mptcp-end", "an MPTCP connection: what its subflows' end records tell, together")
 
 // Why a session ended: X(name, word, help)
-#define LINGER_REASONS(X)                                                      \
-  X(none, "none", "it has not (interim)")                                      \
-  X(attempt, "attempt", "opened, never answered")                              \
-  X(idle, "idle", "no packet for the timeout of its state or protocol")        \
-  X(closed, "closed", "closed by both sides")                                  \
-  X(reset, "reset", "aborted by one side")                                     \
-  X(evicted, "evicted", "the table was full")                                  \
-  X(end_of_input, "end-of-input", "still open when the replay was at its end") \
+#define LINGER_REASONS(X)                                                         \
+  X(none, "none", "it has not (interim)")                                         \
+  X(attempt, "attempt", "opened, never answered")                                 \
+  X(idle, "idle", "no packet for the timeout of its state or protocol")           \
+  X(closed, "closed", "closed by both sides")                                     \
+  X(reset, "reset", "aborted by one side")                                        \
+  X(evicted, "evicted", "the table was full, or four newer sessions had its key") \
+  X(end_of_input, "end-of-input", "still open when the replay was at its end")    \
   X(shutdown, "shutdown", "still open when linger was stopped")
 
 // How a TCP connection went, as Zeek's conn_state: X(name, word, help)

@@ -19,7 +19,7 @@ namespace linger {
   X(ended_idle, "sessions ended by their idle timeout")                                          \
   X(ended_closed, "sessions closed by both sides")                                               \
   X(ended_reset, "sessions aborted by one side")                                                 \
-  X(ended_evicted, "sessions evicted from a full table before their end")                        \
+  X(ended_evicted, "sessions cut: the table was full, or four newer ones had their key")         \
   X(ended_by_run, "sessions still open when the run ended")                                      \
   X(summarised, "unanswered sessions told in a syn-flood record instead of one of their own")    \
   X(interim, "interim records")                                                                  \
