@@ -21,7 +21,7 @@
   X(Duration, tcpTimeout, 10 * kMinute, kSecond, kDay,                                             \
     "An established TCP session ends after this long without a packet.")                           \
   X(Duration, tcpSynTimeout, 30 * kSecond, kSecond, kDay,                                          \
-    "A TCP session that was never answered ends after this long.")                                 \
+    "A TCP session that was never answered ends after this long without a packet.")                \
   X(Duration, tcpHalfClosedTimeout, 120 * kSecond, kSecond, kDay,                                  \
     "A TCP session with one side closed ends after this long without a packet.")                   \
   X(Duration, tcpClosingTimeout, 5 * kSecond, 0, kHour,                                            \
