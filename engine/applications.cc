@@ -62,11 +62,11 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const
   const Settings& settings = shards.front();
   const auto enabled = parsers_of(settings);
   if (!enabled) return tl::unexpected(enabled.error());
+  if (!is_anything_wanted(settings)) return nullptr;
   auto signatures = load_signatures(settings.signatures);
   if (!signatures) return tl::unexpected(signatures.error());
   auto rules = load_rules(settings.rules, *signatures);
   if (!rules) return tl::unexpected(rules.error());
-  if (*enabled == 0 && signatures->empty() && settings.rules.empty()) return nullptr;
   auto reading = std::make_unique<Reading>();
   reading->signatures = signatures->size();
   auto detector = Detector::make({.enabled = *enabled,

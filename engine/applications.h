@@ -31,8 +31,9 @@ struct Reading {
   std::size_t signatures = 0;      // of files
 };
 
-// What the settings want to be known; null: nothing. `shards`: the settings of each, which differ
-// in nothing but sizes. Control thread; reads the files of signatures and rules.
+// What the settings want to be known; null: nothing, whatever their files hold by now. `shards`:
+// the settings of each, which differ in nothing but sizes. Control thread; reads the files of
+// signatures and rules.
 tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const Settings> shards);
 
 static_assert(LinkNotes::kMax >= kBurstMax);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "engine/signatures.h"
 
 namespace linger::test {
@@ -20,6 +22,22 @@ TEST(applications, take_another_detector_at_the_next_poll) {
   applications.refresh();
   EXPECT_FALSE(applications.uses(before));
   EXPECT_TRUE(applications.uses(after));
+}
+
+TEST(applications, files_that_are_empty_now_leave_something_to_read_with) {
+  std::array<Settings, 1> shards;
+  shards[0].parsers = {"none"};
+  shards[0].patternCache = "none";
+  EXPECT_EQ(*make_reading(shards), nullptr);
+  if (pattern_library().empty()) GTEST_SKIP() << "this build has no Hyperscan";
+  for (const auto files : {&Settings::signatures, &Settings::rules}) {
+    std::array<Settings, 1> named = shards;
+    named[0].*files = {"/dev/null"};
+    const auto reading = make_reading(named);
+    ASSERT_TRUE(reading) << reading.error();
+    ASSERT_NE(*reading, nullptr);
+    EXPECT_NE((*reading)->detector, nullptr);
+  }
 }
 
 TEST(applications, parsers_are_switched_on_by_name) {
