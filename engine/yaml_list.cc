@@ -23,6 +23,14 @@ std::string title_of(const YAML::Node& entry, std::string_view kind) {
   return fmt::format("{} {}: ", kind, name.Scalar().substr(0, kNameMax));
 }
 
+// A text with one would end there.
+ReadYaml<YamlMember> without_nul(const YamlMember& member) {
+  for (const std::string& value : member.values)
+    if (value.find('\0') != std::string::npos)
+      return member.wrong("it holds a byte 0, as \\x00 in double quotes is; put it in single ones");
+  return member;
+}
+
 ReadYaml<YamlMember> read_member(const YAML::Node& key, const YAML::Node& value,
                                  const YamlEntry& entry, const std::string& place) {
   YamlMember member{key.as<std::string>(), {}, place_of(place, key.Mark()), entry.title};
@@ -30,14 +38,14 @@ ReadYaml<YamlMember> read_member(const YAML::Node& key, const YAML::Node& value,
     if (other.key == member.key) return member.wrong("it stands here twice");
   if (value.IsScalar()) {
     member.values.push_back(value.as<std::string>());
-    return member;
+    return without_nul(member);
   }
   if (!value.IsSequence()) return member.wrong("not a text");
   for (const YAML::Node& item : value) {
     if (!item.IsScalar()) return member.wrong("not a list of texts");
     member.values.push_back(item.as<std::string>());
   }
-  return member;
+  return without_nul(member);
 }
 
 }  // namespace

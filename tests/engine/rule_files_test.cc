@@ -48,6 +48,10 @@ TEST(rule_files, that_are_wrong_are_named_with_their_line) {
                "r.yaml:2: rule a: patern: no member of a rule: name, pattern");
   expect_error("- {name: a, pattern: {a: b}}", "r.yaml:1: rule a: pattern: not a text");
   expect_error("- {name: a, pattern: [a, b]}", "r.yaml:1: rule a: pattern: not a text");
+  expect_error("- {name: a, pattern: \"^GET\\x00\"}",
+               "r.yaml:1: rule a: pattern: it holds a byte 0, as \\x00 in double quotes is");
+  expect_error("- {name: a, flags: [\"caseless\\0\"]}",
+               "r.yaml:1: rule a: flags: it holds a byte 0");
   expect_error("- {name: a, tag: [[a]]}", "r.yaml:1: rule a: tag: not a list of texts");
   expect_error("- name: " + std::string(kRuleTextMax + 1, 'a'),
                "r.yaml:1: rule " + std::string(kRuleTextMax, 'a') +
