@@ -184,6 +184,10 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   bool dump_config = false;
   Dump reference = Dump::none;
 
+  const auto check_name = [](const std::string& file) {
+    return is_no_name(file) ? fmt::format("it needs the name of a file, not '{}'", file) : "";
+  };
+
   CLI::App app;
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag();
@@ -193,7 +197,9 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
                  "capture live, or from dpdk:DEVARGS; repeat it");
   add_repeatable(app, "-o,--output", options.outputs, "URI",
                  "-, file:PATH, unix:PATH, tcp://host:port; repeat it");
-  app.add_option("-c,--config", options.config, "settings, a YAML file")->type_name("FILE");
+  app.add_option("-c,--config", options.config, "settings, a YAML file")
+      ->type_name("FILE")
+      ->check(check_name);
   add_repeatable(app, "--set", options.assignments, "NAME=VALUE", "one setting; repeat it");
   add_choice(app, "-k,--checksums", kChecksums, options.ignore_checksums,
              "wrong checksums to ignore: ");

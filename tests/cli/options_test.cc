@@ -162,6 +162,7 @@ TEST(Options, bad_usage_says_what_is_wrong) {
   EXPECT_THAT(error_of({"-r", "x", "-q", "-v"}), HasSubstr("-q and -v exclude each other"));
   EXPECT_THAT(error_of({"-r", "x", "--stop-after-idle", "2s"}), HasSubstr("ends live runs"));
   EXPECT_THAT(error_of({"-r", ""}), HasSubstr("need a name"));
+  EXPECT_THAT(error_of({"-r", "x", "-c", ""}), HasSubstr("it needs the name of a file, not ''"));
   EXPECT_THAT(error_of({"-r", "-o", "x.ndjson"}), HasSubstr("need a name, not '-o'"));
   EXPECT_EQ(options({"-r", "-", "-o", "-?format=ndjson"}).outputs.front(), "-?format=ndjson");
   EXPECT_THAT(error_of({"-i", "eth0", "-i", "eth1", "-i", "eth0"}), HasSubstr("-i eth0: it is"));
