@@ -4,8 +4,8 @@
 // them rose, for each port of a PortSet; a shard notes what another one had no room for
 // (handoff.h); shards ask when they make a record. Limit: the last kIntervals of each, those that
 // meet, or go back in time, joined; what reaches back beyond them counts as lossy. One writer;
-// readers see an interval as soon as its number is released (with overlaps()). Cost for a shard
-// without losses: one load.
+// readers see an interval as soon as its number is released (with overlaps()), and that another one
+// has its place by now. Cost for a shard without losses: one load.
 #pragma once
 
 #include <array>
@@ -46,8 +46,9 @@ class LossLog {
       const std::uint64_t count = count_.load(std::memory_order_relaxed);
       if (count != 0 && at(count - 1).to.load(std::memory_order_relaxed) >= from.value)
         return at(count - 1).widen(from, to);
-      at(count).from.store(from.value, std::memory_order_relaxed);
-      at(count).to.store(to.value, std::memory_order_relaxed);
+      // With overlaps(): who sees one of them sees the count as well.
+      at(count).from.store(from.value, std::memory_order_release);
+      at(count).to.store(to.value, std::memory_order_release);
       count_.store(count + 1, std::memory_order_release);
     }
 
@@ -56,8 +57,11 @@ class LossLog {
       for (std::uint64_t back = 1; back <= count; ++back) {
         if (back > kIntervals) return true;
         const Interval& interval = at(count - back);
-        if (interval.to.load(std::memory_order_relaxed) < first.value) return false;
-        if (interval.from.load(std::memory_order_relaxed) <= last.value) return true;
+        const std::int64_t to = interval.to.load(std::memory_order_acquire);
+        const std::int64_t from = interval.from.load(std::memory_order_acquire);
+        if (count_.load(std::memory_order_relaxed) - (count - back) > kIntervals) return true;
+        if (to < first.value) return false;
+        if (from <= last.value) return true;
       }
       return false;
     }
@@ -75,12 +79,12 @@ class LossLog {
       }
     };
 
-    Interval& at(std::uint64_t index) noexcept { return intervals_[index % kIntervals]; }
+    Interval& at(std::uint64_t index) noexcept { return intervals_[index % intervals_.size()]; }
     const Interval& at(std::uint64_t index) const noexcept {
-      return intervals_[index % kIntervals];
+      return intervals_[index % intervals_.size()];
     }
 
-    std::array<Interval, kIntervals> intervals_{};
+    std::array<Interval, kIntervals + 1> intervals_{};  // one more, to write the next into
     std::atomic<std::uint64_t> count_{0};
   };
 

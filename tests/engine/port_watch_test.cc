@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+#include <thread>
+
 namespace linger {
 namespace {
 
@@ -64,6 +68,24 @@ TEST(loss_log, forgets_none_where_time_goes_back) {
   EXPECT_TRUE(log.overlaps(kFirst, {510}, {510}));
   EXPECT_FALSE(log.overlaps(kFirst, {0}, {499}));
   EXPECT_FALSE(log.overlaps(kFirst, {1'101}, {2'000}));
+}
+
+// The reader begins at the newest while the writer takes the oldest one's place.
+TEST(loss_log, tells_of_a_loss_that_makes_way_for_another_meanwhile) {
+  for (int round = 0; round < 500; ++round) {
+    const auto log = std::make_unique<LossLog>();
+    const auto add = [&](std::int64_t i) { log->add(kFirst, {10 * i}, {10 * i + 1}); };
+    const auto full = static_cast<std::int64_t>(LossLog::kIntervals);
+    for (std::int64_t i = 0; i < full; ++i) add(i);
+    std::atomic<bool> begins{false};
+    std::thread writer([&] {
+      begins = true;
+      for (std::int64_t i = full; i < 2 * full; ++i) add(i);
+    });
+    while (!begins) std::this_thread::yield();
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(log->overlaps(kFirst, {0}, {1}));
+    writer.join();
+  }
 }
 
 TEST(port_watch, notes_the_time_in_which_a_port_lost_packets) {
