@@ -513,7 +513,8 @@ void Engine::stop_at_once() noexcept {
   for (auto& output : outputs_) output->abandon();
 }
 
-void Engine::stop(Ending ending) noexcept {
+void Engine::stop(Ending ending) {
+  if (is_live_) watch_.look_now(ports_.totals(), system_time(), monotonic_ns());
   for (auto& shard : shards_) shard->stop(ending);
 }
 
@@ -581,7 +582,7 @@ int Engine::report(double seconds) {
     if (!output->trouble().empty()) tell("linger: {}\n", output->trouble());
   if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
   if (is_live_ && settings_.statsInterval != 0 && !options_.quiet) {
-    watch_.look(ledger.ports, system_time(), monotonic_ns());
+    watch_.look_now(ledger.ports, system_time(), monotonic_ns());
     tell("{}", statistics_of(ledger, {.seconds = seconds}, watch_.take()));
   }
   if (!options_.quiet) tell("{}", summary_of(ledger, {.seconds = seconds}));

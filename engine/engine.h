@@ -77,7 +77,7 @@ class Engine {
   void control();
   void finish();
   void on_signal(int signal);
-  void stop(Ending ending) noexcept;
+  void stop(Ending ending);
   void stop_at_once() noexcept;
   void stop_if_idle(double seconds);
   void watch_ports(double seconds);

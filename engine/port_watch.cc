@@ -8,16 +8,19 @@ namespace linger {
 namespace {
 
 std::uint64_t in_a_period(std::uint64_t packets, DurationNs elapsed) noexcept {
-  const double periods = static_cast<double>(elapsed) / PortWatch::kPeriod;
-  return periods > 0 ? std::llround(static_cast<double>(packets) / periods) : 0;
+  const double periods = std::max(1.0, static_cast<double>(elapsed) / PortWatch::kPeriod);
+  return static_cast<std::uint64_t>(std::llround(static_cast<double>(packets) / periods));
 }
 
 }  // namespace
 
 void PortWatch::look(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment) {
+  if (seen_.empty() || moment - moment_ >= kPeriod) look_now(totals, now, moment);
+}
+
+void PortWatch::look_now(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment) {
   const bool is_first = seen_.empty();
   const DurationNs elapsed = moment - moment_;
-  if (!is_first && elapsed < kPeriod) return;
   seen_.resize(totals.size());
   rates_.resize(totals.size());
   for (std::size_t i = 0; i < totals.size(); ++i) {

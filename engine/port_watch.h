@@ -29,6 +29,8 @@ class PortWatch {
 
   // `moment`: now by a clock that nobody sets. A look within kPeriod of the last one is left out.
   void look(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment);
+  // However short ago the last one was: before shards end what is open, and at the end of a run.
+  void look_now(const std::vector<PortTotals>& totals, Timestamp now, DurationNs moment);
 
   // For each port; then it begins anew.
   std::vector<Rates> take();

@@ -146,6 +146,18 @@ TEST(port_watch, what_is_told_of_100_ms_is_so_whenever_it_looks) {
   EXPECT_EQ(rates[0].lost_mean, 10u);
 }
 
+TEST(port_watch, looks_at_the_end_however_short_ago_it_did) {
+  PortWatch watch;
+  look(watch, {port_of(0, 0)}, {kSecond});
+  const Timestamp end = {kSecond + 30 * kMillisecond};
+  watch.look_now({port_of(60, 6)}, end, end.value);
+  EXPECT_TRUE(watch.losses().overlaps(kFirst, end, end));
+  const auto rates = watch.take();
+  EXPECT_EQ(rates[0].taken_worst, 60u);  // of 30 ms it is not known what 100 would have been
+  EXPECT_EQ(rates[0].taken_mean, 60u);
+  EXPECT_EQ(rates[0].lost_worst, 6u);
+}
+
 TEST(port_watch, a_loss_while_the_clock_is_set_back_is_noted) {
   PortWatch watch;
   watch.look({port_of(0, 0)}, {2 * kHour}, kSecond);
