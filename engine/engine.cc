@@ -367,8 +367,9 @@ void Engine::run_shard(std::uint32_t index) noexcept {
       idle = 0;
     } else if (!is_live_) {
       backoff.wait();
-    } else if (!rest(++idle)) {
-      idle = kPauses;
+    } else {
+      idle = std::min(idle + 1, kYields);
+      rest(idle);
     }
   }
   finished_shards_.fetch_add(processor_time(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
@@ -376,19 +377,12 @@ void Engine::run_shard(std::uint32_t index) noexcept {
     pthread_kill(control_thread_, kShardFinished);
 }
 
-// What a live shard does after so many polls that found nothing. False: it will not do more.
-bool Engine::rest(int idle_polls) const noexcept {
-  if (idle_polls < kPauses || settings_.idleSleep == 0) {
-    _mm_pause();
-    return idle_polls < kPauses;
-  }
-  if (idle_polls < kYields) {
-    sched_yield();
-    return true;
-  }
+// What a live shard does after so many polls that found nothing.
+void Engine::rest(int idle_polls) const noexcept {
+  if (idle_polls < kPauses || settings_.idleSleep == 0) return _mm_pause();
+  if (idle_polls < kYields) return void(sched_yield());
   const timespec sleep = {settings_.idleSleep / kSecond, settings_.idleSleep % kSecond};
   nanosleep(&sleep, nullptr);
-  return true;
 }
 
 int Engine::run() {

@@ -73,7 +73,7 @@ class Engine {
   void make_shards();
   std::unique_ptr<Shard> make_shard(std::uint32_t index, const Seeds& seeds);
   void run_shard(std::uint32_t index) noexcept;
-  bool rest(int idle_polls) const noexcept;
+  void rest(int idle_polls) const noexcept;
   void control();
   void finish();
   void on_signal(int signal);
