@@ -91,7 +91,7 @@ void SessionTable::end_unlinked(std::uint32_t slot, FlowHash hash, Ending ending
                              reader == kNoStream && !is_subflow && s.name.interim_count() == 0 &&
                              s.hot.packets[s.hot.originator() ^ 1] == 0;
   if (PLANTED(17, false, is_unanswered)) sink_.on_session(view_of(slot, ending, false, 0, reader));
-  if (is_unanswered && syn_flood_.absorb(s)) {
+  if (is_unanswered && syn_flood_.absorb(s, when)) {
     counters_.summarised.add();
   } else {
     sink_.on_session(view_of(slot, ending, false, s.sequence(when), reader));
@@ -182,6 +182,7 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
     }
     sweep_from_ = (sweep_from_ + 1) % kPhaseCount;
   }
+  syn_flood_.expire(now_);
   return true;
 }
 

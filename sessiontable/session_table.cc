@@ -74,8 +74,8 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
                   .late_timeout = settings.lateTimeout,
                   .continue_timeout = settings.continueTimeout},
                  counters, *this),
-      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, decode_settings.seed,
-                 id_seed, *this) {
+      syn_flood_(settings.synFloodSummary ? settings.synFloodRate : 0, settings.tcpSynTimeout,
+                 decode_settings.seed, id_seed, *this) {
   half_open_max_ = std::max<std::uint32_t>(
       1,
       static_cast<std::uint32_t>(std::uint64_t{free_.capacity()} * settings.halfOpenShare / 100));

@@ -6,7 +6,7 @@
 
 namespace linger {
 
-bool SynFlood::absorb(const Session& s) noexcept {
+bool SynFlood::absorb(const Session& s, ClockNs when) noexcept {
   if (rate_ == 0) return false;
   const unsigned source = s.hot.originator();
   FlowKey destination = s.key();
@@ -20,9 +20,13 @@ bool SynFlood::absorb(const Session& s) noexcept {
     place = {};
     place.destination = destination;
     place.second = second;
+  } else if (when - place.ended >= silence_) {
+    tell(place);
   }
+  place.ended = std::max(place.ended, when);
   if (++place.seen <= rate_) return false;
   if (place.sessions == 0) {
+    ++waiting_;
     place.id = make_session_id(s, id_seed_);
     place.first = s.cold.start;
   }
@@ -34,13 +38,25 @@ bool SynFlood::absorb(const Session& s) noexcept {
   return true;
 }
 
+void SynFlood::expire(ClockNs now) noexcept {
+  if (waiting_ == 0) return;
+  for (std::size_t i = 0; i < kPlacesEach; ++i) {
+    FloodSecond& place = places_[next_++ % kPlaces];
+    if (now - place.ended >= silence_ + kSweepLag) tell(place);
+  }
+}
+
 void SynFlood::finish() noexcept {
   for (std::size_t i = 0; i < places_.size(); ++i) tell(places_[i]);
 }
 
+// What its second still brings is told in another record, but not one by one again.
 void SynFlood::tell(FloodSecond& place) noexcept {
-  if (place.sessions != 0) sink_.on_flood(place);
-  place.sessions = 0;
+  if (place.sessions == 0) return;
+  --waiting_;
+  sink_.on_flood(place);
+  place.sessions = place.packets = place.bytes = 0;
+  place.last = {};
 }
 
 }  // namespace linger

@@ -69,6 +69,36 @@ TEST(syn_flood, what_was_answered_by_anything_has_a_record_of_its_own) {
   EXPECT_EQ(run.packets_told(), frames.size());
 }
 
+// Whether time passes beside the packets or all at once behind them.
+TEST(syn_flood, a_second_is_told_when_none_of_it_ends_any_more) {
+  for (const bool is_swept : {true, false}) {
+    Frames frames;
+    for (unsigned i = 0; i < 40; ++i) peers(frames, i).syn(at(kSecond + i * kMillisecond));
+    TcpPeers slow = peers(frames, 40);  // ends 80 s after the others
+    for (const int second : {1, 21, 41, 61, 81})
+      slow.syn(at(second * kSecond), {.sequence_offset = second == 1 ? 0 : -1});
+    sort_by_time(frames);
+    TableRun run(summarising(1));
+    auto pass_to = [&, now = 0](int second) mutable {
+      for (; now < second; ++now)
+        for (int i = 0; i < 200; ++i) run.pass(kSecond / 200);
+    };
+    for (const Frame& frame : frames) {
+      if (is_swept) pass_to(static_cast<int>((frame.timestamp_ns - at(0)) / kSecond) - 1);
+      run.see({frame});
+      EXPECT_LE(run.all(Action::syn_flood).size(), frame.timestamp_ns > at(70 * kSecond) ? 1u : 0u);
+    }
+    EXPECT_EQ(run.all(Action::syn_flood).size(), is_swept ? 1u : 0u);
+    pass_to(150);
+    std::vector<std::uint64_t> sessions;
+    for (const Record& r : run.all(Action::syn_flood)) sessions.push_back(r.flood_sessions);
+    EXPECT_EQ(sessions, (std::vector<std::uint64_t>{39, 1}));
+    run.finish();
+    EXPECT_EQ(run.all(Action::session_end).size(), 1u);
+    EXPECT_EQ(run.packets_told(), frames.size());
+  }
+}
+
 TEST(syn_flood, what_an_interim_record_told_of_has_an_end_record) {
   Settings settings = summarising(1);
   settings.tcpSaveTimeout = kSecond;
