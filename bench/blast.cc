@@ -264,6 +264,7 @@ int run(int argc, char** argv) {
 #ifdef LINGER_HAS_DPDK
   if (!port.devargs.empty()) {
     FrameStore frames = frames_of(preset, options);
+    if (frames.size() == 0) return bad_usage("no sessions, no frames to send: --sessions, --share");
     if (preset == kLive) port.payload_bytes = kLivePayload;
     return tell("sent", send(frames, port));
   }

@@ -22,7 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t kBurst = 32;
-constexpr unsigned kMbufs = 8'192;
 constexpr std::uint16_t kDescriptors = 1'024;
 constexpr auto kLinkWait = std::chrono::seconds(20);
 
@@ -47,8 +46,9 @@ class Port {
                               .memory_bytes = std::uint64_t{128} << 20,
                               .has_huge_pages = false});
     if (!started) return started;
-    pool_ =
-        rte_pktmbuf_pool_create("blast", kMbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    // What all rings can hold, and bursts beside them.
+    const unsigned mbufs = (rx_queues + tx_queues) * (kDescriptors + 2u * kBurst);
+    pool_ = rte_pktmbuf_pool_create("blast", mbufs, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (pool_ == nullptr || rte_dev_probe(devargs.c_str()) != 0) return fail(devargs);
     const std::string name = devargs.substr(0, devargs.find(','));
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) != 0) return fail(devargs);

@@ -4,7 +4,7 @@
 // send() copies each frame into an mbuf and gives it to the port, 32 at a time. What the port
 // refuses is offered again, so that the port sets the pace and nothing is lost, or given up and
 // counted. receive() takes and frees, and does nothing else: what any program on that port costs.
-// Thread: one. Memory: the frames, 8,192 mbufs.
+// Thread: one. Memory: the frames, 1,088 mbufs for each queue.
 #pragma once
 
 #include <cstdint>

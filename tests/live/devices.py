@@ -281,8 +281,12 @@ def run(tests, linger, blast, folder):
             expect(made["sessions"] == sent["sessions"] and made["bytes"] == sent["bytes"], made, sent)
         for wrong in (["nothing", *port], ["live"], ["receive"], ["small", "-w", "x", *port],
                       ["small", "--share", "-1"], ["small", "--share", "nan"], ["mix", "--reuse", "2"],
-                      ["talk", "--wrapping", "vlan"]):
+                      ["talk", "--wrapping", "vlan"], ["live", "--sessions", "0", *port],
+                      ["small", "--share", "0", *port]):
             run = subprocess.run([blast, *wrong], capture_output=True, text=True, check=False)
+        ring = ["--to", "net_ring0", "--queues", "16", "--give-up"]  # nobody reads it
+        sent = numbers_of([blast, "live", "--sessions", "100", "--packets", "100000", *ring])
+        expect(sent["sent"] + sent["refused"] == 100_000 and sent["sent"] > 10_000, sent)
             expect(run.returncode == 2 and run.stderr, wrong, run)
 
     def memif_tells_every_session_though_directions_come_apart():
