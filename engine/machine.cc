@@ -107,6 +107,8 @@ class Check {
       say(Finding::fail,
           "cores: shardCores names every core, so that control and output threads share one with a "
           "shard; leave one out");
+    else if (there < wanted && settings_.packetThreads == 1)
+      say(Finding::warn, "cores: one for the shard and all other threads; a second one would help");
     else if (there < wanted)
       say(Finding::warn, "cores: {} for {} shards and the other threads; lower packetThreads to {}",
           there, settings_.packetThreads, std::max<std::size_t>(there - 1, 1));
@@ -129,6 +131,9 @@ class Check {
       if (geteuid() == 0) say(Finding::warn, "user: it stays root; name another in user");
     } else if (const auto found = find_user(settings_.user); !found) {
       say(Finding::fail, "{}", found.error());
+    } else if (geteuid() != 0) {
+      say(Finding::fail, "user: only root can become {}; start as root, or leave user empty",
+          settings_.user);
     } else {
       say(Finding::ok, "user: becomes {} once devices and outputs are open", settings_.user);
     }

@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include "engine/cores.h"
-
 #include <sched.h>
+#include <unistd.h>
 
 #include <thread>
 #include <utility>
@@ -76,17 +73,19 @@ TEST(machine, huge_pages_are_counted_on_the_node_of_each_card) {
 
 // What is said of the cores a process may use, whatever others the machine has.
 TEST(machine, shards_that_are_given_every_core_leave_none_to_the_other_threads) {
-  std::string text;
+  std::string text, unpinned;
   std::thread([&] {  // of which one core is all
     const int core = sched_getcpu();
     pin_to(core);
     Settings settings;
+    unpinned = text_of(check_machine({}, settings));
     settings.shardCores = std::to_string(core);
     text = text_of(check_machine({}, settings));
   })
       .join();
   EXPECT_THAT(text, testing::HasSubstr("fail      cores: shardCores names every core"));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("the other threads elsewhere")));
+  EXPECT_THAT(unpinned, testing::HasSubstr("warn      cores: one for the shard and all other"));
 }
 
 TEST(machine, rings_are_of_the_memory_that_is_needed) {

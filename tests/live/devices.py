@@ -234,6 +234,10 @@ def run(tests, linger, blast, folder):
         run = subprocess.run([linger, "-T", "-i", "lo", "--set", "user=nobody-of-that-name"], capture_output=True,
                              text=True, check=False)
         expect(run.returncode == 1 and re.search("^fail +user: .*useradd", run.stdout, re.M), run)
+        run = subprocess.run(["setpriv", "--reuid=nobody", "--clear-groups", "/proc/self/fd/0", "-T", "-i", "lo",
+                              "--set", "user=daemon"], stdin=open(linger, "rb"), capture_output=True, text=True,
+                             check=False)
+        expect(re.search("^fail +user: only root can become daemon", run.stdout, re.M), run)
 
     def cores_that_cannot_be_had_as_named_are_an_error_with_the_mend():
         cores = sorted(os.sched_getaffinity(0))
@@ -279,14 +283,14 @@ def run(tests, linger, blast, folder):
             sent = numbers_of([blast, *traffic, *port])
             expect(made["packets"] == sent["packets"] == sent["sent"] > 0 and sent["refused"] == 0, made, sent)
             expect(made["sessions"] == sent["sessions"] and made["bytes"] == sent["bytes"], made, sent)
+        ring = ["--to", "net_ring0", "--queues", "16", "--give-up"]  # nobody reads it
+        sent = numbers_of([blast, "live", "--sessions", "100", "--packets", "100000", *ring])
+        expect(sent["sent"] + sent["refused"] == 100_000 and sent["sent"] > 10_000, sent)
         for wrong in (["nothing", *port], ["live"], ["receive"], ["small", "-w", "x", *port],
                       ["small", "--share", "-1"], ["small", "--share", "nan"], ["mix", "--reuse", "2"],
                       ["talk", "--wrapping", "vlan"], ["live", "--sessions", "0", *port],
                       ["small", "--share", "0", *port]):
             run = subprocess.run([blast, *wrong], capture_output=True, text=True, check=False)
-        ring = ["--to", "net_ring0", "--queues", "16", "--give-up"]  # nobody reads it
-        sent = numbers_of([blast, "live", "--sessions", "100", "--packets", "100000", *ring])
-        expect(sent["sent"] + sent["refused"] == 100_000 and sent["sent"] > 10_000, sent)
             expect(run.returncode == 2 and run.stderr, wrong, run)
 
     def memif_tells_every_session_though_directions_come_apart():
