@@ -292,9 +292,14 @@ tl::expected<void, std::string> try_file(const OutputUri& uri) {
     if (!is_allowed(uri.path, W_OK)) return tl::unexpected(cannot_write(uri, errno));
     return {};
   }
-  const int fd = ::open(uri.path.c_str(), kWriting | O_EXCL, kMode);
+  if (errno != ENOENT) return tl::unexpected(cannot_write(uri, errno));
+  std::filesystem::path place = uri.path;
+  std::error_code ignored;
+  while (std::filesystem::is_symlink(place, ignored))  // to what is not there: none goes round
+    place = place.parent_path() / std::filesystem::read_symlink(place, ignored);
+  const int fd = ::open(place.c_str(), kWriting | O_EXCL, kMode);
   if (fd < 0 && errno != EEXIST) return tl::unexpected(cannot_write(uri, errno));
-  if (fd >= 0) ::close(fd), ::unlink(uri.path.c_str());
+  if (fd >= 0) ::close(fd), ::unlink(place.c_str());
   return {};
 }
 

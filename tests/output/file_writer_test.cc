@@ -84,6 +84,14 @@ TEST(file_writer, is_tried_without_a_change_to_the_file) {
   EXPECT_EQ(error_of(""), "Is a directory");
   EXPECT_EQ(error_of("none/new"), "No such file or directory");
   EXPECT_EQ(error_of("x/new"), "Not a directory");
+  for (const char* to : {"none/new", "later", "round"}) {
+    std::filesystem::create_symlink(to, folder.file("round"));
+    EXPECT_EQ(error_of("round"), to[0] == 'n'   ? "No such file or directory"
+                                 : to[0] == 'l' ? ""
+                                                : "Too many levels of symbolic links");
+    EXPECT_FALSE(std::filesystem::exists(folder.file("later")));
+    std::filesystem::remove(folder.file("round"));
+  }
   if (access("/proc/self", R_OK) == 0) {  // a folder that root may write to, and nobody can
     EXPECT_FALSE(try_output(*parse_output_uri("/proc/self/new")));
   }
