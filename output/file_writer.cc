@@ -84,8 +84,8 @@ class FileWriter final : public Writer {
     if (is_still_there()) return void(is_dead_ = false);
     const int fd = ::open(uri_.path.c_str(), kWriting | O_APPEND | O_NONBLOCK, kMode);
     if (fd < 0) {
-      return say(fmt::format("cannot reopen '{}': {}; the old file stays open", uri_.path,
-                             std::strerror(errno)));
+      return tell("linger: output '{}': cannot reopen '{}': {}; the old file stays open\n",
+                  uri_.text, uri_.path, std::strerror(errno));
     }
     fcntl(fd, F_SETFL, O_APPEND);
     close();

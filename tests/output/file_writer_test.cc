@@ -290,6 +290,23 @@ TEST(file_writer, a_live_run_says_at_once_what_goes_wrong) {
   EXPECT_NE(said.find("cannot reopen"), std::string::npos) << said;
 }
 
+TEST(file_writer, a_file_that_was_reopened_at_last_is_no_trouble) {
+  TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("folder"));
+  const auto writer = writer_to("file:" + folder.file("folder/x"));
+  ASSERT_TRUE(writer->open());
+  std::filesystem::remove_all(folder.file("folder"));
+  testing::internal::CaptureStderr();
+  writer->reopen();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("cannot reopen"), std::string::npos);
+  std::filesystem::create_directory(folder.file("folder"));
+  writer->reopen();
+  writer->write("one\n");
+  writer->close();
+  EXPECT_EQ(content_of(folder.file("folder/x")), "one\n");
+  EXPECT_EQ(writer->trouble(), "");
+}
+
 // Does `work` in a thread whose system call of this number fails like that. False: no filter of
 // system calls can be set here.
 bool with_failing(unsigned number, unsigned error, const std::function<void()>& work) {
@@ -355,8 +372,10 @@ TEST(file_writer, reopen_does_not_wait_for_somebody_to_read_a_pipe) {
   ASSERT_TRUE(writer->open());
   std::filesystem::remove(path);
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  testing::internal::CaptureStderr();
   writer->reopen();
-  EXPECT_NE(writer->trouble().find("No such device"), std::string::npos) << writer->trouble();
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("No such device"), std::string::npos) << said;
   const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
   writer->reopen();
   writer->write("one\n");
