@@ -1,13 +1,13 @@
 #include "output/output.h"
 
 #include <immintrin.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "engine/base/backoff.h"
+#include "engine/base/signals_blocked.h"
 
 namespace linger {
 
@@ -59,13 +59,8 @@ Output::~Output() {
 }
 
 void Output::start() {
-  // The thread inherits a mask that blocks every signal: they are the control thread's, and SIGPIPE
-  // or SIGXFSZ of a write are only its error.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked signals_blocked;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Output::hand(std::size_t shard, const Record& record, Bytes items) noexcept {

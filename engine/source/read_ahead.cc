@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/base/signals_blocked.h"
+
 namespace linger {
 namespace {
 
@@ -29,6 +31,7 @@ bool ReadAhead::start(ByteStream& stream) noexcept {
   if (thread_.joinable() || stream.may_wait()) return false;
   taken_ = given_count_ = 0;
   given_ = filled_ = 0;
+  const SignalsBlocked signals_blocked;
   try {
     thread_ = std::thread([this, &stream] { run(stream); });
   } catch (const std::system_error&) {

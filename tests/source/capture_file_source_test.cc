@@ -1,6 +1,7 @@
 #include "engine/source/capture_file_source.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -328,6 +329,24 @@ TEST(CaptureFileSource,
   EXPECT_EQ(burst->packets[1].data[1], 2);
   EXPECT_EQ((*source)->rx(*burst), RxStatus::end);
   EXPECT_EQ((*source)->trouble(), "");
+}
+
+// INT and TERM end the process while captures are opened, and this thread may be made by then.
+TEST(ReadAhead, its_thread_takes_no_signals) {
+  struct Listener final : ByteStream {
+    sigset_t blocked{};
+    StreamRead read(std::uint8_t*, std::size_t) noexcept override {
+      pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+      return {StreamStatus::end};
+    }
+    std::uint64_t input_bytes() const noexcept override { return 0; }
+  } stream;
+  BlockPool pool(4'096);
+  ReadAhead ahead(pool);
+  ASSERT_TRUE(ahead.start(stream));
+  EXPECT_EQ(ahead.next().status, StreamStatus::end);
+  ahead.stop();
+  for (const int signal : {SIGINT, SIGTERM}) EXPECT_EQ(sigismember(&stream.blocked, signal), 1);
 }
 
 }  // namespace
