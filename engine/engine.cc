@@ -501,8 +501,7 @@ void Engine::on_signal(int signal) {
 
 // Asked twice. Where only outputs can be waited for, the ledger still tells what they did not take.
 void Engine::stop_at_once() noexcept {
-  const bool receives = is_live_ && !is_finishing_ && !outputs_.front()->has_drained();
-  if (is_abandoned_ || receives) _exit(kExitLost);
+  if (is_abandoned_ || receives()) _exit(kExitLost);
   is_abandoned_ = true;
   for (auto& output : outputs_) output->abandon();
 }
@@ -541,7 +540,7 @@ void Engine::watch_outputs() {
   for (const auto& output : outputs_) states.push_back(state_of(*output, is_live_));
   for (const std::string& sentence : output_watch_.look(states, seconds_since(first_.moment)))
     tell("linger: {}\n", sentence);
-  const bool waits = stopped_ && (is_finishing_ || outputs_.front()->has_drained());
+  const bool waits = stopped_ && !receives();
   if (waits && seconds_since(stop_moment_) >= 1 && !std::exchange(is_wait_told_, true))
     tell("linger: what the outputs have not taken is waited for; another INT or TERM drops it\n");
 }

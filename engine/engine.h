@@ -79,6 +79,10 @@ class Engine {
   void on_signal(int signal);
   void stop(Ending ending);
   void stop_at_once() noexcept;
+  // Packets still come, live: else a run that was stopped waits for its outputs only.
+  bool receives() const noexcept {
+    return is_live_ && !is_finishing_ && !outputs_.front()->has_drained();
+  }
   void stop_if_idle(double seconds);
   void watch_ports(double seconds);
   void watch_outputs();

@@ -189,15 +189,15 @@ wait
 [[ "$(wc -l <ended)" == 3000 ]] && grep -q 'ledger *balanced' err
 result $? "the_same_signal_again_at_once_is_one_request" "$(cat err)"
 
-# A reader that takes nothing: all is read, and then while shards wait for it too.
+# A reader that takes nothing: all is read, and then while shards wait for it too. It says so before it is asked again.
 mkfifo stuck
 sleep 30 <stuck &
 reader=$!
 for queue in 65536 64; do
   "$linger" -r long.pcap -o stuck --set recordQueue=$queue 2>err &
-  sleep 1 && kill -TERM $! && sleep 0.5 && kill -TERM $!
+  sleep 1 && kill -TERM $! && sleep 2 && kill -TERM $!
   wait $!
-  [[ $? == 3 ]] && grep -q 'abandoned [1-9]' err && grep -q 'ledger *balanced' err
+  [[ $? == 3 ]] && grep -q 'is waited for' err && grep -q 'abandoned [1-9]' err && grep -q 'ledger *balanced' err
   result $? "asked_twice_to_stop_it_waits_for_no_output_of_a_queue_of_$queue" "$(cat err)"
 done
 kill "$reader"
