@@ -1,5 +1,6 @@
 #include "engine/handoff.h"
 
+#include <algorithm>
 #include <boost/iterator/permutation_iterator.hpp>
 
 namespace linger {
@@ -52,7 +53,8 @@ void Handoff::publish_clock(std::uint32_t from, ClockNs clock) noexcept {
   progress_[from]->clock.store(clock, std::memory_order_release);  // with pop()
 }
 
-void Handoff::close(std::uint32_t from) noexcept {
+void Handoff::close(std::uint32_t from, Ending ending) noexcept {
+  progress_[from]->ending = ending;
   progress_[from]->closed.store(true, std::memory_order_release);  // with is_drained()
 }
 
@@ -62,6 +64,13 @@ bool Handoff::is_drained(std::uint32_t to) noexcept {
     if (from != to && ring(from, to).read_available() != 0) return false;
   }
   return true;
+}
+
+Ending Handoff::ending() const noexcept {
+  static_assert(Ending::end_of_input < Ending::shutdown);
+  auto ending = Ending::end_of_input;
+  for (const auto& shard : progress_) ending = std::max(ending, shard->ending);
+  return ending;
 }
 
 void hold_buffers(const Burst& burst, PacketList which) noexcept {

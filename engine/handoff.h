@@ -18,6 +18,7 @@
 #include "engine/loss_log.h"
 #include "engine/packet/packet.h"
 #include "engine/shares.h"
+#include "sessiontable/session.h"
 
 namespace linger {
 
@@ -51,12 +52,15 @@ class Handoff {
   // were pushed. burst.clock is how far time has come for all of them.
   void pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept;
 
-  // Writing shard: time has come this far, for shards that get no packets; and: nothing more comes.
+  // Writing shard: time has come this far, for shards that get no packets; and: nothing more comes,
+  // as its sources have ended like this.
   void publish_clock(std::uint32_t from, ClockNs clock) noexcept;
-  void close(std::uint32_t from) noexcept;
+  void close(std::uint32_t from, Ending ending = Ending::end_of_input) noexcept;
 
   // Reading shard: nothing more comes from anybody, and nothing is left in its rings.
   bool is_drained(std::uint32_t to) noexcept;
+  // From then on: how the run has ended, the same for all shards, whoever was told so in time.
+  Ending ending() const noexcept;
 
   std::uint32_t shard_count() const noexcept { return shard_count_; }
 
@@ -68,6 +72,7 @@ class Handoff {
   struct alignas(64) Progress {
     std::atomic<ClockNs> clock{0};  // released after the packets before it were pushed
     std::atomic<bool> closed{false};
+    Ending ending = Ending::end_of_input;  // released with `closed`
   };
 
   Ring& ring(std::uint32_t from, std::uint32_t to) noexcept {

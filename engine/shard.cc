@@ -132,7 +132,7 @@ void Shard::end_of_sources() noexcept {
   defrag_.finish(clock_);
   pass_on_joined();
   handoff_.publish_clock(index_, clock_);  // nothing of ours is left before it
-  handoff_.close(index_);
+  handoff_.close(index_, ending_.load(std::memory_order_relaxed));
 }
 
 // What stays in the burst is for our sessions.
@@ -407,7 +407,7 @@ void Shard::finish() noexcept {
   for (auto& output : outputs_) output->links().publish_clock(index_, kNever);
   while (!table_.expire(clock_, kSweepSteps)) {
   }
-  table_.finish(ending_.load(std::memory_order_relaxed));
+  table_.finish(handoff_.ending());
   finished_ = true;
 }
 

@@ -75,7 +75,8 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   enum class Progress : std::uint8_t { busy, idle, done };
   Progress poll() noexcept;
 
-  // Takes what had arrived and reads no further; open sessions end like this. Any thread, once.
+  // Takes what had arrived and reads no further; open sessions of all shards end like this. Any
+  // thread.
   void stop(Ending ending) noexcept {
     ending_.store(ending, std::memory_order_relaxed);
     stopping_.store(true, std::memory_order_release);  // with has_stopped()

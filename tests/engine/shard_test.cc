@@ -51,6 +51,7 @@ struct RunPlan {
   std::size_t ring_packets = 4'096;
   bool waits = true;
   std::uint64_t max_streams = 10'000;
+  bool is_stopped = false;  // the shard that reads, behind its first burst
 };
 
 // All shards in this thread, in turn: each of them gets to poll, whatever the machine does.
@@ -84,6 +85,7 @@ RunResult run(const Frames& frames, const RunPlan& plan) {
   for (std::size_t done = 0; done < shards.size();) {
     done = 0;
     for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
+    if (plan.is_stopped) shards.front()->stop(Ending::shutdown);
   }
   outputs.front()->finish();
   RunResult result{{}, make_ledger(shards, outputs, settings.maxStreams)};
@@ -106,6 +108,17 @@ TEST(shard, writes_the_same_records_however_many_there_are) {
     EXPECT_TRUE(many.ledger.residues().empty()) << shards;
     EXPECT_GT(many.ledger.handed_over, 0u) << shards;
   }
+}
+
+// The others may be done before they are told.
+TEST(shard, ends_as_the_one_that_reads_was_stopped) {
+  const RunResult stopped = run(traffic(), {.shards = 3, .is_stopped = true});
+  const auto count_of = [&](std::string_view reason) {
+    return std::ranges::count_if(
+        stopped.lines, [&](const std::string& line) { return line.find(reason) != line.npos; });
+  };
+  EXPECT_GT(count_of("shutdown"), 0);
+  EXPECT_EQ(count_of("end-of-input"), 0);
 }
 
 // The same traffic with every packet of more than `piece_bytes` in fragments, the last one first.
