@@ -102,6 +102,7 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
     head = (*reader)->read_head();
   }
 
+  if ((*reader)->is_capture()) files_.insert(file);
   if (head == CaptureReader::Status::damaged) {
     if ((*reader)->is_capture() || (may_be_foreign && (*reader)->has_failed())) {
       say_trouble(path, (*reader)->trouble());
@@ -111,7 +112,6 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
       return error_of(path, (*reader)->trouble());
     }
   } else if (head == CaptureReader::Status::limit) {
-    files_.insert(file);
     Input& input = *pending_.emplace_back(std::make_unique<Input>());
     input.key = {(*reader)->head(), input_count_++};
     input.path = path;
@@ -242,10 +242,8 @@ void CaptureFileSource::say_trouble(const std::string& path, const std::string& 
 }
 
 bool CaptureFileSource::reads(const std::string& path) const {
-  return std::any_of(pending_.begin(), pending_.end(), [&](const InputPointer& input) {
-    std::error_code ignored;
-    return std::filesystem::equivalent(input->path, path, ignored);
-  });
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && files_.contains({status.st_dev, status.st_ino});
 }
 
 std::string CaptureFileSource::trouble() const {

@@ -49,7 +49,7 @@ class CaptureFileSource final : public Source {
   // sentence a line.
   const std::string& notes() const noexcept { return notes_; }
 
-  // Whether this file is one of its captures. Before rx().
+  // Whether this file is one of its captures, by whatever name, with packets or without.
   bool reads(const std::string& path) const;
 
  private:
@@ -104,7 +104,7 @@ class CaptureFileSource final : public Source {
   std::size_t skipped_count_ = 0;
   std::size_t again_count_ = 0;  // of them, those that are read by another name
   using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
-  std::set<FileId> files_;                                 // that have packets
+  std::set<FileId> files_;                                 // that are captures
   std::size_t input_count_ = 0;
   bool is_size_known_ = true;
   bool is_too_many_said_ = false;

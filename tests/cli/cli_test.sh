@@ -251,7 +251,13 @@ expect "an_output_does_not_write_over_its_input" 2 'own.pcap.: it is read as a c
   -r own.pcap -o file:./own.pcap
 expect "nor_over_one_of_a_directory" 2 '1.pcap.: it is read as a capture' \
   -r folder -o folder/1.pcap
-cmp -s "$capture" own.pcap && cmp -s "$capture" folder/1.pcap
+head -c 24 "$capture" >empty.pcap
+expect "nor_over_one_without_packets" 2 'empty.pcap.: it is read as a capture' \
+  -r empty.pcap -o empty.pcap
+timeout 20 "$linger" -r - -o own.pcap <own.pcap >out 2>err
+[[ $? == 2 ]] && grep -q 'own.pcap.: it is read as a capture' err
+result $? "nor_over_standard_input" "$(cat err)"
+cmp -s "$capture" own.pcap && cmp -s "$capture" folder/1.pcap && [ -s empty.pcap ]
 result $? "and_leaves_both_as_they_were" ""
 expect "two_outputs_to_one_file_are_bad_usage" 2 'writes there too' -r "$capture" -o a -o file:./a
 mkdir folder/more
