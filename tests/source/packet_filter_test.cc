@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/packet/link_type.h"
 #include "tests/source/capture_writer.h"
 
 namespace linger::test {
@@ -54,6 +55,16 @@ TEST(PacketFilter, reads_each_link_type_in_its_own_way) {
   EXPECT_EQ(filter.keep_matching(packets, 4), 2U);
   EXPECT_EQ(packets[1].link_type, kRawIp);
   EXPECT_EQ(filter.trouble(), "");
+}
+
+TEST(PacketFilter, knows_the_link_types_that_libpcap_numbers_in_another_way) {
+  const ByteList dns = udp_frame(53);
+  ByteList llc = {0xaa, 0xaa, 3, 0, 0, 0, 8, 0};
+  llc.insert(llc.end(), dns.begin() + 14, dns.end());
+  Packet packets[] = {packet_of(dns, 14, kRawBsd), packet_of(llc, 0, kAtmRfc1483),
+                      packet_of(llc, 0, kAtmClip)};
+  PacketFilter filter("udp port 53");
+  EXPECT_EQ(filter.keep_matching(packets, 3), 3U) << filter.trouble();
 }
 
 TEST(PacketFilter, a_link_type_that_the_expression_does_not_fit_matches_nothing_and_is_named) {
