@@ -180,6 +180,15 @@ void read_capture_header(Walk& walk, std::uint32_t length_offset, bool is_little
   if (walk.skip(bytes)) read_ieee80211(walk, {});
 }
 
+// Drivers of Linux write AVS's header under the number of Prism's, whose first word is another one.
+void read_prism(Walk& walk) noexcept {
+  constexpr std::uint32_t kAvsVersion1 = 0x80211001, kAvsVersion2 = 0x80211002;
+  if (!walk.has(4)) return;
+  const std::uint32_t first = be32<0>(walk.peek<4>());
+  const bool is_avs = first == kAvsVersion1 || first == kAvsVersion2;
+  read_capture_header(walk, 4, !is_avs);
+}
+
 void read_ppi(Walk& walk) noexcept {  // version, flags, length (LE), link type (LE)
   if (!walk.has(8)) return;
   const std::uint8_t* header = walk.position();
@@ -373,7 +382,7 @@ void read_link(Walk& walk) noexcept {
     case kRadiotap:
       return read_radiotap(walk);
     case kPrism:
-      return read_capture_header(walk, 4, true);
+      return read_prism(walk);
     case kAvs:
       return read_capture_header(walk, 4, false);
     case kJuniperMlppp:

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/packet/decoded.h"
 
 namespace linger::test {
@@ -367,7 +369,10 @@ TEST(link, what_stands_too_far_in_is_too_deep) {
 TEST(link, prism_and_avs_headers_are_skipped) {
   ByteList prism(144), avs(64);
   prism[4] = 144, avs[7] = 64;
-  for (auto& [link_type, header] : {std::pair{119, prism}, std::pair{163, avs}}) {
+  ByteList avs_of_linux = avs;
+  std::ranges::copy(ByteList{0x80, 0x21, 0x10, 1}, avs_of_linux.begin());
+  for (auto& [link_type, header] :
+       {std::pair{119, prism}, std::pair{119, avs_of_linux}, std::pair{163, avs}}) {
     ByteList bytes = header;
     const ByteList frame = wifi(0x08, 0x01, 0);
     bytes.insert(bytes.end(), frame.begin(), frame.end());
