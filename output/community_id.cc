@@ -93,7 +93,8 @@ char* CommunityIds::put(char* out, const Record& record) noexcept {
     port = {ports.source, ports.destination};
     is_one_way = ports.is_one_way;
   }
-  const bool has_ports = record.has_ports() || record.is_icmp();
+  const bool has_ports = record.is_tcp() || record.protocol == kProtocolUdp ||
+                         record.protocol == kProtocolSctp || record.is_icmp();
   const int order =
       std::memcmp(record.address[0].bytes.data(), record.address[1].bytes.data(), address_bytes);
   const bool swap = !is_one_way && (order > 0 || (order == 0 && has_ports && port[0] > port[1]));

@@ -140,9 +140,7 @@ struct Record : UsualFields, RareFields {
   const Record& self() const noexcept { return *this; }
   bool is_tcp() const noexcept { return protocol == kProtocolTcp; }
   bool is_icmp() const noexcept { return protocol == kProtocolIcmp || protocol == kProtocolIcmpV6; }
-  bool has_ports() const noexcept {
-    return is_tcp() || protocol == kProtocolUdp || protocol == kProtocolSctp;
-  }
+  bool has_ports() const noexcept { return linger::has_ports(protocol); }
   bool is_connection() const noexcept { return action == Action::mptcp_end; }
   std::uint64_t total_packets() const noexcept {
     return packets[0] + packets[1] + icmp_error_packets;

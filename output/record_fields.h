@@ -54,7 +54,7 @@
   X(always, true, "always")                                                          \
   X(of_session, !record.is_connection(), "of one session: not in mptcp-end")         \
   X(nonzero, is_nonzero(value), "when not zero")                                     \
-  X(if_ports, record.has_ports(), "TCP, UDP, SCTP")                                  \
+  X(if_ports, record.has_ports(), "TCP, UDP, SCTP, DCCP, UDP-Lite")                  \
   X(if_tcp, is_whole_tcp(record), "TCP: session-end and session-interim, syn-flood") \
   X(if_mptcp_join, record.mptcp_role == MptcpRole::join, "MP_JOIN")                  \
   X(if_mptcp_end, record.is_connection(), "mptcp-end")                               \

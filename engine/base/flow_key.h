@@ -23,10 +23,17 @@ enum IpProtocol : std::uint8_t {  // iana.org/assignments/protocol-numbers
   kProtocolIcmp = 1,
   kProtocolTcp = 6,
   kProtocolUdp = 17,
+  kProtocolDccp = 33,
   kProtocolEsp = 50,
   kProtocolIcmpV6 = 58,
   kProtocolSctp = 132,
+  kProtocolUdpLite = 136,
 };
+
+constexpr bool has_ports(std::uint8_t protocol) noexcept {
+  return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kProtocolSctp ||
+         protocol == kProtocolDccp || protocol == kProtocolUdpLite;
+}
 
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};  // IPv4: the first four, rest zero

@@ -12,24 +12,17 @@ namespace {
 // Beside those of IpProtocol.
 enum OtherProtocol : std::uint8_t {
   kProtocolIpv4 = 4,
-  kProtocolDccp = 33,
   kProtocolIpv6 = 41,
   kProtocolGre = 47,
   kProtocolEtherIp = 97,
   kProtocolPim = 103,
   kProtocolL2tp = 115,
-  kProtocolUdpLite = 136,
   kProtocolMpls = 137,
   kProtocolEthernet = 143,
 };
 
 bool is_icmp(const Walk& walk) noexcept {
   return walk.protocol == (walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6);
-}
-
-bool has_ports(std::uint8_t protocol) noexcept {
-  return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kProtocolSctp ||
-         protocol == kProtocolDccp || protocol == kProtocolUdpLite;
 }
 
 bool is_icmp_error(std::uint8_t ip_version, std::uint8_t type) noexcept {

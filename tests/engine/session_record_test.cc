@@ -107,6 +107,23 @@ TEST(session_record, source_is_the_client_whichever_side_it_is) {
   EXPECT_EQ(records[0].state, records[1].state);
 }
 
+TEST(session_record, ports_are_those_of_every_protocol_that_has_them) {
+  for (const int protocol : {17, 33, 136}) {
+    const Frame frame = PacketBuilder()
+                            .ethernet()
+                            .ip("192.0.2.1", "198.51.100.2")
+                            .next_is(static_cast<std::uint16_t>(protocol))
+                            .udp(40'000, 53)
+                            .frame(at(0));
+    TableRun run;
+    run.see({frame});
+    run.finish();
+    const Record r = run.only(Action::session_end);
+    EXPECT_EQ(r.port, (std::array<std::uint16_t, 2>{40'000, 53})) << protocol;
+    EXPECT_TRUE(r.has_ports());
+  }
+}
+
 TEST(session_record, macs_and_vlans_are_those_of_the_first_frame) {
   Frames frames;
   TcpPeers tcp = peers(frames);

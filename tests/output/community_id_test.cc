@@ -48,6 +48,13 @@ TEST(community_id, tcp_udp_and_sctp_as_the_specification_has_them) {
   EXPECT_EQ(id_of(sctp), "1:jQgCxbku+pNGw8WPbEc/TS/uTpQ=");
 }
 
+TEST(community_id, takes_ports_of_no_other_protocol) {
+  Record udp_lite = record_between(136, {10, 0, 0, 1}, {10, 0, 0, 2});
+  const std::string without = id_of(udp_lite);
+  udp_lite.port = {1'000, 2'000};
+  EXPECT_EQ(id_of(udp_lite), without);
+}
+
 TEST(community_id, icmp_types_that_answer_each_other_stand_for_ports) {
   Record ping = record_between(1, {192, 168, 0, 89}, {192, 168, 0, 1});
   ping.icmp_type = 8;
