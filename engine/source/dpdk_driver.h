@@ -49,7 +49,17 @@ inline constexpr std::array kDpdkDrivers = {
     DpdkDriver{"net_virtio", DriverTime::none, DriverLoss::unknown},
     DpdkDriver{"net_virtio_user", DriverTime::none, DriverLoss::unknown},
     DpdkDriver{"net_tap", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_tun", DriverTime::none, DriverLoss::unknown},
     DpdkDriver{"net_null", DriverTime::none, DriverLoss::unknown},
+    // imissed is always 0: their hardware or host does not tell it, or the driver does not ask.
+    DpdkDriver{"net_e1000_igb_vf", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_ixgbe_vf", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_txgbe_vf", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_cxgbevf", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_liovf", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_mlx4", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_gve", DriverTime::none, DriverLoss::unknown},
+    DpdkDriver{"net_avp", DriverTime::none, DriverLoss::unknown},
 };
 inline constexpr DpdkDriver kAnyDpdkDriver = {"", DriverTime::none, DriverLoss::imissed};
 

@@ -174,6 +174,17 @@ TEST_F(DpdkPort, what_the_card_missed_is_lost) {
   EXPECT_TRUE(seen.ledger.residues().empty());
 }
 
+TEST_F(DpdkPort, what_a_driver_never_counts_as_missed_is_unknown) {
+  for (const char* driver : {"net_ixgbe_vf", "net_mlx4", "net_gve"}) {
+    FakeCard card = ice_like();
+    card.driver = driver;
+    FakeNic nic(card);
+    const Seen seen = run(nic, {});
+    EXPECT_FALSE(seen.ledger.ports[0].sum.lost) << driver;
+    EXPECT_FALSE(seen.ledger.ports[0].sum.received) << driver;
+  }
+}
+
 TEST_F(DpdkPort, its_ledger_is_exact_to_a_burst_for_each_queue_while_packets_come) {
   FakeNic nic(ice_like());
   nic.missed = 3;
