@@ -38,10 +38,12 @@ SteeredAs DpdkSteering::settle(std::string& shortcoming) {
     shortcoming = "it does not spread packets by their hash: shards hand over what is not theirs";
     return SteeredAs::device;
   }
-  if (takes_key() && takes_table()) return SteeredAs::owners;
-  if (hashes_symmetrically()) {
+  const bool has_key = takes_key();
+  if (has_key && takes_table()) return SteeredAs::owners;
+  if (has_key || hashes_symmetrically()) {
     shortcoming =
-        "its hash is symmetric, but not ours: sessions come whole, and are handed to their shard";
+        "its hash is symmetric, but key or table are not ours: sessions come whole, and are handed "
+        "to their shard";
     return SteeredAs::symmetric;
   }
   shortcoming =

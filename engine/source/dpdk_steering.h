@@ -3,8 +3,8 @@
 //
 //     owners      it takes our key and our table of queues (engine/base/rss.h): plain TCP and UDP
 //                 arrive where they belong
-//     symmetric   it keeps its key, but the flow API has a symmetric hash: both directions meet in
-//                 one shard, and go to their owner together
+//     symmetric   it takes our key but keeps its table, or keeps its key but the flow API has a
+//                 symmetric hash: both directions meet in one shard, and go to their owner together
 //     device      it does what it does; every packet that came elsewhere is handed over
 //
 // The first is tried first: only there is the owner known from the packet alone. A key is believed

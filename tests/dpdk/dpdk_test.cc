@@ -123,6 +123,18 @@ TEST_F(DpdkPort, directions_stay_together_where_only_the_flow_api_is_symmetric) 
   EXPECT_GT(seen.ledger.handed_others, 0u);
 }
 
+TEST_F(DpdkPort, directions_stay_together_where_only_the_key_is_ours) {
+  const Frames frames = conversations();
+  FakeCard card = ice_like();
+  card.table_entries = 64;
+  card.has_symmetric_flow = false;
+  FakeNic nic(card);
+  const Seen seen = run(nic, frames);
+  expect_whole_sessions(seen, frames);
+  EXPECT_EQ(seen.ledger.directions_apart, 0u);
+  for (const std::string& note : seen.notes) EXPECT_EQ(note.find("apart"), std::string::npos);
+}
+
 TEST_F(DpdkPort, sessions_stay_whole_whatever_a_card_does) {
   const Frames frames = conversations();
   for (const FakeCard& card : {fixed_key(), refuses_all()}) {
