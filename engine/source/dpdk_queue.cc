@@ -142,7 +142,8 @@ Timestamp DpdkQueue::time_of(const rte_mbuf* mbuf, Timestamp now) noexcept {
 
 void DpdkQueue::compare_clocks(Timestamp now) noexcept {
   std::uint64_t ticks = 0;
-  if (rte_eth_read_clock(options_.port, &ticks) == 0) ticks_.compare(ticks, now);
+  const bool is_read = rte_eth_read_clock(options_.port, &ticks) == 0;
+  is_read ? ticks_.compare(ticks, now) : ticks_.miss(now);
   if (ticks_.is_trusted()) return;
   time_offset_ = -1;
   has_wrong_time_.store(true, std::memory_order_relaxed);

@@ -38,6 +38,9 @@ class TickClock {
     rate_ = static_cast<double>(last_.system - base_.system) / elapsed;
   }
 
+  // The card's clock could not be read.
+  void miss(Timestamp system) noexcept { last_compared_ = system.value; }
+
   // At once when the system's clock was set back.
   bool is_due(Timestamp system) const noexcept {
     const DurationNs since = system.value - last_compared_;

@@ -393,6 +393,13 @@ TEST(tick_clock, is_compared_at_once_when_the_systems_clock_is_set_back) {
   EXPECT_TRUE(clock.is_due({kNow - kHour}));
 }
 
+TEST(tick_clock, that_cannot_be_read_is_asked_again_after_a_period) {
+  TickClock clock;
+  clock.miss({kNow});
+  EXPECT_FALSE(clock.is_due({kNow + TickClock::kPeriod - 1}));
+  EXPECT_TRUE(clock.is_due({kNow + TickClock::kPeriod}));
+}
+
 TEST(tick_clock, is_not_believed_when_it_stands_still) {
   TickClock clock;
   clock.compare(5, {kNow});
