@@ -85,10 +85,12 @@ Conversations::Wanted Conversations::on_gap(std::uint32_t id, unsigned side,
     c.has_gap = true;
     counters_.parser_gaps.add();
     const Parser& parser = parser_of(c);
+    Bytes left;
+    if (s.kept_bytes != 0) left = {pool_.data(s.kept) + s.kept_from, s.kept_bytes};
     Facts facts = facts_of(c);
-    obey(
-        c, side,
-        parser.on_gap != nullptr ? parser.on_gap(state_of(c), side, count, facts) : Answer::done());
+    obey(c, side,
+         parser.on_gap != nullptr ? parser.on_gap(state_of(c), side, left, count, facts)
+                                  : Answer::done());
     drop_kept(s);
   }
   return wanted(c, side);
@@ -393,9 +395,21 @@ void Conversations::start(Conversation& c, std::uint8_t parser) noexcept {
   c.phase = Phase::parsing;
   if (c.stages++ == 0 && !c.is_named) counters_.recognised.add();
   c.sides[0].need = c.sides[1].need = 0;
+  for (unsigned side = 0; side < 2; ++side)
+    if (c.sides[side].skip == kForGood) take_up(c, side);
 }
 
-// Nothing tells what this side says: nobody reads it on.
+// A side that was given up goes on as behind a gap, if the parser can.
+void Conversations::take_up(Conversation& c, unsigned side) noexcept {
+  if (parser_of(c).on_gap == nullptr) return;
+  std::uint64_t& skip = c.sides[side].skip;
+  skip = 0;
+  Facts facts = facts_of(c);
+  const Answer answer = parser_of(c).on_gap(state_of(c), side, {}, 0, facts);
+  if (answer.kind != Answer::Kind::took) skip = kForGood;
+}
+
+// Nothing tells what this side says: it is read on only if the other one does.
 void Conversations::give_up(Conversation& c, unsigned side) noexcept {
   drop_kept(c.sides[side]);
   c.sides[side].skip = kForGood;

@@ -162,6 +162,7 @@ class Conversations {
   Datagram kept_datagram(const Side& side, std::uint32_t at) noexcept;
   void drop_datagram(Side& side, std::uint32_t at) noexcept;
   void obey(Conversation& c, unsigned side, const Answer& answer) noexcept;
+  void take_up(Conversation& c, unsigned side) noexcept;
   void give_up(Conversation& c, unsigned side) noexcept;
   void hand_over(Conversation& c, unsigned side) noexcept;
   void end_detection(Conversation& c, unsigned side) noexcept;

@@ -353,7 +353,7 @@ Answer Dns::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   return Answer::took(length + 2);
 }
 
-Answer Dns::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
+Answer Dns::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
   is_behind_gap_[side] = true;
   return Answer::took(1);
 }

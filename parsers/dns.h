@@ -62,7 +62,7 @@ class Dns {
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
-  Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
 
  private:
   struct Pending {  // a message that waits for the other half

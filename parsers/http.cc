@@ -198,13 +198,18 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
 // As many lines as there are, up to a body.
 Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   Message& message = messages_[side];
-  if (!is_begun_[side] && count_ == 0) {
+  Place& place = places_[side];
+  if (place == Place::lost) return Answer::took(bytes.size());
+  if (place == Place::regained || (place == Place::unknown && count_ == 0)) {
     const std::size_t start = std::min(text_of(bytes).find_first_not_of("\r\n"), bytes.size());
     if (start != 0) return Answer::took(start);  // RFC 9112 §2.2
     const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
     const Detection detection = detect(Carrier::stream, first);
-    if (detection == Detection::no) return Answer::took_all();
     if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
+    if (detection == Detection::no) {
+      place = Place::lost;
+      return Answer::took(bytes.size());
+    }
   }
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -248,8 +253,7 @@ Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
       [[fallthrough]];
     case Phase::start:
       if (line.empty()) return Answer::took(0);  // RFC 9112 §2.2
-      is_begun_[side] = true;
-      return read_start(message, line, facts) ? Answer::took(0) : Answer::malformed();
+      return read_start(side, line, facts) ? Answer::took(0) : Answer::malformed();
     case Phase::fields:
       if (!line.empty()) {
         return read_field(message, line, facts) ? Answer::took(0) : Answer::malformed();
@@ -274,11 +278,17 @@ Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
 
 // --- First lines --------------------------------------------------------------------------------
 
-bool Http::read_start(Message& message, Bytes line, Facts& facts) noexcept {
+bool Http::read_start(unsigned side, Bytes line, Facts& facts) noexcept {
+  Message& message = messages_[side];
   message = {};
   message.phase = Phase::fields;
-  return text_of(line).starts_with("HTTP/") ? read_response(message, line, facts)
-                                            : read_request(message, line, facts);
+  places_[side] = Place::known;
+  const bool is_response = text_of(line).starts_with("HTTP/");
+  if (places_[side ^ 1] == Place::lost) {
+    places_[side ^ 1] = Place::regained;
+    if (!is_response) count_ = 0, unlisted_ = 0;
+  }
+  return is_response ? read_response(message, line, facts) : read_request(message, line, facts);
 }
 
 bool Http::read_request(Message& message, Bytes line, Facts& facts) noexcept {
@@ -465,10 +475,14 @@ void Http::end_message(Message& message, Facts& facts) noexcept {
   message.asks_for_tunnel = asks_for_tunnel;
 }
 
-// Gaps in bodies of known length are never told: these bytes were skipped. In a line, all is lost.
-Answer Http::on_gap(unsigned side, std::uint64_t count, Facts&) noexcept {
-  if (messages_[side].phase != Phase::to_end) return Answer::done();
-  messages_[side].body_bytes += count;
+// Gaps in bodies of known length are never told: these bytes were skipped.
+Answer Http::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept {
+  if (messages_[side].phase == Phase::to_end) {
+    messages_[side].body_bytes += count;
+  } else {
+    on_end(side, left, facts);
+    places_[side] = Place::lost;
+  }
   return Answer::took(1);
 }
 

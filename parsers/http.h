@@ -3,8 +3,10 @@
 //     request   METHOD SP target SP HTTP/1.x CRLF  fields CRLF  body             RFC 9112 §2, §3
 //     response  HTTP/1.x SP status SP reason CRLF  fields CRLF  body             RFC 9112 §4
 //
-// Which side asks is told by what it says; one that answers nobody's request and begins with
-// anything else (a probe, the rest of what the capture missed) is not looked at. Responses join
+// Which side asks is told by what it says. What a side says behind a gap that is not in a body is
+// passed over, and so is what it begins with if that is no message and answers none (a probe, the
+// rest of what the capture missed), up to the next message of the other side: behind that, one of
+// its own may begin. Then requests that a gap took the responses of wait no longer. Responses join
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
 // never looked at: by length, in chunks, or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to
 // CONNECT, another protocol begins; what a client says behind a CONNECT waits for the answer.
@@ -54,13 +56,15 @@ class Http {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
-  Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void on_end(unsigned side, Bytes left, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:
   enum class Phase : std::uint8_t { start, fields, body, chunk_size, chunk_end, trailer, to_end };
   enum class Method : std::uint8_t { other, head, connect };
+  // Where a side stands among its messages.
+  enum class Place : std::uint8_t { unknown, known, lost, regained };
 
   struct Message {                 // of one side, being read
     std::uint64_t body_bytes = 0;  // taken, skipped ones too
@@ -82,7 +86,7 @@ class Http {
   };
 
   Answer read_line(unsigned side, Bytes line, Facts& facts) noexcept;
-  bool read_start(Message& message, Bytes line, Facts& facts) noexcept;
+  bool read_start(unsigned side, Bytes line, Facts& facts) noexcept;
   bool read_request(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_response(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
@@ -94,7 +98,7 @@ class Http {
   Request pop(Facts& facts) noexcept;
 
   std::array<Message, 2> messages_;
-  std::array<bool, 2> is_begun_{};  // sides that are known to say this
+  std::array<Place, 2> places_{};
   std::array<Request, kPendingMax> pending_;
   std::uint32_t unlisted_ = 0;  // requests behind them that found no room
   std::uint8_t first_ = 0;

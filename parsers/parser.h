@@ -1,9 +1,9 @@
 // The contract of a parser: how linger asks it, and what it answers.
 //
-//     detect(carrier, bytes)        no, maybe (more bytes would tell), yes
-//     on_data(side, bytes, facts)   took n, need n, done, malformed, hand over
-//     on_gap(side, count, facts)    the same; without it a gap ends the parser
-//     on_end(side, left, facts)     nothing: the side has no more, or nobody reads on
+//     detect(carrier, bytes)             no, maybe (more bytes would tell), yes
+//     on_data(side, bytes, facts)        took n, need n, done, malformed, hand over
+//     on_gap(side, left, count, facts)   the same; without it a gap ends the parser
+//     on_end(side, left, facts)          nothing: the side has no more, or nobody reads on
 //
 // A parser is a struct: its members are the state of one session, at most kStateBytesMax bytes,
 // trivially destructible. It sees the bytes of two sides, 0 and 1, in order, and knows neither
@@ -14,7 +14,8 @@
 // again, contiguous, with more behind it (conversations.h keeps it). So answer by the bytes alone:
 // to more bytes behind the same ones the answer is the same, and the record does not depend on how
 // they were cut. What is skipped (took more than was there) never comes, and gaps in it are no
-// gaps. A unit has at most kUnitBytesMax bytes.
+// gaps. A side that was given up before the other one told the protocol goes on behind a gap of 0
+// bytes; what does not take that does not get it. A unit has at most kUnitBytesMax bytes.
 //
 // Datagrams are units of their own: on_datagram(side, bytes, sent_bytes, facts); `took` and `need`
 // mean the same: go on. One that comes before its turn is `later`: it comes again behind the next
@@ -85,7 +86,7 @@ struct Parser {
   Answer (*on_data)(void* state, unsigned side, Bytes, Facts&) noexcept;
   Answer (*on_datagram)(void* state, unsigned side, Bytes, std::uint32_t sent_bytes,
                         Facts&) noexcept;
-  Answer (*on_gap)(void* state, unsigned side, std::uint64_t count, Facts&) noexcept;
+  Answer (*on_gap)(void* state, unsigned side, Bytes left, std::uint64_t count, Facts&) noexcept;
   void (*on_end)(void* state, unsigned side, Bytes left, Facts&) noexcept;
   void (*tell)(const void* state, Facts&) noexcept;
   void* (*make_tools)();  // null: it has none
@@ -115,8 +116,9 @@ constexpr Parser make_parser(const Protocol& protocol) noexcept {
       return static_cast<T*>(state)->on_datagram(side, bytes, sent_bytes, facts);
     };
   if constexpr (requires { &T::on_gap; })
-    p.on_gap = [](void* state, unsigned side, std::uint64_t count, Facts& facts) noexcept {
-      return static_cast<T*>(state)->on_gap(side, count, facts);
+    p.on_gap = [](void* state, unsigned side, Bytes left, std::uint64_t count,
+                  Facts& facts) noexcept {
+      return static_cast<T*>(state)->on_gap(side, left, count, facts);
     };
   if constexpr (requires { &T::on_end; })
     p.on_end = [](void* state, unsigned side, Bytes left, Facts& facts) noexcept {

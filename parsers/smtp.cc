@@ -257,7 +257,7 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
 // ------------------------------------------------------------------------------------------------
 
 // Of what was missed nothing is known, so replies are not counted down for it.
-Answer Smtp::on_gap(unsigned side, std::uint64_t, Facts&) noexcept {
+Answer Smtp::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
   if (!roles_.is_client(side) || phase_ != Phase::mail) return Answer::done();
   is_line_start_ = false;
   unanswered_ = early_ = 0;

@@ -47,7 +47,7 @@ class Smtp {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
-  Answer on_gap(unsigned side, std::uint64_t count, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:

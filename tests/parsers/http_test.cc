@@ -164,6 +164,69 @@ TEST(http, a_gap_in_a_body_is_no_gap) {
   EXPECT_THAT(heard.objects, testing::HasSubstr("/next"));
 }
 
+// What each of these tells: which requests, with which answers.
+std::string exchanges(const Dialogue& dialogue) {
+  const std::string objects = hear(dialogue).objects;
+  std::string told;
+  for (std::size_t at = 0; (at = objects.find('"', at)) != std::string::npos; ++at) {
+    for (const std::string_view key : {R"("original":"/)", R"("status_code":)"})
+      if (objects.compare(at, key.size(), key) == 0)
+        told += key.back() == '/' ? ' ' + objects.substr(at + key.size(), 1)
+                                  : '=' + objects.substr(at + key.size(), 3);
+  }
+  return told;
+}
+Said ask(const std::string& target) { return {0, "GET /" + target + " HTTP/1.1\r\n\r\n"}; }
+Said say(const std::string& status) {
+  return {1, "HTTP/1.1 " + status + " x\r\nContent-Length: 2\r\n\r\nab"};
+}
+
+TEST(http, behind_a_gap_the_next_exchange_is_told) {
+  const Said rest_of_head = {1, "ent-Length: 5\r\n\r\nhello"};
+  EXPECT_EQ(exchanges({ask("a"),
+                       {1, "HTTP/1.1 200 x\r\nServer: y\r\nX"},
+                       {1, {}, 9},
+                       rest_of_head,
+                       ask("b"),
+                       say("201"),
+                       ask("c"),
+                       say("202")}),
+            " a=200 b=201 c=202");
+  // A whole response; a request up to its fields; one with its beginning.
+  EXPECT_EQ(exchanges({ask("a"), {1, {}, 9}, ask("b"), say("201")}), " a b=201");
+  EXPECT_EQ(exchanges({{0, "GET /a HTTP/1.1\r\nX: y"},
+                       {0, {}, 9},
+                       {0, "z\r\n\r\n"},
+                       say("200"),
+                       ask("b"),
+                       say("201")}),
+            " a=200 b=201");
+  EXPECT_EQ(exchanges({ask("a"),
+                       say("200"),
+                       {0, {}, 9},
+                       {0, "Host: z\r\n\r\n"},
+                       say("201"),
+                       ask("c"),
+                       say("202")}),
+            " a=200=201 c=202");
+  EXPECT_EQ(exchanges({{0, {}, 9}, say("200"), ask("b"), say("201")}), "=200 b=201");
+}
+
+TEST(http, what_began_before_the_capture_is_passed_over) {
+  for (const std::size_t bytes : {20, 127, 128, 1000, 30'000}) {
+    const std::string rest(bytes, '.');
+    EXPECT_EQ(exchanges({{1, rest}, {1, rest}, ask("a"), say("200"), ask("b"), say("201")}),
+              " a=200 b=201")
+        << bytes;
+    EXPECT_EQ(exchanges({{0, rest}, {0, rest}, say("200"), ask("b"), say("201")}), "=200 b=201")
+        << bytes;
+    // What was pipelined then is told without its answer, not with another one's.
+    const Dialogue pipelined = {{1, rest}, ask("a"), {1, rest}, say("200"), ask("b"), say("201")};
+    EXPECT_EQ(exchanges(pipelined), " a b=201") << bytes;
+    EXPECT_FALSE(hear(pipelined).is_malformed);
+  }
+}
+
 TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
   const Heard heard =
       hear({kPlain[0], {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"}});
