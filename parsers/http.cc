@@ -217,6 +217,13 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       message.body_bytes += bytes.size() - done;
       return Answer::took(bytes.size());
     }
+    if (message.phase == Phase::expected) {
+      const Answer answer = begin_expected(message, bytes.subspan(done), facts);
+      if (answer.kind == Answer::Kind::need) return done != 0 ? Answer::took(done) : answer;
+      if (answer.bytes > bytes.size() - done) return Answer::took(done + answer.bytes);
+      done += answer.bytes;
+      continue;
+    }
     std::size_t taken = 0;
     const bool is_early = message.asks_for_tunnel && count_ != 0;  // it may be for the tunnel
     if (is_early && is_line_end(bytes[done])) {  // but not what ends no line (RFC 9112 §2.2)
@@ -270,6 +277,7 @@ Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
     case Phase::trailer:
       if (line.empty()) end_message(message, facts);
       return Answer::took(0);
+    case Phase::expected:
     case Phase::to_end:
       break;
   }
@@ -366,6 +374,7 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       }
       break;
     case 6:
+      if (is_request && equals(name, "expect")) message.expects = equals(value(), "100-continue");
       if (!is_request && equals(name, "server")) tell(Field::server);
       break;
     case 7:
@@ -423,11 +432,13 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
       return false;
     }
   }
-  if (message.is_chunked) {
+  if (message.expects && (message.is_chunked || message.length != 0)) {
+    message.phase = Phase::expected;
+  } else if (message.is_chunked) {
     message.length = 0;
     message.phase = Phase::chunk_size;
   } else if (message.has_length && message.length != 0) {
-    message.body_bytes = message.length;
+    message.body_bytes += message.length;
     message.phase = Phase::body;
   } else if (message.is_response && !message.has_length) {
     message.phase = Phase::to_end;
@@ -435,6 +446,23 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
     end_message(message, facts);
   }
   return false;
+}
+
+// What comes of a client that asked whether to send its body: that, or, once it was answered
+// without a 100, perhaps another request. took: so many bytes are of the body.
+Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept {
+  if (count_ == 0) {
+    const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
+    const Detection detection = detect(Carrier::stream, first);
+    if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
+    if (detection == Detection::yes) {
+      end_message(message, facts);
+      return Answer::took(0);
+    }
+  }
+  message.expects = false;
+  begin_body(message, facts);
+  return Answer::took(message.phase == Phase::body ? message.length : 0);
 }
 
 // RFC 9112 §7.1: hexadecimal digits, zeros before them too, extensions behind a semicolon.
@@ -477,8 +505,12 @@ void Http::end_message(Message& message, Facts& facts) noexcept {
 
 // Gaps in bodies of known length are never told: these bytes were skipped.
 Answer Http::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept {
-  if (messages_[side].phase == Phase::to_end) {
-    messages_[side].body_bytes += count;
+  Message& message = messages_[side];
+  if (message.phase == Phase::to_end) {
+    message.body_bytes += count;
+  } else if (message.phase == Phase::expected && !message.is_chunked && count <= message.length) {
+    message.body_bytes += count;
+    message.length -= count;
   } else {
     on_end(side, left, facts);
     places_[side] = Place::lost;

@@ -8,11 +8,12 @@
 // rest of what the capture missed), up to the next message of the other side: behind that, one of
 // its own may begin. Then requests that a gap took the responses of wait no longer. Responses join
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
-// never looked at: by length, in chunks, or to the end (RFC 9112 §6.3). Behind a 101, or a 2xx to
-// CONNECT, another protocol begins; what a client says behind a CONNECT waits for the answer.
-// User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor are credentials and cookies.
-// Limits: lines of kLineBytesMax, fields that go on in kFoldsMax more lines, kPendingMax requests
-// that wait; what is pipelined beyond is told apart from its responses.
+// never looked at: by length, in chunks, or to the end (RFC 9112 §6.3); one that waits for a 100
+// may never come (RFC 9110 §10.1.1). Behind a 101, or a 2xx to CONNECT, another protocol begins;
+// what a client says behind a CONNECT waits for the answer. User names and passwords in URLs are
+// not told (RFC 3986 §3.2.1), nor are credentials and cookies. Limits: lines of kLineBytesMax,
+// fields that go on in kFoldsMax more lines, kPendingMax requests that wait; what is pipelined
+// beyond is told apart from its responses.
 #pragma once
 
 #include <array>
@@ -61,7 +62,16 @@ class Http {
   void tell(Facts& facts) const noexcept;
 
  private:
-  enum class Phase : std::uint8_t { start, fields, body, chunk_size, chunk_end, trailer, to_end };
+  enum class Phase : std::uint8_t {
+    start,
+    fields,
+    expected,  // a body, if the server wants it
+    body,
+    chunk_size,
+    chunk_end,
+    trailer,
+    to_end
+  };
   enum class Method : std::uint8_t { other, head, connect };
   // Where a side stands among its messages.
   enum class Place : std::uint8_t { unknown, known, lost, regained };
@@ -76,6 +86,7 @@ class Http {
     bool is_response = false;
     bool has_length = false;
     bool is_chunked = false;
+    bool expects = false;          // a 100 before its body is sent
     bool has_host = false;         // in the target
     bool asks_for_tunnel = false;  // a CONNECT, which was the last one
   };
@@ -92,6 +103,7 @@ class Http {
   bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_chunk_size(Message& message, Bytes line) noexcept;
   bool begin_body(Message& message, Facts& facts) noexcept;
+  Answer begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept;
   void end_message(Message& message, Facts& facts) noexcept;
   void tell_body(const Message& message, std::uint64_t unseen, Facts& facts) const noexcept;
   void push(const Request& request) noexcept;

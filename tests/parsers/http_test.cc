@@ -227,6 +227,37 @@ TEST(http, what_began_before_the_capture_is_passed_over) {
   }
 }
 
+// As clients do that have to say who they are first (RFC 9110 §10.1.1).
+TEST(http, a_body_that_waits_for_leave_may_never_come) {
+  const auto put = [](const std::string& length) {
+    return Said{0, "PUT /a HTTP/1.1\r\nExpect: 100-Continue\r\n" + length + "\r\n"};
+  };
+  const Said put_five = put("Content-Length: 5\r\n");
+  const Said put_chunks = put("Transfer-Encoding: chunked\r\n");
+  const Said leave = {1, "HTTP/1.1 100 Continue\r\n\r\n"};
+  const Said chunks = {0, "5\r\nhello\r\n0\r\n\r\n"};
+  for (const Said& refused : {put_five, put_chunks})
+    for (const Said& answered : {put_five, put_chunks}) {
+      const Said body = answered.bytes == put_five.bytes ? Said{0, "hello"} : chunks;
+      const Dialogue dialogue = {refused, say("401"), answered, leave,
+                                 body,    say("201"), ask("b"), say("202")};
+      EXPECT_EQ(exchanges(dialogue), " a=401 a=201 b=202");
+      EXPECT_EQ(hear(dialogue).objects.find(R"("body":{"bytes":5})"),
+                hear(dialogue).objects.rfind(R"("body":{"bytes":5})"));
+      expect_same_however_cut(dialogue);
+    }
+  // Sent without waiting, though it was refused, and with its beginning lost.
+  const std::vector<Dialogue> sent = {
+      {put_five, {0, "hello"}, ask("b"), say("201"), say("202")},
+      {put_five, say("201"), {0, "hello"}, ask("b"), say("202")},
+      {put_five, leave, {0, {}, 3}, {0, "lo"}, say("201"), ask("b"), say("202")},
+      {put_five, leave, {0, {}, 5}, say("201"), ask("b"), say("202")}};
+  for (const Dialogue& dialogue : sent) {
+    EXPECT_EQ(exchanges(dialogue), " a=201 b=202");
+    EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(R"("body":{"bytes":5})"));
+  }
+}
+
 TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
   const Heard heard =
       hear({kPlain[0], {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"}});
