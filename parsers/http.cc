@@ -405,8 +405,10 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       break;
     case 17:
       if (equals(name, "transfer-encoding")) {  // RFC 9112 §6.1: chunked is the last one
-        const std::string_view codings = value();
-        message.is_chunked = equals(trimmed(codings.substr(codings.rfind(',') + 1)), "chunked");
+        std::string_view last = value();
+        last = trimmed(last.substr(last.rfind(',') + 1));
+        message.is_chunked = equals(last, "chunked");
+        message.is_coded = !message.is_chunked && !equals(last, "identity");  // RFC 2616 §4.4
       }
       break;
     default:
@@ -437,6 +439,8 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
   } else if (message.is_chunked) {
     message.length = 0;
     message.phase = Phase::chunk_size;
+  } else if (message.is_coded) {  // whatever its length says
+    message.phase = Phase::to_end;
   } else if (message.has_length && message.length != 0) {
     message.body_bytes += message.length;
     message.phase = Phase::body;

@@ -86,6 +86,7 @@ class Http {
     bool is_response = false;
     bool has_length = false;
     bool is_chunked = false;
+    bool is_coded = false;         // but not chunked, so that it ends with its side
     bool expects = false;          // a 100 before its body is sent
     bool has_host = false;         // in the target
     bool asks_for_tunnel = false;  // a CONNECT, which was the last one

@@ -415,6 +415,22 @@ TEST(http, the_last_coding_is_one_word) {
   }
 }
 
+// A length beside it is not the body's (RFC 9112 §6.3); "identity" is none.
+TEST(http, of_a_coding_that_is_not_chunked_the_body_ends_with_its_side) {
+  const auto answered = [](const std::string& coding) {
+    return hear({kPlain[0],
+                 {1, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: " + coding +
+                         "\r\n\r\nabcdef"}});
+  };
+  EXPECT_THAT(answered("gzip").objects, testing::HasSubstr(R"("body":{"bytes":6})"));
+  EXPECT_THAT(answered("identity").objects, testing::HasSubstr(R"("body":{"bytes":3})"));
+  const Heard asked = hear({{0, "POST / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\nabcdef"},
+                            {1, "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"}});
+  EXPECT_THAT(asked.objects, testing::HasSubstr(R"("body":{"bytes":6})"));
+  EXPECT_THAT(asked.objects, testing::HasSubstr(R"("status_code":400)"));
+  EXPECT_FALSE(asked.is_malformed);
+}
+
 TEST(http, a_chunk_size_may_begin_with_zeros) {
   const auto answered = [](const std::string& size) {
     return hear({{1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size +
