@@ -310,7 +310,7 @@ bool Http::read_request(Message& message, Bytes line, Facts& facts) noexcept {
   facts.text(Field::request_method, parts.method, row);
   message.has_host = tell_target(parts.method, parts.target, row, facts);
   facts.text(Field::version, parts.version.substr(5), row);
-  push({facts.now(), row, message.method});
+  push({.time = facts.now(), .row = row, .method = message.method});
   return true;
 }
 
@@ -321,7 +321,7 @@ bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
   for (const char c : text.substr(9, 3))
     message.status = static_cast<std::uint16_t>(10 * message.status + (c - '0'));
   if (message.status < 200 && message.status != 101) return true;  // RFC 9110 §15.2: another comes
-  const Request request = pop(facts);
+  const Requests request = pop(facts);
   message.row = request.row;
   message.method = request.method;
   facts.number(Field::status_code, message.status, message.row);
@@ -331,7 +331,17 @@ bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
   return true;
 }
 
-void Http::push(const Request& request) noexcept {
+void Http::push(const Requests& request) noexcept {
+  if (count_ != 0 && unlisted_ == 0) {
+    Requests& last = pending_[(first_ + count_ - 1) % kPendingMax];
+    const bool is_next =
+        last.row == kNoRow ? request.row == kNoRow : last.row + last.count == request.row;
+    if (is_next && last.method == request.method && last.time == request.time &&
+        last.count != UINT16_MAX) {
+      ++last.count;
+      return;
+    }
+  }
   if (count_ == kPendingMax || unlisted_ != 0) {
     ++unlisted_;
     return;
@@ -339,12 +349,17 @@ void Http::push(const Request& request) noexcept {
   pending_[(first_ + count_++) % kPendingMax] = request;
 }
 
-Http::Request Http::pop(Facts& facts) noexcept {
+Http::Requests Http::pop(Facts& facts) noexcept {
   if (count_ == 0) {
     if (unlisted_ != 0) --unlisted_;
-    return {.time = {}, .row = facts.open_row(), .method = Method::other};
+    return {.row = facts.open_row()};
   }
-  const Request request = pending_[first_];
+  Requests& front = pending_[first_];
+  const Requests request = front;
+  if (--front.count != 0) {
+    if (front.row != kNoRow) ++front.row;
+    return request;
+  }
   first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);
   --count_;
   return request;

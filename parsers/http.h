@@ -12,8 +12,8 @@
 // may never come (RFC 9110 §10.1.1). Behind a 101, or a 2xx to CONNECT, another protocol begins;
 // what a client says behind a CONNECT waits for the answer. User names and passwords in URLs are
 // not told (RFC 3986 §3.2.1), nor are credentials and cookies. Limits: lines of kLineBytesMax,
-// fields that go on in kFoldsMax more lines, kPendingMax requests that wait; what is pipelined
-// beyond is told apart from its responses.
+// fields that go on in kFoldsMax more lines, kPendingMax requests that wait, where those that were
+// captured at once count as one; what is pipelined beyond is told apart from its responses.
 #pragma once
 
 #include <array>
@@ -91,9 +91,10 @@ class Http {
     bool has_host = false;         // in the target
     bool asks_for_tunnel = false;  // a CONNECT, which was the last one
   };
-  struct Request {  // that waits for its response
+  struct Requests {  // that wait for their responses: one, or several that were captured at once
     Timestamp time{};
-    Row row = kNoRow;
+    Row row = kNoRow;  // of the first; the others follow, or have none either
+    std::uint16_t count = 1;
     Method method = Method::other;
   };
 
@@ -107,12 +108,12 @@ class Http {
   Answer begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept;
   void end_message(Message& message, Facts& facts) noexcept;
   void tell_body(const Message& message, std::uint64_t unseen, Facts& facts) const noexcept;
-  void push(const Request& request) noexcept;
-  Request pop(Facts& facts) noexcept;
+  void push(const Requests& request) noexcept;
+  Requests pop(Facts& facts) noexcept;
 
   std::array<Message, 2> messages_;
   std::array<Place, 2> places_{};
-  std::array<Request, kPendingMax> pending_;
+  std::array<Requests, kPendingMax> pending_;
   std::uint32_t unlisted_ = 0;  // requests behind them that found no room
   std::uint8_t first_ = 0;
   std::uint8_t count_ = 0;

@@ -454,9 +454,27 @@ TEST(http, a_long_value_is_cut_and_says_so) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("cut":["user_agent.original"])"));
 }
 
-TEST(http, more_requests_than_wait_for_responses_are_told_apart) {
+TEST(http, any_number_of_requests_that_come_at_once_join_their_responses) {
   Dialogue dialogue(1);
-  for (int i = 0; i < 40; ++i) dialogue[0].bytes += "GET / HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 100; ++i) dialogue[0].bytes += "HEAD / HTTP/1.1\r\n\r\n";
+  dialogue[0].bytes += "GET /a HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 100; ++i)
+    dialogue.push_back({1, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"});
+  dialogue.push_back(say("201"));
+  for (const std::uint16_t transactions : {101, 50}) {
+    const Heard heard = hear(dialogue, Carrier::stream,
+                             {.conversations = 1, .memory = 4 << 20, .transactions = transactions});
+    EXPECT_EQ(heard.transactions_dropped, 101u - transactions);
+    EXPECT_FALSE(heard.is_malformed);
+  }
+  const Heard heard =
+      hear(dialogue, Carrier::stream, {.conversations = 1, .memory = 4 << 20, .transactions = 101});
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("original":"/a","path":"/a"},"version":"1.1",)"
+                                                R"("response":{"status_code":201)"));
+}
+
+TEST(http, more_requests_than_wait_for_responses_are_told_apart) {
+  Dialogue dialogue(40, Said{0, "GET / HTTP/1.1\r\n\r\n"});
   for (int i = 0; i < 40; ++i) dialogue.push_back({1, "HTTP/1.1 204 No Content\r\n\r\n"});
   const Heard heard =
       hear(dialogue, Carrier::stream, {.conversations = 1, .memory = 4 << 20, .transactions = 45});
