@@ -30,7 +30,9 @@ bool is_method(std::string_view text) noexcept { return text.size() >= 2 && begi
 struct RequestLine {
   std::string_view method, target, version;
 };
+// Blanks behind the version are passed over (RFC 9112 §3).
 bool split_request(std::string_view line, RequestLine& parts) noexcept {
+  line = trimmed(line);
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || last <= first + 1) return false;
@@ -94,7 +96,7 @@ void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept 
   std::string_view host = has_port ? authority.substr(0, colon) : authority;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
-  facts.text(Field::url_domain, host, row);
+  if (!host.empty()) facts.text(Field::url_domain, host, row);
   if (!has_port) return;
   std::uint64_t port = 0;
   for (const char c : authority.substr(colon + 1))

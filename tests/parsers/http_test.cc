@@ -363,6 +363,20 @@ TEST(http, what_connect_names_beside_a_host_is_no_domain) {
   EXPECT_EQ(domain_of("/"), "by.header");
 }
 
+// As of HTTP/1.0 clients that have no name for the server (RFC 9110 §7.2).
+TEST(http, an_empty_host_is_no_domain) {
+  const Heard heard = hear({{0, "GET / HTTP/1.1\r\nHost:\r\n\r\n"}});
+  EXPECT_EQ(heard.objects, R"(,"http":[{"request":{"method":"GET"},)"
+                           R"("url":{"original":"/","path":"/"},"version":"1.1"}])");
+}
+
+TEST(http, blanks_behind_the_version_are_passed_over) {
+  const Dialogue blanks = {{0, "GET /a b HTTP/1.1 \t\r\n\r\nGET /c HTTP/1.1 \r\n\r\n"}};
+  const Dialogue none = {{0, "GET /a b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n"}};
+  EXPECT_EQ(hear(blanks), hear(none));
+  expect_same_however_cut(blanks);
+}
+
 TEST(http, who_asks_is_no_part_of_the_host) {
   for (const std::string host : {"example.com", "[2001:db8::1]:81"}) {
     const auto objects = [&](const std::string& user) {
