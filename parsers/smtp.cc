@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "parsers/list.h"
 
@@ -142,6 +143,7 @@ bool Smtp::ask(std::uint16_t code) noexcept {
 
 // Bytes behind the line that belong to it.
 std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
+  if (std::exchange(is_last_, false)) ++mails_;
   if (phase_ == Phase::authentication) return 0;
   const std::size_t space = std::min(line.find(' '), line.size());
   const std::string_view verb = line.substr(0, space);
@@ -178,7 +180,7 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
     const char* const end = arguments.data() + arguments.size();
     const auto number = std::from_chars(arguments.data(), end, bytes);
     if (number.ec != std::errc{}) return 0;
-    if (number.ptr != end) ++mails_;  // only LAST can follow
+    is_last_ = number.ptr != end;  // only LAST can follow
     return std::min(bytes, kBytesMax);
   }
   return 0;
@@ -266,7 +268,9 @@ Answer Smtp::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
 }
 
 void Smtp::tell(Facts& facts) const noexcept {
-  if (mails_ != 0) facts.number(Field::mails, mails_);
+  const bool is_whole = is_last_ && facts.unseen(0) == 0 && facts.unseen(1) == 0;
+  const std::uint64_t mails = std::uint64_t{mails_} + (is_whole ? 1 : 0);
+  if (mails != 0) facts.number(Field::mails, mails);
 }
 
 namespace parser {

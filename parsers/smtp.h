@@ -64,6 +64,7 @@ class Smtp {
   ReplyRoles roles_;
   Phase phase_ = Phase::commands;
   bool is_line_start_ = true;  // of the mail
+  bool is_last_ = false;       // of the mail, what BDAT sends now
   bool has_banner_ = false;
   bool has_secrets_ = false;      // the client may have sent a password that was not taken
   bool has_agreed_ = false;       // the server, to STARTTLS, before it was asked

@@ -204,6 +204,15 @@ TEST(smtp, a_mail_of_more_than_four_gigabytes_is_skipped) {
   EXPECT_FALSE(heard.has_gap);
 }
 
+TEST(smtp, a_mail_counts_when_all_its_bytes_have_come) {
+  const auto told = [](const std::string& bytes) {
+    return hear({kMails[0], kMails[1], kMails[2], {0, "BDAT 5 LAST\r\n" + bytes}}).objects;
+  };
+  for (const char* part : {"", "hell"}) EXPECT_THAT(told(part), testing::Not(HasSubstr("mails")));
+  for (const char* whole : {"hello", "helloQUIT\r\n"})
+    EXPECT_THAT(told(whole), HasSubstr(R"("mails":1)"));
+}
+
 // TLS of the server in one piece with its agreement, and the client's at last.
 TEST(smtp, tls_of_a_server_waits_for_the_clients) {
   const Heard heard = hear({kTls[0],
