@@ -201,6 +201,10 @@ Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
     if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
       return Answer::malformed();
     if (taken == 0) break;
+    if (std::exchange(is_behind_gap_, false)) {
+      done += taken;
+      continue;
+    }
     ReplyLine reply;
     if (!read_reply(text_of(line), reply)) return Answer::malformed();
     done += taken;
@@ -258,10 +262,18 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
 
 // ------------------------------------------------------------------------------------------------
 
-// Of what was missed nothing is known, so replies are not counted down for it.
+// Of what was missed nothing is known, so replies are not counted down for it, and a mail that
+// waits for leave is believed to have it.
 Answer Smtp::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
-  if (!roles_.is_client(side) || phase_ != Phase::mail) return Answer::done();
-  is_line_start_ = false;
+  if (roles_.is_server(side)) {
+    is_behind_gap_ = true;
+    has_banner_ = true;
+    if (phase_ == Phase::data) phase_ = Phase::mail;
+  } else if (roles_.is_client(side) && phase_ == Phase::mail) {
+    is_line_start_ = false;
+  } else {
+    return Answer::done();
+  }
   unanswered_ = early_ = 0;
   may_be_early_ = false;
   return Answer::took(1);

@@ -9,7 +9,8 @@
 // Which side is which is told by what it says. Behind the 220 to STARTTLS another protocol begins
 // (RFC 3207), and where a client begins TLS unasked. What follows AUTH until its reply is not told
 // (RFC 4954). Replies may have been captured before their commands, which then take them in order;
-// TLS of the server waits for that. A gap in a mail is passed over, one elsewhere ends the parser.
+// TLS of the server waits for that. A gap in a mail is passed over, and so is one of the server, up
+// to the end of its line; one in the client's commands ends the parser.
 // Limits: lines of kLineBytesMax, kAddressesMax addresses of senders and of recipients,
 // kRefusalsMax replies; more are counted (network.values_dropped).
 #pragma once
@@ -63,8 +64,9 @@ class Smtp {
 
   ReplyRoles roles_;
   Phase phase_ = Phase::commands;
-  bool is_line_start_ = true;  // of the mail
-  bool is_last_ = false;       // of the mail, what BDAT sends now
+  bool is_line_start_ = true;   // of the mail
+  bool is_last_ = false;        // of the mail, what BDAT sends now
+  bool is_behind_gap_ = false;  // the server, in a line of which bytes are missing
   bool has_banner_ = false;
   bool has_secrets_ = false;      // the client may have sent a password that was not taken
   bool has_agreed_ = false;       // the server, to STARTTLS, before it was asked

@@ -161,6 +161,21 @@ TEST(smtp, it_goes_on_behind_a_gap_in_a_mail) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org","z@example.org"])"));
 }
 
+TEST(smtp, it_goes_on_behind_a_gap_of_the_server) {
+  for (const std::size_t replies : {2, 4, 6}) {
+    Dialogue missed = kMails;
+    const std::string words = missed[replies].bytes;
+    missed[replies].bytes = words.substr(0, 5);
+    missed.insert(missed.begin() + static_cast<std::ptrdiff_t>(replies) + 1,
+                  {{1, "", 3}, {1, words.substr(8)}});
+    const Heard heard = hear(missed);
+    EXPECT_TRUE(heard.has_gap);
+    EXPECT_FALSE(heard.is_malformed);
+    EXPECT_EQ(heard.objects, hear(kMails).objects);
+    expect_same_however_cut(missed);
+  }
+}
+
 TEST(smtp, a_greeting_without_a_telling_word_waits_for_the_client) {
   EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "EHLO a\r\n"}}).protocol, "smtp");
   EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "HI\r\n"}, {1, "250 hello\r\n"}}).protocol, "smtp");
