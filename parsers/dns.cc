@@ -376,6 +376,16 @@ bool Dns::Pending::is_retry(Timestamp now) noexcept {
   return since < 0 || since > kCopyMax;
 }
 
+void Dns::Pending::tell_retries(Facts& facts) const noexcept {
+  if (retries != 0) facts.number(Field::retries, retries, row);
+}
+
+// Of queries that still wait: a client may repeat one for as long as the session lasts.
+void Dns::tell(Facts& facts) const noexcept {
+  for (const Pending& pending : pending_)
+    if (pending.is_used) pending.tell_retries(facts);
+}
+
 // The message of the other side with this id, of the same question.
 Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept {
   for (Pending& pending : pending_)
@@ -395,6 +405,7 @@ bool Dns::is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const n
 Dns::Pending& Dns::add(unsigned side, std::uint16_t id, std::uint32_t question,
                        Facts& facts) noexcept {
   Pending& pending = pending_[next_];
+  if (pending.is_used) pending.tell_retries(facts);
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
              .latest = facts.now(),
@@ -418,8 +429,7 @@ bool Dns::read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noex
     if (!pending.is_used || pending.is_response || header.is_response()) continue;
     if (pending.id != header.id || pending.side != side || header.id == 0) continue;
     if (!pending.has_question(question)) continue;
-    if (carrier == Carrier::stream || pending.is_retry(facts.now()))
-      facts.number(Field::retries, ++pending.retries, pending.row);
+    if (carrier == Carrier::stream || pending.is_retry(facts.now())) ++pending.retries;
     return true;
   }
   Pending* other = find(side, header.id, question);
@@ -431,7 +441,10 @@ bool Dns::read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noex
   const bool is_whole = other != nullptr;
   Pending& own = is_whole ? *other : add(side, header.id, question, facts);
   const Row row = own.row;
-  if (is_whole) own.is_used = false;
+  if (is_whole) {
+    own.tell_retries(facts);
+    own.is_used = false;
+  }
   if (!is_whole) own.is_response = header.is_response();
   if (may_repeat) own.digest = digest;
   if (is_whole && header.is_response()) facts.duration_since(Field::round_trip, own.time, row);

@@ -63,6 +63,7 @@ class Dns {
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
   Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
+  void tell(Facts& facts) const noexcept;
 
  private:
   struct Pending {  // a message that waits for the other half
@@ -79,6 +80,7 @@ class Dns {
 
     bool has_question(std::uint32_t other) const noexcept;
     bool is_retry(Timestamp now) noexcept;
+    void tell_retries(Facts& facts) const noexcept;
   };
 
   bool read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noexcept;

@@ -59,6 +59,29 @@ TEST(dns, an_unanswered_query_is_told_with_its_retries) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":2}])"));
 }
 
+// So many that each one told would fill what a session may tell.
+TEST(dns, retries_without_end_leave_room_for_what_follows) {
+  Dialogue dialogue(5'000, {0, kQuery});
+  std::string other = kQuery;
+  other[0] = 'x';
+  dialogue.push_back({0, other});
+  const Heard heard = hear(dialogue, Carrier::datagrams);
+  EXPECT_EQ(heard.values_dropped, 0u);
+  EXPECT_THAT(heard.objects,
+              testing::HasSubstr(R"("retries":4999},{"id":"30772","type":"query",)"));
+  // Of one that is answered, and of one that is given up for others.
+  Dialogue answered = {{0, kQuery}, {0, kQuery}, {1, kResponse}};
+  EXPECT_THAT(hear(answered, Carrier::datagrams).objects,
+              testing::HasSubstr(R"("round_trip_ns":2000000,"retries":1}])"));
+  answered.pop_back();
+  for (std::size_t i = 0; i < Dns::kPendingMax; ++i) {
+    other[0] = static_cast<char>('0' + i);
+    answered.push_back({0, other});
+  }
+  EXPECT_THAT(hear(answered, Carrier::datagrams).objects,
+              testing::HasSubstr(R"("class":"IN"},"retries":1},{)"));
+}
+
 TEST(dns, a_copy_of_the_mirror_port_is_no_retry) {
   const Said query{.bytes = kQuery, .until_next = 10 * kMicrosecond};
   const Said copy = query, slow{.bytes = kQuery, .until_next = 20 * kMicrosecond};
