@@ -71,7 +71,7 @@ constexpr Word kFlags[] = {{kAuthoritative, "AA"},    {kTruncated, "TC"},
                            {kRecursionDesired, "RD"}, {kRecursionAvailable, "RA"},
                            {kAuthentic, "AD"},        {kCheckingDisabled, "CD"}};
 
-class Text {  // of at most 600 bytes; what does not fit is left out
+class Text {  // what does not fit is left out, so that what is told of it says that it is cut
  public:
   void add(Bytes bytes) noexcept {
     const std::size_t count = std::min(bytes.size(), chars_.size() - size_);
@@ -90,7 +90,7 @@ class Text {  // of at most 600 bytes; what does not fit is left out
   Bytes bytes() const noexcept { return {chars_.data(), size_}; }
 
  private:
-  std::array<std::uint8_t, 600> chars_;
+  std::array<std::uint8_t, kTextBytesMax + 1> chars_;
   std::size_t size_ = 0;
 };
 

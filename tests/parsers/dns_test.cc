@@ -156,6 +156,22 @@ TEST(dns, the_upper_bit_of_a_class_is_none_of_it) {
             hear(kExchange, Carrier::datagrams).objects);
 }
 
+TEST(dns, a_text_longer_than_is_told_says_so) {
+  const auto told = [](std::size_t strings) {  // of 255 bytes, with a blank between them
+    std::string data;
+    for (std::size_t i = 0; i < strings; ++i) data += "\xff" + std::string(255, 'k');
+    std::string response =
+        kResponse.substr(0, 12) + kQuestion + "\xc0\x0c\x00\x10\x00\x01\x00\x00\x0e\x10"s +
+        static_cast<char>(data.size() >> 8) + static_cast<char>(data.size()) + data;
+    response[7] = 1;
+    return hear({{0, kQuery}, {1, response}}, Carrier::datagrams).objects;
+  };
+  const std::string text(255, 'k');
+  EXPECT_THAT(told(4), testing::HasSubstr(R"("data":")" + text + " " + text + " " + text + " " +
+                                          text + R"("}],"round)"));
+  EXPECT_THAT(told(9), testing::HasSubstr(R"("cut":["answers[].data"])"));
+}
+
 TEST(dns, a_name_has_255_bytes_at_most) {
   const auto protocol_of = [](std::size_t last) {
     std::string name;
