@@ -281,13 +281,18 @@ bool is_netbios(Bytes name) noexcept {
   return std::all_of(label.begin(), label.end(), [](auto c) { return c >= 'A' && c <= 'P'; });
 }
 
-bool is_dns(Bytes message) noexcept {
+bool has_header(Bytes message) noexcept {
   if (message.size() < kHeaderBytes) return false;
   const Header header = header_of(message);
   if (header.op_code() > 6 || header.op_code() == 3 || header.response_code() > 11) return false;
   if ((header.flags & 0x0040) != 0 || header.questions > kQuestionsMax) return false;
+  return !is_netbios(message.subspan(kHeaderBytes));
+}
+
+bool is_dns(Bytes message) noexcept {
+  if (!has_header(message)) return false;
+  const Header header = header_of(message);
   std::size_t at = kHeaderBytes;
-  if (is_netbios(message.subspan(at))) return false;
   if (header.questions != 0) {
     if (!read_name(message, at, nullptr) || message.size() - at < 4) return false;
     const std::uint16_t question_class = load_be16(message.data() + at + 2);
@@ -298,6 +303,15 @@ bool is_dns(Bytes message) noexcept {
   Record record;
   return (header.is_response() || header.op_code() == kInverseQuery) && header.answers != 0 &&
          read_record(message, at, record, nullptr) && is_class(record.record_class);
+}
+
+// Labels, as far as there are bytes: the first name is longer than these.
+bool begins_name(Bytes message) noexcept {
+  constexpr std::size_t kLabelBytesMax = 63;
+  std::size_t at = kHeaderBytes;
+  while (at < message.size() && message[at] != 0 && message[at] <= kLabelBytesMax)
+    at += 1u + message[at];
+  return at >= message.size();
 }
 
 // Of the first question, names being the same in either case (RFC 4343); 0: there is none, or it is
@@ -335,7 +349,11 @@ Detection Dns::detect(Carrier carrier, Bytes bytes) noexcept {
   const Bytes message = bytes.subspan(2, std::min(length, bytes.size() - 2));
   if (is_dns(message)) return Detection::yes;
   // Of a message that is not whole yet the first name may be what lacks.
-  return message.size() < length ? Detection::maybe : Detection::no;
+  if (message.size() == length) return Detection::no;
+  if (bytes.size() < kDetectBytesMax) return Detection::maybe;
+  const bool is_good =
+      has_header(message) && header_of(message).questions == 1 && begins_name(message);
+  return is_good ? Detection::yes : Detection::no;
 }
 
 // RFC 1035 §4.2.2: two bytes of length before each message.

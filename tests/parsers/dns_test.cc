@@ -184,6 +184,19 @@ TEST(dns, a_name_has_255_bytes_at_most) {
   EXPECT_EQ(protocol_of(62), "");
 }
 
+// Over TCP it is longer than what detection looks at.
+TEST(dns, a_name_of_255_bytes_is_known_over_a_stream) {
+  std::string name;
+  for (const char count : {63, 63, 63, 61}) name += count + std::string(count, 'n');
+  const std::string query = kQuery.substr(0, 12) + name + "\0\0\x01\0\x01"s;
+  const Dialogue stream = {{0, with_length(query)}};
+  EXPECT_EQ(hear(stream).objects, hear({{0, query}}, Carrier::datagrams).objects);
+  expect_same_however_cut(stream);
+  std::string broken = query;
+  broken[12 + 64] = '\x40';
+  EXPECT_EQ(hear({{0, with_length(broken)}}).protocol, "");
+}
+
 TEST(dns, a_response_of_no_class_is_told_and_zeros_are_none) {
   const std::string broken = kResponse.substr(0, 12 + kQuestion.size() - 2) + "\0\0"s;
   const Heard heard = hear({{1, broken}}, Carrier::datagrams);
