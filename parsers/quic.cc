@@ -70,7 +70,7 @@ struct Quic::Packet {
 // --- Which bytes are there ----------------------------------------------------------------------
 
 template <class Take>
-void ByteRanges::add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept {
+bool ByteRanges::add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept {
   std::uint32_t at = begin;
   // The holes in [begin, end), from the left: each is taken before the parts around it are joined.
   while (at < end) {
@@ -83,11 +83,12 @@ void ByteRanges::add(std::uint32_t begin, std::uint32_t end, const Take& take) n
       break;
     }
     if (!is_there) {
-      if (!join(static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(hole_end))) return;
+      if (!join(static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(hole_end))) return false;
       take(at, hole_end);
     }
     at = hole_end;
   }
+  return true;
 }
 
 // A part that touches none but at its ends. False: there is no room.
@@ -348,11 +349,12 @@ void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& fa
   if (offset + bytes.size() > kCryptoBytesMax) return facts.leave_out();
   const auto begin = static_cast<std::uint32_t>(offset);
   const Field field = side == client_ ? Field::raw_client : Field::raw_server;
-  sides_[side].crypto.add(begin, begin + static_cast<std::uint32_t>(bytes.size()),
-                          [&](std::uint32_t from, std::uint32_t to) {
-                            facts.bytes(field, bytes.subspan(from - begin, to - from),
-                                        static_cast<Row>(from));
-                          });
+  const bool has_room = sides_[side].crypto.add(
+      begin, begin + static_cast<std::uint32_t>(bytes.size()),
+      [&](std::uint32_t from, std::uint32_t to) {
+        facts.bytes(field, bytes.subspan(from - begin, to - from), static_cast<Row>(from));
+      });
+  if (!has_room) facts.leave_out();
 }
 
 namespace parser {

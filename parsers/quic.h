@@ -69,10 +69,10 @@ class ByteRanges {
  public:
   static constexpr std::size_t kMax = 14;
 
-  // Calls `take(begin, end)` for each part of [begin, end) that was not there. What would need one
-  // part too many is left out.
+  // Calls `take(begin, end)` for each part of [begin, end) that was not there. False: what would
+  // need one part too many, and what is behind it, is left out.
   template <class Take>
-  void add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept;
+  bool add(std::uint32_t begin, std::uint32_t end, const Take& take) noexcept;
 
  private:
   struct Part {

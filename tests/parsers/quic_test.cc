@@ -152,6 +152,16 @@ TEST(quic, a_hello_may_come_in_pieces_and_packets_in_any_order) {
   EXPECT_THAT(hear({{0, second}}, kDatagrams).objects, Not(HasSubstr("example.com")));
 }
 
+TEST(quic, a_part_too_many_of_a_hello_is_counted) {
+  const auto told = [](std::size_t parts) {
+    std::string frames;
+    for (std::size_t i = 0; i < parts; ++i) frames += quic_crypto(10 * i, "hello");
+    return hear({{0, client_packet(frames)}}, kDatagrams).values_dropped;
+  };
+  EXPECT_EQ(told(ByteRanges::kMax), 0u);
+  EXPECT_EQ(told(ByteRanges::kMax + 1), 1u);
+}
+
 TEST(quic, version_2_and_drafts_are_read) {
   const std::string frames = quic_crypto(0, rfc9001_hello());
   for (const auto& [version, name] :
