@@ -40,8 +40,10 @@ struct Quic::Packet {
   Type type;
   Bytes to, from;  // connection ids
   Bytes bytes;     // of the packet, from its first one
-  std::size_t number_at;
+  std::size_t number_at = 0;
+  std::uint64_t rest_bytes = 0;  // from there on
   bool has_token;
+  bool is_cut = false;  // its head is whole, it is not
 
   // Takes the packet off the datagram. False: it is none, or not whole.
   bool read(Bytes& datagram) noexcept {
@@ -54,13 +56,14 @@ struct Quic::Packet {
     if (!reader.ok() || !is_long(first) || to.size() > kIdBytesMax || from.size() > kIdBytesMax)
       return false;
     has_token = false;
-    std::uint64_t length = reader.remaining();
+    rest_bytes = reader.remaining();
     if (is_quic_version(version) && type != Type::retry) {
       if (type == Type::initial) has_token = !read_bytes(reader, read_quic_number(reader)).empty();
-      length = read_quic_number(reader);
+      rest_bytes = read_quic_number(reader);
     }
     number_at = datagram.size() - reader.remaining();
-    read_bytes(reader, length);
+    is_cut = reader.ok() && rest_bytes > reader.remaining();
+    read_bytes(reader, rest_bytes);
     bytes = datagram.first(datagram.size() - reader.remaining());
     datagram = datagram.subspan(bytes.size());
     return reader.ok();
@@ -154,15 +157,23 @@ std::optional<std::uint32_t> SpinBit::least() const noexcept {
 Detection Quic::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::datagrams) return Detection::no;
   const std::size_t datagram_bytes = bytes.size();
+  const std::uint8_t first = datagram_bytes != 0 ? bytes[0] : 0;
   Packet packet;
-  if (!packet.read(bytes)) return Detection::no;
+  if (!packet.read(bytes)) {
+    // Perhaps the capture cut it: a client's first one fills its datagram.
+    const std::uint64_t whole_bytes = packet.number_at + packet.rest_bytes;
+    const bool is_first = packet.is_cut && packet.type == Type::initial && (first & 0x40) != 0 &&
+                          packet.to.size() >= kFirstIdBytesMin && whole_bytes >= kClientBytesMin &&
+                          whole_bytes <= UINT16_MAX;
+    return is_first ? Detection::yes : Detection::no;
+  }
   bool is_good = false;
   if (packet.version == 0) {
     const std::size_t versions = datagram_bytes - packet.number_at;
     // It comes from where the client's first packet went to (§17.2.1); a question of DNS does not.
     is_good = versions != 0 && versions % 4 == 0 && packet.from.size() >= kFirstIdBytesMin;
   } else if (is_quic_version(packet.version)) {
-    is_good = (packet.bytes[0] & 0x40) != 0 && packet.bytes.size() - packet.number_at >= 16;
+    is_good = (first & 0x40) != 0 && packet.bytes.size() - packet.number_at >= 16;
   } else {
     is_good = datagram_bytes >= kClientBytesMin;
   }
@@ -179,7 +190,10 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
   }
   for (int count = 0; count < kPacketsMax && !bytes.empty() && is_long(bytes[0]); ++count) {
     Packet packet;
-    if (!packet.read(bytes)) break;  // what the capture cut, or noise behind a packet
+    if (!packet.read(bytes)) {  // what the capture cut, or noise behind a packet
+      if (packet.is_cut && version_ == 0) version_ = packet.version;
+      break;
+    }
     if (packet.version == 0) {
       on_negotiation(side, packet.bytes.subspan(packet.number_at), facts);
     } else if (!is_quic_version(packet.version)) {

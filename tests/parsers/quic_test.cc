@@ -111,6 +111,13 @@ TEST(quic, the_version_is_told_of_packets_that_cannot_be_opened) {
   EXPECT_EQ(heard.objects, R"(,"quic":{"version":"1"})");
 }
 
+TEST(quic, the_version_is_told_of_packets_that_were_cut) {
+  const std::string packet = client_packet(quic_crypto(0, rfc9001_hello()));
+  const Heard heard = hear({{0, packet.substr(0, 54)}}, kDatagrams);
+  EXPECT_EQ(heard.objects, R"(,"quic":{"version":"1"})");
+  EXPECT_EQ(hear({{0, rfc9001_server_packet().substr(0, 54)}}, kDatagrams).protocol, "");
+}
+
 // Anyone can send them, and each takes microseconds; those that wait are tried twice.
 TEST(quic, openings_are_limited) {
   std::string forged = client_packet(quic_crypto(0, rfc9001_hello()));
