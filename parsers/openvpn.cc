@@ -111,8 +111,9 @@ Answer::Kind Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
     if (reset->protection.starts_with("tls-crypt")) return done;
   }
   const unsigned opcode = packet[0] >> 3;
-  if (opcode == kAck) return took;
-  if (opcode != kControl && opcode != kClientReset && opcode != kServerReset) return done;
+  // Resets have the number 0, and no TLS: so they may come late, or be lost.
+  if (opcode == kAck || opcode == kClientReset || opcode == kServerReset) return took;
+  if (opcode != kControl) return done;
   Reader reader(packet);
   reader.skip(kHeadBytes + authentication_bytes_);
   const unsigned acks = reader.u8();
@@ -122,7 +123,7 @@ Answer::Kind Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
   if (!reader.ok()) return done;
   Side& s = sides_[side];
   if (number != s.next) {
-    const bool is_early = number - s.next < kWindow && opcode == kControl;
+    const bool is_early = number - s.next < kWindow;
     return is_early && facts.can_wait() ? later : took;
   }
   ++s.next;

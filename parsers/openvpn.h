@@ -44,7 +44,7 @@ class Openvpn {
  private:
   struct Side {
     std::uint64_t skip = 0;  // bytes of TLS to come that nobody looks at
-    std::uint32_t next = 0;  // number of the packet whose turn it is
+    std::uint32_t next = 1;  // number of the packet of TLS whose turn it is
     std::uint32_t kept_bytes = 0;
     std::array<std::uint8_t, 512> kept;  // of TLS, until there are enough; more than it asks for
   };

@@ -71,6 +71,15 @@ TEST(openvpn, packets_that_overtake_each_other_are_read_in_their_order) {
   }
 }
 
+TEST(openvpn, the_server_s_reset_may_come_first_or_not_at_all) {
+  Dialogue sent = datagrams(20);
+  std::swap(sent[0], sent[1]);
+  ASSERT_EQ(sent[0].side, 1u);
+  EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
+  sent.erase(sent.begin());
+  EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
+}
+
 TEST(openvpn, what_tls_crypt_hides_is_not_told) {
   std::string reset = "\x38" + "sessions\x00\x00\x00\x01timeh"s;
   reset.resize(54, 'x');
