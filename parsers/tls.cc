@@ -43,10 +43,11 @@ bool is_old_hello(Bytes record) noexcept {
   return (record[0] & 0x80) != 0 && record[2] == 1 && record[3] == 3;
 }
 
-// The begin of a hello, against protected bytes.
+// The begin of a hello, against protected bytes. It may go on in the next records.
 bool is_hello(const std::uint8_t* message, std::size_t record_bytes) noexcept {
-  return (message[0] == 1 || message[0] == 2) && load_be24(message + 1) + 4 == record_bytes &&
-         message[4] == 3;
+  const std::uint32_t bytes = load_be24(message + 1);
+  return (message[0] == 1 || message[0] == 2) && bytes + 4 >= record_bytes &&
+         bytes <= Tls::kHelloBytesMax && message[4] == 3 && message[5] <= 4;
 }
 
 }  // namespace
@@ -223,7 +224,7 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
     case kHandshake:
       // Behind ChangeCipherSpec it is protected; but TLS 1.3 sends that for show, and perhaps one
       // more hello behind it (RFC 8446 §D.4).
-      if (side.has_changed) {
+      if (side.has_changed && !side.messages.is_inside()) {
         constexpr std::size_t kBegin = 6;
         if (length < kBegin) return on_protected(side, facts);
         if (bytes.size() < kRecordHeadBytes + kBegin)

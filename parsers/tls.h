@@ -102,6 +102,8 @@ class TlsMessages {
   void note_client() noexcept { is_client_ = true; }
   bool is_client() const noexcept { return is_client_; }
   bool is_server() const noexcept { return is_server_; }
+  // Of a message that has begun, more is to come.
+  bool is_inside() const noexcept { return left_ != 0; }
 
  private:
   static constexpr std::size_t kHeadBytes = 4;

@@ -216,6 +216,20 @@ TEST(tls, messages_may_be_cut_into_records_anywhere) {
     EXPECT_EQ(hear(in_turn({cut_anew(words[0], size), cut_anew(words[1], size)})).objects, whole);
 }
 
+// As whoever cuts its first one does with the one behind a retry.
+TEST(tls, a_hello_behind_a_change_of_ciphers_may_be_cut_into_records) {
+  const std::vector<std::string> words = tls_1_3_retried();
+  const std::string other = record(22, message(1, hello_body(numbers({0x1302, 0x1303}), "")));
+  const auto told = [&](std::size_t size) {
+    const std::string second = record(20, "\x01") + cut_anew(other, size);
+    return hear({{0, words[0]}, {1, words[1]}, {0, second}, {1, words[3]}, {0, words[4]}}).objects;
+  };
+  const std::string whole = told(1'000);
+  EXPECT_THAT(whole, HasSubstr(R"("established":true,)"));
+  EXPECT_THAT(whole, HasSubstr(R"("more":[{"ja3":")"));
+  for (const std::size_t size : {6, 30}) EXPECT_EQ(told(size), whole) << size;
+}
+
 // Its hello, and how the certificate begins, in one record.
 TEST(tls, of_a_record_that_is_cut_off_whole_messages_are_told) {
   const std::vector<std::string> words = tls_1_2();
