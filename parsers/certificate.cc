@@ -98,10 +98,14 @@ std::string algorithm_of(Element sequence) {
   return decoded_object != nullptr ? name_of(decoded_object.get()) : std::string{};
 }
 
-// Of RSA the length of its modulus, of the usual curves that of their field; else 0.
+// Of RSA the length of its modulus, of curves that of their field; else 0.
 unsigned bits_of(Element kind, const Element& bits) {
   constexpr std::pair<std::string_view, unsigned> kCurves[] = {
-      {SN_X9_62_prime256v1, 256}, {SN_secp384r1, 384}, {SN_secp521r1, 521}};
+      {SN_X9_62_prime256v1, 256}, {SN_secp384r1, 384},
+      {SN_secp521r1, 521},        {SN_brainpoolP256r1, 256},
+      {SN_brainpoolP384r1, 384},  {SN_brainpoolP512r1, 512},
+      {SN_secp256k1, 256},        {SN_sm2, 256},
+      {SN_secp224r1, 224}};
   Element object;
   const Element whole = kind;
   if (!next(kind.content, object)) return 0;
@@ -113,6 +117,7 @@ unsigned bits_of(Element kind, const Element& bits) {
     return 0;
   }
   if (algorithm == SN_ED25519) return 256;
+  if (algorithm == SN_ED448) return 456;  // RFC 8032 §5.2: its keys have 57 bytes
   if (algorithm != LN_rsaEncryption || bits.content.empty()) return 0;
   Bytes inside = bits.content.subspan(1);  // behind the number of unused bits
   Element key, modulus;

@@ -22,17 +22,17 @@ std::string server_certificate() {
 }
 
 // As a host of many customers has one: n0.example, n1.example, …
-std::string certificate_of_names(int count) {
+std::string certificate_of_names(int count, EVP_PKEY* key = EVP_EC_gen("P-256")) {
   std::string names = "DNS:n0.example";
   for (int i = 1; i < count; ++i) names += ",DNS:n" + std::to_string(i) + ".example";
-  EVP_PKEY* const key = EVP_EC_gen("P-256");
   X509* const certificate = X509_new();
   X509_EXTENSION* const extension =
       X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
   X509_set_version(certificate, X509_VERSION_3);
   X509_set_pubkey(certificate, key);
   X509_add_ext(certificate, extension, -1);
-  X509_sign(certificate, key, EVP_sha256());
+  const bool has_own_digest = EVP_PKEY_get_id(key) == EVP_PKEY_ED448;
+  X509_sign(certificate, key, has_own_digest ? nullptr : EVP_sha256());
   std::string der(static_cast<std::size_t>(i2d_X509(certificate, nullptr)), '\0');
   auto* to = reinterpret_cast<std::uint8_t*>(der.data());
   i2d_X509(certificate, &to);
@@ -47,6 +47,27 @@ TEST(certificate, all_its_names_are_told) {
   ASSERT_TRUE(certificate.read(bytes_of(certificate_of_names(185))));
   ASSERT_EQ(certificate.alternative_names.size(), 185u);
   EXPECT_EQ(certificate.alternative_names.back().text, "n184.example");
+}
+
+TEST(certificate, the_size_of_a_key_is_told_of_any_curve) {
+  const std::pair<const char*, unsigned> cases[] = {{"P-256", 256},
+                                                    {"P-384", 384},
+                                                    {"P-521", 521},
+                                                    {"brainpoolP256r1", 256},
+                                                    {"brainpoolP384r1", 384},
+                                                    {"brainpoolP512r1", 512},
+                                                    {"secp256k1", 256},
+                                                    {"SM2", 256},
+                                                    {"P-224", 224}};
+  for (const auto& [curve, bits] : cases) {
+    Certificate certificate;
+    ASSERT_TRUE(certificate.read(bytes_of(certificate_of_names(1, EVP_EC_gen(curve))))) << curve;
+    EXPECT_EQ(certificate.key_bits, bits) << curve;
+  }
+  Certificate certificate;
+  EVP_PKEY* const key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED448");
+  ASSERT_TRUE(certificate.read(bytes_of(certificate_of_names(1, key))));
+  EXPECT_EQ(certificate.key_bits, 456u);
 }
 
 TEST(certificate, is_read_the_same_when_it_was_kept) {
