@@ -54,7 +54,11 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
       break;
     }
     const std::size_t length = load_be16(bytes.data() + 11);
-    if (length > bytes.size() - kRecordHeadBytes) break;  // the capture cut it
+    if (length > bytes.size() - kRecordHeadBytes) {  // the capture cut it
+      if (bytes[0] == kHandshake && bytes.size() > kRecordHeadBytes)
+        note_sides(side, bytes[kRecordHeadBytes]);
+      break;
+    }
     const Bytes record = bytes.subspan(kRecordHeadBytes, length);
     if (bytes[0] == kHandshake && !read_fragments(side, record, is_early, facts))
       return Answer::malformed();
@@ -66,6 +70,14 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
     bytes = bytes.subspan(kRecordHeadBytes + length);
   }
   return is_early ? Answer::later() : Answer::took_all();
+}
+
+// By a hello that is not whole.
+void Tls::note_sides(unsigned side, std::uint8_t type) noexcept {
+  if (type == static_cast<std::uint8_t>(TlsMessage::client_hello))
+    sides_[side].messages.note_client();
+  if (type == static_cast<std::uint8_t>(TlsMessage::server_hello) || type == kVerifyRequest)
+    sides_[side ^ 1].messages.note_client();
 }
 
 // False: they are no messages. `is_early`: one of them comes before its turn.

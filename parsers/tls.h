@@ -165,6 +165,7 @@ class Tls {
 
   static Detection detect_datagram(Bytes bytes) noexcept;
   bool read_messages(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  void note_sides(unsigned side, std::uint8_t type) noexcept;
   bool read_fragments(unsigned side, Bytes record, bool& is_early, Facts& facts) noexcept;
   Answer on_record(Side& side, Bytes bytes, Facts& facts) noexcept;
   Answer on_protected(Side& side, Facts& facts) noexcept;

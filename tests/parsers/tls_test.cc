@@ -525,6 +525,17 @@ TEST(dtls, a_message_of_two_lengths_is_no_part_of_the_next_one) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+TEST(dtls, who_sends_an_alert_is_known_by_hellos_that_were_cut) {
+  const std::string alert = datagram("\x02\x28", 0, 21);
+  const auto told = [&](unsigned side, char type) {
+    const std::string hello = datagram(fragment(type, 0, std::string(100, 'h')));
+    return hear({{side, hello.substr(0, 40)}, {0, alert}}, Carrier::datagrams).objects;
+  };
+  for (const auto& [side, type] : {std::pair{0u, '\x01'}, {1u, '\x02'}, {1u, '\x03'}})
+    EXPECT_THAT(told(side, type), HasSubstr(R"("source":"client")"));
+  EXPECT_THAT(told(1, '\x01'), HasSubstr(R"("source":"server")"));
+}
+
 TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
   const Heard heard = hear({{0, datagram(fragment(1, 0, dtls_hello("")))},
                             {0, "\x00\x01\x00\x08 a binding request"s},
