@@ -197,7 +197,7 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     if (packet.version == 0) {
       on_negotiation(side, packet.bytes.subspan(packet.number_at), facts);
     } else if (!is_quic_version(packet.version)) {
-      if (client_ == 2 || side == client_) on_refused(packet.version, facts);
+      if (!has_negotiation_ && (client_ == 2 || side == client_)) on_refused(packet.version, facts);
     } else if (packet.type == Type::initial) {
       if (!on_initial(side, packet, facts) && count == 0) return Answer::later();
     } else if (packet.type == Type::retry && side != client_ && !sides_[side].has_id) {

@@ -377,6 +377,18 @@ TEST(quic, the_server_is_read_in_the_version_behind_a_refused_one) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("version":"2")"));
 }
 
+TEST(quic, what_follows_a_negotiation_was_not_refused_by_it) {
+  const std::string negotiation = quic_negotiation("me", rfc9001_id(), "EGG\x19");
+  const std::string packet = client_packet(quic_crypto(0, "x"));
+  const auto in_version = [&](const std::string& version) {
+    return packet.substr(0, 1) + version + packet.substr(5);
+  };
+  const Said first = {0, in_version("\xba\xba\xba\xba")}, other = {0, in_version("EGG\x19")};
+  EXPECT_THAT(hear({first, {1, negotiation}, other}, kDatagrams).objects,
+              HasSubstr(R"("client":{"version":"0xbabababa"})"));
+  EXPECT_THAT(hear({{1, negotiation}, other}, kDatagrams).objects, Not(HasSubstr("client")));
+}
+
 // Of DNS, with an id that begins a long header, whose other half is the first byte of version 0.
 TEST(quic, a_question_without_flags_is_no_negotiation) {
   for (const char additions : {'\0', '\1'}) {
