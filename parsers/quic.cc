@@ -287,7 +287,8 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
   const QuicKeys keys = quic_initial_keys(packet.version, packet.to, QuicRole::client);
   const auto opened = open(keys, packet, facts);
   if (!opened) return false;
-  if (client_ == 2) facts.bytes(Field::original_id, packet.to);
+  // Behind a Retry, whose token it has then, it goes to where that said.
+  if (client_ == 2 && !(has_retry_ && packet.has_token)) facts.bytes(Field::original_id, packet.to);
   awaits_keys_ = false;
   client_ = static_cast<std::uint8_t>(side);
   std::copy(packet.to.begin(), packet.to.end(), id_.begin());

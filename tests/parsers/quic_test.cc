@@ -245,6 +245,9 @@ TEST(quic, keys_change_with_a_retry) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("retried":true)"));
   EXPECT_THAT(heard.objects, HasSubstr(kHello));
   EXPECT_THAT(heard.objects, HasSubstr(R"("original_connection_id":"8394c8f03e515708")"));
+  const Heard without_first = hear({{1, retry}, {0, again}}, kDatagrams);
+  EXPECT_THAT(without_first.objects, HasSubstr(kHello));
+  EXPECT_THAT(without_first.objects, Not(HasSubstr("original_connection_id")));
 }
 
 TEST(quic, behind_a_retry_the_server_is_read_even_if_the_first_hello_was_whole) {
