@@ -211,7 +211,8 @@
   PAIR(Uint32, duplicate_acks, "tcp.duplicate_acks", nonzero,                                      \
        "Bare ACKs that repeat the one before while data is under way (RFC 5681).")                 \
   PAIR(Count16, out_of_order_packets, "tcp.out_of_order", nonzero, "Segments that filled a gap.")  \
-  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero, "Payload bytes never seen.")                   \
+  PAIR(Uint64, gap_bytes, "tcp.gap_bytes", nonzero,                                                \
+       "Payload bytes never seen. Of more than 188 gaps at a time the oldest count as such.")      \
   PAIR(Uint64, missed_bytes, "tcp.missed_bytes", nonzero,                                          \
        "Bytes never seen that the other side acknowledged: the capture missed them.")              \
   PAIR(Count16, zero_windows, "tcp.zero_windows", nonzero,                                         \

@@ -1,7 +1,7 @@
 // Extension blocks: what most sessions lack, taken from a pool at first need; a second one for what
-// most of these lack. A dry pool is counted and marked on the session (record: extension_missing);
-// the session goes on without.
-// Owner: one shard. Memory: 192 bytes a block, taken at start, touched as used.
+// most of these lack, and more for gaps while there are many. A dry pool is counted and marked on
+// the session (record: extension_missing); the session goes on without. Owner: one shard. Memory:
+// 192 bytes a block, taken at start, touched as used.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@ namespace linger {
 union ExtensionBlock {
   Extension extension;
   TcpDetail detail;
+  GapBlock gaps;
 };
 
 class ExtensionPool {
@@ -52,12 +53,27 @@ class ExtensionPool {
     return &(blocks_[slot].detail = {});
   }
 
+  // Another block for gaps, null when the pool is dry.
+  GapBlock* take_gaps(SessionCold& cold) noexcept {
+    const std::uint32_t slot = take(cold);
+    return slot != kNoSlot ? &(blocks_[slot].gaps = {}) : nullptr;
+  }
+  void give_back(GapBlock* block) noexcept {
+    const auto* whole = reinterpret_cast<const ExtensionBlock*>(block);
+    free_.give_back(static_cast<std::uint32_t>(whole - blocks_.data()), next_of());
+  }
+
   bool is_dry() const noexcept { return free_.used() == free_.capacity(); }
 
   void release(SessionCold& cold) noexcept {
     if (cold.extension == kNoSlot) return;
-    const std::uint32_t detail = blocks_[cold.extension].extension.detail;
-    if (detail != 0) free_.give_back(detail - 1, next_of());
+    const Extension& e = blocks_[cold.extension].extension;
+    if (e.detail != 0) free_.give_back(e.detail - 1, next_of());
+    for (GapBlock* block = e.more_gaps; block != nullptr;) {
+      GapBlock* next = block->next;
+      give_back(block);
+      block = next;
+    }
     free_.give_back(cold.extension, next_of());
     cold.extension = kNoSlot;
   }

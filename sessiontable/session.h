@@ -285,9 +285,19 @@ inline constexpr std::uint16_t kOffloaded = 0xffff;
 // A range of sequence numbers that was skipped and has not come yet.
 struct Gap {
   std::uint32_t begin;
-  std::uint32_t end;
+  std::uint32_t bytes : 31, side : 1;
+
+  std::uint32_t end() const noexcept { return begin + bytes; }
 };
-inline constexpr std::size_t kGapsMax = 5;
+
+// Gaps that an Extension has no room for.
+struct GapBlock {
+  static constexpr std::size_t kGaps = 23;
+
+  GapBlock* next;
+  std::array<Gap, kGaps> gaps;
+};
+inline constexpr std::size_t kGapBlocksMax = 8;
 
 // Beside the session, in memory that is touched only where it is in use.
 struct SessionRare {
@@ -331,9 +341,11 @@ struct CandidateSyn {
 enum class Link : std::uint8_t { none, reuse_of, continues };
 
 struct Extension {
-  std::array<Gap, kGapsMax> gaps;
-  std::uint8_t gap_side_bits : 5;  // bit i: gaps[i] is of side 1
-  std::uint8_t gap_count : 3;
+  static constexpr std::size_t kGaps = 4;
+
+  std::array<Gap, kGaps> gaps;  // the oldest first; more of them in more_gaps
+  GapBlock* more_gaps;
+  std::uint8_t gap_count;
   Link link : 2;                                  // what `linked` is
   bool rst_challenged : 1;                        // after the RST its receiver sent new payload
   bool candidate_offloaded : 1;                   // as kOffloaded, of the first of its SYNs
@@ -355,7 +367,9 @@ struct Extension {
   LateCounts late;
 };
 static_assert(sizeof(Extension) == 192);
-static_assert(kGapsMax <= 5);  // gap_side_bits
+
+// Of both sides of a session at the same time.
+inline constexpr std::size_t kGapsMax = Extension::kGaps + kGapBlocksMax * GapBlock::kGaps;
 
 // What tells a segment from another one; the same again within dedupWindow is a duplicate.
 struct RecentSegment {
@@ -389,7 +403,7 @@ struct TcpDetail {
   bool recent_is_all;           // they are all that a segment of now can repeat
   std::array<RecentSegment, kRecentMax> recent;
 };
-static_assert(sizeof(TcpDetail) <= sizeof(Extension));
+static_assert(sizeof(TcpDetail) <= sizeof(Extension) && sizeof(GapBlock) <= sizeof(Extension));
 
 // How a session ended. Cut ones may go on (continues); finished ones are over.
 enum class Ending : std::uint8_t { closed, reset, idle, attempt, evicted, end_of_input, shutdown };

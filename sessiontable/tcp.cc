@@ -236,7 +236,7 @@ void note_gap(const Session& s, unsigned side, std::uint32_t begin, std::uint32_
               const TcpContext& context) noexcept {
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
-  add_gap(*e, side, begin, end);
+  add_gap(*e, side, begin, end, context.extensions, s.cold);
   s.cold.history.write(side, 'G');
 }
 
@@ -273,7 +273,7 @@ void count_old_payload(const Session& s, const Packet& packet, std::uint32_t beg
   const unsigned side = packet.direction;
   Extension* e = context.extensions.get(s.cold);
   if (e == nullptr) return;
-  std::uint32_t fresh = fill_gaps(*e, side, begin, end);
+  std::uint32_t fresh = fill_gaps(*e, side, begin, end, context.extensions, s.cold);
   if (fresh != 0 && e->gap_bytes[side] == 0) s.cold.history.erase(side, 'G');
   // Sent before the capture's first byte of this side, but captured after it.
   const bool may_begin_earlier = !s.cold.knows_isn(side) && (s.cold.resumed >> side & 1) == 0;

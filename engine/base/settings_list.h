@@ -68,8 +68,8 @@
   X(Count, latePool, 65'536, 16, 100'000'000,                                                      \
     "Recorded sessions that can collect late packets at the same time.")                           \
   X(Count, extensionPool, 0, 0, 100'000'000,                                                       \
-    "Blocks for sessions with losses, gaps, late packets or links, two at most each; 0: "          \
-    "maxStreams / 4.")                                                                             \
+    "Blocks for sessions with losses, gaps, late packets or links: two at most each, and up to "   \
+    "eight more while it has many gaps; 0: maxStreams / 4.")                                       \
   X(Count, rttPool, 0, 0, 100'000'000,                                                             \
     "TCP sessions of 64 packets and more, at the same time, whose round trip times are measured; " \
     "0: maxStreams / 4.")                                                                          \

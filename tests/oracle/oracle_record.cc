@@ -51,7 +51,9 @@ std::uint64_t missed_of(const ModelSession& s, unsigned side) {
   for (const ModelGap& gap : s.gaps) {
     const std::int64_t bytes = gap.end - gap.begin;
     const auto past = static_cast<std::int32_t>(peer.acknowledged - gap.end);
-    if (gap.side == side && past < 0)  // still expected; of 2^31 apart too, which has no order
+    const auto behind = static_cast<std::int32_t>(from.end() - gap.begin);
+    // Still expected; of 2^31 apart too, which has no order, but not from a half circle ago.
+    if (gap.side == side && past < 0 && behind > 0)
       missed -= static_cast<std::uint64_t>(std::min(bytes, -std::int64_t{past}));
   }
   const std::int32_t ahead = static_cast<std::int32_t>(peer.acknowledged - from.end());

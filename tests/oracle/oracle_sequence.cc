@@ -5,7 +5,7 @@
 
 namespace linger::test {
 
-constexpr std::size_t kGapsKept = 5;  // of both sides
+constexpr std::size_t kGapsKept = 188;  // of both sides
 
 void ModelSession::write_history(unsigned of_side, char letter) {
   const char code = static_cast<char>(of_side != 0 ? letter | 0x80 : letter);
@@ -20,6 +20,9 @@ void ModelSession::erase_history(unsigned of_side, char letter) {
 void ModelSession::add_gap(unsigned of_side, std::uint32_t from, std::uint32_t to) {
   side[of_side].gap_bytes += to - from;
   write_history(of_side, 'G');
+  std::erase_if(gaps, [&](const ModelGap& gap) {  // a circle ago
+    return gap.side == of_side && ahead_of(gap.end, from) > 0 && ahead_of(to, gap.begin) > 0;
+  });
   if (gaps.size() == kGapsKept) gaps.erase(gaps.begin());  // stays a loss
   gaps.push_back({of_side, from, to});
 }
@@ -30,7 +33,7 @@ std::uint32_t ModelSession::fill_gaps(unsigned of_side, std::uint32_t from, std:
     const ModelGap gap = gaps[i];
     const std::uint32_t low = ahead_of(from, gap.begin) > 0 ? from : gap.begin;
     const std::uint32_t high = ahead_of(to, gap.end) < 0 ? to : gap.end;
-    if (gap.side != of_side || ahead_of(high, low) <= 0) {
+    if (gap.side != of_side || ahead_of(gap.end, from) <= 0 || ahead_of(to, gap.begin) <= 0) {
       ++i;
       continue;
     }

@@ -227,29 +227,68 @@ TEST(tcp, gaps_of_both_sides_do_not_mix) {
   EXPECT_EQ(e.gap_bytes[0] + e.gap_bytes[1], 10u);
 }
 
-// With room for every gap, payload is the set of bytes seen, whatever order and overlap they come
-// in.
+// Payload is the set of bytes seen, whatever order and overlap they come in.
 TEST(tcp, payload_is_the_set_of_bytes_seen) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  constexpr std::size_t kBytes = 4'000;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     std::mt19937_64 random(seed);
     Frames frames;
-    TcpPeers tcp = peers(frames, static_cast<std::uint32_t>(0xffff'ff00 + random() % 512));
-    OneSession session;
+    TcpPeers tcp = peers(frames, static_cast<std::uint32_t>(0xffff'f800 + random() % 4096));
+    OneSession session(2 + kGapBlocksMax);
     tcp.handshake(at(0));
     session.see(frames);
     const std::uint32_t first = tcp.next(Side::client);
-    std::vector<bool> seen(100);
-    for (int i = 0; i < 12; ++i) {
-      const std::size_t begin = random() % 5 * 20;  // at most two gaps, and pieces out of them
-      const std::size_t length = 1 + random() % 20;
+    std::vector<bool> seen(kBytes);
+    const auto see = [&](std::size_t begin, std::size_t length, DurationNs time) {
       tcp.set_next(Side::client, first + static_cast<std::uint32_t>(begin));
-      session.see(tcp.data(Side::client, std::string(length, 'x'), at(kSecond + i)));
+      session.see(tcp.data(Side::client, std::string(length, 'x'), at(time)));
       for (std::size_t j = begin; j < begin + length; ++j) seen[j] = true;
-      const auto distinct = static_cast<std::uint64_t>(std::count(seen.begin(), seen.end(), true));
-      if (session.extension().gap_count < kGapsMax) {
-        ASSERT_EQ(session.payload_bytes(), distinct) << "seed " << seed << ", segment " << i;
-      }
+    };
+    std::size_t gaps_most = 0;
+    for (int i = 0; i < 200; ++i) {
+      const std::size_t length = 1 + random() % 20;
+      see(random() % (kBytes - length), length, kSecond + i);
+      gaps_most = std::max<std::size_t>(gaps_most, session.extension().gap_count);
+      ASSERT_EQ(session.payload_bytes(),
+                static_cast<std::uint64_t>(std::count(seen.begin(), seen.end(), true)))
+          << "seed " << seed << ", segment " << i;
     }
+    EXPECT_GT(gaps_most, 50u);
+    see(0, kBytes / 2, 2 * kSecond);
+    see(kBytes / 2, kBytes / 2, 2 * kSecond);
+    EXPECT_EQ(session.payload_bytes(), kBytes);
+    EXPECT_EQ(session.extension().gap_count, 0);
+    EXPECT_EQ(session.extension().more_gaps, nullptr);
+    EXPECT_FALSE(session.cold().extension_dry);
+  }
+}
+
+// More of them than a session can keep: the oldest are a loss, whatever comes later.
+TEST(tcp, of_too_many_gaps_the_oldest_stay_a_loss) {
+  for (const std::uint32_t blocks : {0u, 1u, 2u, 100u}) {  // beside the Extension
+    const std::size_t kept =
+        Extension::kGaps + std::min<std::size_t>(blocks, kGapBlocksMax) * GapBlock::kGaps;
+    Frames frames;
+    TcpPeers tcp = peers(frames);
+    OneSession session(1 + blocks);
+    tcp.handshake(at(0));
+    session.see(frames);
+    const std::uint32_t first = tcp.next(Side::client);
+    const auto see_each_second = [&](std::uint32_t from) {
+      for (std::uint32_t i = from; i < 400; i += 2) {
+        tcp.set_next(Side::client, first + i);
+        session.see(tcp.data(Side::client, "x", at(kSecond + i)));
+      }
+    };
+    see_each_second(1);
+    EXPECT_EQ(session.payload_bytes(), 200u);
+    see_each_second(0);
+    const Extension e = session.extension();
+    EXPECT_EQ(session.payload_bytes(), 200 + kept) << blocks;
+    EXPECT_EQ(e.gap_bytes[0], 200 - kept);
+    EXPECT_EQ(e.retransmitted_packets[0], 200 - kept);
+    EXPECT_EQ(e.more_gaps, nullptr);
+    EXPECT_EQ(session.cold().extension_dry, blocks < kGapBlocksMax);
   }
 }
 
