@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import devices
+import lossy
 import service
 from stage import HERE, OWN_DPDK_FILES, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
 from traffic import FLOOD_SOURCE
@@ -45,9 +46,9 @@ class Server:
         self.process.wait()
 
 
-def connect(veth, connections=CONNECTIONS, seed=1):
+def connect(veth, connections=CONNECTIONS, seed=1, response=20_000):
     return json.loads(veth.run("a", sys.executable, HERE / "traffic.py", "connect",
-                               veth.ADDRESSES["b"], PORT, connections, seed))
+                               veth.ADDRESSES["b"], PORT, connections, seed, response))
 
 
 def check_against(truth, linger):
@@ -589,6 +590,7 @@ def main():
         tests.run(live.an_interrupt_while_memory_is_taken_ends_the_run_at_once)
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)
+        lossy.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
     return tests.finish()
 

@@ -4,7 +4,7 @@
     traffic.py hold ADDRESS PORT         one connection, until standard input ends
     traffic.py datagrams ADDRESS PORT    one for each line of standard input, of one session
     traffic.py frames INTERFACE -        the same datagram again and again, until the interface is gone
-    traffic.py connect ADDRESS PORT CONNECTIONS SEED
+    traffic.py connect ADDRESS PORT CONNECTIONS SEED BYTES    responses of fewer than so many bytes
         prints {"connections": …, "aborted": …, "sent": bytes, "received": bytes, "ports": […]}
 
 A client sends a request, reads the response to its end, and closes; a part of them aborts with a
@@ -46,8 +46,8 @@ def serve(address, port):
         threading.Thread(target=accept).start()
 
 
-def connect_once(address, port, rng, truth):
-    size = rng.randrange(20000)
+def connect_once(address, port, rng, response, truth):
+    size = rng.randrange(response)
     aborts = rng.random() < 0.2
     with socket.create_connection((address, port)) as connection:
         truth["ports"].append(connection.getsockname()[1])
@@ -63,7 +63,7 @@ def connect_once(address, port, rng, truth):
             truth["received"] += len(part)
 
 
-def connect(address, port, connections, seed):
+def connect(address, port, connections, seed, response):
     truths = []
 
     def work(index):
@@ -71,7 +71,7 @@ def connect(address, port, connections, seed):
         truth = {"aborted": 0, "sent": 0, "received": 0, "ports": []}
         truths.append(truth)
         for _ in range(index, connections, CLIENT_THREADS):
-            connect_once(address, port, rng, truth)
+            connect_once(address, port, rng, response, truth)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(CLIENT_THREADS)]
     for thread in threads:
