@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -114,6 +115,20 @@ class TableRun final : private SessionSink {
   std::unique_ptr<SessionTable> table_;
   std::unique_ptr<Burst> burst_ = std::make_unique<Burst>();
 };
+
+// The one record of a session: of its packets in one burst, where all take the long way, and one by
+// one, where they take shorter ones.
+inline Record record_of(const Frames& frames, const Settings& settings = small_settings()) {
+  const auto record = [&](std::uint32_t burst_max) {
+    TableRun run(settings, burst_max);
+    run.see(frames);
+    run.finish();
+    return run.only(Action::session_end);
+  };
+  const Record once = record(kBurstMax), each = record(1);
+  EXPECT_EQ(std::memcmp(&once, &each, sizeof once), 0);
+  return each;
+}
 
 // A connection of the documentation's hosts; `number` makes the client's port.
 inline TcpPeers peers(Frames& frames, unsigned number = 0, std::uint32_t client_isn = 1'000,

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {
@@ -11,20 +9,6 @@ namespace {
 
 using Pair = std::array<std::uint32_t, 2>;
 using WidePair = std::array<std::uint64_t, 2>;
-
-// In one burst, where all its packets take the long way, and one by one, where they take shorter
-// ones.
-Record record_of(const Frames& frames, const Settings& settings = small_settings()) {
-  const auto record = [&](std::uint32_t burst_max) {
-    TableRun run(settings, burst_max);
-    run.see(frames);
-    run.finish();
-    return run.only(Action::session_end);
-  };
-  const Record once = record(kBurstMax), each = record(1);
-  EXPECT_EQ(std::memcmp(&once, &each, sizeof once), 0);
-  return each;
-}
 
 constexpr TcpKnobs kLost{.captured = false};
 

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "tests/sessiontable/table_run.h"
 
 namespace linger::test {
@@ -13,20 +11,6 @@ using Pair = std::array<std::uint32_t, 2>;
 using Samples = std::array<std::uint16_t, 2>;
 
 constexpr std::int64_t kMs = kMillisecond;
-
-// In one burst, where all its packets take the long way, and one by one, where they take shorter
-// ones.
-Record record_of(const Frames& frames, const Settings& settings = small_settings()) {
-  const auto record = [&](std::uint32_t burst_max) {
-    TableRun run(settings, burst_max);
-    run.see(frames);
-    run.finish();
-    return run.only(Action::session_end);
-  };
-  const Record once = record(kBurstMax), each = record(1);
-  EXPECT_EQ(std::memcmp(&once, &each, sizeof once), 0);
-  return each;
-}
 
 TcpKnobs stamped(std::uint32_t value, std::uint32_t echo, std::int64_t offset = 0) {
   return {.sequence_offset = offset, .options = {.timestamps = TcpOptions::Stamps{value, echo}}};
