@@ -9,6 +9,7 @@ namespace linger {
 namespace {
 
 static_assert(kGapsMax <= UINT8_MAX);  // Extension::gap_count
+static_assert(kGapsMax == 188);        // said in output/record_fields.h, and by the oracle
 
 // The gaps of an Extension and its blocks as one list, the oldest first.
 class GapList {

@@ -171,16 +171,22 @@ for threads in 1 4; do
   result $? "a_flood_is_told_whole_with_${threads}_threads" "$told told, $summarised summarised"
 done
 
-# timeout(1) signals its child, and then the group that both are in. The output waits meanwhile.
 python3 - >long.pcap <<'PYTHON'
 import struct, sys
 out = sys.stdout.buffer
 out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+query = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\1a\0" + struct.pack(">HH", 1, 1)
 for i in range(3000):
-    udp = struct.pack(">HHHH", 1024 + i, 9, 8, 0)
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
-    out.write(struct.pack("<IIII", 1_700_000_000, i, 28, 28) + ip + udp)
+    udp = struct.pack(">HHHH", 1024 + i, 53, 8 + len(query), 0) + query
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    out.write(struct.pack("<IIII", 1_700_000_000, i, len(ip + udp), len(ip + udp)) + ip + udp)
 PYTHON
+run -q -r long.pcap --set maxStreams=1000 --set readSessions=1000
+told=$(grep -c '"dns":' out)
+[[ "$code" == 0 && "$told" == 3000 ]] && ! grep -q application_missing out
+result $? "a_session_that_ends_makes_room_for_what_is_read_of_the_next" "$told of 3000 tell their question"
+
+# timeout(1) signals its child, and then the group that both are in. The output waits meanwhile.
 mkfifo slow
 (exec <slow && sleep 4 && cat >ended) &
 "$linger" -r long.pcap -o file:slow --set recordQueue=64 2>err &
