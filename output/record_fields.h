@@ -166,8 +166,8 @@
        "The same, smoothed as in RFC 6298; at most 4.3 s, as the others.")                         \
   PAIR(Uint32, rtt_max_ns, "tcp.rtt.max_ns", nonzero, "The longest.")                              \
   PAIR(Uint16, rtt_samples, "tcp.rtt.samples", nonzero,                                            \
-       "How often it was measured: some packets at the 64th, 256th, 1024th and each 4096th of a "  \
-       "side, by acknowledgments and timestamps.")                                                 \
+       "How often it was measured: some packets from the 64th, 256th, 1024th and each 4096th of "  \
+       "a side on, by acknowledgments and timestamps.")                                            \
   ONE(Flag, rtt_missing, "tcp.rtt.missing", nonzero,                                               \
       "rttPool was dry: round trip times of payload were not measured.")                           \
   PAIR(Uint16, mss, "tcp.mss", nonzero, "Maximum segment size announced.")                         \

@@ -8,8 +8,9 @@
 //
 // A session is measured in bursts of kStarts packets, so that all its others take the short way
 // through the table: with the 64th, 256th, 1024th and each 4096th packet of a side (of its opening
-// the handshake tells). Meanwhile it is watched (kSessionWatched); a segment that is under way when
-// the burst ends is waited for during kWatched packets.
+// the handshake tells). Where segments are lost, these may tell nothing; then the next kTries do.
+// Meanwhile it is watched (kSessionWatched); a segment that is under way when the burst ends is
+// waited for during kWatched packets.
 //
 // Owner: one shard. Limit: its share of rttPool (rare_pool.h). Memory: 72 bytes for a session that
 // was measured. Cost: bench/track_bench, whose sessions are measured once in 157 packets.
@@ -37,11 +38,14 @@ struct RttSide {                              // of segments that this side sent
 struct TcpRtt {
   static constexpr std::uint16_t kWatched = 1024;  // packets
   static constexpr std::uint16_t kStarts = 4;      // of them: a measurement begins with these only
+  static constexpr std::uint16_t kTries = 64;      // or with these, as long as none told anything
 
   std::array<RttSide, 2> sides;
   std::uint16_t left;  // of kWatched
+  bool has_sample;     // since it is watched
 
   bool is_watching() const noexcept { return left != 0; }
+  bool may_begin() const noexcept { return left > kWatched - (has_sample ? kStarts : kTries); }
 };
 static_assert(sizeof(TcpRtt) == 72);
 

@@ -161,6 +161,7 @@ struct ModelSession : ModelIdentity {
   std::optional<ModelCandidate> candidate;
   std::uint32_t rtt_syn_ack_ns = 0, rtt_ack_ns = 0;
   unsigned measured_for = 0;  // packets from now on: their round trips
+  bool was_measured = false;  // one of them told its own
   std::uint8_t icmp_error_type = 0, icmp_error_code = 0;
   std::uint32_t icmp_error_packets = 0;
   std::uint64_t icmp_error_bytes = 0;

@@ -71,6 +71,23 @@ TEST(tcp_rtt, an_acknowledgment_of_what_was_sent_again_tells_nothing) {
   EXPECT_EQ(record_of(frames).rtt_samples, (Samples{0, 0}));
 }
 
+// Where segments are lost, the first few often are among them.
+TEST(tcp_rtt, as_long_as_nothing_was_told_a_later_segment_may) {
+  for (const unsigned untold : {4u, 63u, 64u}) {
+    Frames frames;
+    TcpPeers tcp = long_session(frames);
+    tcp.data(Side::client, "hello", at(100 * kMs));
+    tcp.data(Side::client, "hello", at(300 * kMs), {.sequence_offset = -5});
+    tcp.ack(Side::server, at(320 * kMs));
+    for (unsigned i = 3; i < untold; ++i) tcp.ack(Side::client, at((320 + i) * kMs));
+    tcp.data(Side::client, "more", at(kSecond));
+    tcp.ack(Side::server, at(kSecond + 7 * kMs));
+    const Record r = record_of(frames);
+    EXPECT_EQ(r.rtt_max_ns, (Pair{0, untold < TcpRtt::kTries ? 7'000'000u : 0u})) << untold;
+    EXPECT_EQ(r.rtt_samples[1], untold < TcpRtt::kTries ? 1 : 0) << untold;
+  }
+}
+
 TEST(tcp_rtt, unless_its_timestamp_names_the_first) {
   for (const bool names_first : {true, false}) {
     Frames frames;
