@@ -9,12 +9,32 @@ namespace linger {
 
 static_assert(kNoBlock == kNoSlot, "what an empty FreeList gives");
 
+// Blocks leave the list in its order, so what lies ahead of one is there as long as that is.
+HeldPool::Place HeldPool::place_of(const StreamSide& side, std::uint32_t sequence) noexcept {
+  const auto is_passed = [&](std::uint32_t index) {
+    return index != kNoBlock && !seq_after(blocks_[index].end(), sequence);
+  };
+  if (is_passed(side.last)) return {side.last, kNoBlock};
+  Place place{kNoBlock, side.first};
+  std::uint32_t mark = side.first;
+  for (unsigned steps = 0; is_passed(place.after); ++steps) {
+    if (steps == kStride) {
+      blocks_[mark].ahead = place.after;
+      mark = place.after;
+      steps = 0;
+    }
+    while (is_passed(blocks_[place.after].ahead)) {
+      mark = place.after = blocks_[place.after].ahead;
+      steps = 0;
+    }
+    place = {place.after, blocks_[place.after].next};
+  }
+  return place;
+}
+
 bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
   payload.bytes = payload.captured;
-  std::uint32_t before = kNoBlock;  // the blocks between which the next byte lies
-  std::uint32_t after = side.first;
-  if (side.last != kNoBlock && !seq_before(payload.sequence, blocks_[side.last].end()))
-    before = side.last, after = kNoBlock;
+  auto [before, after] = place_of(side, payload.sequence);
   while (payload.bytes != 0) {
     while (after != kNoBlock && !seq_after(blocks_[after].end(), payload.sequence))
       before = after, after = blocks_[after].next;
@@ -35,6 +55,7 @@ bool HeldPool::hold(StreamSide& side, Payload payload) noexcept {
       block.begin = payload.sequence;
       block.after = payload.after;
       block.bytes = 0;
+      block.ahead = kNoBlock;
       before = added;
       taken = append(before, payload.front(room));
     }
@@ -61,7 +82,8 @@ std::uint32_t HeldPool::insert_after(StreamSide& side, std::uint32_t before) noe
     counters_.stream_hold_full.add();
     return kNoBlock;
   }
-  const std::uint32_t added = free_.take(next_of());
+  const bool may_take = side.blocks < kBlocksSure || free_.used() < free_.capacity() / 2;
+  const std::uint32_t added = may_take ? free_.take(next_of()) : kNoBlock;
   if (added == kNoBlock) {
     counters_.stream_pool_dry.add();
     return kNoBlock;
@@ -74,9 +96,10 @@ std::uint32_t HeldPool::insert_after(StreamSide& side, std::uint32_t before) noe
   return added;
 }
 
-bool HeldPool::differs(const StreamSide& side, const Payload& payload) const noexcept {
+bool HeldPool::differs(const StreamSide& side, const Payload& payload) noexcept {
   const std::uint32_t end = payload.sequence + payload.captured;
-  for (std::uint32_t i = side.first; i != kNoBlock; i = blocks_[i].next) {
+  std::uint32_t i = place_of(side, payload.sequence).after;
+  for (; i != kNoBlock; i = blocks_[i].next) {
     const HeldBlock& block = blocks_[i];
     if (!seq_before(block.begin, end)) return false;
     const std::uint32_t low =

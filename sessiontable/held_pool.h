@@ -3,8 +3,9 @@
 //
 // Overlaps: the first copy of each byte stays; hold() keeps only what is not held yet, and
 // differs() says whether the other copy had other bytes. Owner: one shard. Limits: `blocks` of 2
-// KiB for the shard, kBlocksMax of them for one direction. Cost: appending behind the last block is
-// constant; anything else walks at most kBlocksMax blocks. Neighbouring segments share a block if
+// KiB for the shard, kBlocksMax of them for one direction, and kBlocksSure while half of all are in
+// use. Cost: appending behind the last block is constant; anything else walks the list, which takes
+// short cuts of kStride blocks, put where it walked before. Neighbouring segments share a block if
 // they acknowledge the same: between them the other side was not heard.
 #pragma once
 
@@ -19,7 +20,9 @@ namespace linger {
 
 class HeldPool {
  public:
-  static constexpr std::uint16_t kBlocksMax = 64;  // of one direction: 127 KiB beyond a hole
+  static constexpr std::uint16_t kBlocksMax = 1024;  // of one direction: 2 MiB beyond a hole
+  static constexpr std::uint16_t kBlocksSure = 64;
+  static constexpr unsigned kStride = 32;
 
   HeldPool(std::uint32_t blocks, TableCounters& counters)
       : blocks_(blocks), free_(blocks), counters_(counters) {}
@@ -29,7 +32,7 @@ class HeldPool {
   bool hold(StreamSide& side, Payload payload) noexcept;
 
   // Whether a byte of the payload differs from the held one of the same sequence number.
-  bool differs(const StreamSide& side, const Payload& payload) const noexcept;
+  bool differs(const StreamSide& side, const Payload& payload) noexcept;
 
   // The piece nearest to `side.next`; there is one.
   const HeldBlock& front(const StreamSide& side) const noexcept { return blocks_[side.first]; }
@@ -50,6 +53,10 @@ class HeldPool {
     std::uint32_t& operator()(std::uint32_t index) noexcept { return blocks[index].next; }
   };
   NextOf next_of() noexcept { return {blocks_}; }
+  struct Place {
+    std::uint32_t before, after;  // the blocks that end before a byte, and behind it
+  };
+  Place place_of(const StreamSide& side, std::uint32_t sequence) noexcept;
   std::uint32_t append(std::uint32_t index, const Payload& payload) noexcept;
   std::uint32_t insert_after(StreamSide& side, std::uint32_t before) noexcept;
 

@@ -57,13 +57,14 @@ struct alignas(64) Stream {
 static_assert(sizeof(Stream) == 128);
 
 struct HeldBlock {
-  static constexpr std::uint32_t kBytesMax = 2048 - 24;
+  static constexpr std::uint32_t kBytesMax = 2048 - 28;
 
   Timestamp time;       // of its first byte
   std::uint32_t next;   // the block behind it, also the free list's link
   std::uint32_t begin;  // sequence number of its first byte
   std::uint32_t after;  // it waits for the other side to get there
   std::uint32_t bytes;
+  std::uint32_t ahead;  // a block far behind it, for who walks the list; kNoBlock: none is known
   std::array<std::uint8_t, kBytesMax> data;
 
   std::uint32_t end() const noexcept { return begin + bytes; }

@@ -48,7 +48,9 @@ namespace linger {
   X(stream_conflicts, "segments with other bytes than held ones of the same numbers")            \
   X(stream_limits, "directions let go because they were read up to their limit")                 \
   X(stream_hold_full, "holes given up because one direction held all it may")                    \
-  X(stream_pool_dry, "holes given up because the pool of held payload was dry")                  \
+  X(stream_pool_dry,                                                                             \
+    "holes given up because reorderMemory was used up, or half of it and their direction held "  \
+    "126 KiB")                                                                                   \
   X(streams_dry, "sessions not read because there was no stream left")                           \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")                   \

@@ -409,7 +409,10 @@ TEST(streams, nothing_is_held_beyond_the_limit) {
 }
 
 TEST(streams, a_direction_that_holds_all_it_may_gives_up_its_hole) {
-  StreamRun run;
+  StreamLimits limits = stream_limits();
+  limits.blocks = 3 * HeldPool::kBlocksMax;
+  limits.limit_bytes = UINT32_MAX;
+  StreamRun run(limits);
   run.open();
   constexpr std::uint32_t kStep = HeldBlock::kBytesMax + 1;
   for (std::uint32_t i = 0; i < HeldPool::kBlocksMax; ++i) run.send(0, 2 + i * kStep, "x");
@@ -417,6 +420,21 @@ TEST(streams, a_direction_that_holds_all_it_may_gives_up_its_hole) {
   run.send(0, 2 + HeldPool::kBlocksMax * kStep, "y");
   EXPECT_EQ(run.seen[0].text(), ".x");  // the nearest only
   EXPECT_EQ(run.counters.stream_hold_full.value(), 1u);
+  run.end();
+}
+
+TEST(streams, a_direction_holds_much_only_while_half_of_the_pool_is_free) {
+  StreamLimits limits = stream_limits();
+  limits.blocks = 2 * HeldPool::kBlocksSure;
+  StreamRun run(limits);
+  run.open();
+  for (std::uint32_t i = 0; i < HeldPool::kBlocksSure; ++i) run.send(0, 2 + 2 * i, "x");
+  EXPECT_EQ(run.seen[0].text(), "");
+  run.send(0, 2 + 2 * HeldPool::kBlocksSure, "y");
+  EXPECT_EQ(run.seen[0].text(), ".x");
+  EXPECT_EQ(run.counters.stream_pool_dry.value(), 1u);
+  run.send(1, 1003, "held");
+  EXPECT_EQ(run.seen[1].text(), "");
   run.end();
 }
 

@@ -135,6 +135,38 @@ TEST(streams_twin, any_segmentation_order_and_repetition_gives_the_same_bytes) {
   }
 }
 
+// A thousand pieces with holes between them, then what fills these, each in any order.
+TEST(streams_twin, many_pieces_in_any_order_give_the_same_bytes) {
+  constexpr std::uint32_t kPieces = HeldPool::kBlocksMax;
+  StreamLimits limits = stream_limits();
+  limits.blocks = 3 * kPieces;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::string text = random_bytes(random, 3 * kPieces + 1);
+    const auto piece = [&](std::uint32_t offset, std::uint32_t count) {
+      return Piece{0, offset, text.substr(offset, count), count};
+    };
+    std::vector<Piece> pieces, fillings;
+    for (std::uint32_t i = 0; i < kPieces; ++i) {
+      pieces.push_back(piece(3 * i + 1, 2));
+      fillings.push_back(piece(3 * i, 1));
+    }
+    reorder(pieces, random, kPieces);
+    reorder(fillings, random, kPieces);
+    std::swap(fillings.back(), *std::find_if(fillings.begin(), fillings.end(),
+                                             [](const Piece& p) { return p.offset == 0; }));
+    pieces.insert(pieces.end(), fillings.begin(), fillings.end());
+    StreamRun run(limits);
+    run.open();
+    for (const Piece& p : pieces) run.send(0, 1 + static_cast<std::uint32_t>(p.offset), p.bytes);
+    EXPECT_EQ(run.seen[0].text(), text.substr(0, 3 * kPieces));
+    EXPECT_EQ(run.counters.stream_conflicts.value(), 0u);
+    EXPECT_EQ(run.counters.stream_hold_full.value(), 0u);
+    run.end();
+  }
+}
+
 // Two sides talk in turn; each side's pieces are in order, one side's are late by a random number
 // of pieces. What a piece acknowledges has been delivered before it.
 TEST(streams_twin, however_late_one_side_is_no_answer_comes_before_its_question) {
@@ -229,7 +261,7 @@ TEST(streams_twin, a_limit_cuts_the_same_bytes_short) {
 // Pools that run dry, ACKs that run ahead, cut-off payload, readers that are done: where the gaps
 // are is not said, but every byte told is the first one seen of its place.
 TEST(streams_twin, whatever_is_given_up_no_byte_is_garbled) {
-  std::uint64_t dry = 0, full = 0, gaps = 0;
+  std::uint64_t dry = 0, gaps = 0;
   for (std::uint64_t seed = 1; seed <= 3 * kSeeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Twin twin(seed,
@@ -255,7 +287,6 @@ TEST(streams_twin, whatever_is_given_up_no_byte_is_garbled) {
       twin.send(
           run, piece,
           twin.random.chance(10) ? std::optional(twin.first_byte[peer] + ahead) : std::nullopt);
-      EXPECT_LE(run.streams.blocks_used(), 2u * HeldPool::kBlocksMax);
     }
     run.end();
     for (unsigned side = 0; side < 2; ++side) {
@@ -266,12 +297,10 @@ TEST(streams_twin, whatever_is_given_up_no_byte_is_garbled) {
         }
     }
     dry += run.counters.stream_pool_dry.value();
-    full += run.counters.stream_hold_full.value();
     gaps += run.counters.stream_gaps.value();
     if (HasFailure()) break;
   }
   EXPECT_GT(dry, 0u);
-  EXPECT_GT(full, 0u);
   EXPECT_GT(gaps, 0u);
 }
 
