@@ -62,7 +62,7 @@ Detection detect4(Bytes bytes) noexcept {
     const bool is_whole = end != std::string_view::npos;
     if (!is_printable(bytes.subspan(at, (is_whole ? end : bytes.size()) - at)))
       return Detection::no;
-    if (!is_whole) return Detection::maybe;
+    if (!is_whole) return bytes.size() < kDetectBytesMax ? Detection::maybe : Detection::yes;
     at = end + 1;
   }
   return Detection::yes;

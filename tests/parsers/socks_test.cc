@@ -52,6 +52,16 @@ TEST(socks, version_4a_tells_its_name_and_hands_over) {
                 R"("reply":{"code":90,"text":"granted"},"bound":{"ip":"0.0.0.0","port":0}})"));
 }
 
+TEST(socks, version_4a_may_have_a_long_name) {
+  const std::string name = std::string(240, 'a') + ".example";
+  const Dialogue dialogue = {
+      {0, "\x04\x01\x00\x50\x00\x00\x00\x01\x00"s + name + '\0'}, kSession4[1], kGet, kOk};
+  const Heard heard = hear(dialogue);
+  EXPECT_EQ(heard.protocol, "http");
+  EXPECT_THAT(heard.objects, HasSubstr(name));
+  expect_same_however_cut(dialogue);
+}
+
 TEST(socks, version_4_with_an_address_that_is_rejected) {
   const Heard heard = hear(
       {{0, "\x04\x01\x01\xbb\xc6\x33\x64\x07\x00"s}, {1, "\x00\x5b\x00\x00\x00\x00\x00\x00"s}});
