@@ -473,9 +473,11 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
 // without a 100, perhaps another request. took: so many bytes are of the body.
 Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept {
   if (count_ == 0) {
-    const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
+    Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
+    const bool is_short = first.size() < kDetectBytesMax;
+    first = first.subspan(std::min(text_of(first).find_first_not_of("\r\n"), first.size()));
     const Detection detection = detect(Carrier::stream, first);
-    if (detection == Detection::maybe) return Answer::need(bytes.size() + 1);
+    if (detection == Detection::maybe && is_short) return Answer::need(bytes.size() + 1);
     if (detection == Detection::yes) {
       end_message(message, facts);
       return Answer::took(0);
@@ -502,7 +504,8 @@ bool Http::read_chunk_size(Message& message, Bytes line) noexcept {
       break;
     }
   }
-  const bool is_end = digits == line.size() || line[digits] == ';' || line[digits] == ' ';
+  const bool is_end =
+      digits == line.size() || line[digits] == ';' || line[digits] == ' ' || line[digits] == '\t';
   if (digits == 0 || !is_end) return false;
   message.phase = size == 0 ? Phase::trailer : Phase::chunk_end;
   message.length = size;
@@ -529,9 +532,10 @@ Answer Http::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts
   Message& message = messages_[side];
   if (message.phase == Phase::to_end) {
     message.body_bytes += count;
-  } else if (message.phase == Phase::expected && !message.is_chunked && count <= message.length) {
-    message.body_bytes += count;
-    message.length -= count;
+  } else if (message.phase == Phase::expected && !message.is_chunked &&
+             left.size() + count <= message.length) {
+    message.body_bytes += left.size() + count;
+    message.length -= left.size() + count;
   } else {
     on_end(side, left, facts);
     places_[side] = Place::lost;
@@ -539,7 +543,8 @@ Answer Http::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts
   return Answer::took(1);
 }
 
-// A line that waited for the next one, which might have gone on with it, is a field.
+// A line that waited for the next one, which might have gone on with it, is a field; what might
+// have become another request is a body.
 void Http::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
   if (messages_[side].phase == Phase::fields) {
     std::size_t taken;
@@ -548,8 +553,11 @@ void Http::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
     if (taken != 0) line = unfold(left, line, taken, true, room);
     if (taken != 0 && !line.empty()) read_field(messages_[side], line, facts);
   }
-  tell_body(messages_[side], facts.unseen(side), facts);
-  messages_[side] = {};
+  Message& message = messages_[side];
+  if (message.phase == Phase::expected && !message.is_chunked)
+    message.body_bytes += std::min<std::uint64_t>(left.size(), message.length);
+  tell_body(message, facts.unseen(side), facts);
+  message = {};
 }
 
 void Http::tell(Facts& facts) const noexcept {

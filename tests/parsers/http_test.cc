@@ -251,11 +251,18 @@ TEST(http, a_body_that_waits_for_leave_may_never_come) {
       {put_five, {0, "hello"}, ask("b"), say("201"), say("202")},
       {put_five, say("201"), {0, "hello"}, ask("b"), say("202")},
       {put_five, leave, {0, {}, 3}, {0, "lo"}, say("201"), ask("b"), say("202")},
-      {put_five, leave, {0, {}, 5}, say("201"), ask("b"), say("202")}};
+      {put_five, leave, {0, {}, 5}, say("201"), ask("b"), say("202")},
+      {put_five, say("201"), {0, "HE"}, {0, {}, 3}, ask("b"), say("202")}};
   for (const Dialogue& dialogue : sent) {
     EXPECT_EQ(exchanges(dialogue), " a=201 b=202");
     EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(R"("body":{"bytes":5})"));
   }
+  // One that could begin a method, and a request behind an empty line.
+  EXPECT_THAT(hear({put_five, say("201"), {0, "HELLO"}}).objects,
+              testing::HasSubstr(R"("body":{"bytes":5})"));
+  const Dialogue refused = {put_five, say("401"), {0, "\r\n"}, ask("b"), say("202")};
+  EXPECT_EQ(exchanges(refused), " a=401 b=202");
+  expect_same_however_cut(refused);
 }
 
 TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
@@ -450,7 +457,7 @@ TEST(http, a_chunk_size_may_begin_with_zeros) {
     return hear({{1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size +
                          "\r\nabc\r\n0\r\n\r\nHTTP/1.1 204 No\r\n\r\n"}});
   };
-  for (const std::string size : {"3", "00000000000000000000000003", "3;a=b"})
+  for (const std::string size : {"3", "00000000000000000000000003", "3;a=b", "3\t;a"})
     EXPECT_THAT(answered(size).objects, testing::HasSubstr(R"("status_code":204)")) << size;
   for (const std::string size : {"", "x", "1000000000000000"})
     EXPECT_TRUE(answered(size).is_malformed);
