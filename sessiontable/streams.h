@@ -13,7 +13,8 @@
 //
 // What was said in answer comes behind what it answers: payload that acknowledges what has not come
 // of the other side waits for it, held as if behind a hole, until it comes or would be a gap, which
-// is told behind what waited: many a reader makes nothing of what comes behind a gap.
+// is told behind what waited for no more than that: many a reader makes nothing of what comes
+// behind a gap.
 //
 // Overlaps: the first copy of each byte seen is the one delivered. A copy with other bytes is
 // counted and marked (Stream::conflicts) while the first is held; delivered bytes are not there to
@@ -303,8 +304,6 @@ std::uint32_t Streams<Sink>::end(std::uint32_t index) noexcept {
   Stream& stream = streams_[index];
   DCHECK(stream.is_open);
   const std::uint32_t reader = stream.reader;
-  for (unsigned side = 0; side < 2; ++side)
-    end_waiting(stream, side, stream.sides[side ^ 1].next + kUnseenMax);
   for (unsigned side = 0; side < 2; ++side) {
     flush(stream, side);
     if (!stream.sides[side].is_done) end_side(stream, side, StreamEnd::cut);
@@ -399,9 +398,8 @@ void Streams<Sink>::acknowledge(Stream& stream, unsigned side, std::uint32_t ack
     own.unseen_clock = clock;
   }
   if (clock - own.unseen_clock < limits_.reorder_window) return;
-  const std::uint32_t end = own.unseen_sequence();
-  end_waiting(stream, side ^ 1, end);
-  give_up(stream, side, end);
+  give_up(stream, side, own.unseen_sequence());
+  settle(stream, side ^ 1);
 }
 
 // --- Delivery ---------------------------------------------------------------------------------
@@ -474,7 +472,8 @@ void Streams<Sink>::end_waiting(Stream& stream, unsigned side, std::uint32_t end
     deliver_front(stream, side);
 }
 
-// The holes before `end` become gaps; what is held between and behind them is delivered.
+// The holes before `end` become gaps, each behind what only waited for it; what is held between and
+// behind them is delivered.
 template <StreamSink Sink>
 void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept {
   StreamSide& own = stream.sides[side];
@@ -482,10 +481,13 @@ void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) no
     std::uint32_t hole_end = end;
     if (own.first != kNoBlock && seq_before(held_.front(own).begin, end))
       hole_end = held_.front(own).begin;
-    if (hole_end == own.next)
+    if (hole_end == own.next) {
       deliver_front(stream, side);
-    else
+    } else {
+      end_waiting(stream, side ^ 1, hole_end);
+      if (!own.takes_bytes()) return;
       skip(stream, side, hole_end - own.next);
+    }
     drain(stream, side);
   }
 }

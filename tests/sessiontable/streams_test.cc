@@ -221,6 +221,26 @@ TEST(streams, an_answer_does_not_wait_less_for_a_loss_before_its_question) {
   EXPECT_EQ(run.reader.order, "BaAB");
 }
 
+// Of two questions a part of the first was lost; both answers acknowledge both.
+TEST(streams, an_answer_is_told_behind_what_came_of_its_question_beyond_a_loss) {
+  for (const bool is_at_end : {false, true}) {
+    StreamRun run;
+    run.open();
+    run.send(0, 9, "and", {.acknowledgment = 1001});
+    run.send(1, 1001, "answers", {.acknowledgment = 12});
+    EXPECT_EQ(run.reader.order, "");
+    if (is_at_end) {
+      run.end();
+    } else {
+      run.clock += kMillisecond;
+      run.acknowledge(1, 12);
+    }
+    EXPECT_EQ(run.seen[0].text(), "........and");
+    EXPECT_EQ(run.seen[1].text(), "answers");
+    EXPECT_EQ(run.reader.order, "aAB");
+  }
+}
+
 TEST(streams, what_waits_for_each_other_waits_until_the_end) {  // no real stack says it
   StreamRun run;
   run.open();
