@@ -227,7 +227,7 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       continue;
     }
     std::size_t taken = 0;
-    const bool is_early = message.asks_for_tunnel && count_ != 0;  // it may be for the tunnel
+    const bool is_early = may_be_another_protocol(message, bytes.subspan(done));
     if (is_early && is_line_end(bytes[done])) {  // but not what ends no line (RFC 9112 §2.2)
       ++done;
       continue;
@@ -238,7 +238,8 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       line = unfold(bytes.subspan(done), line, taken, false, room);
     if (taken > kLineBytesMax) return Answer::malformed();
     if (taken == 0) {
-      if (bytes.size() - done >= kLineBytesMax) return Answer::malformed();
+      if (bytes.size() - done >= kLineBytesMax)  // perhaps only this side is seen
+        return is_early ? Answer::done() : Answer::malformed();
       return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
     }
     done += taken;
@@ -251,6 +252,15 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     done += answer.bytes;
   }
   return Answer::took(done);
+}
+
+// What a client says before it was answered whether another protocol begins.
+bool Http::may_be_another_protocol(const Message& message, Bytes bytes) const noexcept {
+  if (count_ == 0 || message.phase != Phase::start) return false;
+  if (message.asks_for_tunnel) return true;
+  return message.asks_to_upgrade && !is_line_end(bytes[0]) &&
+         detect(Carrier::stream, bytes.first(std::min(bytes.size(), kDetectBytesMax))) ==
+             Detection::no;
 }
 
 // took: so many bytes behind the line belong to it.
@@ -396,7 +406,10 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       break;
     case 7:
       if (is_request && equals(name, "referer")) tell_place(Field::referrer);
-      if (equals(name, "upgrade")) tell(Field::upgrade);
+      if (equals(name, "upgrade")) {
+        message.asks_to_upgrade = is_request;
+        tell(Field::upgrade);
+      }
       break;
     case 8:
       if (!is_request && equals(name, "location")) tell_place(Field::location);
@@ -523,8 +536,10 @@ void Http::tell_body(const Message& message, std::uint64_t unseen, Facts& facts)
 void Http::end_message(Message& message, Facts& facts) noexcept {
   tell_body(message, 0, facts);
   const bool asks_for_tunnel = !message.is_response && message.method == Method::connect;
+  const bool asks_to_upgrade = message.asks_to_upgrade;
   message = {};
   message.asks_for_tunnel = asks_for_tunnel;
+  message.asks_to_upgrade = asks_to_upgrade;
 }
 
 // Gaps in bodies of known length are never told: these bytes were skipped.

@@ -10,10 +10,11 @@
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
 // never looked at: by length, in chunks, or to the end (RFC 9112 §6.3); one that waits for a 100
 // may never come (RFC 9110 §10.1.1). Behind a 101, or a 2xx to CONNECT, another protocol begins;
-// what a client says behind a CONNECT waits for the answer. User names and passwords in URLs are
-// not told (RFC 3986 §3.2.1), nor are credentials and cookies. Limits: lines of kLineBytesMax,
-// fields that go on in kFoldsMax more lines, kPendingMax requests that wait, where those that were
-// captured at once count as one; what is pipelined beyond is told apart from its responses.
+// what a client says behind a CONNECT waits for the answer, and so does what is no request behind
+// one that asks to upgrade. User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor
+// are credentials and cookies. Limits: lines of kLineBytesMax, fields that go on in kFoldsMax more
+// lines, kPendingMax requests that wait, where those that were captured at once count as one; what
+// is pipelined beyond is told apart from its responses.
 #pragma once
 
 #include <array>
@@ -90,6 +91,7 @@ class Http {
     bool expects = false;          // a 100 before its body is sent
     bool has_host = false;         // in the target
     bool asks_for_tunnel = false;  // a CONNECT, which was the last one
+    bool asks_to_upgrade = false;  // it, or the last one
   };
   struct Requests {  // that wait for their responses: one, or several that were captured at once
     Timestamp time{};
@@ -105,6 +107,7 @@ class Http {
   bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_chunk_size(Message& message, Bytes line) noexcept;
   bool begin_body(Message& message, Facts& facts) noexcept;
+  bool may_be_another_protocol(const Message& message, Bytes bytes) const noexcept;
   Answer begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept;
   void end_message(Message& message, Facts& facts) noexcept;
   void tell_body(const Message& message, std::uint64_t unseen, Facts& facts) const noexcept;

@@ -341,6 +341,25 @@ TEST(http, what_a_client_says_behind_connect_waits_for_the_answer) {
   EXPECT_THAT(refused.objects, testing::HasSubstr(R"("status_code":403)"));
 }
 
+// As in a capture of one direction.
+TEST(http, what_follows_another_protocol_s_unseen_beginning_is_not_malformed) {
+  const std::string frames(Http::kLineBytesMax + 1, '\x81');
+  for (const std::string ask :
+       {"CONNECT a:22 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n"}) {
+    EXPECT_FALSE(hear({{0, ask}, {0, frames}}).is_malformed) << ask;
+    EXPECT_FALSE(hear({{0, ask}, {0, "\x81\n"}, {0, frames}}).is_malformed) << ask;
+    const Dialogue early = {{0, ask},
+                            {0, "SSH-2.0-a\r\n"},
+                            {1, "HTTP/1.1 " + (ask[0] == 'G' ? "101"s : "200"s) + " Go\r\n\r\n"},
+                            {1, "SSH-2.0-b\r\n"}};
+    EXPECT_EQ(hear(early).protocol, "ssh");
+    expect_same_however_cut(early);
+  }
+  EXPECT_EQ(
+      exchanges({{0, "GET /a HTTP/1.1\r\nUpgrade: x\r\n\r\n"}, ask("b"), say("200"), say("201")}),
+      " a=200 b=201");
+}
+
 TEST(http, a_length_may_be_repeated_but_not_another_one) {
   const auto answered = [](const std::string& fields) {
     return hear({{1, "HTTP/1.1 200 OK\r\n" + fields + "\r\nabHTTP/1.1 204 No\r\n\r\n"}});
