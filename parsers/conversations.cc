@@ -356,14 +356,15 @@ Conversations::Detected Conversations::detect(Conversation& c, Bytes bytes, bool
   return has_any ? Detected::unsure : Detected::nothing;
 }
 
-// The first name stays. It is kept as an item of no parser, as the detector may be another one when
-// the record is written.
+// The first name stays, until a parser is found. It is kept as an item of no parser, as the
+// detector may be another one when the record is written.
 void Conversations::name(Conversation& c, std::uint16_t signature) noexcept {
-  if (c.is_named || c.parser != kNoParser) return;
-  Facts facts = facts_of(c);
+  if (c.is_named) return;
+  const std::uint32_t before = c.facts.bytes;
+  Facts facts = facts_of(c).of(kNoParser);
   facts.text(SessionItem::name, detector_->signature_name(signature));
-  c.is_named = c.facts.bytes != 0;
-  counters_.recognised.add();
+  c.is_named = c.facts.bytes != before;
+  if (c.stages == 0) counters_.recognised.add();
 }
 
 // An unknown session may go on with a QUIC connection, and then begins with its id: where that
@@ -394,6 +395,7 @@ void Conversations::start(Conversation& c, std::uint8_t parser) noexcept {
   c.parser = parser;
   c.phase = Phase::parsing;
   if (c.stages++ == 0 && !c.is_named) counters_.recognised.add();
+  c.is_named = false;
   c.sides[0].need = c.sides[1].need = 0;
   for (unsigned side = 0; side < 2; ++side)
     if (c.sides[side].skip == kForGood) take_up(c, side);
@@ -501,16 +503,17 @@ Conversations::Told Conversations::tell(std::uint32_t id) noexcept {
   const Bytes items{told_->data(), bytes};
   std::string_view protocol;
   std::uint8_t naming_field = kNoField;
-  if (c.parser != kNoParser) {
+  const std::uint8_t namer = c.is_named ? kNoParser : c.parser;
+  if (c.is_named) {
+    naming_field = static_cast<std::uint8_t>(SessionItem::name);
+  } else if (c.parser != kNoParser) {
     protocol = parser_of(c).protocol.name;
     naming_field = parser_of(c).protocol.naming_field;
-  } else if (c.is_named) {
-    naming_field = static_cast<std::uint8_t>(SessionItem::name);
   }
   if (naming_field != kNoField) {
     ItemReader reader(items);
     for (Item item; reader.next(item);)
-      if (item.protocol == c.parser && item.field == naming_field)
+      if (item.protocol == namer && item.field == naming_field)
         protocol = {reinterpret_cast<const char*>(item.value.data()), item.value.size()};
   }
   return {.items = items,

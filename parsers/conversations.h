@@ -130,7 +130,7 @@ class Conversations {
     std::uint8_t opener = 0;
     std::uint8_t stages = 0;  // parsers started
     std::uint8_t tries = 0;   // datagrams that none was found for
-    bool is_named = false;    // by a signature: an item of no parser
+    bool is_named = false;    // by a signature, behind what a parser read: an item of no parser
     bool is_malformed = false;
     bool has_gap = false;
     bool is_dry = false;

@@ -61,6 +61,9 @@ TEST_F(Signatures, name_what_no_parser_takes) {
   EXPECT_EQ(name_of(**detector, "hallo", "?"), "");
   EXPECT_EQ(name_of(**detector, "hello", "HTTP/1.1 200 OK\r\n\r\n"), "http");
   EXPECT_EQ(name_of(**detector, "hello" + std::string(kDetectBytesMax, 'x'), "STLS\r\n"), "pop3");
+  EXPECT_EQ(name_of(**detector, "PROXY UNKNOWN\r\nhello", "?"), "first");
+  EXPECT_EQ(name_of(**detector, "PROXY UNKNOWN\r\nhello", "HTTP/1.1 200 OK\r\n\r\n"), "http");
+  EXPECT_EQ(name_of(**detector, "PROXY UNKNOWN\r\nhallo", "?"), "proxy");
 }
 
 TEST_F(Signatures, that_do_not_compile_are_named_with_their_place) {
