@@ -336,6 +336,7 @@ bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
   const Requests request = pop(facts);
   message.row = request.row;
   message.method = request.method;
+  message.may_lack_body = request.time.value == 0;
   facts.number(Field::status_code, message.status, message.row);
   facts.text(Field::version, text.substr(5, 3), message.row);
   if (request.time.value != 0)
@@ -401,7 +402,8 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       }
       break;
     case 6:
-      if (is_request && equals(name, "expect")) message.expects = equals(value(), "100-continue");
+      if (is_request && equals(name, "expect"))
+        message.may_lack_body = equals(value(), "100-continue");
       if (!is_request && equals(name, "server")) tell(Field::server);
       break;
     case 7:
@@ -464,7 +466,7 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
       return false;
     }
   }
-  if (message.expects && (message.is_chunked || message.length != 0)) {
+  if (message.may_lack_body && (message.is_chunked || message.length != 0)) {
     message.phase = Phase::expected;
   } else if (message.is_chunked) {
     message.length = 0;
@@ -483,20 +485,24 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
 }
 
 // What comes of a client that asked whether to send its body: that, or, once it was answered
-// without a 100, perhaps another request. took: so many bytes are of the body.
+// without a 100, perhaps another request. Behind a response whose request was not seen, which may
+// have been a HEAD: its body, or another response. took: so many bytes are of the body.
 Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept {
-  if (count_ == 0) {
+  if (message.is_response || count_ == 0) {
     Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
     const bool is_short = first.size() < kDetectBytesMax;
     first = first.subspan(std::min(text_of(first).find_first_not_of("\r\n"), first.size()));
-    const Detection detection = detect(Carrier::stream, first);
+    const std::string_view text = text_of(first);
+    const bool may_be_next = message.is_response ? text.starts_with(kVersion.substr(0, text.size()))
+                                                 : !text.starts_with(kVersion);
+    const Detection detection = may_be_next ? detect(Carrier::stream, first) : Detection::no;
     if (detection == Detection::maybe && is_short) return Answer::need(bytes.size() + 1);
     if (detection == Detection::yes) {
       end_message(message, facts);
       return Answer::took(0);
     }
   }
-  message.expects = false;
+  message.may_lack_body = false;
   begin_body(message, facts);
   return Answer::took(message.phase == Phase::body ? message.length : 0);
 }
@@ -569,7 +575,7 @@ void Http::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
     if (taken != 0 && !line.empty()) read_field(messages_[side], line, facts);
   }
   Message& message = messages_[side];
-  if (message.phase == Phase::expected && !message.is_chunked)
+  if (message.phase == Phase::expected && !message.is_chunked && !message.is_response)
     message.body_bytes += std::min<std::uint64_t>(left.size(), message.length);
   tell_body(message, facts.unseen(side), facts);
   message = {};

@@ -9,12 +9,13 @@
 // its own may begin. Then requests that a gap took the responses of wait no longer. Responses join
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
 // never looked at: by length, in chunks, or to the end (RFC 9112 §6.3); one that waits for a 100
-// may never come (RFC 9110 §10.1.1). Behind a 101, or a 2xx to CONNECT, another protocol begins;
-// what a client says behind a CONNECT waits for the answer, and so does what is no request behind
-// one that asks to upgrade. User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor
-// are credentials and cookies. Limits: lines of kLineBytesMax, fields that go on in kFoldsMax more
-// lines, kPendingMax requests that wait, where those that were captured at once count as one; what
-// is pipelined beyond is told apart from its responses.
+// may never come (RFC 9110 §10.1.1), nor one of a response whose request was not seen. Behind a
+// 101, or a 2xx to CONNECT, another protocol begins; what a client says behind a CONNECT waits for
+// the answer, and so does what is no request behind one that asks to upgrade. User names and
+// passwords in URLs are not told (RFC 3986 §3.2.1), nor are credentials and cookies. Limits: lines
+// of kLineBytesMax, fields that go on in kFoldsMax more lines, kPendingMax requests that wait,
+// where those that were captured at once count as one; what is pipelined beyond is told apart from
+// its responses.
 #pragma once
 
 #include <array>
@@ -66,7 +67,7 @@ class Http {
   enum class Phase : std::uint8_t {
     start,
     fields,
-    expected,  // a body, if the server wants it
+    expected,  // a body, if there is one
     body,
     chunk_size,
     chunk_end,
@@ -88,7 +89,7 @@ class Http {
     bool has_length = false;
     bool is_chunked = false;
     bool is_coded = false;         // but not chunked, so that it ends with its side
-    bool expects = false;          // a 100 before its body is sent
+    bool may_lack_body = false;    // asks for a 100 before it, or answers what was not seen
     bool has_host = false;         // in the target
     bool asks_for_tunnel = false;  // a CONNECT, which was the last one
     bool asks_to_upgrade = false;  // it, or the last one

@@ -265,6 +265,19 @@ TEST(http, a_body_that_waits_for_leave_may_never_come) {
   expect_same_however_cut(refused);
 }
 
+// It may have been a HEAD.
+TEST(http, a_response_to_an_unseen_request_may_have_no_body) {
+  const Said length = {1, "HTTP/1.1 200 x\r\nContent-Length: 900\r\n\r\n"};
+  const Said chunks = {1, "HTTP/1.1 201 x\r\nTransfer-Encoding: chunked\r\n\r\n"};
+  const Dialogue heads = {length, chunks, length, say("202"), chunks, {1, "0\r\n\r\n"}, say("203")};
+  EXPECT_EQ(exchanges(heads), "=200=201=200=202=201=203");
+  EXPECT_FALSE(hear(heads).is_malformed);
+  expect_same_however_cut(heads);
+  const Dialogue body = {length, {1, std::string(900, 'H')}, say("202")};
+  EXPECT_EQ(exchanges(body), "=200=202");
+  EXPECT_THAT(hear(body).objects, testing::HasSubstr(R"("body":{"bytes":900})"));
+}
+
 TEST(http, a_body_that_was_cut_off_tells_what_came_of_it) {
   const Heard heard =
       hear({kPlain[0], {1, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello"}});
