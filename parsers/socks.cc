@@ -161,12 +161,15 @@ Answer Socks::read_client(Bytes bytes, Facts& facts) noexcept {
       if (bytes.size() < 2) return Answer::need(2);
       const std::size_t whole = 2u + bytes[1];
       if (bytes.size() < whole) return Answer::need(whole);
+      for (const std::uint8_t method : bytes.subspan(2, whole - 2)) offered_.set(method);
+      if (offered_.none()) return Answer::malformed();
       facts.number(Field::version, 5);
       asks_ = Asks::request;
       return Answer::took(whole);
     }
     case Asks::request:
-      return bytes[0] == 1 ? read_user(bytes, facts) : read_request5(bytes, facts);
+      return bytes[0] == 1 && offered_[kUserName] ? read_user(bytes, facts)
+                                                  : read_request5(bytes, facts);
     case Asks::nothing:
       break;
   }
@@ -244,6 +247,8 @@ Answer Socks::read_choice(Bytes bytes, Facts& facts) noexcept {
   if (bytes[0] != 5) return Answer::malformed();
   if (bytes.size() < 2) return Answer::need(2);
   const std::uint8_t method = bytes[1];
+  const bool is_offered = offered_.none() || offered_[method] || method == kNoneAccepted;
+  if (!is_offered) return Answer::malformed();
   facts.number(Field::method, method);
   if (method == kNoneAccepted) return end_reply(false, 0, facts);
   if (method != kNoAuthentication && method != kUserName) return Answer::done();

@@ -8,12 +8,14 @@
 //         request   5 command 0 type address port(2)      reply   5 code 0 type address port(2)
 //                                                                                  RFC 1928 §4, §6
 //
-// The client is the side that opened the session. A reply that was captured before its request
-// waits for what the proxy says next, or its end. Passwords are not told. With GSSAPI all that
-// follows is wrapped: the parser ends there. Limits: names as long as their fields allow (255),
-// those of version 4 kTextMax.
+// The client is the side that opened the session. It says its name only if it offered to, and the
+// proxy chooses what was offered: all else is no SOCKS, or not from its beginning on. A reply that
+// was captured before its request waits for what the proxy says next, or its end. Passwords are not
+// told. With GSSAPI all that follows is wrapped: the parser ends there. Limits: names as long as
+// their fields allow (255), those of version 4 kTextMax.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 
 #include "parsers/facts.h"
@@ -70,6 +72,7 @@ class Socks {
   Answers answers_ = Answers::choice;
   std::uint8_t command_ = 0;
   bool has_reply_ = false;
+  std::bitset<256> offered_;  // methods; none: not seen yet
 };
 
 }  // namespace linger

@@ -180,6 +180,16 @@ TEST(socks, truncation_gaps_and_hostile_bytes_are_survived) {
   }
 }
 
+// As where the capture began behind the greeting: what is no name is not told as one.
+TEST(socks, what_was_not_offered_is_not_told) {
+  EXPECT_EQ(
+      hear({{0, kRequest5.substr(0, 3) + "\x01\x0a\x00\x00\x07\x01\xbb\x16\x03\x01"s}}).objects,
+      R"(,"socks":{"version":5})");
+  EXPECT_EQ(hear({{0, "\x05\x01\x00"s}, {1, "\x05\x02"}}).objects, R"(,"socks":{"version":5})");
+  const Dialogue reversed = {{0, "\x05\x00"s}, {1, kRequest5}, {0, kReply5}};
+  EXPECT_EQ(hear(reversed).objects, "");
+}
+
 TEST(socks, other_streams_are_not_taken_for_it) {
   EXPECT_EQ(hear({{0, "\x05\x00\x0b\x03\x10\x00\x00\x00\x48\x00\x00\x00"s}}).protocol, "");
   EXPECT_EQ(hear({{0, "\x05\x02\x00\x00"s}}).protocol, "");
