@@ -451,12 +451,17 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
 
 // --- Bodies -------------------------------------------------------------------------------------
 
+// Behind it another protocol follows.
+bool Http::begins_tunnel(const Message& response) noexcept {
+  return response.status == 101 ||
+         (response.method == Method::connect && response.status / 100 == 2);
+}
+
 // Which body the message has (RFC 9112 §6.3). True: none, another protocol follows.
 bool Http::begin_body(Message& message, Facts& facts) noexcept {
   const unsigned status = message.status;
   if (message.is_response) {
-    const bool is_tunnel = message.method == Method::connect && status / 100 == 2;
-    if (status == 101 || is_tunnel) return true;
+    if (begins_tunnel(message)) return true;
     if (status < 200) {
       message = {};
       return false;
@@ -558,8 +563,10 @@ Answer Http::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts
     message.body_bytes += left.size() + count;
     message.length -= left.size() + count;
   } else {
+    const bool is_tunnel = message.phase == Phase::fields && begins_tunnel(message);
     on_end(side, left, facts);
     places_[side] = Place::lost;
+    if (is_tunnel) return Answer::done();  // where it begins is not known
   }
   return Answer::took(1);
 }

@@ -107,6 +107,7 @@ class Http {
   bool read_response(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_chunk_size(Message& message, Bytes line) noexcept;
+  static bool begins_tunnel(const Message& response) noexcept;
   bool begin_body(Message& message, Facts& facts) noexcept;
   bool may_be_another_protocol(const Message& message, Bytes bytes) const noexcept;
   Answer begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept;

@@ -354,6 +354,16 @@ TEST(http, what_a_client_says_behind_connect_waits_for_the_answer) {
   EXPECT_THAT(refused.objects, testing::HasSubstr(R"("status_code":403)"));
 }
 
+TEST(http, a_tunnel_whose_beginning_was_lost_is_not_read) {
+  const Heard heard = hear({{0, "CONNECT a:22 HTTP/1.1\r\n\r\n"},
+                            {1, "HTTP/1.1 200 Go\r\nProxy-Ag"},
+                            {1, {}, 20},
+                            {1, "SSH-2.0-b\r\n"},
+                            {0, "SSH-2.0-a\r\n"}});
+  EXPECT_FALSE(heard.is_malformed);
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":200)"));
+}
+
 // As in a capture of one direction.
 TEST(http, what_follows_another_protocol_s_unseen_beginning_is_not_malformed) {
   const std::string frames(Http::kLineBytesMax + 1, '\x81');
