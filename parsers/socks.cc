@@ -146,9 +146,10 @@ Answer Socks::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   return read_server(bytes, facts);
 }
 
-// What waited for its request.
+// What waited for its request; a choice among nothing is none.
 void Socks::on_end(unsigned side, Bytes left, Facts& facts) noexcept {
-  if (side != facts.opener() && !left.empty()) read_server(left, facts);
+  if (side == facts.opener() || left.empty()) return;
+  if (answers_ != Answers::choice || left[0] == 0) read_server(left, facts);
 }
 
 // --- The client ---------------------------------------------------------------------------------
@@ -224,11 +225,10 @@ Answer Socks::read_request5(Bytes bytes, Facts& facts) noexcept {
 
 // --- The proxy ----------------------------------------------------------------------------------
 
-// What a reply brings about, its request says.
+// What a reply brings about, its request says, and what may be chosen, the greeting.
 bool Socks::is_early(Bytes reply) const noexcept {
-  const bool is_reply =
-      answers_ == Answers::reply || (answers_ == Answers::choice && reply[0] == 0);
-  return is_reply && asks_ != Asks::nothing;
+  if (answers_ == Answers::choice && reply[0] != 0) return offered_.none();
+  return answers_ != Answers::status && asks_ != Asks::nothing;
 }
 
 Answer Socks::read_server(Bytes bytes, Facts& facts) noexcept {
@@ -247,8 +247,7 @@ Answer Socks::read_choice(Bytes bytes, Facts& facts) noexcept {
   if (bytes[0] != 5) return Answer::malformed();
   if (bytes.size() < 2) return Answer::need(2);
   const std::uint8_t method = bytes[1];
-  const bool is_offered = offered_.none() || offered_[method] || method == kNoneAccepted;
-  if (!is_offered) return Answer::malformed();
+  if (!offered_[method] && method != kNoneAccepted) return Answer::malformed();
   facts.number(Field::method, method);
   if (method == kNoneAccepted) return end_reply(false, 0, facts);
   if (method != kNoAuthentication && method != kUserName) return Answer::done();

@@ -9,8 +9,8 @@
 //                                                                                  RFC 1928 §4, §6
 //
 // The client is the side that opened the session. It says its name only if it offered to, and the
-// proxy chooses what was offered: all else is no SOCKS, or not from its beginning on. A reply that
-// was captured before its request waits for what the proxy says next, or its end. Passwords are not
+// proxy chooses what was offered: all else is no SOCKS, or not from its beginning on. What was
+// captured before what it answers waits for what the proxy says next, or its end. Passwords are not
 // told. With GSSAPI all that follows is wrapped: the parser ends there. Limits: names as long as
 // their fields allow (255), those of version 4 kTextMax.
 #pragma once
@@ -72,7 +72,7 @@ class Socks {
   Answers answers_ = Answers::choice;
   std::uint8_t command_ = 0;
   bool has_reply_ = false;
-  std::bitset<256> offered_;  // methods; none: not seen yet
+  std::bitset<256> offered_;  // methods; none: no greeting was seen
 };
 
 }  // namespace linger
