@@ -8,8 +8,13 @@ namespace linger {
 namespace {
 
 StreamStart start_of(const Session& s) noexcept {
-  StreamStart start{s.cold.first_sequence, {}, static_cast<std::uint8_t>(s.hot.originator())};
-  for (unsigned side = 0; side < 2; ++side) start.is_known[side] = s.cold.knows_isn(side);
+  StreamStart start{.first_byte = s.cold.first_sequence,
+                    .opener = static_cast<std::uint8_t>(s.hot.originator())};
+  for (unsigned side = 0; side < 2; ++side) {
+    start.is_known[side] = s.cold.knows_isn(side);
+    start.has_fin[side] = s.hot.has(kSessionFin0, side);
+    start.fin[side] = s.hot.sequence_low[side] - 1;
+  }
   return start;
 }
 

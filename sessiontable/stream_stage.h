@@ -20,11 +20,13 @@
 
 namespace linger {
 
-// What is known of a TCP session's beginning: the sequence number of each side's first byte, where
-// its SYN was seen.
+// What is known of a TCP session before its first payload: the sequence number of each side's first
+// byte, where its SYN was seen, and of its FIN, where that overtook all payload.
 struct StreamStart {
   std::array<std::uint32_t, 2> first_byte{};
   std::array<bool, 2> is_known{};
+  std::array<std::uint32_t, 2> fin{};
+  std::array<bool, 2> has_fin{};
   std::uint8_t opener = 0;  // the side that opened the session, as far as is known by now
 };
 

@@ -227,7 +227,12 @@ std::uint32_t Streams<Sink>::open(const Packet& packet, const StreamStart& start
   stream.is_open = true;
   for (unsigned side = 0; side < 2; ++side) {
     stream.sides[side].first = stream.sides[side].last = kNoBlock;
-    if (start.is_known[side]) begin(stream.sides[side], start.first_byte[side]);
+    StreamSide& own = stream.sides[side];
+    if (start.is_known[side]) begin(own, start.first_byte[side]);
+    own.has_fin = start.has_fin[side];
+    own.fin = start.fin[side];
+    if (own.has_fin && own.has_started && own.next == own.fin)
+      end_side(stream, side, StreamEnd::finished);
   }
   counters_.streams.add();
   return index;

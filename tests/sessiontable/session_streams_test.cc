@@ -155,6 +155,25 @@ TEST_P(session_streams, bytes_out_of_order_are_read_in_order) {
   EXPECT_EQ(run.told.at(0).text[0], all);
 }
 
+// Of a client that says one thing and closes, the first segment was lost.
+TEST_P(session_streams, a_fin_that_overtook_all_payload_is_no_byte_that_is_missing) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(0);
+  const std::size_t first = frames.size();
+  tcp.data(Side::client, "question", kSecond);
+  tcp.close(Side::client, kSecond);
+  std::rotate(frames.begin() + static_cast<std::ptrdiff_t>(first),
+              frames.begin() + static_cast<std::ptrdiff_t>(first) + 1,
+              frames.begin() + static_cast<std::ptrdiff_t>(first) + 2);
+  ReadRun run(GetParam());
+  run.see(frames);
+  run.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].text, (std::array{string("question"), string()}));
+  EXPECT_EQ(run.reader.ends[0], 2);
+}
+
 TEST_P(session_streams, other_bytes_for_held_numbers_mark_the_record) {
   for (const string second : {"held", "evil"}) {
     Frames frames;
