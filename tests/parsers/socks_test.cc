@@ -186,7 +186,7 @@ TEST(socks, what_was_not_offered_is_not_told) {
       hear({{0, kRequest5.substr(0, 3) + "\x01\x0a\x00\x00\x07\x01\xbb\x16\x03\x01"s}}).objects,
       R"(,"socks":{"version":5})");
   EXPECT_EQ(hear({{0, "\x05\x01\x00"s}, {1, "\x05\x02"}}).objects, R"(,"socks":{"version":5})");
-  for (const std::string choice : {"\x05\x00"s, ""s})
+  for (const std::string& choice : {"\x05\x00"s, ""s})
     EXPECT_EQ(hear({{0, choice}, {1, kRequest5}, {0, kReply5}}).objects, "");
 }
 
