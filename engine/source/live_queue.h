@@ -1,10 +1,11 @@
 // One receive queue of a live port, as a source: what all of them have in common.
 //
-// Stamps the source clock, on empty polls too, so that a quiet link expires on time. A step in time
-// waits for the packet after it, as in a replay. drain() ends with the first pause after it, or
-// when a device that cannot be quietened has gone on for drain_max. A device that is taken away
-// drains too: what it has left behind is received. Recorded queues (net_pcap playing a file) tell
-// the times of their packets only. Owner: one shard; counters are read by anybody.
+// Stamps the source clock, on empty polls too, so that a quiet link expires on time, but with no
+// time of which packets may still come. A step in time waits for the packet after it, as in a
+// replay. drain() ends with the first pause after it, or when a device that cannot be quietened has
+// gone on for drain_max. A device that is taken away drains too: what it has left behind is
+// received. Recorded queues (net_pcap playing a file) tell the times of their packets only. Owner:
+// one shard; counters are read by anybody.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@ namespace linger {
 
 struct LiveQueueOptions {
   DurationNs clock_jump = kHour;
+  DurationNs behind = 0;       // so old may packets be when they come
   DurationNs drain_pause = 0;  // a device may hold packets back for so long
   DurationNs drain_max = 2 * kSecond;
   bool is_recorded = false;

@@ -27,6 +27,8 @@ namespace {
 
 constexpr int kSnapBytes = 262'144;
 constexpr int kBlockMilliseconds = 10;  // the kernel hands over a block that is not full after this
+// So old is the first packet of a block then at most: the kernel's ticks are up to 10 ms apart.
+constexpr DurationNs kBehind = 2 * kBlockMilliseconds * kMillisecond;
 constexpr DurationNs kDrainPause = 3 * kBlockMilliseconds * kMillisecond;
 constexpr DurationNs kDrainMax = kMinute;  // ample for a ring of 2 GiB, to which nothing is added
 constexpr std::size_t kCopyBlockBytes = std::size_t{512} << 10;
@@ -106,8 +108,10 @@ class Interface {
 class PcapQueue final : public LiveQueue {
  public:
   PcapQueue(Handle handle, const Interface& interface, const PcapPortOptions& options)
-      : LiveQueue(
-            {.clock_jump = options.clock_jump, .drain_pause = kDrainPause, .drain_max = kDrainMax}),
+      : LiveQueue({.clock_jump = options.clock_jump,
+                   .behind = kBehind,
+                   .drain_pause = kDrainPause,
+                   .drain_max = kDrainMax}),
         handle_(std::move(handle)),
         link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),

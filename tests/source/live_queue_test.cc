@@ -55,6 +55,16 @@ TEST_F(LiveQueueTest, an_empty_poll_moves_the_clock_to_now) {
   EXPECT_LE(burst->clock, system_time().value);
 }
 
+TEST_F(LiveQueueTest, an_empty_poll_tells_no_time_of_which_packets_may_still_come) {
+  TestQueue queue({.behind = kMinute});
+  EXPECT_EQ(queue.rx(*burst), RxStatus::idle);
+  const std::int64_t time = system_time().value - kSecond;
+  queue.arrivals = {{time, time + 1}};
+  EXPECT_EQ(queue.rx(*burst), RxStatus::packets);
+  EXPECT_EQ(burst->packets[0].clock, time);
+  EXPECT_EQ(burst->packets[1].clock, time + 1);
+}
+
 TEST_F(LiveQueueTest, a_recorded_queue_knows_the_time_of_its_packets_only) {
   TestQueue queue({.is_recorded = true});
   queue.arrivals = {{kStart, kStart + 5}};
