@@ -96,29 +96,51 @@ bool Shard::receive() noexcept {
     is_busy |= receive(inlet);
     have_all_ended &= inlet.has_ended;
   }
+  if (merges_sources()) merge_sources();
   handoff_.publish_clock(index_, passed());
   if (have_all_ended) end_of_sources();
   return is_busy;
 }
 
-// source → decode → fragments → steer; in step, all after decode waits for merge()
+// source → decode → fragments → steer; of several sources, all after decode waits for merge() or
+// merge_sources()
 bool Shard::receive(Inlet& inlet) noexcept {
   if (inlet.has_ended) return false;
   Burst& burst = *inlet.burst;
-  if (inlet.next < burst.count) return true;  // in step: it waits for another source
+  if (inlet.next < burst.count) return true;  // it waits for another source
   burst.count = inlet.next = 0;
   const RxStatus status = has_stopped(inlet) ? RxStatus::end : inlet.source->rx(burst);
-  inlet.is_idle = status == RxStatus::idle;
+  inlet.is_idle = status == RxStatus::idle || (!plays_in_step_ && burst.count < kBurstMax);
   if (status == RxStatus::end) {
     inlet.has_ended = true;
     return false;
   }
-  clock_ = std::max(clock_, burst.clock);
+  if (!merges_sources()) clock_ = std::max(clock_, burst.clock);
   profile_.leave(Stage::receive);
   const std::uint32_t fragments = decode(burst, decode_settings_);
   profile_.leave(Stage::decode);
-  if (!plays_in_step_) steer(inlet.burst, fragments != 0);
+  if (!plays_in_step_ && !merges_sources()) steer(inlet.burst, fragments != 0);
   return status == RxStatus::packets;
+}
+
+// Live, a burst of what several sources have, by timestamp. Where one was full its next packet may
+// be earlier than those of others, which wait for it.
+void Shard::merge_sources() noexcept {
+  Burst& burst = *others_[index_].burst;
+  bool has_fragments = false;
+  burst.clock = clock_;
+  while (burst.count < kBurstMax && !has_empty_inlet()) {
+    Inlet* inlet = earliest_of(own_, nullptr);
+    if (inlet == nullptr) break;
+    const Packet& packet = inlet->burst->packets[inlet->next++];
+    has_fragments |= is_fragment(packet);
+    burst.clock = std::max(burst.clock, packet.clock);
+    burst.packets[burst.count++] = packet;
+  }
+  if (std::ranges::none_of(own_, [](const Inlet& i) { return i.next < i.burst->count; }))
+    for (const Inlet& inlet : own_) burst.clock = std::max(burst.clock, inlet.burst->clock);
+  clock_ = burst.clock;
+  steer(others_[index_].burst, has_fragments);
 }
 
 bool Shard::has_stopped(Inlet& inlet) noexcept {
@@ -147,17 +169,20 @@ void Shard::steer(std::unique_ptr<Burst>& burst, bool has_fragments) noexcept {
 bool Shard::track_all() noexcept {
   Inlet* only = nullptr;
   std::uint32_t filled = 0;
-  for (auto* inlets : {&own_, &others_}) {
-    for (Inlet& inlet : *inlets) {
+  const auto look_at = [&](std::vector<Inlet>& inlets) {
+    for (Inlet& inlet : inlets) {
       if (inlet.burst->count == inlet.next) continue;
       only = &inlet;
       ++filled;
     }
-  }
+  };
+  if (!merges_sources()) look_at(own_);
+  look_at(others_);
   if (filled == 0) return false;
   if (!waits_ && !plays_in_step_ && others_.size() > 1) {
-    for (const Inlet& inlet : own_)
-      sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
+    if (!merges_sources())
+      for (const Inlet& inlet : own_)
+        sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
     for (std::size_t from = 0; from < others_.size(); ++from)
       sample_directions(*others_[from].burst, static_cast<std::uint8_t>(from));
   }
@@ -168,7 +193,8 @@ bool Shard::track_all() noexcept {
     merge();
   }
   for (Inlet& inlet : others_) {
-    release_buffers({inlet.burst->packets.data(), inlet.burst->count});
+    if (&inlet != &others_[index_])
+      release_buffers({inlet.burst->packets.data(), inlet.burst->count});
     inlet.burst->count = inlet.next = 0;
   }
   return true;
@@ -202,13 +228,17 @@ bool Shard::has_empty_inlet() const noexcept {
 }
 
 Shard::Inlet* Shard::earliest() noexcept {
+  Inlet& ours = others_[index_];
+  if (!merges_sources()) return earliest_of(others_, earliest_of(own_, nullptr));
+  return earliest_of(others_, ours.next != ours.burst->count ? &ours : nullptr);
+}
+
+// Of them and of `earliest`, which is it if none is earlier.
+Shard::Inlet* Shard::earliest_of(std::vector<Inlet>& inlets, Inlet* earliest) noexcept {
   const auto head = [](const Inlet& inlet) { return inlet.burst->packets[inlet.next].timestamp; };
-  Inlet* earliest = nullptr;
-  for (auto* inlets : {&own_, &others_}) {
-    for (Inlet& inlet : *inlets) {
-      if (inlet.next == inlet.burst->count) continue;
-      if (earliest == nullptr || head(inlet) < head(*earliest)) earliest = &inlet;
-    }
+  for (Inlet& inlet : inlets) {
+    if (inlet.next == inlet.burst->count) continue;
+    if (earliest == nullptr || head(inlet) < head(*earliest)) earliest = &inlet;
   }
   return earliest;
 }

@@ -2,9 +2,10 @@
 // of the sessions, their records.
 //
 // poll() is the data path, top to bottom; nothing below it locks, allocates, logs or makes a system
-// call. What comes from several sources and shards is told in the order of its timestamps within
-// one poll, and the shard's time never goes back. Owner: the thread that calls poll(); counters are
-// read by anybody.
+// call. What comes from several sources is steered and told in the order of its timestamps, and a
+// source with more waits for one that gave a full burst; what comes from other shards is told in
+// that order within one poll. The shard's time never goes back. Owner: the thread that calls
+// poll(); counters are read by anybody.
 #pragma once
 
 #include <cstdint>
@@ -108,7 +109,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   struct Inlet {
     Source* source = nullptr;  // null: another shard
     bool is_draining = false;
-    bool is_idle = false;  // a file: it is at its end
+    bool is_idle = false;  // it had no more; a file: it is at its end
     bool has_ended = false;
     std::uint32_t next = 0;  // packet of the burst to be tracked
     std::unique_ptr<Burst> burst = std::make_unique<Burst>();
@@ -116,6 +117,8 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
 
   bool receive() noexcept;
   bool receive(Inlet& inlet) noexcept;
+  bool merges_sources() const noexcept { return own_.size() > 1 && !plays_in_step_; }
+  void merge_sources() noexcept;
   bool has_stopped(Inlet& inlet) noexcept;
   void end_of_sources() noexcept;
   void steer(std::unique_ptr<Burst>& burst, bool has_fragments) noexcept;
@@ -129,6 +132,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void merge() noexcept;
   void track_merged() noexcept;
   Inlet* earliest() noexcept;
+  static Inlet* earliest_of(std::vector<Inlet>& inlets, Inlet* earliest) noexcept;
   bool has_empty_inlet() const noexcept;
   void stamp(Burst& burst) noexcept;
   void track(Burst& burst) noexcept;
@@ -184,7 +188,7 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   // All sources are recorded and ours: no packet is tracked, or handed over, before an earlier one.
   bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
-  std::vector<Inlet> others_;  // one for each shard; ours stays empty
+  std::vector<Inlet> others_;  // one for each shard; ours is for what merge_sources() merges
   struct Owned {
     std::uint32_t count = 0;
     std::array<std::uint8_t, kBurstMax> places{};

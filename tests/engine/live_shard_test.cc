@@ -20,8 +20,9 @@ namespace {
 // A receive queue: gives what has arrived until now; of a file all at once.
 class Queue final : public Source {
  public:
-  explicit Queue(const ClockNs& now, std::uint32_t port = 0, bool is_file = false)
-      : now_(now), port_(port), is_file_(is_file) {}
+  explicit Queue(const ClockNs& now, std::uint32_t port = 0, bool is_file = false,
+                 DurationNs behind = 0)
+      : now_(now), port_(port), is_file_(is_file), behind_(behind) {}
 
   void add(const Frame& frame) { frames_.push_back(frame); }
   RxStatus rx(Burst& burst) noexcept override {
@@ -33,7 +34,8 @@ class Queue final : public Source {
       packet.ports = port_set_of(port_);
       clock_ = packet.clock = std::max(clock_, packet.timestamp.value);
     }
-    burst.clock = clock_ = std::max(clock_, burst.count == 0 && !is_file_ ? now_ : clock_);
+    burst.clock = clock_ =
+        std::max(clock_, burst.count == 0 && !is_file_ ? now_ - behind_ : clock_);
     if (burst.count != 0) return RxStatus::packets;
     return is_draining_ ? RxStatus::end : RxStatus::idle;
   }
@@ -44,6 +46,7 @@ class Queue final : public Source {
   const ClockNs& now_;
   const std::uint32_t port_;
   const bool is_file_;
+  const DurationNs behind_;
   Frames frames_;
   std::size_t next_ = 0;
   ClockNs clock_ = 0;
@@ -57,6 +60,8 @@ struct LivePlan {
   std::size_t ring_packets = 4'096;
   bool (*goes_to_last)(const Frame&) = nullptr;  // queue; else to the first one
   const LossLog* losses = nullptr;
+  std::uint32_t last_queue = UINT32_MAX;  // else the last one of the last shard
+  DurationNs backlog = 0;                 // what has come when shards poll again
 };
 
 struct LiveResult {
@@ -83,9 +88,10 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
   const std::uint32_t queue_count = plan.are_files ? plan.ports : plan.shards * plan.ports;
   std::vector<std::unique_ptr<Queue>> queues;
   for (std::uint32_t i = 0; i < queue_count; ++i)
-    queues.push_back(std::make_unique<Queue>(now, i % plan.ports, plan.are_files));
+    queues.push_back(std::make_unique<Queue>(now, i % plan.ports, plan.are_files, plan.backlog));
   const auto goes_to_last = plan.goes_to_last != nullptr ? plan.goes_to_last : is_from_server;
-  for (const Frame& frame : frames) queues[goes_to_last(frame) ? queue_count - 1 : 0]->add(frame);
+  for (const Frame& frame : frames)
+    queues[goes_to_last(frame) ? std::min(plan.last_queue, queue_count - 1) : 0]->add(frame);
 
   Handoff handoff(Shares::equal(plan.shards), plan.ring_packets);
   std::vector<std::unique_ptr<Shard>> shards;
@@ -103,7 +109,8 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     return done == shards.size();
   };
   constexpr DurationNs kRound = 100 * kMicrosecond;
-  for (; now < frames.back().timestamp_ns + kMillisecond; now += kRound) poll_all();
+  for (; now < frames.back().timestamp_ns + kMillisecond; now += std::max(plan.backlog, kRound))
+    poll_all();
   for (auto& shard : shards) shard->stop(Ending::end_of_input);
   while (!poll_all()) {
   }
@@ -147,6 +154,17 @@ TEST(live_shard, tells_the_same_wherever_packets_arrive) {
     EXPECT_EQ(many.lines, one.lines) << plan.shards << " shards, " << plan.ports << " ports";
     EXPECT_TRUE(many.ledger.residues().empty());
     EXPECT_EQ(many.ledger.handed_over != 0, plan.shards > 1);
+  }
+}
+
+TEST(live_shard, what_waits_at_two_ports_is_told_in_its_order) {
+  const Frames frames = conversations();  // many bursts
+  const LiveResult one = run_live(frames, {});
+  for (const std::uint32_t shards : {1u, 2u}) {
+    const LiveResult two =
+        run_live(frames, {.shards = shards, .ports = 2, .last_queue = 1, .backlog = 2 * kSecond});
+    EXPECT_EQ(two.lines, one.lines) << shards << " shards";
+    EXPECT_TRUE(two.ledger.residues().empty());
   }
 }
 
