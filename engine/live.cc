@@ -14,9 +14,11 @@
 namespace linger {
 namespace {
 
-PcapPortOptions pcap_options(const Settings& settings, std::size_t index) {
+PcapPortOptions pcap_options(const Settings& settings, std::size_t index,
+                             std::vector<Pace>* paces) {
   return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
           .port_bit = port_set_of(index),
+          .paces = paces,
           .buffer_bytes = settings.pcapBufferSize,
           .bpf = settings.bpf,
           .clock_jump = settings.clockJump};
@@ -83,9 +85,15 @@ LivePorts::~LivePorts() {
 LivePorts::Outcome LivePorts::open(const std::vector<std::string>& interfaces,
                                    const Settings& settings) {
   if (auto started = start_dpdk(interfaces, settings); !started) return started;
+  // DPDK devices hold nothing back.
+  const bool has_paces =
+      interfaces.size() * settings.packetThreads > 1 && std::ranges::none_of(interfaces, is_dpdk);
+  if (has_paces) paces_.resize(settings.packetThreads);
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
-    auto port = is_dpdk(interfaces[i]) ? open_dpdk(interfaces[i], settings, i)
-                                       : open_pcap_port(interfaces[i], pcap_options(settings, i));
+    auto port = is_dpdk(interfaces[i])
+                    ? open_dpdk(interfaces[i], settings, i)
+                    : open_pcap_port(interfaces[i],
+                                     pcap_options(settings, i, has_paces ? &paces_ : nullptr));
     if (!port) return tl::unexpected(port.error());
     ports_.push_back(std::move(*port));
   }

@@ -58,6 +58,7 @@ class LivePorts {
  private:
   Outcome start_dpdk(const std::vector<std::string>& interfaces, const Settings& settings);
 
+  std::vector<Pace> paces_;  // of the shards, where the queues of the run wait for each other
   std::vector<std::unique_ptr<LivePort>> ports_;
 };
 

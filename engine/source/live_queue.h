@@ -78,4 +78,23 @@ class LiveQueue : public Source {
 Timestamp system_time() noexcept;
 std::int64_t monotonic_ns() noexcept;
 
+// Of the queues of one shard: what time it is in a poll, the same for all of them. Owner: the
+// shard.
+class alignas(64) Pace {
+ public:
+  // `round`: the caller's, of its last poll.
+  Timestamp now(std::uint64_t& round) noexcept {
+    if (round == round_) {  // the first one in this poll
+      ++round_;
+      now_ = system_time();
+    }
+    round = round_;
+    return now_;
+  }
+
+ private:
+  std::uint64_t round_ = 0;
+  Timestamp now_;
+};
+
 }  // namespace linger

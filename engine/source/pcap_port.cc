@@ -107,7 +107,7 @@ class Interface {
 
 class PcapQueue final : public LiveQueue {
  public:
-  PcapQueue(Handle handle, const Interface& interface, const PcapPortOptions& options)
+  PcapQueue(Handle handle, const Interface& interface, const PcapPortOptions& options, Pace* pace)
       : LiveQueue({.clock_jump = options.clock_jump,
                    .behind = kBehind,
                    .drain_pause = kDrainPause,
@@ -115,6 +115,7 @@ class PcapQueue final : public LiveQueue {
         handle_(std::move(handle)),
         link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
+        pace_(pace),
         interface_(interface),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
@@ -199,7 +200,13 @@ class PcapQueue final : public LiveQueue {
     pool_.begin_burst();
     packets_ = packets;
     count_ = 0;
-    const int status = pcap_dispatch(handle(), static_cast<int>(room), &on_packet,
+    if (pace_ != nullptr) now_ = pace_->now(round_);
+    if (has_young_) {
+      if (is_young(young_.timestamp)) return 0;
+      packets_[count_++] = young_;
+      has_young_ = false;
+    }
+    const int status = pcap_dispatch(handle(), static_cast<int>(room - count_), &on_packet,
                                      reinterpret_cast<u_char*>(this));
     // When an interface goes down libpcap asks whether it is there, by the name it had. The socket
     // is bound to the index, and goes on when the interface does.
@@ -212,6 +219,10 @@ class PcapQueue final : public LiveQueue {
 
   static void on_packet(u_char* self, const pcap_pkthdr* header, const u_char* bytes) {
     reinterpret_cast<PcapQueue*>(self)->copy(*header, bytes);
+  }
+
+  bool is_young(Timestamp time) const noexcept {
+    return pace_ != nullptr && time <= now_ && now_.value - time.value < kBehind;
   }
 
   void copy(const pcap_pkthdr& header, const u_char* bytes) noexcept {
@@ -229,6 +240,11 @@ class PcapQueue final : public LiveQueue {
     packet.link_type = link_type_;
     packet.ports = port_bit_;
     if (header.caplen < header.len) counters_.cut.add();
+    if (!is_young(packet.timestamp)) return;
+    young_ = packet;
+    has_young_ = true;
+    --count_;
+    pcap_breakloop(handle());
   }
 
   bool has_room(std::size_t bytes) noexcept {
@@ -242,6 +258,7 @@ class PcapQueue final : public LiveQueue {
   const Handle handle_;
   const std::uint16_t link_type_;
   const PortSet port_bit_;
+  Pace* const pace_;  // null: it waits for no other queue
   const Interface& interface_;
   bpf_program filter_{};
   std::vector<sock_filter> kernel_filter_;
@@ -250,6 +267,10 @@ class PcapQueue final : public LiveQueue {
   std::size_t used_ = 0;
   Packet* packets_ = nullptr;  // during receive()
   std::uint32_t count_ = 0;
+  std::uint64_t round_ = 0;  // of pace_
+  Timestamp now_;
+  bool has_young_ = false;
+  Packet young_;         // it waits, in block_, and all behind it in the ring
   std::string trouble_;  // once, before the device is lost
   Followed received_;    // control thread, from here on
   Followed lost_;
@@ -343,7 +364,9 @@ class PcapPort final : public LivePort {
       notes_.push_back(fmt::format("{}: no promiscuous mode", interface_));
     if (pcap_setnonblock(handle.get(), 1, error) != 0)
       return tl::unexpected(fmt::format("-i {}: {}", interface_, error));
-    queues_.push_back(std::make_unique<PcapQueue>(std::move(handle), kernel_interface_, options_));
+    Pace* pace = options_.paces == nullptr ? nullptr : &(*options_.paces)[queues_.size()];
+    queues_.push_back(
+        std::make_unique<PcapQueue>(std::move(handle), kernel_interface_, options_, pace));
     if (!queues_.back()->compile(options_.bpf))
       return tl::unexpected(trouble_of(*queues_.back(), "BPF expression \"" + options_.bpf + '"'));
     return {};

@@ -5,6 +5,10 @@
 // of them. Until all have joined, each socket would see every packet: so they refuse all packets,
 // what came before is discarded and counted as early, and then the filter lets packets in.
 //
+// The kernel hands packets over in blocks, each socket at another time. Where a run has several
+// sockets, each gives what is 20 ms old: packets of one time then come in one poll, or in those
+// that shards make at one time, and two taps of a link tell its packets in their order.
+//
 // Losses: ps_recv of libpcap 1.10 over Linux counts what passed the filter, ps_drop the part of it
 // that found the ring full; both wrap at 2^32 and are followed across that. On the loopback
 // interface each packet would come twice; libpcap hides its way out, but it is counted: so our
@@ -17,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "engine/source/live_port.h"
 
@@ -24,7 +29,8 @@ namespace linger {
 
 struct PcapPortOptions {
   std::uint32_t queue_count = 1;
-  PortSet port_bit = 0;  // of Packet::ports
+  PortSet port_bit = 0;                // of Packet::ports
+  std::vector<Pace>* paces = nullptr;  // of the shards; null: it waits for no other queue
   std::uint64_t buffer_bytes = 0;
   std::string bpf = {};
   DurationNs clock_jump = kHour;

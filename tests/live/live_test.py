@@ -20,6 +20,7 @@ import time
 import devices
 import lossy
 import service
+import taps
 from stage import HERE, OWN_DPDK_FILES, Disturbed, Linger, ServiceManager, Skipped, Tests, Veth, expect
 from traffic import FLOOD_SOURCE
 
@@ -591,6 +592,7 @@ def main():
         tests.run(live.an_interrupt_records_open_sessions_and_a_second_one_leaves_at_once)
         service.run(tests, live, Server, connect, check_against)
         lossy.run(tests, live, Server, connect, check_against)
+        taps.run(tests, live, Server, connect, check_against)
         devices.run(tests, linger, pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(folder))
     return tests.finish()
 

@@ -147,6 +147,23 @@ TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it_after_what_it_left) {
   EXPECT_TRUE(queue.has_lost_device());
 }
 
+TEST(Pace, the_queues_of_a_shard_have_one_time_in_each_poll) {
+  Pace pace;
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  Timestamp before;
+  for (int poll = 0; poll < 3; ++poll) {
+    const Timestamp time = pace.now(first);
+    while (system_time() == time) {
+    }
+    EXPECT_GT(time, before);
+    EXPECT_EQ(pace.now(second), time);
+    before = time;
+  }
+  const Timestamp later = pace.now(second);  // the first has ended
+  EXPECT_GT(later, before);
+}
+
 TEST_F(LiveQueueTest, one_that_was_asked_to_end_has_lost_no_device) {
   TestQueue queue(LiveQueueOptions{});
   queue.drain();

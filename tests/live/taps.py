@@ -1,0 +1,42 @@
+"""Each direction of a link on an interface of its own, as two taps give them."""
+
+import contextlib
+import json
+import subprocess
+
+from stage import Skipped, Veth, expect
+
+CONNECTIONS = 600
+
+
+@contextlib.contextmanager
+def taps(veth):
+    """What `b` receives and sends, mirrored to the ends of two veth pairs."""
+    try:
+        veth.run("b", "tc", "qdisc", "add", "dev", "b", "clsact")
+        for way in ("ingress", "egress"):
+            tap, mirror = f"tap-{way}", f"to-{way}"
+            veth.run("b", "ip", "link", "add", "name", tap, "type", "veth", "peer", "name", mirror)
+            for name in (tap, mirror):
+                veth.run("b", "ip", "link", "set", "dev", name, "up")
+            veth.run("b", "tc", "filter", "add", "dev", "b", way, "u32", "match", "u32", "0", "0",
+                     "action", "mirred", "egress", "mirror", "dev", mirror)
+    except subprocess.CalledProcessError as error:
+        raise Skipped(f"no tc mirred here: {error.stderr.strip()}") from error
+    yield ["-i", "tap-ingress", "-i", "tap-egress"]
+
+
+def run(tests, live, Server, connect, check_against):
+    def two_taps_of_a_link_tell_its_packets_in_their_order(shards):
+        """All but a few, on a machine that puts a shard aside for milliseconds."""
+        with Veth() as veth, Server(veth), taps(veth) as ports:
+            linger = live.capture(veth, "b", *ports, "--set", f"packetThreads={shards}", "--set", "idleSleep=50us")
+            truth = connect(veth, CONNECTIONS)
+            expect(linger.stop() == 0, linger.errors())
+            check_against(truth, linger)
+            tcp = [r["tcp"] for r in linger.records() if r["network"]["transport"] == "tcp"]
+            in_order = sum(t["history"].startswith("ShA") for t in tcp)
+            expect(in_order >= 0.9 * CONNECTIONS, f"{in_order} of {CONNECTIONS}:", json.dumps(tcp[:5]))
+
+    for shards in (1, 2):
+        tests.run(two_taps_of_a_link_tell_its_packets_in_their_order, shards)
