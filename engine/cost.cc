@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "engine/applications.h"
 #include "engine/packet/defrag.h"
@@ -50,6 +51,29 @@ std::uint64_t memory_there() noexcept {
          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+// Each line is NUMBER:CONTROLLERS:GROUP, of cgroups(7) version 2 without controllers. A group is
+// held to the limits of those above it, too.
+std::uint64_t memory_allowed(const std::filesystem::path& groups,
+                             const std::filesystem::path& folder) {
+  std::uint64_t least = memory_there();
+  std::ifstream lines(groups);
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_version_2 = line.starts_with("0::/");
+    const std::size_t of_version_1 = line.find(":memory:/");
+    if (!is_version_2 && of_version_1 == std::string::npos) continue;
+    const std::filesystem::path top = is_version_2 ? folder : folder / "memory";
+    const char* file = is_version_2 ? "memory.max" : "memory.limit_in_bytes";
+    const std::filesystem::path name = line.substr(is_version_2 ? 3 : of_version_1 + 8);
+    auto group = top / name.relative_path();
+    for (;; group = group.parent_path()) {
+      if (std::uint64_t limit = 0; std::ifstream(group / file) >> limit)
+        least = std::min(least, limit);
+      if (group == top) break;
+    }
+  }
+  return least;
+}
+
 std::string cost_of(const Settings& settings) {
   const double late_seconds = std::max(1.0, static_cast<double>(settings.lateTimeout) / kSecond);
   const double linger_seconds =
@@ -62,7 +86,7 @@ std::string cost_of(const Settings& settings) {
       "lingering {:.0f} closes/s for {:g} s would fill maxStreams by themselves\n",
       static_cast<double>(memory_needed(settings)) / (1 << 20), settings.maxStreams,
       settings.graveyard_size(), settings.latePool, settings.extension_pool(),
-      static_cast<double>(memory_there()) / (1 << 20),
+      static_cast<double>(memory_allowed()) / (1 << 20),
       static_cast<double>(settings.graveyard_size()) / late_seconds, late_seconds,
       static_cast<double>(settings.maxStreams) / linger_seconds, linger_seconds);
 }

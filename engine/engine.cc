@@ -122,12 +122,14 @@ Engine::Engine(const Options& options, const Settings& settings)
 }
 
 tl::expected<void, StartError> Engine::check() const {
-  if (memory_needed(settings_) > memory_there())
+  // A replay touches what it uses, a live run all.
+  const std::uint64_t there = is_live_ ? memory_allowed() : memory_there();
+  if (memory_needed(settings_) > there)
     return tl::unexpected(StartError{
         kExitUsage,
-        fmt::format("maxStreams: {} sessions and their graves need {} MiB, this machine has {}; "
+        fmt::format("maxStreams: {} sessions and their graves need {} MiB, there are {}; "
                     "lower maxStreams, graveyardSize, parserMemory, maxFrags or recordQueue",
-                    settings_.maxStreams, memory_needed(settings_) >> 20, memory_there() >> 20)});
+                    settings_.maxStreams, memory_needed(settings_) >> 20, there >> 20)});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
   if (!cores->empty() && cores->size() < settings_.packetThreads)

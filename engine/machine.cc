@@ -88,7 +88,7 @@ class Check {
     const std::uint64_t needed = (memory_needed(settings_) +
                                   of_kernel * settings_.packetThreads * settings_.pcapBufferSize) >>
                                  20;
-    const std::uint64_t free = meminfo("MemAvailable") >> 10;
+    const std::uint64_t free = std::min(meminfo("MemAvailable") << 10, memory_allowed()) >> 20;
     if (needed <= free) {
       say(Finding::ok, "memory: tables and rings need {} MiB of {} MiB available", needed, free);
     } else {

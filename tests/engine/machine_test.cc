@@ -105,6 +105,34 @@ TEST(machine, rings_are_of_the_memory_that_is_needed) {
             2 * 1000 * sizeof(Packet));
 }
 
+TEST(machine, memory_is_what_control_groups_allow) {
+  const TemporaryFolder sys;
+  const auto write = [&](const std::string& name, std::string_view text) {
+    const std::filesystem::path path = sys.file(name);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text << '\n';
+  };
+  const auto allowed = [&](std::string_view groups) {
+    write("groups", groups);
+    return memory_allowed(sys.file("groups"), sys.file("cgroup"));
+  };
+  EXPECT_EQ(memory_allowed(sys.file("none"), sys.file("cgroup")), memory_there());
+  EXPECT_EQ(allowed("0::/a/b"), memory_there());
+  write("cgroup/a/b/memory.max", "max");
+  EXPECT_EQ(allowed("0::/a/b"), memory_there());
+  write("cgroup/a/memory.max", "30000000");
+  EXPECT_EQ(allowed("0::/a/b"), 30'000'000u);
+  write("cgroup/a/b/memory.max", "20000000");
+  EXPECT_EQ(allowed("0::/a/b"), 20'000'000u);
+  EXPECT_EQ(allowed("0::/a"), 30'000'000u);
+  write("cgroup/memory.max", "25000000");  // of a container, which sees no further
+  EXPECT_EQ(allowed("0::/"), 25'000'000u);
+  write("cgroup/memory/c/memory.limit_in_bytes", "15000000");
+  write("cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(allowed("8:cpu:/a\n4:memory:/c\n"), 15'000'000u);
+  EXPECT_EQ(allowed("4:memory:/d\n"), memory_there());
+}
+
 TEST(machine, tables_want_transparent_huge_pages) {
   const TemporaryFolder sys;
   const std::filesystem::path folder = sys.file("kernel/mm/transparent_hugepage");
