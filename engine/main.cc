@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "engine/base/tell.h"
 #include "engine/build_info.h"
@@ -111,6 +112,10 @@ int main(int argc, char** argv) {
   keep_standard_places();
   try {
     return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return fail(linger::kExitFailed,
+                "it does not get the memory it needs (ulimit -v says how much it may have); lower "
+                "maxStreams, graveyardSize, parserMemory, maxFrags or recordQueue");
   } catch (const std::exception& error) {
     return fail(linger::kExitFailed, error.what());
   }

@@ -271,5 +271,12 @@ run -r folder
 grep -q 'folder/more is passed over' err
 result $? "a_directory_in_a_directory_is_named" "$(cat err)"
 
+# AddressSanitizer needs more than any limit.
+if (ulimit -v 400000 && "$linger" -V) >/dev/null 2>&1; then
+  (ulimit -v 400000 && exec "$linger" -r "$capture") >out 2>err
+  [[ $? == 1 ]] && grep -q 'lower maxStreams' err
+  result $? "memory_that_it_does_not_get_is_an_error_with_the_mend" "$(cat err)"
+fi
+
 echo "1..$count"
 exit "$bad"
