@@ -29,10 +29,12 @@ enum Opcode : std::uint8_t {
   kClientResetWithKey = 10,
 };
 
-// The first number against replay; since 2.6 a client says with it what it can do
-// (EARLY_NEG_START).
-bool is_first(const std::uint8_t* number) noexcept {
-  return load_be32(number) == 1 || load_be32(number) == 0x0f000001;
+// One of the first numbers against replay: a reset that is not answered is sent again, with the
+// next one. Since 2.6 a client says with its first byte what it can do (EARLY_NEG_START).
+bool is_early(const std::uint8_t* number) noexcept {
+  constexpr std::uint32_t kResetsMax = 15;
+  const std::uint32_t count = load_be24(number + 1);
+  return (number[0] == 0 || number[0] == 0x0f) && count >= 1 && count <= kResetsMax;
 }
 
 // A reset of so many bytes that --tls-crypt protects, its client's key behind it: the HMAC of that,
@@ -41,7 +43,7 @@ constexpr std::size_t kWrappedBytes = kResetBytes + 32 + kReplayBytes;
 bool may_have_key(Bytes head, std::size_t bytes) noexcept {
   constexpr std::size_t kKeyBytesMin = 32 + 2 * 128 + 2, kKeyBytesMax = 1024;
   return head.size() >= kHeadBytes + 4 && head[0] == kClientResetWithKey << 3 &&
-         is_first(head.data() + kHeadBytes) && bytes >= kWrappedBytes + kKeyBytesMin &&
+         is_early(head.data() + kHeadBytes) && bytes >= kWrappedBytes + kKeyBytesMin &&
          bytes <= kWrappedBytes + kKeyBytesMax;
 }
 
@@ -56,15 +58,15 @@ std::optional<Reset> reset_of(Bytes packet) noexcept {
       load_be16(&packet.back() - 1) == packet.size() - kWrappedBytes)
     return Reset{"tls-crypt-v2"};
   if (packet[0] != kClientReset << 3) return {};
-  // Nothing to acknowledge, and the first packet; the first of those with an HMAC, too.
+  // Nothing to acknowledge, and the first packet; with an HMAC it may have been sent before.
   const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
   const bool is_plain = std::all_of(packet.end() - 5, packet.end(), is_zero);
   if (is_plain && packet.size() == kResetBytes) return Reset{"none"};
   for (const std::uint8_t hmac : {16, 20, 28, 32, 48, 64}) {  // MD5, SHA-1, SHA-2
     if (packet.size() != kResetBytes + hmac + kReplayBytes) continue;
-    if (is_plain && is_first(packet.data() + kHeadBytes + hmac))
+    if (is_plain && is_early(packet.data() + kHeadBytes + hmac))
       return Reset{"tls-auth", static_cast<std::uint8_t>(hmac + kReplayBytes)};
-    if (hmac == 32 && is_first(packet.data() + kHeadBytes)) return Reset{"tls-crypt"};
+    if (hmac == 32 && is_early(packet.data() + kHeadBytes)) return Reset{"tls-crypt"};
   }
   return {};
 }

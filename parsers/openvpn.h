@@ -35,7 +35,7 @@ class Openvpn {
       {Carrier::stream, R"(^\x00[\x0e-\x56]\x38.{8})"},
       {Carrier::stream, R"(^[\x01-\x04].\x50.{8}[\x00\x0f]\x00\x00\x01)"},
       {Carrier::datagrams, R"(^\x38.{13})"},
-      {Carrier::datagrams, R"(^\x50.{8}[\x00\x0f]\x00\x00\x01)"}};
+      {Carrier::datagrams, R"(^\x50.{8}[\x00\x0f]\x00\x00[\x01-\x0f])"}};
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;

@@ -80,6 +80,19 @@ TEST(openvpn, the_server_s_reset_may_come_first_or_not_at_all) {
   EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
 }
 
+// Its number against replay is the second one then.
+TEST(openvpn, of_a_reset_that_was_lost_the_one_sent_again_begins_it) {
+  Dialogue sent = datagrams(20);
+  sent[0].bytes[9 + 20 + 3] = 2;
+  EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
+  std::string reset = "\x38" + "sessions\x00\x00\x00\x02timeh"s;
+  reset.resize(54, 'x');
+  EXPECT_EQ(hear({{0, reset}}, Carrier::datagrams).protocol, "openvpn");
+  reset[0] = '\x50';
+  reset += std::string(32 + 256, 'k') + "\x01\x22"s;
+  EXPECT_EQ(hear({{0, reset}}, Carrier::datagrams).protocol, "openvpn");
+}
+
 TEST(openvpn, what_tls_crypt_hides_is_not_told) {
   std::string reset = "\x38" + "sessions\x00\x00\x00\x01timeh"s;
   reset.resize(54, 'x');
@@ -124,12 +137,13 @@ TEST(openvpn, truncated_and_hostile_bytes_are_survived) {
 
 TEST(openvpn, other_first_packets_are_left_to_others) {
   const std::string plain = openvpn(0)[0].bytes, with_hmac = openvpn(20)[0].bytes;
-  std::string numbered = plain, acknowledging = plain, second = with_hmac;
+  std::string numbered = plain, acknowledging = plain, late = with_hmac, unnumbered = with_hmac;
   numbered.back() = 1;
   acknowledging[9] = 1;
-  second[9 + 20 + 3] = 2;
-  for (const std::string& packet :
-       {numbered, acknowledging, second, plain + '\0', plain.substr(1), "\x40" + plain.substr(1)}) {
+  late[9 + 20 + 3] = 16;
+  unnumbered[9 + 20 + 3] = 0;
+  for (const std::string& packet : {numbered, acknowledging, late, unnumbered, plain + '\0',
+                                    plain.substr(1), "\x40" + plain.substr(1)}) {
     EXPECT_EQ(hear({{0, packet}}, Carrier::datagrams).protocol, "");
     EXPECT_EQ(hear({{0, openvpn_with_length(packet)}}).protocol, "");
   }
