@@ -136,7 +136,7 @@ void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   const auto tell_cipher = [&](Field cipher_field, List cipher, Field mac_field, List mac) {
     const std::string_view name = agreed_of(cipher);
     tell(derived, cipher_field, name);
-    if (!has_own_mac(name)) tell(derived, mac_field, agreed_of(mac));
+    if (!name.empty() && !has_own_mac(name)) tell(derived, mac_field, agreed_of(mac));
   };
   tell(derived, Field::kex_algorithm, agreed_of(kex));
   tell(derived, Field::host_key_algorithm, agreed_of(host_key));

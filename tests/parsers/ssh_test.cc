@@ -75,6 +75,15 @@ TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
   }
 }
 
+TEST(ssh, where_no_cipher_is_agreed_on_there_is_no_mac) {
+  Dialogue session = kSession;
+  session[2].bytes = kex_init("curve25519-sha256", "aes128-cbc", "hmac-sha2-256");
+  session[3].bytes = kex_init("curve25519-sha256", "aes256-ctr", "hmac-sha2-256");
+  const std::string objects = hear(session).objects;
+  EXPECT_THAT(objects, testing::HasSubstr(R"("kex_algorithm":"curve25519-sha256")"));
+  EXPECT_THAT(objects, testing::Not(testing::HasSubstr(R"("mac")")));
+}
+
 TEST(ssh, of_thousands_of_names_the_first_of_the_client_that_the_server_has_is_agreed) {
   std::string client, server;
   for (int i = 0; i < 4'000; ++i) client += "a,", server += "b,";
