@@ -91,18 +91,20 @@ Answer Openvpn::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (whole == kLengthBytes || whole > kUnitBytesMax) return Answer::malformed();
   if (bytes.size() < whole) return Answer::need(whole);
   const Bytes packet = bytes.subspan(kLengthBytes, whole - kLengthBytes);
-  return read(side, packet, facts) == Answer::Kind::done ? Answer::done() : Answer::took(whole);
+  return read(side, packet, false, facts) == Answer::Kind::done ? Answer::done()
+                                                                : Answer::took(whole);
 }
 
-Answer Openvpn::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts) noexcept {
+Answer Openvpn::on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes,
+                            Facts& facts) noexcept {
   if (bytes.empty()) return Answer::took_all();
-  const Answer::Kind answer = read(side, bytes, facts);
+  const Answer::Kind answer = read(side, bytes, bytes.size() < sent_bytes, facts);
   if (answer == Answer::Kind::later) return Answer::later();
   return answer == Answer::Kind::done ? Answer::done() : Answer::took_all();
 }
 
 // took; later: it comes before its turn; done: there is nothing more to read.
-Answer::Kind Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
+Answer::Kind Openvpn::read(unsigned side, Bytes packet, bool is_cut, Facts& facts) noexcept {
   using enum Answer::Kind;
   if (!is_begun_) {
     const std::optional<Reset> reset = reset_of(packet);
@@ -122,13 +124,15 @@ Answer::Kind Openvpn::read(unsigned side, Bytes packet, Facts& facts) noexcept {
   if (acks > kAcksMax) return done;
   if (acks != 0) reader.skip(4 * acks + kSessionBytes);
   const std::uint32_t number = reader.be32();
-  if (!reader.ok()) return done;
   Side& s = sides_[side];
+  if (!reader.ok()) return is_cut ? took : done;
+  if (s.is_cut) return took;
   if (number != s.next) {
     const bool is_early = number - s.next < kWindow;
     return is_early && facts.can_wait() ? later : took;
   }
   ++s.next;
+  s.is_cut = is_cut;
   return read_tls(side, reader.bytes(reader.remaining()), facts) ? took : done;
 }
 

@@ -11,7 +11,8 @@
 // --tls-crypt-v2 the client's key, wrapped, stands behind that, and its length at the end
 // (doc/tls-crypt-v2.txt). The bytes of TLS are read in the order of their numbers, as if they had
 // come over TCP; what comes before its turn waits (conversations.h), if it is one of the next
-// kWindow. It is over with the first data. No other limits of its own.
+// kWindow. A side is read up to what the capture cut off. It is over with the first data. No other
+// limits of its own.
 #pragma once
 
 #include <array>
@@ -46,12 +47,13 @@ class Openvpn {
     std::uint64_t skip = 0;  // bytes of TLS to come that nobody looks at
     std::uint32_t next = 1;  // number of the packet of TLS whose turn it is
     std::uint32_t kept_bytes = 0;
+    bool is_cut = false;                 // behind it bytes are missing
     std::array<std::uint8_t, 512> kept;  // of TLS, until there are enough; more than it asks for
   };
 
   static constexpr std::uint32_t kWindow = 16;
 
-  Answer::Kind read(unsigned side, Bytes packet, Facts& facts) noexcept;
+  Answer::Kind read(unsigned side, Bytes packet, bool is_cut, Facts& facts) noexcept;
   bool read_tls(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
   Tls tls_;

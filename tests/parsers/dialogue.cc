@@ -26,7 +26,8 @@ std::string_view objects_of(Bytes items) {  // valid until the next call
 void say(Conversations& conversations, std::uint32_t id, const Said& said, Carrier carrier) {
   const Bytes bytes{reinterpret_cast<const std::uint8_t*>(said.bytes.data()), said.bytes.size()};
   if (carrier == Carrier::datagrams) {
-    conversations.on_datagram(id, said.side, bytes, static_cast<std::uint32_t>(bytes.size()));
+    conversations.on_datagram(id, said.side, bytes,
+                              static_cast<std::uint32_t>(bytes.size() + said.gap));
   } else if (said.gap != 0) {
     conversations.on_gap(id, said.side, said.gap);
   } else if (!bytes.empty()) {

@@ -14,7 +14,7 @@ namespace linger::test {
 struct Said {
   unsigned side = 0;
   std::string bytes;
-  std::uint64_t gap = 0;  // bytes that nobody saw, instead of `bytes`
+  std::uint64_t gap = 0;  // bytes that nobody saw: instead of `bytes`; of a datagram, behind them
   DurationNs until_next = kMillisecond;
 };
 using Dialogue = std::vector<Said>;

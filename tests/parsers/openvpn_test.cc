@@ -80,6 +80,25 @@ TEST(openvpn, the_server_s_reset_may_come_first_or_not_at_all) {
   EXPECT_EQ(hear(sent, Carrier::datagrams).objects, told("tls-auth"));
 }
 
+TEST(openvpn, what_a_capture_cut_off_a_datagram_is_not_filled_with_the_next) {
+  const Dialogue sent = datagrams(20);
+  const std::string whole = hear(sent, Carrier::datagrams).objects;
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    for (std::size_t left = 1; left < sent[i].bytes.size(); ++left) {
+      Dialogue cut = sent;
+      cut[i].gap = cut[i].bytes.size() - left;
+      cut[i].bytes.resize(left);
+      const std::string part = hear(cut, Carrier::datagrams).objects;
+      for (const std::string digest : {R"("ja3":")", R"("ja3s":")", R"("sha1":")"}) {
+        const std::size_t at = part.find(digest);
+        if (at == std::string::npos) continue;
+        const std::string value = part.substr(at, part.find('"', at + digest.size()) - at);
+        ASSERT_THAT(whole, testing::HasSubstr(value)) << i << ' ' << left;
+      }
+    }
+  }
+}
+
 // Its number against replay is the second one then.
 TEST(openvpn, of_a_reset_that_was_lost_the_one_sent_again_begins_it) {
   Dialogue sent = datagrams(20);
