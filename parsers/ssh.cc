@@ -167,12 +167,19 @@ Answer Ssh::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   return Answer::took_all();
 }
 
+// Where the next packet begins is not known; the other side's are read on.
+Answer Ssh::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept { return end_side(side); }
+
 // A server may send other lines before (RFC 4253 §4.2).
 Answer Ssh::read_line(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes[0] == 0) {  // a packet's length: the capture begins behind the line
+    phases_[side] = Phase::packets;
+    return on_data(side, bytes, facts);
+  }
   const Bytes first = bytes.first(std::min(bytes.size(), kLineBytesMax));
   const void* end = std::memchr(first.data(), '\n', first.size());
   if (end == nullptr)
-    return first.size() == kLineBytesMax ? Answer::malformed() : Answer::need(bytes.size() + 1);
+    return first.size() == kLineBytesMax ? end_side(side) : Answer::need(bytes.size() + 1);
   const auto length =
       static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - first.data());
   std::string_view line = text_of(first.first(length));

@@ -7,8 +7,8 @@
 //
 // The client is the side that begins the key exchange (RFC 4253 §8, RFC 4419 §3); if that is not
 // seen, the side that opened the session. HASSH is the MD5 digest of what a side offers, over the
-// lists of its own direction (github.com/salesforce/hassh). Limits: a first line has 255 bytes, a
-// KEXINIT kUnitBytesMax.
+// lists of its own direction (github.com/salesforce/hassh). Behind a gap a side is not read on, the
+// other one is. Limits: a first line has 255 bytes, a KEXINIT kUnitBytesMax.
 #pragma once
 
 #include <array>
@@ -51,6 +51,7 @@ class Ssh {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:

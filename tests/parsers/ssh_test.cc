@@ -62,6 +62,24 @@ TEST(ssh, the_client_is_who_begins_the_key_exchange) {
   EXPECT_EQ(hear(turned).objects, kObjects);
 }
 
+// Nor does it turn the sides: the server's key tells which one it is.
+TEST(ssh, what_a_capture_misses_of_the_client_hides_nothing_of_the_server) {
+  Dialogue turned = kSession;
+  for (Said& said : turned) said.side ^= 1;
+  turned[0].bytes = "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n";
+  Dialogue with_gap = turned;
+  with_gap[2] = {with_gap[2].side, "", 100};
+  turned.erase(turned.begin() + 1);
+  const std::string whole = kObjects, objects = hear(turned).objects;
+  EXPECT_THAT(objects, testing::StartsWith(R"(,"ssh":{"client":{"hassh":)"));
+  EXPECT_THAT(objects, testing::EndsWith(whole.substr(whole.find(R"("hassh")"))));
+  turned[1].bytes = std::string(300, 'k');  // from within its offer
+  const std::size_t server = whole.find(R"("server")");
+  const std::string of_server = whole.substr(server, whole.find(R"(,"kex_alg)") - server);
+  for (const Dialogue& dialogue : {turned, with_gap})
+    EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(of_server));
+}
+
 // RFC 5647 §5.1 and OpenSSH's PROTOCOL §1.6: of these the lists of MACs count for nothing.
 TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
   for (const std::string cipher : {"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
