@@ -191,7 +191,7 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
   for (int count = 0; count < kPacketsMax && !bytes.empty() && is_long(bytes[0]); ++count) {
     Packet packet;
     if (!packet.read(bytes)) {  // what the capture cut, or noise behind a packet
-      if (packet.is_cut && version_ == 0) version_ = packet.version;
+      if (packet.is_cut) note_version(packet);
       break;
     }
     if (packet.version == 0) {
@@ -207,6 +207,8 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
     } else if (packet.type == Type::early_data && !has_early_data_) {
       has_early_data_ = true;
       facts.flag(Field::early_data);
+    } else if (packet.type == Type::handshake) {
+      note_version(packet);
     }
   }
   return Answer::took_all();
@@ -215,6 +217,14 @@ Answer Quic::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts
 void Quic::tell(Facts& facts) const noexcept {
   if (version_ != 0) tell_quic_version(Field::version, version_, facts);
   if (const auto least = spin_.least()) facts.number(Field::spin_rtt, *least);
+}
+
+// The first one, up to another that the server chose (RFC 9369 §4.1) or offered: what comes late in
+// the first one changes nothing then.
+void Quic::note_version(const Packet& packet) noexcept {
+  if (first_version_ == 0 && packet.type == Type::initial)
+    first_version_ = version_ = packet.version;
+  if (first_version_ != 0 && packet.version != first_version_) version_ = packet.version;
 }
 
 // RFC 9000 §17.2.1. It refuses nothing if the server was heard, or offers what it would refuse
@@ -248,11 +258,11 @@ bool Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
   if (client_ != 2 && side != client_) {
     const auto opened = open_with_id(QuicRole::server, packet, facts);
     if (!opened) return true;
-    version_ = packet.version;
+    note_version(packet);
     frames = *opened;
   } else if (!open_as_client(side, packet, frames, facts)) {
     if (client_ == 2 && openings_ <= kEarlyMax && facts.can_wait()) return false;
-    if (version_ == 0) version_ = packet.version;  // that much is in the clear
+    if (first_version_ == 0) note_version(packet);  // that much is in the clear
     return true;
   }
   if (!s.has_id) {
@@ -276,6 +286,7 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
                           Facts& facts) noexcept {
   if (side == client_) {
     if (const auto opened = open_with_id(QuicRole::client, packet, facts)) {
+      note_version(packet);
       frames = *opened;
       return true;
     }
@@ -295,7 +306,8 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
   id_bytes_ = static_cast<std::uint8_t>(packet.to.size());
   keys_ = keys;
   keys_role_ = QuicRole::client;
-  keys_version_ = version_ = packet.version;
+  keys_version_ = packet.version;
+  note_version(packet);
   frames = *opened;
   return true;
 }

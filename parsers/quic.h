@@ -137,6 +137,7 @@ class Quic {
   bool open_as_client(unsigned side, const Packet& packet, Bytes& frames, Facts& facts) noexcept;
   void on_server_id(Bytes id, Facts& facts) noexcept;
   void on_negotiation(unsigned side, Bytes versions, Facts& facts) noexcept;
+  void note_version(const Packet& packet) noexcept;
   void on_refused(std::uint32_t version, Facts& facts) noexcept;
   void read_frames(unsigned side, Bytes frames, Facts& facts) noexcept;
   void on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& facts) noexcept;
@@ -147,6 +148,7 @@ class Quic {
   QuicKeys keys_;  // of what `keys_role_` sends in `keys_version_`
   std::uint32_t keys_version_ = 0;
   std::uint32_t version_ = 0;                          // in use
+  std::uint32_t first_version_ = 0;                    // of the client's first packet
   std::array<std::uint8_t, LinkKey::kIdBytesMax> id_;  // that keys are made of
   std::uint8_t id_bytes_ = 0;
   QuicRole keys_role_{};

@@ -219,6 +219,27 @@ TEST(quic, a_server_may_answer_in_another_version) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("server":{"connection_id":"7365727665722773"})"));
 }
 
+// RFC 9368 §2.3: the server begins in the first one, and the client goes on with the other.
+TEST(quic, another_version_is_told_by_either_side_and_stays) {
+  const Said first = {0, client_packet(quic_crypto(0, rfc9001_hello()))};
+  const Said acknowledged = {0, client_packet(kAck, kQuicV2, 1)};
+  const Said early = {1, answer(kAck + std::string(20, '\0'))};
+  const Said answered = {1, answer(quic_crypto(0, server_hello()), kQuicV2, 1)};
+  const Said handshake = {1,
+                          "\xf0\x6b\x33\x43\xcf\x02me\x08server's\x40\x20"s + std::string(32, 'p')};
+  const Said refused = {1, quic_negotiation("me", rfc9001_id(), "\x6b\x33\x43\xcf"s)};
+  const Said again = {0, client_packet(quic_crypto(0, rfc9001_hello()), kQuicV2)};
+  const Said cut = {0, first.bytes.substr(0, 54)};
+  const Said handshake_cut = {1, handshake.bytes.substr(0, 40)};
+  for (const Dialogue& said :
+       {Dialogue{first, acknowledged}, Dialogue{first, acknowledged, first},
+        Dialogue{first, answered, early}, Dialogue{first, handshake},
+        Dialogue{first, handshake, early}, Dialogue{cut, handshake}, Dialogue{cut, handshake_cut},
+        Dialogue{first, refused, again, first}, Dialogue{handshake, first, handshake}})
+    EXPECT_THAT(hear(said, kDatagrams).objects, HasSubstr(R"("quic":{"version":"2")"));
+  EXPECT_THAT(hear({first, early, first}, kDatagrams).objects, HasSubstr(R"("version":"1")"));
+}
+
 TEST(quic, a_hello_behind_what_was_marked_on_the_way_is_read) {
   const std::string ack = "\x03\x00\x00\x00\x00\x1e\x1e\x1e"s;  // RFC 9000 §19.3.2
   EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, rfc9001_hello()))},
