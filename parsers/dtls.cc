@@ -72,7 +72,7 @@ Answer Tls::on_datagram(unsigned side, Bytes bytes, std::uint32_t, Facts& facts)
   return is_early ? Answer::later() : Answer::took_all();
 }
 
-// By a hello that is not whole.
+// By a hello, whole or not, or the demand for another one.
 void Tls::note_sides(unsigned side, std::uint8_t type) noexcept {
   if (type == static_cast<std::uint8_t>(TlsMessage::client_hello))
     sides_[side].messages.note_client();
@@ -93,6 +93,7 @@ bool Tls::read_fragments(unsigned side, Bytes record, bool& is_early, Facts& fac
       return false;
     const Bytes body = record.subspan(kFragmentHeadBytes, length);
     record = record.subspan(kFragmentHeadBytes + length);
+    note_sides(side, head[0]);
     const bool is_numbered = sequence < kNumbersMax;
     if (is_numbered ? (s.whole >> sequence & 1) != 0 : sequence < s.sequence) continue;
     const bool goes_on = s.is_begun && sequence == s.sequence;

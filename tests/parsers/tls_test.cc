@@ -525,7 +525,7 @@ TEST(dtls, a_message_of_two_lengths_is_no_part_of_the_next_one) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
-TEST(dtls, who_sends_an_alert_is_known_by_hellos_that_were_cut) {
+TEST(dtls, who_sends_an_alert_is_known_by_hellos_in_part_and_the_demand_for_one) {
   const std::string alert = datagram("\x02\x28", 0, 21);
   const auto told = [&](unsigned side, char type) {
     const std::string hello = datagram(fragment(type, 0, std::string(100, 'h')));
@@ -534,6 +534,10 @@ TEST(dtls, who_sends_an_alert_is_known_by_hellos_that_were_cut) {
   for (const auto& [side, type] : {std::pair{0u, '\x01'}, {1u, '\x02'}, {1u, '\x03'}})
     EXPECT_THAT(told(side, type), HasSubstr(R"("source":"client")"));
   EXPECT_THAT(told(1, '\x01'), HasSubstr(R"("source":"server")"));
+  for (const std::string& part :
+       {fragment(3, 0, "\xfe\xfd"s + vector8("cookie")), fragment(2, 1, kDtlsServerHello, 20)})
+    EXPECT_THAT(hear({{1, datagram(part)}, {0, alert}}, Carrier::datagrams).objects,
+                HasSubstr(R"("source":"client")"));
 }
 
 TEST(dtls, an_alert_and_what_is_no_dtls_among_it_are_told_apart) {
