@@ -25,6 +25,7 @@ enum MessageType : std::uint8_t {  // RFC 4250 §4.1.2; those of key exchanges b
 
 constexpr std::size_t kHeadBytes = 6;  // length, padding, type
 constexpr std::size_t kCookieBytes = 16;
+constexpr unsigned kGuess = 2;  // with the number of a side: it may be the other one
 constexpr std::size_t kPacketBytesMax = 256 * 1024;  // more than any implementation takes
 
 // --- Where the record is encoded ----------------------------------------------------------------
@@ -103,10 +104,20 @@ void tell_hassh(Derived& derived, Field field, const Offer& offer, List cipher, 
   derived.text(field, Digest(DigestKind::md5, all).text());
 }
 
+// Which side is the client, as an offer tells (RFC 8308 §2.1), where the key exchange was not seen.
+unsigned client_of(const std::array<Offer, 2>& offers, unsigned guess) noexcept {
+  for (unsigned side = 0; side < 2; ++side) {
+    if (offers[side].lists[kex].find("ext-info-c") != std::string_view::npos) return side;
+    if (offers[side].lists[kex].find("ext-info-s") != std::string_view::npos) return side ^ 1;
+  }
+  return guess;
+}
+
 void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   std::array<std::string_view, 2> banners;
   std::array<Offer, 2> offers;
   unsigned client = 0;
+  bool is_guess = false;
   for (Item item; items.next(item);) {
     if (item.protocol != protocol) continue;
     if (item.field <= static_cast<std::uint8_t>(Field::banner_of_1)) {
@@ -115,8 +126,10 @@ void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
       offers[item.field - static_cast<std::uint8_t>(Field::offer_of_0)] = offer_of(item.value);
     } else if (item.field == static_cast<std::uint8_t>(Field::client_side)) {
       client = number_of(item.value) & 1;
+      is_guess = (number_of(item.value) & kGuess) != 0;
     }
   }
+  if (is_guess) client = client_of(offers, client);
   const unsigned server = client ^ 1;
   Derived derived(protocol, more);
   tell_banner(derived, Field::client_banner, Field::client_version, Field::client_software,
@@ -230,7 +243,7 @@ void Ssh::learn_sides(unsigned side, std::uint8_t type) noexcept {
 
 void Ssh::tell(Facts& facts) const noexcept {
   const std::uint8_t client =
-      client_ != kUnknown ? client_ : static_cast<std::uint8_t>(facts.opener());
+      client_ != kUnknown ? client_ : static_cast<std::uint8_t>(facts.opener() | kGuess);
   facts.bytes(Field::client_side, {&client, 1});
 }
 

@@ -6,9 +6,10 @@
 //     KEXINIT: cookie (16), ten lists of names, …                                 RFC 4253 §7.1
 //
 // The client is the side that begins the key exchange (RFC 4253 §8, RFC 4419 §3); if that is not
-// seen, the side that opened the session. HASSH is the MD5 digest of what a side offers, over the
-// lists of its own direction (github.com/salesforce/hassh). Behind a gap a side is not read on, the
-// other one is. Limits: a first line has 255 bytes, a KEXINIT kUnitBytesMax.
+// seen, the one whose offer says so, or else the side that opened the session. HASSH is the MD5
+// digest of what a side offers, over the lists of its own direction (github.com/salesforce/hassh).
+// Behind a gap a side is not read on, the other one is. Limits: a first line has 255 bytes, a
+// KEXINIT kUnitBytesMax.
 #pragma once
 
 #include <array>

@@ -80,6 +80,19 @@ TEST(ssh, what_a_capture_misses_of_the_client_hides_nothing_of_the_server) {
     EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(of_server));
 }
 
+TEST(ssh, without_a_key_exchange_the_client_is_known_by_its_offer) {
+  for (const auto& [offer, other] :
+       {std::pair{"dh14,ext-info-c", "dh1"}, {"dh14", "dh1,ext-info-s"}}) {
+    Dialogue turned = {kSession.begin(), kSession.begin() + 4};
+    turned[2].bytes = kex_init(offer, "aes256-ctr", "hmac-sha1");
+    turned[3].bytes = kex_init(other, "aes256-ctr", "hmac-sha1");
+    const std::string objects = hear(turned).objects;
+    for (Said& said : turned) said.side ^= 1;
+    EXPECT_EQ(hear(turned).objects, objects);
+    EXPECT_THAT(objects, testing::HasSubstr(R"("client":{"banner":"SSH-2.0-libssh2_1.10")"));
+  }
+}
+
 // RFC 5647 §5.1 and OpenSSH's PROTOCOL §1.6: of these the lists of MACs count for nothing.
 TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
   for (const std::string cipher : {"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
