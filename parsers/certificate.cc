@@ -118,7 +118,8 @@ unsigned bits_of(Element kind, const Element& bits) {
   }
   if (algorithm == SN_ED25519) return 256;
   if (algorithm == SN_ED448) return 456;  // RFC 8032 §5.2: its keys have 57 bytes
-  if (algorithm != LN_rsaEncryption || bits.content.empty()) return 0;
+  const bool is_rsa = algorithm == LN_rsaEncryption || algorithm == SN_rsassaPss;
+  if (!is_rsa || bits.content.empty()) return 0;
   Bytes inside = bits.content.subspan(1);  // behind the number of unused bits
   Element key, modulus;
   if (!next(inside, key) || !next(key.content, modulus)) return 0;

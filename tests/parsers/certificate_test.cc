@@ -1,6 +1,7 @@
 #include "parsers/certificate.h"
 
 #include <gtest/gtest.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "parsers/digest.h"
@@ -68,6 +69,19 @@ TEST(certificate, the_size_of_a_key_is_told_of_any_curve) {
   EVP_PKEY* const key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED448");
   ASSERT_TRUE(certificate.read(bytes_of(certificate_of_names(1, key))));
   EXPECT_EQ(certificate.key_bits, 456u);
+}
+
+TEST(certificate, the_size_of_a_key_for_one_kind_of_signature_is_told) {
+  EVP_PKEY_CTX* const context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr);
+  EVP_PKEY* key = nullptr;
+  EVP_PKEY_keygen_init(context);
+  EVP_PKEY_CTX_set_rsa_keygen_bits(context, 1'024);
+  ASSERT_EQ(EVP_PKEY_generate(context, &key), 1);
+  EVP_PKEY_CTX_free(context);
+  Certificate certificate;
+  ASSERT_TRUE(certificate.read(bytes_of(certificate_of_names(1, key))));
+  EXPECT_EQ(certificate.key_algorithm, "RSASSA-PSS");
+  EXPECT_EQ(certificate.key_bits, 1'024u);
 }
 
 TEST(certificate, is_read_the_same_when_it_was_kept) {
