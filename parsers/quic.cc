@@ -258,13 +258,19 @@ bool Quic::on_initial(unsigned side, const Packet& packet, Facts& facts) noexcep
   if (client_ != 2 && side != client_) {
     const auto opened = open_with_id(QuicRole::server, packet, facts);
     if (!opened) return true;
-    note_version(packet);
     frames = *opened;
   } else if (!open_as_client(side, packet, frames, facts)) {
     if (client_ == 2 && openings_ <= kEarlyMax && facts.can_wait()) return false;
     if (first_version_ == 0) note_version(packet);  // that much is in the clear
     return true;
+  } else if (is_again_ && packet.version == first_version_) {
+    return true;  // late
+  } else if (version_ == 0 && first_version_ != 0 && packet.version != first_version_) {
+    // What it said in the refused version does not go with what it says now.
+    is_again_ = true;
+    s.crypto = {};
   }
+  note_version(packet);
   if (!s.has_id) {
     s.has_id = true;
     facts.bytes(side == client_ ? Field::client_id : Field::server_id, packet.from);
@@ -286,7 +292,6 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
                           Facts& facts) noexcept {
   if (side == client_) {
     if (const auto opened = open_with_id(QuicRole::client, packet, facts)) {
-      note_version(packet);
       frames = *opened;
       return true;
     }
@@ -307,7 +312,6 @@ bool Quic::open_as_client(unsigned side, const Packet& packet, Bytes& frames,
   keys_ = keys;
   keys_role_ = QuicRole::client;
   keys_version_ = packet.version;
-  note_version(packet);
   frames = *opened;
   return true;
 }
@@ -376,10 +380,11 @@ void Quic::on_crypto(unsigned side, std::uint64_t offset, Bytes bytes, Facts& fa
   if (offset + bytes.size() > kCryptoBytesMax) return facts.leave_out();
   const auto begin = static_cast<std::uint32_t>(offset);
   const Field field = side == client_ ? Field::raw_client : Field::raw_server;
+  const Row row = side == client_ && is_again_ ? kAgain : 0;
   const bool has_room = sides_[side].crypto.add(
       begin, begin + static_cast<std::uint32_t>(bytes.size()),
       [&](std::uint32_t from, std::uint32_t to) {
-        facts.bytes(field, bytes.subspan(from - begin, to - from), static_cast<Row>(from));
+        facts.bytes(field, bytes.subspan(from - begin, to - from), static_cast<Row>(row + from));
       });
   if (!has_room) facts.leave_out();
 }

@@ -113,7 +113,8 @@ class Quic {
   static constexpr std::uint32_t kCryptoBytesMax = 12 * 1024;
   static constexpr std::uint16_t kShortMax = 1'024;
   static constexpr std::uint8_t kOpeningsMax = 128;
-  static constexpr std::uint8_t kEarlyMax = 4;  // before none waits for a client's first packet
+  static constexpr std::uint16_t kAgain = 0x4000;  // rows of a hello behind a refused version
+  static constexpr std::uint8_t kEarlyMax = 4;     // before none waits for a client's first packet
   static constexpr DurationNs kWindow = kHour;
   using Tools = QuicCrypto;
 
@@ -162,8 +163,10 @@ class Quic {
   bool has_client_version_ = false;
   bool has_retry_ = false;
   bool awaits_keys_ = false;  // behind a Retry, or a refused version
+  bool is_again_ = false;     // the client has begun again, in another version
   bool is_closed_ = false;
 };
+static_assert(Quic::kCryptoBytesMax <= Quic::kAgain);
 static_assert(sizeof(Quic) <= ParserMemory::kBytes[0], "as long as the session lasts");
 
 }  // namespace linger

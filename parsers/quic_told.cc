@@ -10,8 +10,9 @@ namespace {
 
 using Field = QuicField;
 
-// What CRYPTO frames carried, in order, up to the first byte that is missing.
-std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemReader items) {
+// What CRYPTO frames carried, in order, up to the first byte that is missing; `base`: its row.
+std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemReader items,
+                                    Row base = 0) {
   std::vector<Item> pieces;
   for (Item item; items.next(item);)
     if (item.protocol == protocol && item.field == static_cast<std::uint8_t>(field))
@@ -20,7 +21,7 @@ std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemRead
             [](const Item& a, const Item& b) { return a.row < b.row; });
   std::vector<std::uint8_t> bytes;
   for (const Item& piece : pieces)
-    if (piece.row == bytes.size())
+    if (piece.row == base + bytes.size())
       bytes.insert(bytes.end(), piece.value.begin(), piece.value.end());
   return bytes;
 }
@@ -59,11 +60,14 @@ void tell_transport_parameters(Bytes parameters, Derived& derived) {
 void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   Derived as_quic(protocol, more);
   Derived as_tls(place_of(parser::tls.protocol), more);
-  const auto client = stream_of(protocol, Field::raw_client, items);
   const auto server = stream_of(protocol, Field::raw_server, items);
-  ClientHello hello;
-  if (tell_client_hellos(client, HelloCarrier::quic, hello, as_tls))
+  for (const Row base : {Quic::kAgain, Row{0}}) {
+    const auto client = stream_of(protocol, Field::raw_client, items, base);
+    ClientHello hello;
+    if (!tell_client_hellos(client, HelloCarrier::quic, hello, as_tls)) continue;
     tell_transport_parameters(hello.transport_parameters, as_quic);
+    break;
+  }
   tell_server_hellos(server, {}, as_tls);
 }
 

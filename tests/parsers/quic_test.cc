@@ -401,6 +401,28 @@ TEST(quic, the_server_is_read_in_the_version_behind_a_refused_one) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("version":"2")"));
 }
 
+// Of the refused one a part is lost, which the next one's would fill.
+TEST(quic, the_hello_behind_a_refused_version_is_not_mixed_with_the_refused_one) {
+  const std::string hello = rfc9001_hello();
+  std::string refused = hello;
+  refused.replace(refused.find("example.com"), 11, "example.net");
+  const Said half = {0, client_packet(quic_crypto(0, refused.substr(0, 150)), kQuicV2)};
+  const Said rest = {0, client_packet(quic_crypto(150, refused.substr(150)), kQuicV2, 1)};
+  const Said negotiation = {1, quic_negotiation("me", rfc9001_id(), "\x00\x00\x00\x01"s)};
+  for (const std::string& id : {rfc9001_id(), "again..."s}) {
+    const Said again = {0, quic_initial({.keys_id = id,
+                                         .to = id,
+                                         .from = "me",
+                                         .frames = quic_crypto(0, hello),
+                                         .frames_bytes = 1'162})};
+    for (const Dialogue& said :
+         {Dialogue{half, negotiation, again}, Dialogue{half, negotiation, again, rest},
+          Dialogue{half, negotiation, rest, again}})
+      EXPECT_THAT(hear(said, kDatagrams).objects, HasSubstr(kHello));
+  }
+  EXPECT_THAT(hear({half, negotiation, rest}, kDatagrams).objects, HasSubstr("example.net"));
+}
+
 TEST(quic, what_follows_a_negotiation_was_not_refused_by_it) {
   const std::string negotiation = quic_negotiation("me", rfc9001_id(), "EGG\x19");
   const std::string packet = client_packet(quic_crypto(0, "x"));
