@@ -97,6 +97,29 @@ std::vector<FirstWords> first_words() {
       {kUdp, "\x11\2id\xc0\0\2\7\0\x8a\0\xbb\0\0"s + netbios},
       {kUdp, "\1xid\0\1\0\x0e\0\1\0\1"s + std::string(10, 'd')},
       {kUdp, "initiate"s + std::string(8, '\0') + "\x21\x20\x22\x08"s + std::string(7, '\0')},
+      {kTcp, "\x30\x84\0\0\0\x4b\2\2\0\x97\x60\x84\0\0\0\x41\2\1\3\4\0"s},
+      {kTcp, "\xff\xfd\x27\xff\xfa\x27\1\xff\xf0"},
+      {kTcp, "gets key\r\n"},
+      {kTcp, "cas key 0 0 1 7\r\nx\r\n"},
+      {kTcp, "\x80\x0b\0\0\0\0\0\0"s + std::string(16, '\0')},
+      {kTcp, "PASS x\r\nNICK joe\r\n"},
+      {kTcp, ":irc.example.net NOTICE * :*** Looking up your hostname\r\n"},
+      {kTcp, "200 news.example.com InterNetNews NNRP server INN 2.7.1 ready\r\n"},
+      {kTcp, "MODE READER\r\n"},
+      {kTcp, std::string(16, '\xff') + "\0\x13\4"s},
+      {kTcp, "\x44\0\0\0\xff\x6a\4Host '192.0.2.7' is not allowed to connect"s},
+      {kTcp, "RFB 003.889\n"},
+      {kUdp, "\4i\0\x22"s + std::string(16, 'a') + "\x28\6\0\0\0\1"s},
+      {kUdp, "\x23\0\6\x20"s + std::string(36, '\0') + "transmit"s},
+      {kUdp, "\x24\1\0\xe8\0\0\0\0\0\0\0\x2a"s + std::string(36, 't')},
+      // What looks like one of them, and is none: a login of FTP or POP3, ISO transport of a
+      // controller, a count, messages that begin with their length or their number.
+      {kTcp, "USER anonymous\r\n"},
+      {kTcp, "\3\0\0\x16\x11\xe0\0\0\0\1\0\xc0\1\x0a\xc1\2\1\0\xc2\2\1\2"s},
+      {kTcp, "incremental\r\n"},
+      {kTcp, "\3\0\0\0\x0c\0\0\0\0\0\0\0"s},
+      {kUdp, "\x14\0\0\0\1\0\0\0\2\0\0\0"s + std::string(8, 'd')},
+      {kUdp, "\2\0\0\0"s + std::string(100, 'd')},
   };
 }
 
