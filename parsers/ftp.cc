@@ -106,7 +106,11 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (const auto answer = roles_.learn(side, bytes)) return *answer;
   std::size_t done = 0;
   while (done < bytes.size()) {
-    if (roles_.is_client(side) && asks_tls_) break;  // whose it is, the reply says
+    if (roles_.is_client(side) && asks_tls_) {
+      if (roles_.is_server(side ^ 1)) break;  // whose it is, the reply says
+      if (bytes[done] == kTlsHandshake) return Answer::hand_over(done);
+      asks_tls_ = false;
+    }
     if (roles_.is_server(side) && bytes[done] == kTlsHandshake) {
       if (asks_tls_) return Answer::hand_over(done);
       break;  // who asked for it comes later

@@ -78,7 +78,15 @@ Detection Smtp::detect(Carrier carrier, Bytes bytes) noexcept {
 
 Answer Smtp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   if (const auto answer = roles_.learn(side, bytes)) return *answer;
-  return roles_.is_server(side) ? read_server(bytes, facts) : read_client(bytes, facts);
+  if (roles_.is_server(side)) return read_server(bytes, facts);
+  if (phase_ == Phase::starttls && !roles_.is_server(side ^ 1)) {  // who is not heard
+    phase_ = Phase::commands;
+    if (bytes[0] == kTlsHandshake) {
+      facts.flag(Field::starttls);
+      return Answer::hand_over(0);
+    }
+  }
+  return read_client(bytes, facts);
 }
 
 // --- The client ---------------------------------------------------------------------------------

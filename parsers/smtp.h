@@ -7,10 +7,11 @@
 //              BDAT bytes [LAST]: so many bytes                                     RFC 3030 §2
 //
 // Which side is which is told by what it says. Behind the 220 to STARTTLS another protocol begins
-// (RFC 3207), and where a client begins TLS unasked. What follows AUTH until its reply is not told
-// (RFC 4954). Replies may have been captured before their commands, which then take them in order;
-// TLS of the server waits for that. A gap in a mail is passed over, and so is one of the server, up
-// to the end of its line; one in the client's commands ends the parser.
+// (RFC 3207), and where a client begins TLS unasked, or its server is not heard. What follows AUTH
+// until its reply is not told (RFC 4954). Replies may have been captured before their commands,
+// which then take them in order; TLS of the server waits for that. A gap in a mail is passed over,
+// and so is one of the server, up to the end of its line; one in the client's commands ends the
+// parser.
 // Limits: lines of kLineBytesMax, kAddressesMax addresses of senders and of recipients,
 // kRefusalsMax replies; more are counted (network.values_dropped).
 #pragma once

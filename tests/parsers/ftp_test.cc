@@ -171,6 +171,17 @@ TEST(ftp, auth_tls_hands_over) {
   EXPECT_THAT(heard.objects, HasSubstr(R"("domain":"inside")"));
 }
 
+// One direction of a link is all that some taps have.
+TEST(ftp, a_client_without_its_server_begins_tls_when_it_does) {
+  Dialogue alone = {kTls[1], {0, tls_1_2()[0]}};
+  const Heard heard = hear(alone);
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  expect_same_however_cut(alone);
+  alone.back().bytes = "USER bob\r\n";
+  EXPECT_THAT(hear(alone).objects, HasSubstr(R"("user":{"name":"bob"})"));
+}
+
 // Two taps, of which that of the client is late: the server's words come before what they answer.
 TEST(ftp, replies_that_were_captured_before_their_commands_are_theirs) {
   Dialogue asked = kTransfer;  // without the command that is not told

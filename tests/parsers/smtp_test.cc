@@ -241,6 +241,18 @@ TEST(smtp, tls_of_a_server_waits_for_the_clients) {
   EXPECT_FALSE(heard.is_malformed);
 }
 
+// One direction of a link is all that some taps have.
+TEST(smtp, a_client_without_its_server_begins_tls_when_it_does) {
+  Dialogue alone = {kTls[1], kTls[3], {0, tls_1_2()[0]}};
+  const Heard heard = hear(alone);
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":true)"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  expect_same_however_cut(alone);
+  alone.back().bytes = "MAIL FROM:<a@example.org>\r\n";
+  EXPECT_EQ(hear(alone).objects, R"(,"smtp":{"helo":"a","from":["a@example.org"]})");
+}
+
 // As LMTP has them.
 TEST(smtp, a_reply_for_each_recipient_answers_no_other_command) {
   Dialogue mails = {{1, "220 mx.example.com LMTP\r\n"}, {0, "LHLO a\r\n"}, {1, "250 Ok\r\n"}};
