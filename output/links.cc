@@ -1,7 +1,6 @@
 #include "output/links.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace linger {
 
@@ -25,6 +24,7 @@ void Links::refresh() {
 
 void Links::add(const RecordLink& link) {
   Book& book = link.key.is_id() ? ids_ : endpoints_;
+  if (link.name.empty()) return end(book, link);
   const auto [place, is_new] =
       book.known.try_emplace({link.key, link.from, link.clock, link.id}, Known{link});
   if (!is_new) return;
@@ -34,6 +34,20 @@ void Links::add(const RecordLink& link) {
   if (!oldest.was_found && oldest.link.until >= link.from) counters_.links_forgotten.add();
   book.known.erase(book.by_age.front());
   book.by_age.pop_front();
+}
+
+// What the same session has said last of it holds until then.
+void Links::end(Book& book, const RecordLink& end) noexcept {
+  int tries = kTriesMax;
+  auto at = book.known.upper_bound(last_place(end.key, end.from));
+  while (at != book.known.begin() && tries-- > 0) {
+    Known& known = (--at)->second;
+    if (known.link.key != end.key) return;
+    if (known.link.id != end.id) continue;
+    known.over = end.from;
+    known.over_clock = end.clock;
+    return;
+  }
 }
 
 Bytes Links::first_id_of(Bytes items) noexcept {
@@ -60,13 +74,13 @@ const RecordLink* Links::find(const Record& record, Bytes items) {
 }
 
 const RecordLink* Links::find(Book& book, const LinkKey& key, const Record& record) {
-  constexpr ClockNs kLast = std::numeric_limits<ClockNs>::max();
   int tries = kTriesMax;
-  auto at = book.known.upper_bound({key, record.start, kLast, {UINT64_MAX, UINT64_MAX}});
+  auto at = book.known.upper_bound(last_place(key, record.start));
   while (at != book.known.begin() && tries-- > 0) {
     Known& known = (--at)->second;
     if (known.link.key != key) return nullptr;
     if (known.link.clock > record.clock || known.link.until < record.start) continue;
+    if (known.over < record.start && known.over_clock <= record.clock) continue;
     known.was_found = true;
     counters_.linked.add();
     return &known.link;

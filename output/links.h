@@ -8,7 +8,8 @@
 //
 // A record is held only while another shard has not come as far as its last packet; nearly all come
 // seconds after it, and go through. What is told is a function of the packets: the link that was
-// said last before the session began, by a packet no later than its last one. Where there is but
+// said last before the session began, by a packet no later than its last one, and not ended before
+// it did. Where there is but
 // one shard its records stay in its order, as those behind one that is held wait with it; where
 // there are several, these go past it.
 //
@@ -22,6 +23,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <vector>
@@ -100,6 +102,8 @@ class Links {
   struct Known {
     RecordLink link;
     bool was_found = false;
+    Timestamp over{std::numeric_limits<std::int64_t>::max()};  // as a packet of this clock said
+    ClockNs over_clock = 0;
   };
   // What is said of one key, in the order of its time, whichever shard's came first.
   struct Place {
@@ -109,6 +113,10 @@ class Links {
     Id128 id;
     friend auto operator<=>(const Place&, const Place&) = default;
   };
+
+  static Place last_place(const LinkKey& key, Timestamp from) noexcept {
+    return {key, from, std::numeric_limits<ClockNs>::max(), {UINT64_MAX, UINT64_MAX}};
+  }
 
   struct Book {
     std::map<Place, Known> known;
@@ -126,6 +134,7 @@ class Links {
   static Bytes first_id_of(Bytes items) noexcept;
   void refresh();
   void add(const RecordLink& link);
+  static void end(Book& book, const RecordLink& end) noexcept;
   const RecordLink* find(const Record& record, Bytes items);
   const RecordLink* find(Book& book, const LinkKey& key, const Record& record);
 

@@ -54,7 +54,8 @@ struct RecordLink {
   Id128 id;                       // of the session that says so
   Timestamp from, until;          // the other one begins within
   ClockNs clock = 0;              // of the packet that says so; the other one does not end before
-  std::string_view name;          // of its protocol; lasts as long as the program
+  std::string_view name;          // of its protocol; lasts as long as the program. Empty: there is
+                                  // no other one any more, from `from` on
   std::uint32_t items_bytes = 0;  // of what its record tells
   std::array<std::uint8_t, kItemsMax> items;
 };

@@ -126,7 +126,8 @@ class Facts {
 
   // Of another session, which will be opened at `endpoint` within `window`: its protocol will be
   // called `name`, its record will name this session in `id_field`, and tell what `tell(facts)`
-  // does. Null: there is no room.
+  // does. No name: those that this session has linked there begin before `endpoint.since`. Null:
+  // there is no room.
   template <class Field, class Tell = void (*)(Facts&)>
   LinkNote* link(
       const LinkEndpoint& endpoint, DurationNs window, std::string_view name, Field id_field,

@@ -160,8 +160,17 @@ void Ftp::on_transfer(std::string_view command, std::string_view argument, Facts
   data_ = {};
 }
 
+// What goes there from now on is for somebody else.
+void Ftp::end_transfer(Facts& facts) noexcept {
+  transfer_ = kNoPlace;
+  LinkEndpoint end = std::exchange(linked_, {});
+  end.since = {facts.now().value + kEarly};
+  if (end.port != 0) facts.link(end, 0, {}, Field::control_id);
+}
+
 void Ftp::link(const LinkEndpoint& end, std::string_view command, std::string_view argument,
                Facts& facts) noexcept {
+  linked_ = end;
   if (end.port == 0) return;
   facts.link(end, kDataWindow, "ftp-data", Field::control_id, [&](Facts& data) {
     data.text(Field::control_command, command);
@@ -209,6 +218,7 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   if (is_answered) return true;
   const std::size_t place = (first_ + count_++) % kPendingMax;
   if (is_one_of(kPassive, command)) passive_ = static_cast<std::uint8_t>(place);
+  if (is_one_of(kTransfers, command)) transfer_ = static_cast<std::uint8_t>(place);
   pending_[place] = row;
   secrets_.set(place, is_secret || is_site);
   return true;
@@ -271,6 +281,7 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
     if (place == passive_) passive_ = kNoPlace;
     if (end) data_ = *end;
   }
+  if (place != kNoPlace && place == transfer_) end_transfer(facts);
   if (reply.code == 234 && !asks_tls_) has_agreed_ = true;
   if (count_ == 0) {
     is_tls_ = asks_tls_ && reply.code == 234;  // RFC 4217 §4

@@ -12,10 +12,11 @@
 // that only set the stage (NOOP, TYPE, …). A command that transfers over the data connection named
 // last says what that one is about: its record names the control session, if it is opened within
 // kDataWindow since it was named, or was captured so by kEarly at most before that. Where a client
-// does not wait for the reply that names it, the command waits for that. A reply without command is
-// that of the next one, if it was captured kEarly at most before it. Limits: lines of
-// kLineBytesMax, kPendingMax commands that wait for replies, beyond which the parser ends; one
-// command that waits for its data connection, with kArgumentBytesMax.
+// does not wait for the reply that names it, the command waits for that. Behind its last reply no
+// other data connection is its. A reply without command is that of the next one, if it was captured
+// kEarly at most before it. Limits: lines of kLineBytesMax, kPendingMax commands that wait for
+// replies, beyond which the parser ends; one command that waits for its data connection, with
+// kArgumentBytesMax.
 #pragma once
 
 #include <array>
@@ -76,11 +77,14 @@ class Ftp {
   LinkEndpoint on_endpoint(unsigned side, std::string_view mode, LinkEndpoint end, Row row,
                            Facts& facts) noexcept;
   void on_transfer(std::string_view command, std::string_view argument, Facts& facts) noexcept;
+  void end_transfer(Facts& facts) noexcept;
   void link(const LinkEndpoint& end, std::string_view command, std::string_view argument,
             Facts& facts) noexcept;
 
   ReplyRoles roles_;
   LinkEndpoint data_;                       // where the next data connection goes to
+  LinkEndpoint linked_;                     // where the last one goes to that was linked,
+  std::uint8_t transfer_ = kNoPlace;        // to this one of `pending_`
   std::array<Row, kPendingMax> pending_{};  // commands without reply; kNoRow: one that is not told
   std::bitset<kPendingMax> secrets_;        // of them, those whose argument is not told
   Transfer next_;

@@ -140,6 +140,22 @@ TEST_F(LinksTest, the_last_that_was_said_before_it_began_counts_in_whatever_orde
   EXPECT_EQ(told(transfer(35, 99)), "1 ftp-data 30");
 }
 
+TEST_F(LinksTest, what_begins_when_it_is_over_is_another_session) {
+  RecordLink end = link_to(transfer(0, 0), 20, 20);
+  end.name = {};
+  for (const std::uint64_t id : {1, 2})
+    ASSERT_TRUE(links.hand(0, link_to(transfer(0, 0), 10, 11, id)));
+  ASSERT_TRUE(links.hand(0, end));
+  EXPECT_EQ(told(transfer(20, 30)), "1 ftp-data 2");
+  end.id.low = 2;
+  ASSERT_TRUE(links.hand(0, end));
+  EXPECT_EQ(told(transfer(19, 30)), "1 ftp-data 2");
+  EXPECT_EQ(told(transfer(21, 30)), "1 ");
+  EXPECT_EQ(told(transfer(21, 19)), "1 ftp-data 2");  // before it was known
+  ASSERT_TRUE(links.hand(0, link_to(transfer(0, 0), 20, 20, 3)));
+  EXPECT_EQ(told(transfer(21, 30)), "1 ftp-data 3");
+}
+
 TEST_F(LinksTest, another_port_or_address_is_another_session) {
   ASSERT_TRUE(links.hand(0, link_to(transfer(0, 0), 10, 11)));
   Record record = transfer(11, 20);

@@ -51,7 +51,7 @@ std::vector<std::string> texts_of(Bytes items) {
 
 std::string text_of(const LinkNote& note) {
   const LinkEndpoint& end = note.endpoint;
-  std::string text(note.link.name);
+  std::string text(note.link.name.empty() ? "over" : note.link.name);
   if (end.port == 0) {
     text += " id ";
     for (std::size_t i = 0; i < note.link.key.bytes.back(); ++i)
