@@ -67,12 +67,26 @@ bool read_path(std::string_view arguments, std::string_view word, std::string_vi
   return true;
 }
 
+// A server that wants nothing of this client (RFC 5321 §3.1, RFC 7504 §3); of other protocols'
+// codes are 421 and 550, too, but not with one of RFC 3463 behind them.
+Detection refuses_at_once(Bytes bytes) noexcept {
+  std::size_t taken;
+  const Bytes whole = line_of(bytes, taken);
+  if (taken == 0 && bytes.size() < kDetectBytesMax) return Detection::maybe;
+  const std::string_view line = text_of(taken != 0 ? whole : bytes);
+  const bool has_detail = line.size() > 7 && line[4] == line[0] && line[5] == '.' &&
+                          is_digits(line.substr(6, 1)) && line.find('.', 6) < 10;
+  const bool is_mail = line.starts_with("521") || line.starts_with("554") || has_detail ||
+                       (line.starts_with("421") && greeting_by_words(line) == Greeting::mail);
+  return is_mail ? Detection::yes : Detection::no;
+}
+
 }  // namespace
 
 Detection Smtp::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::stream || bytes.size() < 5) return Detection::no;
   if (is_hello(text_of(bytes).substr(0, 4))) return Detection::yes;
-  if (!text_of(bytes).starts_with("220")) return Detection::no;
+  if (!text_of(bytes).starts_with("220")) return refuses_at_once(bytes);
   return detection_of(greeting_of(bytes), Greeting::mail);
 }
 

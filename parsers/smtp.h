@@ -42,6 +42,7 @@ class Smtp {
  public:
   static constexpr Pattern kPatterns[] = {
       {Carrier::stream, R"(^220[ -])"},
+      {Carrier::stream, R"(^(421|521|550|554)[ -])"},
       {Carrier::stream, R"(^([Ee][Hh]|[Hh][Ee]|[Ll][Hh])[Ll][Oo] )"}};
   static constexpr std::size_t kLineBytesMax = 4 * 1024;
   static constexpr std::uint32_t kAddressesMax = 64;

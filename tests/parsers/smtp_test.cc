@@ -183,6 +183,21 @@ TEST(smtp, a_greeting_without_a_telling_word_waits_for_the_client) {
 }
 
 // Two taps, of which that of the client is late: the server's words come before what they answer.
+TEST(smtp, a_server_may_refuse_instead_of_greeting) {
+  for (const char* mail : {"554 mx.example.com No", "554-mx\r\n554 No", "421 4.3.2 No",
+                           "550 5.7.1 No", "521 No", "421 Too many concurrent SMTP connections"}) {
+    const Dialogue refused = {{1, std::string(mail) + "\r\n"}, {0, "QUIT\r\n"}, {1, "221 Bye\r\n"}};
+    const std::string said(mail);
+    EXPECT_THAT(hear(refused).objects,
+                HasSubstr(R"(,"smtp":{"refusals":[{"code":)" + said.substr(0, 3) + R"(,"text":)"))
+        << mail;
+    expect_same_however_cut(refused);
+  }
+  for (const char* other :
+       {"421 Timeout.", "421 4 users", "550 5.txt: No such mail", "550 5.7 GB", "550 No mail"})
+    EXPECT_EQ(hear({{1, std::string(other) + "\r\n"}, {0, "QUIT\r\n"}}).protocol, "") << other;
+}
+
 TEST(smtp, replies_that_were_captured_before_their_commands_are_read) {
   Dialogue tls = kTls;
   tls.pop_back();
