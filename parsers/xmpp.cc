@@ -52,7 +52,8 @@ Detection Xmpp::detect(Carrier carrier, Bytes bytes) noexcept {
 }
 
 Answer Xmpp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
-  if (side != facts.opener()) {  // XML has no such character (§2.2 of its standard)
+  if ((side == facts.opener()) ==
+      is_answered_) {  // XML has no such character (§2.2 of its standard)
     const std::size_t tls = text_of(bytes).find(static_cast<char>(kTlsHandshake));
     if (tls != 0) return Answer::took(std::min(tls, bytes.size()));
     return bytes.size() < kUnitBytesMax ? Answer::need(bytes.size() + 1) : Answer::took_all();
@@ -69,7 +70,9 @@ Answer Xmpp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     return bytes.size() < kTagBytesMax ? Answer::need(bytes.size() + 1) : Answer::done();
   const std::string_view tag = text.substr(1, end - 1);
   const std::string_view name = tag.substr(0, tag.find_first_of(" \t\r\n/", 1));
-  if (name == kHeader && !has_header_) {
+  if (name == kHeader && !attribute_of(tag, "id").empty()) {  // of an answer (RFC 6120 §4.7.3)
+    is_answered_ = true;
+  } else if (name == kHeader && !has_header_) {
     has_header_ = true;
     if (const auto to = attribute_of(tag, "to"); !to.empty()) facts.text(Field::to, to);
     if (const auto from = attribute_of(tag, "from"); !from.empty()) facts.text(Field::from, from);

@@ -3,9 +3,11 @@
 //     <stream:stream to='example.org' …> <starttls …/>  then TLS                 RFC 6120 §4.2,
 //     §5.4
 //
-// Read is the side that opened the session, tag by tag; what the other one says is passed over, up
-// to TLS, which may have been captured before the client's. The client goes on in TLS only if the
-// server agreed. It is over with the first tag of anything else. Limit: kTagBytesMax for a tag.
+// Read is the side that opened the session, tag by tag, or the other one if that side's header
+// turns out to be an answer, as where the capture lacks the beginning. What the server says is
+// passed over, up to TLS, which may have been captured before the client's. The client goes on in
+// TLS only if the server agreed. It is over with the first tag of anything else. Limit:
+// kTagBytesMax for a tag.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +34,7 @@ class Xmpp {
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
 
  private:
+  bool is_answered_ = false;  // the side that seems to have opened the session is the server
   bool has_header_ = false;
   bool has_asked_ = false;
 };

@@ -42,6 +42,18 @@ TEST(xmpp, behind_starttls_tls_is_read) {
   }
 }
 
+// The capture begins with the server's header, so that it seems to have opened the session.
+TEST(xmpp, a_header_that_is_an_answer_is_not_the_clients) {
+  const Dialogue whole = with_tls(kAsk);
+  Dialogue rest(whole.begin() + 1, whole.end());
+  for (Said& said : rest) said.side ^= 1;
+  const Heard heard = hear(rest);
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"(,"xmpp":{"starttls":true})"));
+  EXPECT_THAT(heard.objects, HasSubstr(R"("server_name":"www.example.com")"));
+  expect_same_however_cut(rest);
+}
+
 // Two taps, of which that of the client is late: the server's words come before what they answer.
 TEST(xmpp, tls_of_a_server_waits_for_the_clients) {
   const Dialogue asked = with_tls(kAsk);
