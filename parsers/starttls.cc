@@ -121,8 +121,10 @@ Detection find_adb(Bytes bytes, Request& request) noexcept {
 
 // What may come before: a question of capabilities, an introduction, nothing.
 bool is_harmless(std::string_view command) noexcept {
-  return equals(command, "auth") || equals(command, "capa") || equals(command, "capability") ||
-         equals(command, "id") || equals(command, "noop");
+  constexpr std::string_view kHarmless[] = {"auth",         "capa", "capability",
+                                            "capabilities", "id",   "noop"};
+  return std::any_of(std::begin(kHarmless), std::end(kHarmless),
+                     [&](auto harmless) { return equals(command, harmless); });
 }
 
 Detection find_line(Bytes bytes, Request& request) noexcept {

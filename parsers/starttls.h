@@ -38,7 +38,7 @@ class Starttls {
       {Carrier::stream,
        R"(^\x30(.|\x81.|\x84.{4})\x02(\x01.|\x02.{2}|\x04.{4})\x77(.|\x81.|\x84.{4}))"
        R"(\x80(\x16|\x84\x00{3}\x16)1\.3\.6\.1\.4\.1\.1466\.20037)"},
-      {Carrier::stream, R"(^(?i)(auth|capa|stls|starttls)\r?\n)"},
+      {Carrier::stream, R"(^(?i)(auth|capa|capabilities|stls|starttls)\r?\n)"},
       {Carrier::stream, R"(^(?i)[0-9a-z.]{1,12} (capability|starttls|id |noop))"}};
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
