@@ -400,13 +400,13 @@ void Dns::Pending::tell_retries(Facts& facts) const noexcept {
 
 // Of queries that still wait: a client may repeat one for as long as the session lasts.
 void Dns::tell(Facts& facts) const noexcept {
-  for (const Pending& pending : pending_)
+  for (const Pending& pending : known())
     if (pending.is_used) pending.tell_retries(facts);
 }
 
 // The message of the other side with this id, of the same question.
 Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept {
-  for (Pending& pending : pending_)
+  for (Pending& pending : known())
     if (pending.is_used && pending.id == id && pending.side != side &&
         pending.has_question(question))
       return &pending;
@@ -414,7 +414,7 @@ Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question)
 }
 
 bool Dns::is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept {
-  return std::any_of(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+  return std::ranges::any_of(known(), [&](const Pending& pending) {
     const bool is_soon = now.value - pending.time.value <= kRepeatMax;
     return pending.id == id && pending.digest == digest && (id != 0 || is_soon);
   });
@@ -423,7 +423,11 @@ bool Dns::is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const n
 Dns::Pending& Dns::add(unsigned side, std::uint16_t id, std::uint32_t question,
                        Facts& facts) noexcept {
   Pending& pending = pending_[next_];
-  if (pending.is_used) pending.tell_retries(facts);
+  if (known_ < kPendingMax) {
+    ++known_;
+  } else if (pending.is_used) {
+    pending.tell_retries(facts);
+  }
   next_ = static_cast<std::uint8_t>((next_ + 1) % kPendingMax);
   pending = {.time = facts.now(),
              .latest = facts.now(),
@@ -443,7 +447,7 @@ bool Dns::read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noex
   if (message.size() < kHeaderBytes) return false;
   const Header header = header_of(message);
   const std::uint32_t question = question_digest(message, header);
-  for (Pending& pending : pending_) {  // the query again, before its response
+  for (Pending& pending : known()) {  // the query again, before its response
     if (!pending.is_used || pending.is_response || header.is_response()) continue;
     if (pending.id != header.id || pending.side != side || header.id == 0) continue;
     if (!pending.has_question(question)) continue;

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
+#include <span>
 
 #include "parsers/facts.h"
 #include "parsers/parser.h"
@@ -56,8 +57,10 @@ class Dns {
                            R"(.\x00[\x00-\x20][\x00\x01].\x00.)"},
       {Carrier::stream, R"(^.{4}[\x00-\x17\x20-\x2f\x80-\x97\xa0-\xaf])"
                         R"(.\x00[\x00\x01][\x00\x01].\x00.)"}};
-  static constexpr std::size_t kPendingMax = 8;
+  static constexpr std::size_t kPendingMax = 48;  // what a state may be (kStateBytesMax)
   static constexpr std::size_t kAnswersMax = 32;
+
+  Dns() noexcept {}  // does not touch what is not known yet
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
@@ -67,16 +70,16 @@ class Dns {
 
  private:
   struct Pending {  // a message that waits for the other half
-    Timestamp time{};
-    Timestamp latest{};  // of a query that came again
-    std::uint32_t retries = 0;
-    std::uint32_t digest = 0;    // of the message told last; kept when the transaction is told
-    std::uint32_t question = 0;  // question_digest()
-    std::uint16_t id = 0;
-    Row row = kNoRow;
-    std::uint8_t side = 0;
-    bool is_used = false;
-    bool is_response = false;
+    Timestamp time;
+    Timestamp latest;  // of a query that came again
+    std::uint32_t retries;
+    std::uint32_t digest;    // of the message told last; kept when the transaction is told
+    std::uint32_t question;  // question_digest()
+    std::uint16_t id;
+    Row row;
+    std::uint8_t side;
+    bool is_used;
+    bool is_response;
 
     bool has_question(std::uint32_t other) const noexcept;
     bool is_retry(Timestamp now) noexcept;
@@ -88,8 +91,12 @@ class Dns {
   bool is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept;
   Pending& add(unsigned side, std::uint16_t id, std::uint32_t question, Facts& facts) noexcept;
 
+  std::span<Pending> known() noexcept { return {pending_.data(), known_}; }
+  std::span<const Pending> known() const noexcept { return {pending_.data(), known_}; }
+
   std::array<Pending, kPendingMax> pending_;
-  std::uint8_t next_ = 0;                // the oldest
+  std::uint8_t known_ = 0;
+  std::uint8_t next_ = 0;                // the oldest, once all are known
   std::array<bool, 2> is_behind_gap_{};  // of a side: what comes is perhaps no message's begin
 };
 

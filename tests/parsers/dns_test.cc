@@ -141,6 +141,23 @@ TEST(dns, queries_of_one_id_with_other_questions_are_told_apart) {
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("retries":1}])"));
 }
 
+// What a resolver has under way on one connection, or from one port; answers come in any order.
+TEST(dns, forty_queries_may_wait_for_their_responses) {
+  Dialogue dialogue;
+  std::string query = kQuery, response = kResponse;
+  for (int i = 0; i < 40; ++i) {
+    query[0] = static_cast<char>(i);
+    dialogue.push_back({0, query});
+  }
+  for (int i = 40; i-- > 0;) {
+    response[0] = static_cast<char>(i);
+    dialogue.push_back({1, response});
+  }
+  const Heard heard = hear(dialogue, Carrier::datagrams);
+  EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr(R"("type":"query")")));
+  EXPECT_THAT(heard.objects, testing::HasSubstr(R"("round_trip_ns":79000000},{)"));
+}
+
 TEST(dns, a_response_before_its_query_joins_it) {
   const Heard heard = hear({{1, kResponse}, {0, kQuery}}, Carrier::datagrams);
   EXPECT_THAT(heard.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
