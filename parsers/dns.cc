@@ -19,6 +19,7 @@ constexpr int kPointersMax = 16;                      // in one name
 constexpr std::size_t kQuestionsMax = 32;             // mDNS asks several things at once
 constexpr std::size_t kDigestedMax = 512;             // of a message, to know it again
 constexpr DurationNs kCopyMax = 900 * kMicrosecond;   // no client asks again so soon
+constexpr DurationNs kEarlyMax = 100 * kMillisecond;  // a response before its query
 constexpr DurationNs kRepeatMax = 10 * kMillisecond;  // mDNS repeats after a second (RFC 6762 §5.2)
 
 constexpr unsigned kInverseQuery = 1;  // RFC 1035 §6.4: asks with an answer, for its name
@@ -404,12 +405,14 @@ void Dns::tell(Facts& facts) const noexcept {
     if (pending.is_used) pending.tell_retries(facts);
 }
 
-// The message of the other side with this id, of the same question.
-Dns::Pending* Dns::find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept {
-  for (Pending& pending : known())
-    if (pending.is_used && pending.id == id && pending.side != side &&
-        pending.has_question(question))
-      return &pending;
+// The other half of a message: of the other side, with its id and question.
+Dns::Pending* Dns::find(unsigned side, bool is_response, std::uint16_t id, std::uint32_t question,
+                        Timestamp now) noexcept {
+  for (Pending& pending : known()) {
+    if (!pending.is_used || pending.id != id || !pending.has_question(question)) continue;
+    if (pending.side == side || pending.is_response == is_response) continue;
+    if (is_response || duration_between(pending.time, now) <= kEarlyMax) return &pending;
+  }
   return nullptr;
 }
 
@@ -454,8 +457,7 @@ bool Dns::read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noex
     if (carrier == Carrier::stream || pending.is_retry(facts.now())) ++pending.retries;
     return true;
   }
-  Pending* other = find(side, header.id, question);
-  if (other != nullptr && other->is_response == header.is_response()) other = nullptr;
+  Pending* other = find(side, header.is_response(), header.id, question, facts.now());
   const bool may_repeat = header.is_response() || header.id == 0;
   const std::uint32_t digest =
       may_repeat ? short_digest(message.first(std::min(message.size(), kDigestedMax))) : 0;

@@ -4,15 +4,16 @@
 //      | id    | flags | questions, answers, authorities, additions | questions …
 //      QR opcode(4) AA TC RD RA Z AD CD rcode(4)                                  RFC 2535 §6.1
 //
-// A transaction is a query and the response with its id from the other side, whichever comes first.
-// A response that comes again, from a mirror port or because its query did, is told once; another
-// one of that id is told. A query that comes again is a retry; a datagram that does
-// within kCopyMax is the mirror port's copy. Messages of mDNS, which have no id, come again within
-// kRepeatMax. A response without query, and mDNS's announcements, stand alone. Behind a gap a
-// stream goes on if what comes next is a message as detection wants it. Limits: kPendingMax queries
-// wait for their response, the oldest is given up; kAnswersMax answers are told of a message, all
-// are counted; names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS),
-// RFC 4795 (LLMNR).
+// A transaction is a query and the response with its id from the other side, whichever comes first:
+// the response by kEarlyMax at most, so that one that came twice does not answer a later query. A
+// response that comes again, from a mirror port or because its query did, is told once; another one
+// of that id is told. A query that comes again is a retry; a datagram that does within kCopyMax is
+// the mirror port's copy. Messages of mDNS, which have no id, come again within kRepeatMax. A
+// response without query, and mDNS's announcements, stand alone. Behind a gap a stream goes on if
+// what comes next is a message as detection wants it. Limits: kPendingMax queries wait for their
+// response, the oldest is given up; kAnswersMax answers are told of a message, all are counted;
+// names as RFC 1035 has them (255 bytes, pointers only backwards). RFC 6762 (mDNS), RFC 4795
+// (LLMNR).
 #pragma once
 
 #include <array>
@@ -87,7 +88,8 @@ class Dns {
   };
 
   bool read(Carrier carrier, unsigned side, Bytes message, Facts& facts) noexcept;
-  Pending* find(unsigned side, std::uint16_t id, std::uint32_t question) noexcept;
+  Pending* find(unsigned side, bool is_response, std::uint16_t id, std::uint32_t question,
+                Timestamp now) noexcept;
   bool is_told(std::uint16_t id, std::uint32_t digest, Timestamp now) const noexcept;
   Pending& add(unsigned side, std::uint16_t id, std::uint32_t question, Facts& facts) noexcept;
 

@@ -165,6 +165,16 @@ TEST(dns, a_response_before_its_query_joins_it) {
 
 // RFC 6762 §5.4 and §10.2: one host alone is to answer; what is known of the name is to be
 // forgotten.
+// A client of one id and one port, whose query was answered twice: with other times to live.
+TEST(dns, a_second_response_does_not_answer_the_next_query) {
+  std::string other = kResponse;
+  other[other.size() - 7] = 0x3b;
+  const Said last{.side = 1, .bytes = other, .until_next = kSecond};
+  const Heard heard =
+      hear({{0, kQuery}, {1, kResponse}, last, {0, kQuery}, {1, kResponse}}, Carrier::datagrams);
+  EXPECT_TRUE(heard.objects.ends_with(R"("round_trip_ns":1000000}])"));
+}
+
 TEST(dns, the_upper_bit_of_a_class_is_none_of_it) {
   std::string query = kQuery, response = kResponse;
   query[query.size() - 2] = '\x80';
