@@ -59,7 +59,7 @@
   X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
     "A TCP segment seen again within this time is a duplicate of the mirror port; the first one "  \
     "only where the SYN came twice or not at all. 0: none is.")                                    \
-  X(Duration, fragsTimeout, 15 * kSecond, kSecond, kHour,                                          \
+  X(Duration, fragsTimeout, 9 * kSecond, kSecond, kHour,                                           \
     "An IP datagram whose fragments are not complete after this long is given up.")                \
   X(Count, maxFrags, 10'000, 100, 16'777'215,                                                      \
     "IP datagrams in fragments held at the same time, in each thread that receives; 6 KiB each.")  \

@@ -61,6 +61,13 @@ TEST(Settings, defaults_are_those_that_the_field_knows) {
   EXPECT_TRUE(check_settings(settings));
 }
 
+// What is left of a datagram then finds the session open that its packets belong to.
+TEST(Settings, fragments_are_given_up_before_a_session_without_connection_ends) {
+  const Settings settings;
+  EXPECT_LT(settings.fragsTimeout, settings.udpTimeout);
+  EXPECT_LT(settings.fragsTimeout, settings.icmpTimeout);
+}
+
 TEST(Settings, every_kind_is_read_from_yaml) {
   const auto settings = read(
       "# a comment\n"

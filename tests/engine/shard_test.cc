@@ -220,7 +220,7 @@ TEST(shard, datagram_that_does_not_become_whole_goes_on_before_the_packets_after
     Frames frames = {fragment_of(udp(at(0)), {0, 24})};
     for (unsigned i = 0; i < others; ++i)
       frames.push_back(PacketBuilder().ethernet(1, 2).next_is(0x0806).frame(at(kSecond)));
-    frames.push_back(udp(at(44 * kSecond)));  // less than udpTimeout after 15 s
+    frames.push_back(udp(at(38 * kSecond)));  // less than udpTimeout after fragsTimeout
     const RunResult result = run(frames, {});
     EXPECT_EQ(result.lines.size(), 1u) << others;
     EXPECT_EQ(result.ledger.packets, 2u) << others;
