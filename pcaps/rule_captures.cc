@@ -95,6 +95,8 @@ std::vector<FirstWords> first_words() {
       {kUdp, "\x0c\1\0\x26"s + std::string(16, 'a') + "\x50\x12"s + std::string(16, 'm')},
       {kUdp, "id\1\x10\0\1\0\0\0\0\0\0"s + netbios + "\0\x20\0\1"s},
       {kUdp, "\x11\2id\xc0\0\2\7\0\x8a\0\xbb\0\0"s + netbios},
+      {kUdp, "\x23\0\0\x20"s + std::string(36, '\0') + "at random"},
+      {kUdp, "\x25\2\6\xe9\0\0\0\1\0\0\0\1"s + std::string(36, 't')},
       {kUdp, "\1xid\0\1\0\x0e\0\1\0\1"s + std::string(10, 'd')},
       {kUdp, "initiate"s + std::string(8, '\0') + "\x21\x20\x22\x08"s + std::string(7, '\0')},
       {kTcp, "\x30\x84\0\0\0\x4b\2\2\0\x97\x60\x84\0\0\0\x41\2\1\3\4\0"s},
