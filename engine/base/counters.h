@@ -86,16 +86,16 @@ namespace linger {
     "packets that carry more frames, or pieces of them, than the one that is told "       \
     "(802.11 A-MSDU, CAPWAP, PPP multilink)")
 
-#define LINGER_DEFRAG_COUNTERS(X)                                                            \
-  X(fragments, "frames that carried a fragment of an IP datagram")                           \
-  X(datagrams_completed, "datagrams made whole from fragments")                              \
-  X(datagrams_timed_out, "datagrams given up after fragsTimeout")                            \
-  X(datagrams_pushed_out, "datagrams given up early: maxFrags is too small")                 \
-  X(datagrams_at_end, "datagrams still in pieces when the run ended")                        \
-  X(datagrams_discarded, "IPv6 datagrams discarded because fragments overlapped (RFC 5722)") \
-  X(datagrams_unbuffered, "datagrams dropped because another shard did not keep up (live)")  \
-  X(fragments_overlapping, "fragments that overlapped others, or contradicted their length") \
-  X(fragments_duplicate, "fragments that came again")                                        \
+#define LINGER_DEFRAG_COUNTERS(X)                                                              \
+  X(fragments, "frames that carried a fragment of an IP datagram")                             \
+  X(datagrams_completed, "datagrams made whole from fragments")                                \
+  X(datagrams_timed_out, "datagrams given up after fragsTimeout, or for the next of their id") \
+  X(datagrams_pushed_out, "datagrams given up early: maxFrags is too small")                   \
+  X(datagrams_at_end, "datagrams still in pieces when the run ended")                          \
+  X(datagrams_discarded, "IPv6 datagrams discarded because fragments overlapped (RFC 5722)")   \
+  X(datagrams_unbuffered, "datagrams dropped because another shard did not keep up (live)")    \
+  X(fragments_overlapping, "fragments that overlapped others, or contradicted their length")   \
+  X(fragments_duplicate, "fragments that came again")                                          \
   X(fragments_impossible, "fragments that end within 8 bytes or behind what a datagram can be")
 
 // How packets came to the shard that owns their session.

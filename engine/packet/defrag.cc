@@ -61,6 +61,11 @@ void Defrag::take(const Packet& fragment, int depth) noexcept {
     return refuse(fragment, Verdict::malformed);
   }
   std::uint32_t number = find(fragment);
+  if (number != 0 && is_of_another(datagrams_[number], fragment)) {
+    counters_.datagrams_timed_out.add();
+    put_out(number, false, fragment.clock, 0);
+    number = 0;
+  }
   if (number != 0 && !has_frames_for(datagrams_[number], fragment)) {
     push_out(number, fragment.clock);
     number = 0;
@@ -101,6 +106,11 @@ void Defrag::refuse(Packet fragment, Verdict verdict) noexcept {
   sink_.on_packet(fragment);
 }
 
+// Its identification has come round meanwhile.
+bool Defrag::is_of_another(const Datagram& datagram, const Packet& fragment) const noexcept {
+  return fragment.key.ip_version == 4 && opened_ - datagram.joined > kReuseDistance;
+}
+
 bool Defrag::has_frames_for(const Datagram& datagram, const Packet& fragment) const noexcept {
   return UINT16_MAX - datagram.frames >= fragment.frames &&
          UINT32_MAX - datagram.wire_bytes >= fragment.wire_bytes;
@@ -130,6 +140,7 @@ std::uint32_t Defrag::find(const Packet& fragment) const noexcept {
 
 std::uint32_t Defrag::open(const Packet& fragment) noexcept {
   --free_count_;
+  ++opened_;
   const std::uint32_t number = given_back_ != 0 ? given_back_ : fresh_++;
   if (given_back_ != 0) given_back_ = datagrams_[number].older;
   Datagram& datagram = datagrams_[number];
@@ -176,6 +187,7 @@ void Defrag::join(Datagram& datagram, const Packet& fragment) noexcept {
   datagram.wire_bytes += fragment.wire_bytes;
   datagram.ports |= fragment.ports;
   datagram.last = fragment.timestamp;
+  datagram.joined = opened_;
   if (piece.offset == 0 && !datagram.has_first) {
     datagram.has_first = true;
     set_head(datagram, fragment);

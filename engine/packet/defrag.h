@@ -19,6 +19,9 @@
 // by their addresses; there on_full() must not wait, and what finds no buffer is counted and told
 // without its bytes.
 //
+// An IPv4 sender of 16-bit identifications uses them again within seconds: what a datagram got
+// before kReuseDistance others began is not joined by what comes under its identification then.
+//
 // Limits: maxFrags datagrams; 6 KiB for each of them on average; 65,535 frames each; 8 MiB
 // (DatagramArena) of whole datagrams that their owners have not finished. All is taken at start.
 // When the place is short, the oldest datagrams go. Cost: packets that are no fragments, none;
@@ -52,6 +55,8 @@ class DefragSink {
 class Defrag {
  public:
   static constexpr int kNestedMax = 4;
+  // An eighth of all identifications; 10 ms of the smallest datagrams that can be, at 10 Gbit/s.
+  static constexpr std::uint32_t kReuseDistance = 8'192;
 
   Defrag(const Settings& settings, const DecodeSettings& decode_settings, DefragCounters& counters,
          DefragSink& sink);
@@ -78,6 +83,7 @@ class Defrag {
     Timestamp last;  // of the frame that came last
     std::uint32_t wire_bytes;
     std::uint16_t frames;
+    std::uint32_t joined;  // opened_ when that one came
     PortSet ports;
     bool has_first;
     bool is_discarded;
@@ -90,6 +96,7 @@ class Defrag {
   void take(const Packet& fragment, int depth) noexcept;
   bool is_possible(const Packet& fragment) const noexcept;
   void refuse(Packet fragment, Verdict verdict) noexcept;
+  bool is_of_another(const Datagram& datagram, const Packet& fragment) const noexcept;
   bool has_frames_for(const Datagram& datagram, const Packet& fragment) const noexcept;
   bool has_room(std::uint32_t number, const Packet& fragment) const noexcept;
   void push_out(std::uint32_t number, ClockNs clock) noexcept;
@@ -114,6 +121,7 @@ class Defrag {
   ChunkPool chunks_;
   DatagramArena arena_;
   ClockNs next_due_ = kNever;  // of the oldest; all have the same timeout
+  std::uint32_t opened_ = 0;   // datagrams so far, modulo 2^32
   std::uint32_t free_count_;
   std::uint32_t fresh_ = 1;  // this one and those behind it were never used
   std::uint32_t given_back_ = 0;

@@ -134,6 +134,28 @@ TEST(defrag, a_datagram_that_is_the_oldest_itself_goes_for_its_next_fragment) {
   EXPECT_EQ(frames, kDatagrams + 1);
 }
 
+// A tunnel's gateway, whose packets are two fragments each, and of one of which the second was
+// lost.
+TEST(defrag, an_identification_that_comes_round_is_of_another_datagram) {
+  for (const unsigned lost : {0u, 1u}) {
+    Defragmenter defrag;
+    const auto pieces_of = [](const char* payload, std::uint32_t id) {
+      return fragments_of(PacketBuilder().ethernet().ip(kA, kB).udp(1, 2).payload(payload).frame(),
+                          16, id);
+    };
+    defrag.add(pieces_of("1234567812345678", 7)[1 - lost]);
+    for (std::uint32_t id = 8; id <= Defrag::kReuseDistance + 8; ++id)
+      defrag.add(pieces_of("1234567812345678", id));
+    defrag.take();
+    defrag.add(pieces_of("abcdefghabcdefgh", 7));
+    const std::vector<PutOut> out = defrag.take();
+    ASSERT_EQ(out.size(), 2u);
+    EXPECT_EQ(out[0].packet.frames, 1u);
+    EXPECT_EQ(out[0].packet.verdict, lost == 1 ? Verdict::session : Verdict::fragment);
+    EXPECT_EQ(out[1].payload, "abcdefghabcdefgh");
+  }
+}
+
 TEST(defrag, fragment_without_end_is_cut_into_packets_of_65535_frames) {
   const Frame whole = PacketBuilder().ethernet().ip(kA, kB).udp(1, 2).payload("12345678").frame();
   const Frame first = fragment_of(whole, {0, 8});
