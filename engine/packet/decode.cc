@@ -106,6 +106,7 @@ TunnelLayers tunnel_layers_of(const Packet& packet, const DecodeSettings& settin
   Packet copy = packet;
   clear(copy);
   Walk walk(copy, settings);
+  walk.is_end_known = false;
   follow_headers(walk);
   for (int depth = 0; depth < kHeadersMax && copy.verdict == Verdict::fragment; ++depth) {
     enter_datagram(walk, copy.captured_bytes);
@@ -148,12 +149,14 @@ void decode_datagram(Packet& packet, bool is_whole, const DecodeSettings& settin
   packet.frames = frames;
   Walk walk(packet, settings);
   walk.claimed_end = UINT32_MAX;  // lengths on the way are those of other fragments
+  walk.is_end_known = false;
   follow_headers(walk);
   for (int depth = 0; depth < kHeadersMax && packet.verdict == Verdict::fragment; ++depth) {
     const bool is_there = walk.offset >= begin;
     if (is_there) {
       packet.flags = is_whole ? 0 : kPacketFragment;
       walk.enters_first_fragment = !is_whole;
+      walk.is_end_known = is_whole;
     }
     enter_datagram(walk, is_there ? end : UINT32_MAX);
     follow_headers(walk);

@@ -214,10 +214,11 @@ void read_mpls(Walk& walk) noexcept {
   const bool is_bottom = (u8<2>(entry) & 1) != 0;
   if (!is_bottom) return;  // the next entry
   // In IP (RFC 4023, RFC 7510) the layer has begun there.
-  if (walk.tunnel != TunnelKind::mpls) walk.add_layer(TunnelKind::mpls, 0);
+  const bool is_in_ip = walk.tunnel == TunnelKind::mpls;
+  if (!is_in_ip) walk.add_layer(TunnelKind::mpls, 0);
   walk.tunnel = TunnelKind::none;
   walk.identify_layer(TunnelKind::mpls, be32<0>(entry) >> 12);
-  follow_label_stack(walk);
+  follow_label_stack(walk, is_in_ip);
 }
 
 void read_pppoe(Walk& walk) noexcept {  // RFC 2516 §4: version and type, code, session, length

@@ -15,6 +15,7 @@ bool is_whole_ip(const Walk& walk, std::uint32_t skipped, std::uint16_t ethertyp
   const bool is_ipv4 = ethertype == kEthertypeIpv4 && header[0] >> 4 == 4;
   const bool is_ipv6 = ethertype == kEthertypeIpv6 && header[0] >> 4 == 6;
   if (!is_ipv4 && !is_ipv6) return false;
+  if (!walk.is_end_known) return true;
   const std::uint32_t bytes = is_ipv4 ? load_be16(header + 2) : load_be16(header + 4) + kIpv6Bytes;
   const bool is_padded = bytes < room && room <= kPaddedTo;
   return bytes >= kIpv4Bytes && (bytes == room || bytes + kCheckBytes == room || is_padded);
@@ -70,11 +71,12 @@ bool follow_frame(Walk& walk, std::uint32_t bytes_max) noexcept {
 
 // IP shows by its version (RFC 4928 §3), a control word by a zero (RFC 4385 §3), anything else is a
 // bare frame; so may be what begins like one of the former, if its addresses do.
-void follow_label_stack(Walk& walk) noexcept {
+void follow_label_stack(Walk& walk, bool is_in_ip) noexcept {
   constexpr std::uint32_t kControlWord = 4;
   if (!walk.has(1)) return;
   const std::uint8_t version = u8<0>(walk.peek<1>()) >> 4;
   if (follow_frame(walk, version == 0 ? kControlWord : 0)) return;
+  if (is_in_ip) return follow_whole_ip(walk);
   if (version == 4 || version == 6) return read_ip(walk);
   if (version != 0 || walk.skip(kControlWord)) walk.next = Header::ethernet;
 }

@@ -138,7 +138,8 @@ void read_gtp(Walk& walk) noexcept {
 }
 
 // RFC 4380 §5.1.1: an authentication (00 01) and an origin (00 00) may stand before the IPv6
-// packet.
+// packet; RFC 6081 §4.1: trailers behind it, each with its type and length. All of it fits, or any
+// client's port that has this number would open sessions of what it is sent.
 void read_teredo(Walk& walk) noexcept {
   if (!walk.has(4)) return;
   if (be16<0>(walk.peek<2>()) == 1) {
@@ -146,6 +147,13 @@ void read_teredo(Walk& walk) noexcept {
     if (!walk.skip(13U + u8<2>(header) + u8<3>(header)) || !walk.has(2)) return;
   }
   if (be16<0>(walk.peek<2>()) == 0 && !walk.skip(8)) return;
+  constexpr std::uint32_t kHead = 6, kHeader6 = 40, kTrailersMax = 8;
+  if (!walk.has(kHead)) return;
+  const auto head = walk.peek<kHead>();
+  std::uint32_t end = kHeader6 + be16<4>(head);
+  for (std::uint32_t i = 0; i < kTrailersMax && end + 2 <= walk.readable(); ++i)
+    end += 2U + walk.position()[end + 1];
+  if (u8<0>(head) >> 4 != 6 || !walk.may_hold(end)) return walk.stop(Verdict::not_ip);
   walk.next = Header::ipv6;
 }
 
@@ -221,7 +229,7 @@ void read_lisp(Walk& walk) noexcept {
   if ((u8<0>(header) & kHasInstance) != 0)
     walk.identify_layer(TunnelKind::lisp, be32<4>(header) >> 8);
   if ((u8<0>(header) & kHasProtocol) != 0) return follow_service_protocol(walk, u8<3>(header));
-  walk.next = Header::ip;
+  follow_whole_ip(walk);
 }
 
 // RFC 7761 §4.9: version (4 bits) and type (4; 1: register), … (1), checksum (2), border (1 bit),
@@ -269,19 +277,6 @@ void read_tzsp(Walk& walk) noexcept {
   }
 }
 
-// One IP packet, and nothing behind it: of what comes at any port that is no tunnel's, hardly
-// anything has the length that it would say.
-void follow_whole_ip(Walk& walk) noexcept {
-  constexpr std::uint32_t kHead = 6, kHeader6 = 40;
-  if (!walk.has(kHead)) return;
-  const auto head = walk.peek<kHead>();
-  const unsigned version = u8<0>(head) >> 4;
-  const bool is_whole = (version == 4 && be16<2>(head) == walk.claimed()) ||
-                        (version == 6 && kHeader6 + be16<4>(head) == walk.claimed());
-  if (!is_whole) return walk.stop(Verdict::not_ip);
-  walk.next = Header::ip;
-}
-
 // draft-ietf-intarea-gue-09 §3.2: variant (2 bits; 0), control (1), length of the fields in words
 // (5), protocol, flags (2), fields. §4.1: variant 1 is the first two bits of an IP packet, without
 // a header, as FOU has it.
@@ -309,6 +304,19 @@ void read_gue(Walk& walk) noexcept {
 }
 
 }  // namespace
+
+// One IP packet, and nothing behind it: of what comes at any port that is no tunnel's, hardly
+// anything has the length that it would say.
+void follow_whole_ip(Walk& walk) noexcept {
+  constexpr std::uint32_t kHead = 6, kHeader6 = 40;
+  if (!walk.has(kHead)) return;
+  const auto head = walk.peek<kHead>();
+  const unsigned version = u8<0>(head) >> 4;
+  const bool is_whole = (version == 4 && walk.may_hold(be16<2>(head))) ||
+                        (version == 6 && walk.may_hold(kHeader6 + be16<4>(head)));
+  if (!is_whole) return walk.stop(Verdict::not_ip);
+  walk.next = Header::ip;
+}
 
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept {
   walk.outer = walk.packet;

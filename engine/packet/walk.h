@@ -84,6 +84,8 @@ struct Walk {
   TunnelKind tunnel = TunnelKind::none;  // whose header comes next, for Header::tunnel
   std::uint16_t link_type;
   bool enters_first_fragment = false;  // its beginning is all there is of the datagram
+  bool is_end_known =
+      true;  // else claimed_end may be that of a fragment, whose datagram was judged
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
@@ -165,6 +167,8 @@ struct Walk {
     offset += bytes;
     return true;
   }
+  // What follows may be `bytes` long.
+  bool may_hold(std::uint32_t bytes) const noexcept { return bytes == claimed() || !is_end_known; }
   // What follows is `bytes` long, whatever was captured or is on the wire behind it.
   void set_length(std::uint32_t bytes) noexcept {
     claimed_end = offset + bytes;
@@ -184,8 +188,9 @@ void follow_ethertype(Walk& walk, std::uint16_t ethertype) noexcept;
 void follow_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 void follow_service_protocol(Walk& walk, std::uint8_t protocol) noexcept;
 
-// What lies below the bottom of an MPLS stack, and in an L2TPv3 message; nothing says it.
-void follow_label_stack(Walk& walk) noexcept;
+// What lies below the bottom of an MPLS stack, and in an L2TPv3 message; nothing says it. In IP the
+// stack has no type of its own, but a port that any client may have: what lies there fits.
+void follow_label_stack(Walk& walk, bool is_in_ip) noexcept;
 void read_l2tp_v3(Walk& walk) noexcept;
 
 // set_key() from the walk's ends, protocol and scope.
@@ -194,6 +199,9 @@ std::uint8_t set_key(Packet& packet, const Walk& walk) noexcept;
 // What separates datagrams of equal addresses: two VLAN ids (12 bits each), kinds and ids of the
 // tunnels (40).
 std::uint64_t datagram_scope_of(const Walk& walk) noexcept;
+
+// One IP packet, and nothing behind it.
+void follow_whole_ip(Walk& walk) noexcept;
 
 // The packet in walk.packet is complete and stays the result unless a valid one is inside.
 void enter_tunnel(Walk& walk, TunnelKind kind, Header next) noexcept;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/packet/decoded.h"
+#include "tests/packet/defragmenter.h"
 
 namespace linger::test {
 namespace {
@@ -228,6 +229,24 @@ TEST(tunnel, gtp_had_a_version_before_its_first) {
   header[0] = 0x0e;  // charging
   EXPECT_EQ(session_of(gtp().ip(kA, kB).tcp(1, 2).frame()),
             "udp 192.0.2.1:3386 > 198.51.100.2:3386");
+}
+
+// Any client may have one of these ports, and be sent what begins like a packet.
+TEST(tunnel, what_does_not_fit_the_datagram_is_no_packet) {
+  const std::vector<std::pair<std::uint16_t, ByteList>> headers = {
+      {3544, {}}, {4341, ByteList(8)}, {6635, {0, 0, 0x11, 64}}};
+  for (const auto& [port, header] : headers) {
+    const std::string carrier = "udp 192.0.2.1:9 > 198.51.100.2:" + std::to_string(port);
+    Frame frame =
+        outer().udp(9, port).payload(header).ip(kA6, kB6).tcp(1, 2).payload(ByteList(99)).frame();
+    EXPECT_EQ(session_of(frame), kInner6);
+    Defragmenter defrag;  // the end of a beginning is not known
+    defrag.add(fragments_of(frame, 120).front());
+    defrag.finish();
+    EXPECT_EQ(defrag.take().at(0).session, kInner6);
+    ++frame.bytes[14 + 20 + 8 + header.size() + 5];
+    EXPECT_EQ(session_of(frame), carrier);
+  }
 }
 
 TEST(tunnel, lisp_and_what_was_sniffed_are_looked_into) {
