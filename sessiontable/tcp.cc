@@ -395,7 +395,7 @@ bool crosses_fin(const Session& s, const Packet& packet) noexcept {
          s.hot.has(kSessionAck0, peer) && seq_before(s.hot.acknowledged[peer], end_of(packet));
 }
 
-void update_phase(const Session& s, const Packet& packet) noexcept {
+void update_phase(const Session& s, const Packet& packet, const Extension* e) noexcept {
   const unsigned side = packet.direction;
   const unsigned peer = side ^ 1;
   const TcpHeader& tcp = packet.tcp;
@@ -411,7 +411,10 @@ void update_phase(const Session& s, const Packet& packet) noexcept {
   }
   if (s.hot.phase == Phase::closed && !s.hot.has(kSessionFin0, side) &&
       s.packets(side) == packet.frames) {
-    s.hot.phase = Phase::half_closed;  // the side that was thought never to be seen
+    // The side that was thought never to be seen. Its peer may have reset since its FIN.
+    s.cold.rst_seen = e != nullptr && e->late.rst[peer] != 0;
+    s.cold.rst_side = peer & 1;
+    s.hot.phase = s.cold.rst_seen ? Phase::reset : Phase::half_closed;
     return;
   }
   if (s.hot.phase != Phase::opening || (tcp.flags & kTcpSyn) != 0) return;
@@ -543,7 +546,7 @@ void tcp_update(const Session& s, const Packet& packet, const TcpContext& contex
   advance(s, packet, context);
   update_acknowledgment(s, packet, context);
   note_kind(s, packet);
-  update_phase(s, packet);
+  update_phase(s, packet, before);
   if (!was_lingering || !lingers(s.hot.phase)) return;
 
   if (!completes_close(s, packet, acknowledged_before, gap_before, before,
@@ -562,7 +565,7 @@ void tcp_update_in_order(const Session& s, const Packet& packet) noexcept {
   s.hot.acknowledged[side] = packet.tcp.acknowledgment;
   s.hot.window[side] = packet.tcp.window;
   note_kind(s, packet);
-  if (is_fin || s.hot.phase == Phase::opening) update_phase(s, packet);
+  if (is_fin || s.hot.phase == Phase::opening) update_phase(s, packet, nullptr);
 }
 
 std::uint64_t tcp_payload_bytes(const Session& s, const Extension* extension,

@@ -392,7 +392,10 @@ void join_phase(ModelSession& s, const Packet& packet) {
     return;
   }
   if (s.phase == Phase::closed && !from.has_fin && from.packets == packet.frames) {
-    s.phase = Phase::half_closed;  // a one-way close that was not one-way
+    // A one-way close that was not one-way; perhaps with a reset behind it.
+    const unsigned closer = packet.direction ^ 1u;
+    if (s.late.side[closer].rst != 0) s.reset_by = closer;
+    s.phase = s.reset_by ? Phase::reset : Phase::half_closed;
     return;
   }
   if (s.phase != Phase::opening || has(packet, kTcpSyn)) return;

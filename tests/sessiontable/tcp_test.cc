@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -464,6 +465,32 @@ TEST(tcp, a_rst_with_the_number_of_its_senders_fin_resets) {
     session.see(frames);
     EXPECT_EQ(session.hot().phase, offset == -1 ? Phase::reset : Phase::half_closed) << offset;
   }
+}
+
+TEST(tcp, a_side_that_ended_and_reset_before_the_other_was_seen_has_reset) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.data(Side::client, "ask", at(1));
+  tcp.fin(Side::client, at(2));
+  tcp.data(Side::server, "answer", at(3));
+  tcp.rst(Side::client, at(4));
+  const auto is_from_client = [](const Frame& frame) {
+    return frame.bytes[frame.ip_offset + 12] == 192;
+  };
+  std::ranges::stable_partition(frames, is_from_client);  // one tap is ahead of the other
+  OneSession session;
+  for (Frame& frame : frames) {
+    frame.timestamp_ns = at(10);
+    session.see(frame);
+    if (!is_from_client(frame)) {
+      EXPECT_EQ(session.hot().phase, Phase::reset);
+    }
+  }
+  EXPECT_TRUE(session.cold().rst_seen);
+  EXPECT_EQ(session.cold().rst_side, session.hot().originator());
+  EXPECT_EQ(session.payload_bytes(), 3u);
+  EXPECT_EQ(session.payload_bytes(false), 6u);
 }
 
 TEST(tcp, a_rst_against_a_syn_must_acknowledge_it) {
