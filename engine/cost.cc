@@ -22,7 +22,7 @@ std::uint64_t memory_of_rings(const Settings& settings) noexcept {
   const std::uint64_t shards = settings.packetThreads;
   const std::uint64_t outputs = std::max<std::uint64_t>(settings.output.size(), 1);
   return outputs * shards * settings.recordQueue * kRecordBytes +
-         shards * (shards - 1) * settings.maxPacketsInQueue * sizeof(Packet);
+         (shards == 1 ? 0 : shards * shards) * settings.maxPacketsInQueue * sizeof(Packet);
 }
 
 }  // namespace

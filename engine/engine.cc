@@ -299,6 +299,7 @@ tl::expected<void, std::string> Engine::start_sources() {
   }
   if (auto started = ports_.start(); !started) return started;
   if (ports_.steer_to_owners()) handoff_.follow_cards();
+  if (!ports_.keep_directions()) handoff_.expect_apart();
   for (std::uint32_t i = 0; i < shards_.size(); ++i) {
     ports_.attach(i, *shards_[i]);
     shards_[i]->attach(watch_.losses());

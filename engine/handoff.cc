@@ -6,14 +6,14 @@
 namespace linger {
 
 Handoff::Handoff(const Shares& shares, std::size_t ring_packets)
-    : shares_(shares), shard_count_(shares.shard_count()) {
+    : shares_(shares), shard_count_(shares.shard_count()), ring_packets_(ring_packets) {
   for (std::uint32_t bucket = 0; bucket < kRssBuckets; ++bucket)
     owners_[bucket] = static_cast<std::uint8_t>(bucket % shard_count_);
   for (std::uint32_t from = 0; from < shard_count_; ++from) {
     progress_.push_back(std::make_unique<Progress>());
     losses_.push_back(std::make_unique<LossLog>());
     for (std::uint32_t to = 0; to < shard_count_; ++to)
-      rings_.push_back(from == to ? nullptr : std::make_unique<Ring>(ring_packets));
+      rings_.push_back(shard_count_ == 1 ? nullptr : std::make_unique<Ring>(ring_packets));
   }
 }
 
@@ -37,16 +37,15 @@ bool Handoff::has_lost(PortSet ports, Timestamp first, Timestamp last) const noe
   return false;
 }
 
-void Handoff::pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept {
+ClockNs Handoff::pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept {
   // Read first: whatever was pushed before this clock is then in the ring.
+  const bool has_closed = progress_[from]->closed.load(std::memory_order_acquire);
   const ClockNs clock = progress_[from]->clock.load(std::memory_order_acquire);
   burst.count =
       static_cast<std::uint32_t>(ring(from, to).pop(burst.packets.data(), burst.packets.size()));
-  if (burst.count == kBurstMax) {
-    burst.clock = burst.packets[kBurstMax - 1].clock;
-  } else {
-    burst.clock = clock;
-  }
+  const ClockNs last = burst.count == 0 ? 0 : burst.packets[burst.count - 1].clock;
+  burst.clock = burst.count == kBurstMax ? last : clock;
+  return has_closed && burst.count != kBurstMax ? kNever : std::max(burst.clock, last);
 }
 
 void Handoff::publish_clock(std::uint32_t from, ClockNs clock) noexcept {
@@ -61,7 +60,7 @@ void Handoff::close(std::uint32_t from, Ending ending) noexcept {
 bool Handoff::is_drained(std::uint32_t to) noexcept {
   for (std::uint32_t from = 0; from < shard_count_; ++from) {
     if (!progress_[from]->closed.load(std::memory_order_acquire)) return false;
-    if (from != to && ring(from, to).read_available() != 0) return false;
+    if (shard_count_ > 1 && ring(from, to).read_available() != 0) return false;
   }
   return true;
 }

@@ -1,4 +1,5 @@
 // Packets that arrived at one shard and belong to another: a lock-free ring for each pair.
+// One to itself holds what is to be told in order with those.
 //
 // The owner of a session is a function of its key alone, so both directions meet in one shard
 // whatever queue they came through: of the keyed hash, or, where network cards steer by
@@ -33,8 +34,17 @@ class Handoff {
   // Before the first poll: sessions belong to the shard whose queue a network card steers them to.
   void follow_cards() noexcept { follows_cards_ = true; }
 
+  // Likewise: a session's packets may arrive at several shards.
+  void expect_apart() noexcept { all_come_apart_ = true; }
+
   std::uint32_t owner_of(const Packet& packet) const noexcept {
     return follows_cards_ ? owners_[rss_bucket(packet.key)] : shares_.owner_of(packet.hash);
+  }
+
+  // Others of its session may have come through other shards: what cards and the kernel look at is
+  // the tunnel, whose port may be another for each direction (RFC 7348 §5).
+  bool comes_apart(const Packet& packet) const noexcept {
+    return all_come_apart_ || packet.tunnel_depth != 0;
   }
 
   // Writing shard `from`, which holds their buffers for the owner (hold_buffers). How many of the
@@ -49,8 +59,17 @@ class Handoff {
   bool has_lost(PortSet ports, Timestamp first, Timestamp last) const noexcept;
 
   // Reading shard `to`: fills the burst with at most kBurstMax packets of `from`, in the order they
-  // were pushed. burst.clock is how far time has come for all of them.
-  void pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept;
+  // were pushed. burst.clock is how far time has come for all of them; returned is the time before
+  // which none is left to come, kNever if none comes at all.
+  ClockNs pop(std::uint32_t from, std::uint32_t to, Burst& burst) noexcept;
+  // A shard that is its own reader.
+  bool has_room(std::uint32_t shard, std::size_t packets) noexcept {
+    return ring(shard, shard).write_available() >= packets;
+  }
+  // Reading shard: what waits there is to wait no longer.
+  bool is_half_full(std::uint32_t from, std::uint32_t to) noexcept {
+    return ring(from, to).read_available() > ring_packets_ / 2;
+  }
 
   // Writing shard: time has come this far, for shards that get no packets; and: nothing more comes,
   // as its sources have ended like this.
@@ -81,9 +100,11 @@ class Handoff {
 
   const Shares shares_;
   const std::uint32_t shard_count_;
+  const std::size_t ring_packets_;
   bool follows_cards_ = false;
+  bool all_come_apart_ = false;
   std::array<std::uint8_t, kRssBuckets> owners_{};
-  std::vector<std::unique_ptr<Ring>> rings_;  // null on the diagonal
+  std::vector<std::unique_ptr<Ring>> rings_;  // none for a single shard
   std::vector<std::unique_ptr<Progress>> progress_;
   std::vector<std::unique_ptr<LossLog>> losses_;  // of each writing shard
 };

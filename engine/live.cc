@@ -25,18 +25,23 @@ PcapPortOptions pcap_options(const Settings& settings, std::size_t index,
 }
 
 #ifdef LINGER_HAS_DPDK
+// That wait in the rings of one shard, or are out of them.
+std::uint64_t handoff_packets(const Settings& settings) noexcept {
+  if (settings.packetThreads == 1) return 0;
+  return settings.packetThreads * (settings.maxPacketsInQueue + kBurstMax);
+}
+
 DpdkPortOptions dpdk_options(const Settings& settings, std::size_t index) {
-  return {
-      .queue_count = static_cast<std::uint32_t>(settings.packetThreads),
-      .port_bit = port_set_of(index),
-      .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
-      .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
-      .handoff_packets = (settings.packetThreads - 1) * (settings.maxPacketsInQueue + kBurstMax),
-      .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
-      .hardware_time = settings.hardwareTime,
-      .gives_up_rights = !settings.user.empty(),
-      .bpf = settings.bpf,
-      .clock_jump = settings.clockJump};
+  return {.queue_count = static_cast<std::uint32_t>(settings.packetThreads),
+          .port_bit = port_set_of(index),
+          .descriptors = static_cast<std::uint32_t>(settings.rxDescriptors),
+          .mbufs = static_cast<std::uint32_t>(settings.dpdkMbufs),
+          .handoff_packets = handoff_packets(settings),
+          .frame_bytes_max = static_cast<std::uint32_t>(settings.frameBytesMax),
+          .hardware_time = settings.hardwareTime,
+          .gives_up_rights = !settings.user.empty(),
+          .bpf = settings.bpf,
+          .clock_jump = settings.clockJump};
 }
 
 tl::expected<std::unique_ptr<LivePort>, std::string> open_dpdk(const std::string& interface,
@@ -139,6 +144,10 @@ void LivePorts::attach(std::uint32_t index, Shard& shard) {
 
 bool LivePorts::steer_to_owners() const noexcept {
   return std::ranges::any_of(ports_, [](const auto& port) { return port->steers_to_owners(); });
+}
+
+bool LivePorts::keep_directions() const noexcept {
+  return std::ranges::all_of(ports_, [](const auto& port) { return port->keeps_directions(); });
 }
 
 std::vector<PortTotals> LivePorts::totals() const {

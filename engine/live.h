@@ -44,6 +44,8 @@ class LivePorts {
 
   // Whether sessions are to be owned as the cards steer them. After start().
   bool steer_to_owners() const noexcept;
+  // Whether a session's packets, but for tunnels, come to one shard. After start().
+  bool keep_directions() const noexcept;
 
   bool is_empty() const noexcept { return ports_.empty(); }
   // Reads the counters of all devices.

@@ -67,6 +67,7 @@ Shard::Progress Shard::poll() noexcept {
   publish_clock(passed());
   if (sources_ended_ && handoff_.is_drained(index_)) {
     take_over();  // for the last clock that was published
+    complete_to_ = kNever;
     track_all();
     finish();
   }
@@ -97,7 +98,8 @@ bool Shard::receive() noexcept {
     have_all_ended &= inlet.has_ended;
   }
   if (merges_sources()) merge_sources();
-  handoff_.publish_clock(index_, passed());
+  clock_ = std::max(clock_, arrived_);
+  handoff_.publish_clock(index_, plays_in_step_ ? time_ : arrived_);
   if (have_all_ended) end_of_sources();
   return is_busy;
 }
@@ -115,7 +117,7 @@ bool Shard::receive(Inlet& inlet) noexcept {
     inlet.has_ended = true;
     return false;
   }
-  if (!merges_sources()) clock_ = std::max(clock_, burst.clock);
+  if (!merges_sources()) arrived_ = std::max(arrived_, burst.clock);
   profile_.leave(Stage::receive);
   const std::uint32_t fragments = decode(burst, decode_settings_);
   profile_.leave(Stage::decode);
@@ -126,11 +128,11 @@ bool Shard::receive(Inlet& inlet) noexcept {
 // Live, a burst of what several sources have, by timestamp. Where one was full its next packet may
 // be earlier than those of others, which wait for it.
 void Shard::merge_sources() noexcept {
-  Burst& burst = *others_[index_].burst;
+  Burst& burst = *merged_sources_.burst;
   bool has_fragments = false;
-  burst.clock = clock_;
+  burst.clock = arrived_;
   while (burst.count < kBurstMax && !has_empty_inlet()) {
-    Inlet* inlet = earliest_of(own_, nullptr);
+    Inlet* inlet = earliest_of_own();
     if (inlet == nullptr) break;
     const Packet& packet = inlet->burst->packets[inlet->next++];
     has_fragments |= is_fragment(packet);
@@ -139,8 +141,8 @@ void Shard::merge_sources() noexcept {
   }
   if (std::ranges::none_of(own_, [](const Inlet& i) { return i.next < i.burst->count; }))
     for (const Inlet& inlet : own_) burst.clock = std::max(burst.clock, inlet.burst->clock);
-  clock_ = burst.clock;
-  steer(others_[index_].burst, has_fragments);
+  arrived_ = burst.clock;
+  steer(merged_sources_.burst, has_fragments);
 }
 
 bool Shard::has_stopped(Inlet& inlet) noexcept {
@@ -165,49 +167,53 @@ void Shard::steer(std::unique_ptr<Burst>& burst, bool has_fragments) noexcept {
   exchange(*burst);
 }
 
-// Everything that came in this poll. A replay has one inlet for each shard, and merges nothing.
+// Everything that came in this poll, but for what is_held(). A replay has one inlet for each shard,
+// and merges nothing.
 bool Shard::track_all() noexcept {
   Inlet* only = nullptr;
   std::uint32_t filled = 0;
-  const auto look_at = [&](std::vector<Inlet>& inlets) {
-    for (Inlet& inlet : inlets) {
-      if (inlet.burst->count == inlet.next) continue;
-      only = &inlet;
-      ++filled;
-    }
+  const auto look_at = [&](Inlet& inlet) {
+    if (inlet.burst->count == inlet.next) return;
+    only = &inlet;
+    ++filled;
   };
-  if (!merges_sources()) look_at(own_);
-  look_at(others_);
+  if (!merges_sources()) std::ranges::for_each(own_, look_at);
+  look_at(merged_sources_);
+  const bool is_ours = filled == 1;
+  std::ranges::for_each(others_, look_at);
   if (filled == 0) return false;
-  if (!waits_ && !plays_in_step_ && others_.size() > 1) {
+  if (!may_wait() && others_.size() > 1) {
     if (!merges_sources())
-      for (const Inlet& inlet : own_)
-        sample_directions(*inlet.burst, static_cast<std::uint8_t>(index_));
-    for (std::size_t from = 0; from < others_.size(); ++from)
-      sample_directions(*others_[from].burst, static_cast<std::uint8_t>(from));
+      for (const Inlet& inlet : own_) sample_directions(*inlet.burst, index_);
+    sample_directions(*merged_sources_.burst, index_);
   }
-  if (filled == 1 && !plays_in_step_) {
+  bool has_tracked = true;
+  if (filled == 1 && !plays_in_step_ && (is_ours || waits_)) {
     track(*only->burst);
     only->next = only->burst->count;
   } else {
-    merge();
+    has_tracked = merge();
   }
+  merged_sources_.burst->count = merged_sources_.next = 0;
   for (Inlet& inlet : others_) {
-    if (&inlet != &others_[index_])
-      release_buffers({inlet.burst->packets.data(), inlet.burst->count});
+    if (inlet.next != inlet.burst->count) continue;
+    release_buffers({inlet.burst->packets.data(), inlet.burst->count});
     inlet.burst->count = inlet.next = 0;
   }
-  return true;
+  return has_tracked;
 }
 
-// By timestamp; of equal ones, our own first.
-void Shard::merge() noexcept {
+// By timestamp; of equal ones, our own first. True: there was something.
+bool Shard::merge() noexcept {
+  bool any = false;
   merged_->count = 0;
   while (Inlet* inlet = plays_in_step_ && has_empty_inlet() ? nullptr : earliest()) {
+    any = true;
     merged_->packets[merged_->count++] = inlet->burst->packets[inlet->next++];
     if (merged_->count == kBurstMax) track_merged();
   }
   track_merged();
+  return any;
 }
 
 // In step, fragments and sessions see what a replay of one file would show them.
@@ -228,19 +234,30 @@ bool Shard::has_empty_inlet() const noexcept {
 }
 
 Shard::Inlet* Shard::earliest() noexcept {
-  Inlet& ours = others_[index_];
-  if (!merges_sources()) return earliest_of(others_, earliest_of(own_, nullptr));
-  return earliest_of(others_, ours.next != ours.burst->count ? &ours : nullptr);
-}
-
-// Of them and of `earliest`, which is it if none is earlier.
-Shard::Inlet* Shard::earliest_of(std::vector<Inlet>& inlets, Inlet* earliest) noexcept {
-  const auto head = [](const Inlet& inlet) { return inlet.burst->packets[inlet.next].timestamp; };
-  for (Inlet& inlet : inlets) {
+  Inlet* earliest = merges_sources() ? earlier(nullptr, merged_sources_) : earliest_of_own();
+  for (Inlet& inlet : others_) {
     if (inlet.next == inlet.burst->count) continue;
-    if (earliest == nullptr || head(inlet) < head(*earliest)) earliest = &inlet;
+    if (!is_held(inlet.burst->packets[inlet.next])) earliest = earlier(earliest, inlet);
   }
   return earliest;
+}
+
+Shard::Inlet* Shard::earliest_of_own() noexcept {
+  Inlet* earliest = nullptr;
+  for (Inlet& inlet : own_) earliest = earlier(earliest, inlet);
+  return earliest;
+}
+
+// Of equal ones the first.
+Shard::Inlet* Shard::earlier(Inlet* one, Inlet& other) noexcept {
+  const auto head = [](const Inlet& inlet) { return inlet.burst->packets[inlet.next].timestamp; };
+  if (other.next == other.burst->count) return one;
+  return one == nullptr || head(other) < head(*one) ? &other : one;
+}
+
+// Another shard may have an earlier one of its session still.
+bool Shard::is_held(const Packet& packet) const noexcept {
+  return packet.clock > complete_to_ && handoff_.comes_apart(packet);
 }
 
 void Shard::stamp(Burst& burst) noexcept {
@@ -345,6 +362,7 @@ void Shard::exchange(Burst& burst) noexcept {
     Owned& owned = owned_[handoff_.owner_of(packet)];
     owned.places[owned.count++] = static_cast<std::uint8_t>(i);
   }
+  if (!may_wait()) set_aside(burst);
   for (std::uint32_t to = 0; to < owned_.size(); ++to)
     if (to != index_) hold_buffers(burst, owned_[to].packets());
   for (std::uint32_t to = 0; to < owned_.size(); ++to)
@@ -354,6 +372,22 @@ void Shard::exchange(Burst& burst) noexcept {
     if (i != burst.count) burst.packets[burst.count] = burst.packets[i];
     ++burst.count;
   }
+}
+
+// Live: those of ours that are to be told in order with what other shards hand over wait for it
+// where that comes, as long as there is room.
+void Shard::set_aside(const Burst& burst) noexcept {
+  Owned& ours = owned_[index_];
+  Owned kept;
+  Owned apart;
+  for (const std::uint8_t i : ours.packets()) {
+    Owned& list = handoff_.comes_apart(burst.packets[i]) ? apart : kept;
+    list.places[list.count++] = i;
+  }
+  if (apart.count == 0 || !handoff_.has_room(index_, apart.count)) return;
+  hold_buffers(burst, apart.packets());
+  handoff_.push(index_, index_, burst, apart.packets());
+  ours = kept;
 }
 
 void Shard::hand_over(const Burst& burst, PacketList which, std::uint32_t owner) noexcept {
@@ -395,7 +429,7 @@ void Shard::count_handed_over(const Burst& burst, PacketList which) noexcept {
 }
 
 // One session in 256, as long as no other takes its place: where its two directions arrive.
-void Shard::sample_directions(const Burst& burst, std::uint8_t from) noexcept {
+void Shard::sample_directions(const Burst& burst, std::uint32_t from) noexcept {
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
     if ((packet.hash >> 40 & 0xff) != 0) continue;
@@ -408,20 +442,32 @@ void Shard::sample_directions(const Burst& burst, std::uint8_t from) noexcept {
       sample = {};
       continue;
     }
-    sample = {packet.hash, from, packet.direction};
+    sample = {packet.hash, static_cast<std::uint8_t>(from), packet.direction};
   }
 }
 
-// What the others have for us.
+// What the others have for us, and what we have set aside. One that receives nothing gets all in
+// order.
 bool Shard::take_over() noexcept {
   bool any = false;
+  bool is_pressed = false;
+  complete_to_ = kNever;
   for (std::uint32_t from = 0; from < others_.size(); ++from) {
-    if (from == index_) continue;
-    Burst& burst = *others_[from].burst;
-    handoff_.pop(from, index_, burst);
-    clock_ = std::max(clock_, burst.clock);
-    any |= burst.count != 0;
+    if (from == index_ && (may_wait() || others_.size() == 1)) continue;
+    Inlet& inlet = others_[from];
+    if (inlet.next == inlet.burst->count) {
+      inlet.complete_to = handoff_.pop(from, index_, *inlet.burst);
+      clock_ = std::max(clock_, inlet.burst->clock);
+      any |= inlet.burst->count != 0;
+      if (!may_wait()) sample_directions(*inlet.burst, from);
+    } else {
+      const ClockNs head = inlet.burst->packets[inlet.next].clock;
+      inlet.complete_to = std::max(inlet.complete_to, head);
+      is_pressed |= handoff_.is_half_full(from, index_);
+    }
+    complete_to_ = std::min(complete_to_, inlet.complete_to);
   }
+  if (is_pressed || own_.empty()) complete_to_ = kNever;
   return any;
 }
 

@@ -4,8 +4,8 @@
 // poll() is the data path, top to bottom; nothing below it locks, allocates, logs or makes a system
 // call. What comes from several sources is steered and told in the order of its timestamps, and a
 // source with more waits for one that gave a full burst; what comes from other shards is told in
-// that order within one poll. The shard's time never goes back. Owner: the thread that calls
-// poll(); counters are read by anybody.
+// that order within one poll, and where sessions come apart (Handoff) altogether. The shard's time
+// never goes back. Owner: the thread that calls poll(); counters are read by anybody.
 #pragma once
 
 #include <cstdint>
@@ -111,7 +111,8 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
     bool is_draining = false;
     bool is_idle = false;  // it had no more; a file: it is at its end
     bool has_ended = false;
-    std::uint32_t next = 0;  // packet of the burst to be tracked
+    ClockNs complete_to = kNever;  // another shard: none that it gives later is before
+    std::uint32_t next = 0;        // packet of the burst to be tracked
     std::unique_ptr<Burst> burst = std::make_unique<Burst>();
   };
 
@@ -126,19 +127,22 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   void count(const Burst& burst) noexcept;
   void count_flags(const Packet& packet) noexcept;
   void exchange(Burst& burst) noexcept;
+  void set_aside(const Burst& burst) noexcept;
   void hand_over(const Burst& burst, PacketList which, std::uint32_t owner) noexcept;
   bool take_over() noexcept;
   bool track_all() noexcept;
-  void merge() noexcept;
+  bool merge() noexcept;
   void track_merged() noexcept;
   Inlet* earliest() noexcept;
-  static Inlet* earliest_of(std::vector<Inlet>& inlets, Inlet* earliest) noexcept;
+  Inlet* earliest_of_own() noexcept;
+  static Inlet* earlier(Inlet* one, Inlet& other) noexcept;
+  bool is_held(const Packet& packet) const noexcept;
   bool has_empty_inlet() const noexcept;
   void stamp(Burst& burst) noexcept;
   void track(Burst& burst) noexcept;
   void lose_one(Burst& burst) noexcept;
   void count_handed_over(const Burst& burst, PacketList which) noexcept;
-  void sample_directions(const Burst& burst, std::uint8_t from) noexcept;
+  void sample_directions(const Burst& burst, std::uint32_t from) noexcept;
   bool sweep() noexcept;
   void finish() noexcept;
   // For the other shards; an owner never waits for us.
@@ -168,10 +172,12 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   bool sources_ended_ = false;
   bool finished_ = false;
   TestLoss loss_ = TestLoss::none;
-  ClockNs clock_ = 0;      // how far the sources and the other shards have come
-  ClockNs time_ = 0;       // live: how far the table has; no packet is tracked before it
-  ClockNs swept_ = 0;      // live: time_ at the last sweep,
-  DurationNs behind_ = 0;  // and for how long sweeps have left sessions due
+  ClockNs arrived_ = 0;           // how far our sources have come
+  ClockNs clock_ = 0;             // how far they and the other shards have
+  ClockNs complete_to_ = kNever;  // live: all that is before has come, through whatever shard
+  ClockNs time_ = 0;              // live: how far the table has; no packet is tracked before it
+  ClockNs swept_ = 0;             // live: time_ at the last sweep,
+  DurationNs behind_ = 0;         // and for how long sweeps have left sessions due
   ShardCounters counters_;
   SessionTable table_;
   std::unique_ptr<Applications> applications_;  // null: none
@@ -188,7 +194,8 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   // All sources are recorded and ours: no packet is tracked, or handed over, before an earlier one.
   bool plays_in_step_ = false;
   std::vector<Inlet> own_;     // one for each source
-  std::vector<Inlet> others_;  // one for each shard; ours is for what merge_sources() merges
+  Inlet merged_sources_;       // what merge_sources() merges
+  std::vector<Inlet> others_;  // one for each shard; ours has what was set aside
   struct Owned {
     std::uint32_t count = 0;
     std::array<std::uint8_t, kBurstMax> places{};

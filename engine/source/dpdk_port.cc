@@ -113,6 +113,7 @@ class DpdkPort final : public LivePort {
   }
 
   bool steers_to_owners() const noexcept override { return steered_as_ == SteeredAs::owners; }
+  bool keeps_directions() const noexcept override { return steers_to_owners() || files() != 0; }
 
   std::string trouble() const override {
     return is_gone_ ? fmt::format("dpdk:{}: the device disappeared", name_) : std::string();

@@ -64,6 +64,10 @@ class LivePort {
   // start().
   virtual bool steers_to_owners() const noexcept { return false; }
 
+  // Whether both directions of a session, but for tunnels, arrive at one shard, whatever such port
+  // they come by. After start().
+  virtual bool keeps_directions() const noexcept { return true; }
+
   // Reads the device's counters, and whether it is still there: a few system calls.
   virtual PortTotals totals() = 0;
 

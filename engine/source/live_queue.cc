@@ -30,7 +30,7 @@ RxStatus LiveQueue::rx(Burst& burst) noexcept {
   if (burst.count != 0) {
     held_.stamp(clock_, burst, received == 0);
   } else if (!options_.is_recorded) {
-    const Timestamp time{system_time().value - options_.behind};
+    const Timestamp time = empty_to();
     clock_.stamp(time, &time);
   }
   burst.clock = clock_.now();

@@ -26,6 +26,10 @@ struct LiveQueueOptions {
   bool is_recorded = false;
 };
 
+// Nanoseconds since 1970 by the system's clock; no system call where the vDSO has it.
+Timestamp system_time() noexcept;
+std::int64_t monotonic_ns() noexcept;
+
 class LiveQueue : public Source {
  public:
   explicit LiveQueue(const LiveQueueOptions& options)
@@ -55,6 +59,8 @@ class LiveQueue : public Source {
   // Fills what a source fills but the clock, at most `room` packets, each with a buffer. Bytes stay
   // until the next call and while the buffer has users.
   virtual std::uint32_t receive(Packet* packets, std::uint32_t room) noexcept = 0;
+  // After a receive() that found nothing: no packet that is before this may still come.
+  virtual Timestamp empty_to() const noexcept { return {system_time().value - options_.behind}; }
   // What arrives from now on is not received, as far as the device can do that.
   virtual void refuse_more() noexcept {}
 
@@ -73,10 +79,6 @@ class LiveQueue : public Source {
   std::int64_t drain_until_ = 0;  // monotonic clock: at the latest
   std::int64_t last_packet_ = 0;  // monotonic clock, while draining
 };
-
-// Nanoseconds since 1970 by the system's clock; no system call where the vDSO has it.
-Timestamp system_time() noexcept;
-std::int64_t monotonic_ns() noexcept;
 
 // Of the queues of one shard: what time it is in a poll, the same for all of them. Owner: the
 // shard.

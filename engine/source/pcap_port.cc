@@ -217,6 +217,11 @@ class PcapQueue final : public LiveQueue {
     return count_;
   }
 
+  // By the time that receive() went by: the thread may have been put aside behind it.
+  Timestamp empty_to() const noexcept override {
+    return pace_ != nullptr ? Timestamp{now_.value - kBehind} : LiveQueue::empty_to();
+  }
+
   static void on_packet(u_char* self, const pcap_pkthdr* header, const u_char* bytes) {
     reinterpret_cast<PcapQueue*>(self)->copy(*header, bytes);
   }

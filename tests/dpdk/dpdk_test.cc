@@ -315,7 +315,7 @@ TEST(dpdk_port, its_pool_holds_what_other_shards_have_taken_out_of_their_rings_t
   settings.packetThreads = 8;
   settings.maxPacketsInQueue = 128;
   settings.dpdkHugePages = false;  // a page for each
-  const std::uint64_t others = 7 * (settings.maxPacketsInQueue + kBurstMax);
+  const std::uint64_t others = 8 * (settings.maxPacketsInQueue + kBurstMax);
   const std::uint64_t each = settings.rxDescriptors + others * 4 / 3;
   EXPECT_GE(dpdk_port_memory_needed(settings) / 4'096, 8 * each);
 }

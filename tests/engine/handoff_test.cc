@@ -57,6 +57,18 @@ TEST(handoff, time_passes_without_packets) {
   EXPECT_EQ(burst->clock, 77);
 }
 
+TEST(handoff, what_has_been_handed_over_tells_what_may_still_come) {
+  Handoff handoff(Shares::equal(2), 1'024);
+  auto burst = std::make_unique<Burst>();
+  handoff.publish_clock(0, 5);
+  EXPECT_EQ(handoff.pop(0, 1, *burst), 5);
+  for (ClockNs i = 6; i < 6 + kBurstMax + 2; ++i) push(handoff, 0, 1, packet_of(i));
+  EXPECT_EQ(handoff.pop(0, 1, *burst), 6 + kBurstMax - 1);
+  EXPECT_EQ(handoff.pop(0, 1, *burst), 6 + kBurstMax + 1);  // later than the clock is
+  handoff.close(0);
+  EXPECT_EQ(handoff.pop(0, 1, *burst), kNever);
+}
+
 TEST(handoff, a_loss_is_of_the_sessions_beside_it_too) {
   Handoff handoff(Shares::equal(2), 64);
   Packet packet = packet_of(0);

@@ -62,6 +62,8 @@ struct LivePlan {
   const LossLog* losses = nullptr;
   std::uint32_t last_queue = UINT32_MAX;  // else the last one of the last shard
   DurationNs backlog = 0;                 // what has come when shards poll again
+  bool in_turn = false;                   // each round another shard alone polls
+  bool keeps_directions = true;           // in one queue; else shards don't count on it
 };
 
 struct LiveResult {
@@ -94,6 +96,7 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     queues[goes_to_last(frame) ? std::min(plan.last_queue, queue_count - 1) : 0]->add(frame);
 
   Handoff handoff(Shares::equal(plan.shards), plan.ring_packets);
+  if (!plan.keeps_directions) handoff.expect_apart();
   std::vector<std::unique_ptr<Shard>> shards;
   for (std::uint32_t i = 0; i < plan.shards; ++i) {
     const Seeds seeds{make_hash_seed(7), make_hash_seed(1)};
@@ -109,8 +112,9 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     return done == shards.size();
   };
   constexpr DurationNs kRound = 100 * kMicrosecond;
+  std::size_t round = 0;
   for (; now < frames.back().timestamp_ns + kMillisecond; now += std::max(plan.backlog, kRound))
-    poll_all();
+    plan.in_turn ? void(shards[++round % shards.size()]->poll()) : void(poll_all());
   for (auto& shard : shards) shard->stop(Ending::end_of_input);
   while (!poll_all()) {
   }
@@ -166,6 +170,78 @@ TEST(live_shard, what_waits_at_two_ports_is_told_in_its_order) {
     EXPECT_EQ(two.lines, one.lines) << shards << " shards";
     EXPECT_TRUE(two.ledger.residues().empty());
   }
+}
+
+// Behind a value of a record, which begins at `at`: a text, an object or a number.
+std::size_t end_of_value(std::string_view line, std::size_t at) {
+  if (line[at] == '"') return line.find('"', at + 1) + 1;
+  if (line[at] != '{') return line.find_first_of(",}", at);
+  for (int depth = 0;; ++at) {
+    depth += line[at] == '{' ? 1 : line[at] == '}' ? -1 : 0;
+    if (depth == 0) return at + 1;
+  }
+}
+
+// Records without fields of these names.
+std::vector<std::string> without(std::initializer_list<const char*> names,
+                                 std::vector<std::string> lines) {
+  for (std::string& line : lines) {
+    for (const char* name : names) {
+      const std::string key = fmt::format("\"{}\":", name);
+      for (std::size_t at = 0; (at = line.find(key, at)) != std::string::npos;) {
+        const std::size_t end = end_of_value(line, at + key.size());
+        line.erase(at, end - at + (line[end] == ',' ? 1 : 0));
+      }
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+// What a shift in time does change.
+std::vector<std::string> without_times(const std::vector<std::string>& lines) {
+  return without({"@timestamp", "start", "end", "id", "duration", "rtt", "first", "last"}, lines);
+}
+
+// Each direction has an outer port of its own, as VXLAN has it.
+Frames in_a_tunnel(const Frames& frames) {
+  Frames tunnelled;
+  for (const Frame& frame : frames) {
+    const std::string inner(frame.bytes.begin(), frame.bytes.end());
+    PacketBuilder outer = PacketBuilder().ethernet();
+    if (is_from_client(frame)) {
+      outer.ip("192.0.2.1", "198.51.100.2").udp(50'001, 4'789);
+    } else {
+      outer.ip("198.51.100.2", "192.0.2.1").udp(50'002, 4'789);
+    }
+    tunnelled.push_back(outer.vxlan(7).payload(inner).frame(frame.timestamp_ns));
+  }
+  return tunnelled;
+}
+
+TEST(live_shard, sessions_that_come_apart_are_told_in_order_however_late_a_shard_looks) {
+  for (const bool is_tunnel : {true, false}) {
+    const Frames frames = is_tunnel ? in_a_tunnel(conversations()) : conversations();
+    // An id is made of the time at which the shard had come to the session.
+    const auto one = without({"id"}, run_live(frames, {}).lines);
+    for (const std::uint32_t shards : {2u, 5u}) {
+      const LiveResult many = run_live(frames, {.shards = shards,
+                                                .backlog = 20 * kMillisecond,
+                                                .in_turn = true,
+                                                .keeps_directions = is_tunnel});
+      EXPECT_EQ(without({"id"}, many.lines), one) << shards << " shards";
+      EXPECT_TRUE(many.ledger.residues().empty());
+    }
+  }
+}
+
+// One shard looks once in 2 s, the other has what 64 packets can say.
+TEST(live_shard, what_waits_for_a_shard_that_stands_still_does_so_while_there_is_room) {
+  const Frames frames = in_a_tunnel(conversations());
+  const LiveResult result =
+      run_live(frames, {.shards = 2, .ring_packets = 64, .backlog = 2 * kSecond, .in_turn = true});
+  EXPECT_TRUE(result.ledger.residues().empty());
+  EXPECT_EQ(result.ledger.seen().packets, frames.size());
 }
 
 TEST(live_shard, files_are_played_in_step_for_any_number_of_shards) {
@@ -226,32 +302,6 @@ TEST(live_shard, fragments_that_end_a_file_end_sessions_of_all_shards) {
     EXPECT_EQ(std::ranges::count_if(told, is_idle), 32);
     EXPECT_EQ(run_live(frames, {.shards = 2, .are_files = true}).lines, told) << client;
   }
-}
-
-// Behind a value of a record, which begins at `at`: a text, an object or a number.
-std::size_t end_of_value(std::string_view line, std::size_t at) {
-  if (line[at] == '"') return line.find('"', at + 1) + 1;
-  if (line[at] != '{') return line.find_first_of(",}", at);
-  for (int depth = 0;; ++at) {
-    depth += line[at] == '{' ? 1 : line[at] == '}' ? -1 : 0;
-    if (depth == 0) return at + 1;
-  }
-}
-
-// Records without what a shift in time does change.
-std::vector<std::string> without_times(std::vector<std::string> lines) {
-  for (std::string& line : lines) {
-    for (const char* name :
-         {"@timestamp", "start", "end", "id", "duration", "rtt", "first", "last"}) {
-      const std::string key = fmt::format("\"{}\":", name);
-      for (std::size_t at = 0; (at = line.find(key, at)) != std::string::npos;) {
-        const std::size_t end = end_of_value(line, at + key.size());
-        line.erase(at, end - at + (line[end] == ',' ? 1 : 0));
-      }
-    }
-  }
-  std::sort(lines.begin(), lines.end());
-  return lines;
 }
 
 // In steps of 100 us, so that no two packets of a session become simultaneous.

@@ -102,7 +102,7 @@ TEST(machine, rings_are_of_the_memory_that_is_needed) {
   EXPECT_EQ(added_by(settings.output, std::vector<std::string>{"-", "file:x"}),
             2 * settings.recordQueue * bytes_each);
   EXPECT_EQ(added_by(settings.maxPacketsInQueue, settings.maxPacketsInQueue + 1000),
-            2 * 1000 * sizeof(Packet));
+            4 * 1000 * sizeof(Packet));
 }
 
 TEST(machine, memory_is_what_control_groups_allow) {
