@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
 #include "engine/rule_files.h"
 #include "engine/signatures.h"
@@ -58,7 +59,8 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
   return set;
 }
 
-tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const Settings> shards) {
+tl::expected<std::unique_ptr<Reading>, std::string> make_reading(
+    std::span<const Settings> shards) try {
   const Settings& settings = shards.front();
   const auto enabled = parsers_of(settings);
   if (!enabled) return tl::unexpected(enabled.error());
@@ -84,6 +86,9 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(std::span<const
   if (!set) return tl::unexpected(set.error());
   reading->rules = *std::move(set);
   return reading;
+} catch (const std::bad_alloc&) {
+  return tl::unexpected<std::string>(
+      "signatures and rules do not get the memory they need; lower ruleStreams");
 }
 
 Applications::Applications(const Settings& settings, const Reading& reading, std::size_t shard,

@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include "engine/base/text_file.h"
 
 namespace linger {
 namespace {
+
+constexpr std::size_t kFileBytesMax = 16 << 20;  // far more than 10,000 rules
 
 std::string place_of(const std::string& place, const YAML::Mark& mark) {
   return fmt::format("{}:{}", place, mark.line + 1);
@@ -90,11 +89,9 @@ ReadYaml<std::vector<YamlEntry>> read_yaml_list(const std::string& yaml, const s
 }
 
 ReadYaml<std::string> read_text(std::string_view setting, const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (stream) stream.peek();  // a directory opens, but has nothing to read
-  if (!stream.is_open() || stream.bad())
-    return tl::unexpected(fmt::format("{}: {}: {}", setting, file, std::strerror(errno)));
-  return std::string{std::istreambuf_iterator<char>(stream), {}};
+  auto text = read_text_file(file, kFileBytesMax);
+  if (!text) return tl::unexpected(fmt::format("{}: {}: {}", setting, file, text.error()));
+  return text;
 }
 
 }  // namespace linger

@@ -5,16 +5,14 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <numeric>
 #include <span>
 #include <sstream>
 #include <type_traits>
+
+#include "engine/base/text_file.h"
 
 namespace linger {
 namespace {
@@ -306,21 +304,6 @@ class Loader {
 
 constexpr std::size_t kFileBytesMax = 1 << 20;  // a settings file is some kilobytes
 
-tl::expected<std::string, std::string> read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kFileBytesMax + 1, '\0');
-  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file && !file.eof()) {
-    return tl::unexpected(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kFileBytesMax) {
-    return tl::unexpected(fmt::format("{}: larger than 1 MiB: this is no settings file", path));
-  }
-  return text;
-}
-
 // Words in lines of at most `columns`, each line begun by `prefix`.
 std::string wrap(std::string_view text, std::string_view prefix, std::size_t columns) {
   std::string out;
@@ -360,8 +343,8 @@ tl::expected<Settings, std::string> load_settings(const std::string& path,
                                                   const std::vector<std::string>& assignments) {
   Loader loader;
   if (!path.empty()) {
-    const auto yaml = read_file(path);
-    if (!yaml) return tl::unexpected(yaml.error());
+    const auto yaml = read_text_file(path, kFileBytesMax);
+    if (!yaml) return tl::unexpected(fmt::format("{}: cannot be read: {}", path, yaml.error()));
     const auto result = loader.read(*yaml, path);
     if (!result) return tl::unexpected(result.error());
   }

@@ -218,7 +218,7 @@ TEST_F(SettingsFile, a_file_that_cannot_be_read_is_named_with_the_reason) {
   EXPECT_EQ(load_settings(folder_.path()).error(),
             folder_.path() + ": cannot be read: Is a directory");
   const auto huge = write(std::string((1 << 20) + 1, '#'));
-  EXPECT_EQ(load_settings(huge).error(), huge + ": larger than 1 MiB: this is no settings file");
+  EXPECT_EQ(load_settings(huge).error(), huge + ": cannot be read: larger than 1 MiB");
 }
 
 TEST_F(SettingsFile, a_conflict_names_the_place_of_the_setting) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temporary_folder.h"
+
 namespace linger::test {
 namespace {
 
@@ -71,6 +73,11 @@ TEST(rule_files, that_are_wrong_are_named_with_their_line) {
   EXPECT_EQ(load_rules({"/nowhere.yaml"}, {}).error(),
             "rules: /nowhere.yaml: No such file or directory");
   EXPECT_EQ(load_rules({"/"}, {}).error(), "rules: /: Is a directory");
+  const TemporaryFolder folder;
+  const std::string huge = folder.file("huge");
+  std::ofstream(huge).close();
+  std::filesystem::resize_file(huge, (16 << 20) + 1);
+  EXPECT_EQ(load_rules({huge}, {}).error(), "rules: " + huge + ": larger than 16 MiB");
 }
 
 }  // namespace
