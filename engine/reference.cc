@@ -7,11 +7,32 @@
 
 #include "engine/base/counters.h"
 #include "engine/ledger.h"
+#include "engine/mptcp_connections.h"
 #include "engine/packet/packet.h"
+#include "output/links.h"
 #include "output/writer.h"
+#include "parsers/link_notes.h"
+#include "sessiontable/flow_index.h"
+#include "sessiontable/held_pool.h"
+#include "sessiontable/session.h"
 
 namespace linger {
 namespace {
+
+// What help texts of settings_list.h and counters.h give as numbers, in their order.
+static_assert(static_cast<int>(kSessionBytes + OpeningPool::kIndexBytes +
+                               FlowIndex::bytes_per_entry(IndexLoad::sparse) + 0.5) ==
+              213);                                                       // maxStreams, README.md
+static_assert(kGapBlocksMax == 8);                                        // extensionPool
+static_assert(sizeof(Stream) == 128);                                     // readSessions
+static_assert(HeldPool::kBlocksSure * sizeof(HeldBlock) == (128 << 10));  // stream_pool_dry
+static_assert(kTunnelLayersMax == 4);                                     // tunnels_cut
+static_assert(kMptcpAddressesMax == 8);                                   // mptcp_addresses_missing
+static_assert(LinkNotes::kMax == 128);                                    // links_dropped
+static_assert(MptcpConnections::kGroupMax == 1'024);                      // mptcp_crowded
+static_assert(kMptcpPathsMax == 32);                                      // mptcp_unlisted
+static_assert(kMptcpUnusedMax == 16);                                     // mptcp_unused_unlisted
+static_assert(Links::kLinksMax == 65'536);                                // links_forgotten
 
 struct Row {
   std::string_view name;

@@ -36,6 +36,7 @@ namespace linger {
 
 class Links {
  public:
+  static constexpr std::size_t kLinksMax = 65'536;
   static constexpr std::size_t kHeldBytesMax = std::size_t{64} << 20;
 
   explicit Links(std::size_t shard_count);
@@ -85,7 +86,6 @@ class Links {
 
  private:
   static constexpr std::size_t kRingLinks = 256;
-  static constexpr std::size_t kLinksMax = 65'536;
   static constexpr int kTriesMax = 16;  // links of one key that a record is held against
 
   struct alignas(64) Inlet {

@@ -49,8 +49,8 @@ namespace linger {
   X(stream_limits, "directions let go because they were read up to their limit")                 \
   X(stream_hold_full, "holes given up because one direction held all it may")                    \
   X(stream_pool_dry,                                                                             \
-    "holes given up because reorderMemory was used up, or half of it and their direction held "  \
-    "126 KiB")                                                                                   \
+    "holes given up because reorderMemory was used up, or half of it, of which their direction " \
+    "had 128 KiB")                                                                               \
   X(streams_dry, "sessions not read because there was no stream left")                           \
   X(tunnels_missing, "sessions whose tunnels are not in their records: tunnelPool is too small") \
   X(tunnels_cut, "sessions in more tunnels than the four that a record lists")                   \
