@@ -9,18 +9,6 @@
 namespace linger {
 namespace {
 
-// Beside those of IpProtocol.
-enum OtherProtocol : std::uint8_t {
-  kProtocolIpv4 = 4,
-  kProtocolIpv6 = 41,
-  kProtocolGre = 47,
-  kProtocolEtherIp = 97,
-  kProtocolPim = 103,
-  kProtocolL2tp = 115,
-  kProtocolMpls = 137,
-  kProtocolEthernet = 143,
-};
-
 bool is_icmp(const Walk& walk) noexcept {
   return walk.protocol == (walk.ip_version == 4 ? kProtocolIcmp : kProtocolIcmpV6);
 }

@@ -207,17 +207,17 @@ void read_capwap(Walk& walk) noexcept {
 // identity, signature.
 void read_ayiya(Walk& walk) noexcept {
   constexpr std::uint8_t kForward = 1, kEchoAndForward = 3;
-  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41;
   if (!walk.has(8)) return;
   const auto header = walk.take<8>();
   const std::uint8_t operation = u8<2>(header) & 0x0f;
   const std::uint8_t protocol = u8<3>(header);
   const bool has_packet = operation == kForward || operation == kEchoAndForward;
-  if (!has_packet || (protocol != kIpv4 && protocol != kIpv6)) return walk.stop(Verdict::not_ip);
+  const bool is_ip = protocol == kProtocolIpv4 || protocol == kProtocolIpv6;
+  if (!has_packet || !is_ip) return walk.stop(Verdict::not_ip);
   const std::uint32_t identity_bytes = 1U << (u8<0>(header) >> 4);
   const std::uint32_t signature_bytes = (u8<1>(header) >> 4) * 4U;
   if (!walk.skip(identity_bytes + signature_bytes)) return;
-  walk.next = protocol == kIpv4 ? Header::ipv4 : Header::ipv6;
+  walk.next = protocol == kProtocolIpv4 ? Header::ipv4 : Header::ipv6;
 }
 
 // RFC 9300 §5.1: flags (08: there is an instance id), nonce (3); instance id (3), locators (1).
@@ -281,7 +281,6 @@ void read_tzsp(Walk& walk) noexcept {
 // (5), protocol, flags (2), fields. §4.1: variant 1 is the first two bits of an IP packet, without
 // a header, as FOU has it.
 void read_gue(Walk& walk) noexcept {
-  constexpr std::uint8_t kIpv4 = 4, kIpv6 = 41, kGre = 47, kEthernet = 143;
   if (!walk.has(4)) return;
   const auto header = walk.peek<4>();
   const unsigned first = u8<0>(header);
@@ -289,13 +288,13 @@ void read_gue(Walk& walk) noexcept {
   if (first >> 5 != 0) return walk.stop(Verdict::not_ip);
   if (!walk.skip(4 + (first & 0x1f) * 4)) return;
   switch (u8<1>(header)) {
-    case kIpv4:
-    case kIpv6:
+    case kProtocolIpv4:
+    case kProtocolIpv6:
       return follow_whole_ip(walk);
-    case kGre:
+    case kProtocolGre:
       walk.tunnel = TunnelKind::gre;
       return walk.add_layer(TunnelKind::gre, 0);
-    case kEthernet:
+    case kProtocolEthernet:
       walk.next = Header::ethernet;
       return;
     default:  // of MPLS too little would tell that it is there

@@ -61,6 +61,18 @@ enum EtherType : std::uint16_t {  // those that several readers know; the others
   kEthertypeServiceVlan = 0x88a8,
 };
 
+// Beside those of IpProtocol: what carries whole packets or frames.
+enum CarrierProtocol : std::uint8_t {
+  kProtocolIpv4 = 4,
+  kProtocolIpv6 = 41,
+  kProtocolGre = 47,
+  kProtocolEtherIp = 97,
+  kProtocolPim = 103,
+  kProtocolL2tp = 115,
+  kProtocolMpls = 137,
+  kProtocolEthernet = 143,
+};
+
 constexpr bool is_network(Header header) noexcept {
   return header >= Header::ip && header <= Header::extension;
 }
