@@ -14,7 +14,6 @@
 #include <span>
 #include <vector>
 
-#include "engine/base/flow_key.h"
 #include "engine/base/rss.h"
 #include "engine/loss_log.h"
 #include "engine/packet/packet.h"

@@ -8,6 +8,7 @@
 
 #include "engine/base/backoff.h"
 #include "engine/base/signals_blocked.h"
+#include "output/record_ring.h"
 
 namespace linger {
 

@@ -24,7 +24,6 @@
 
 #include "output/links.h"
 #include "output/ndjson.h"
-#include "output/record_ring.h"
 #include "output/uri.h"
 #include "output/writer.h"
 

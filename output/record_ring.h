@@ -12,7 +12,6 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstddef>
 #include <memory>
-#include <type_traits>
 
 #include "output/record.h"
 #include "output/record_protocol.h"

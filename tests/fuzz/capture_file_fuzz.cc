@@ -1,7 +1,6 @@
 // Any bytes as a capture file: nothing is read out of bounds, packets obey their invariants, and
 // the packets are the same for any size of blocks and reads, all at once or up to the time of the
 // next one, as files are merged.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>

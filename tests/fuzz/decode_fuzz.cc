@@ -5,7 +5,6 @@
 
 #include "engine/base/check.h"
 #include "engine/packet/mptcp_options.h"
-#include "engine/packet/plain.h"
 #include "engine/packet/walk.h"
 
 namespace {

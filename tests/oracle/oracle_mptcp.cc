@@ -1,7 +1,6 @@
 // MPTCP for the oracle: the options of RFC 8684 §3 and RFC 6824 §3 read aloud, from the frame.
 #include <algorithm>
 
-#include "engine/base/bytes.h"
 #include "output/mptcp_token.h"
 #include "tests/oracle/model.h"
 

@@ -1,7 +1,6 @@
 // simulation_test [--seed=N] [--seeds=COUNT]: the session table against the oracle, on seeded
 // traffic. Default: as many seeds as LINGER_SIMULATION_SEEDS says, else kSeeds. A failure prints
 // its seed; --seed=N plays that one again.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
