@@ -404,7 +404,6 @@ int Engine::run() {
 // Waits for signals until the last shard has finished.
 void Engine::control() {
   const sigset_t signals = control_signals();
-  const auto start = std::chrono::steady_clock::now();
   const timespec period = {
       0, is_live_ ? PortWatch::kPeriod : std::chrono::nanoseconds(kControlPeriod).count()};
   while (running_.load(std::memory_order_acquire) != 0) {
@@ -412,11 +411,12 @@ void Engine::control() {
     if (signal > 0) on_signal(signal);
     drop_old_readings();
     if (is_reader_gone()) stop(Ending::shutdown);
-    warn_if_full(seconds_since(start));
+    const double seconds = seconds_since(first_.moment);
+    warn_if_full(seconds);
     watch_outputs();
-    if (is_live_) watch_ports(seconds_since(start));
-    if (is_live_) stop_if_idle(seconds_since(start));
-    if (shows_progress_) show_progress(seconds_since(start));
+    if (is_live_) watch_ports(seconds);
+    if (is_live_) stop_if_idle(seconds);
+    if (shows_progress_) show_progress(seconds);
   }
   if (shows_progress_) tell("\r\x1b[K");
 }
