@@ -19,13 +19,9 @@ inline constexpr int kExitFailed = 1;  // the run failed
 inline constexpr int kExitUsage = 2;   // bad usage or settings
 inline constexpr int kExitLost = 3;    // finished, but packets or records were lost
 
-enum class TestLoss : std::uint8_t {
-  none,
-  record,
-  packet,
-  handoff,
-  late_block
-};  // what a test asks to lose
+// What a test asks to lose.
+enum class TestLoss : std::uint8_t { none, record, packet, handoff, late_block };
+// What is printed instead of a run.
 enum class Dump : std::uint8_t {
   none,
   config,

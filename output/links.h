@@ -9,9 +9,8 @@
 // A record is held only while another shard has not come as far as its last packet; nearly all come
 // seconds after it, and go through. What is told is a function of the packets: the link that was
 // said last before the session began, by a packet no later than its last one, and not ended before
-// it did. Where there is but
-// one shard its records stay in its order, as those behind one that is held wait with it; where
-// there are several, these go past it.
+// it did. Where there is but one shard its records stay in its order, as those behind one that is
+// held wait with it; where there are several, these go past it.
 //
 // Owner: the output's thread, but for hand() and publish_clock(). Limits: kLinksMax links to
 // endpoints, and as many to connection ids, of which the oldest goes, which is counted while it

@@ -155,8 +155,7 @@
     "only in its summary.")                                                                        \
   X(Bytes, pcapBufferSize, 64 << 20, 1 << 20, 0x7fff'ffff,                                         \
     "Ring of the kernel for -i INTERFACE, in each thread; where a run has several, each keeps "    \
-    "the "                                                                                         \
-    "last 20 ms.")                                                                                 \
+    "the last 20 ms.")                                                                             \
   X(Count, rxDescriptors, 2'048, 64, 32'768,                                                       \
     "Packets that a receive queue of a DPDK device can hold.")                                     \
   X(Count, dpdkMbufs, 0, 0, 16'777'215,                                                            \

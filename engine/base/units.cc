@@ -42,8 +42,8 @@ constexpr Unit kByteWriteUnits[] = {
     {"TiB", std::uint64_t{1} << 40},
 };
 
-constexpr std::size_t kDigitsMax =
-    19;  // of the whole part and of the fraction each; 10^19 fits 64 bits
+// Of the whole part and of the fraction each; 10^19 fits 64 bits.
+constexpr std::size_t kDigitsMax = 19;
 
 using Parsed = tl::expected<std::uint64_t, std::string>;
 

@@ -229,8 +229,8 @@ void read_nflog(Walk& walk) noexcept {
   walk.stop(Verdict::too_deep);
 }
 
-void read_token_ring(
-    Walk& walk) noexcept {  // access and frame control, destination, source, routes
+// Access and frame control, destination, source, routes.
+void read_token_ring(Walk& walk) noexcept {
   if (!walk.has(14)) return;
   const auto header = walk.take<14>();
   const bool is_llc = (u8<1>(header) & 0xc0) == 0x40;

@@ -22,8 +22,8 @@ namespace linger {
 // What a packet's bytes live in, when they must outlive the burst (handoff). Sources derive from
 // it.
 struct PacketBuffer {
-  std::atomic<std::uint32_t> users{
-      0};  // packets handed over and not yet finished; the source reuses it at 0
+  // Packets handed over and not yet finished; the source reuses it at 0.
+  std::atomic<std::uint32_t> users{0};
 };
 
 // Why a packet is not session traffic: one list for the ledger, the summary and the reference page.
@@ -111,15 +111,16 @@ struct FragmentHeader {
 };
 
 enum PacketFlag : std::uint8_t {
-  kPacketIcmpError =
-      0x01,  // the key is that of the quoted packet; direction: the side that the error came from
+  // The key is that of the quoted packet; direction: the side that the error came from.
+  kPacketIcmpError = 0x01,
   kPacketFragment = 0x02,       // the beginning of a datagram that never became whole
   kPacketBadChecksum = 0x04,    // transport checksum computed and wrong
   kPacketCut = 0x08,            // the capture does not hold all of the payload
   kPacketOffloaded = 0x10,      // the transport checksum was left to the network card
   kPacketBadIpChecksum = 0x20,  // of an IPv4 header around it; tells nothing about the transport's
-  kPacketUntold = 0x40  // it carries more, that is not told: of an A-MSDU all but the first frame,
-                        // a later piece of a frame in CAPWAP or PPP multilink
+  // It carries more, that is not told: of an A-MSDU all but the first frame, a later piece of a
+  // frame in CAPWAP or PPP multilink.
+  kPacketUntold = 0x40,
 };
 
 inline constexpr std::size_t kVlanDepthMax = 2;
@@ -141,15 +142,15 @@ struct Packet {
   std::uint8_t flags = 0;      // PacketFlag
   std::uint8_t vlan_count = 0;
   std::array<std::uint16_t, kVlanDepthMax> vlan{};  // outermost first, 12 bits
-  std::uint16_t mac_offset =
-      0;  // of destination MAC, source MAC (12 bytes) in `data`; kNoMac: none
-  std::uint16_t ip_offset =
-      0;  // of the innermost IP header; ICMP error: of the packet that carries the quote
-  std::uint16_t payload_offset = 0;  // of the transport payload
-  std::uint8_t tunnel_depth = 0;     // layers around the session's IP header (tunnel_layers_of)
-  std::uint16_t frames = 1;          // that it came in: more than one is a datagram of fragments
-  std::uint32_t payload_bytes =
-      0;  // transport payload by the lengths in the headers, captured or not; SCTP: in DATA chunks
+  // In `data`: of destination MAC and source MAC (12 bytes; kNoMac: none), of the innermost IP
+  // header (ICMP error: of the packet that carries the quote), of the transport payload.
+  std::uint16_t mac_offset = 0;
+  std::uint16_t ip_offset = 0;
+  std::uint16_t payload_offset = 0;
+  std::uint8_t tunnel_depth = 0;  // layers around the session's IP header (tunnel_layers_of)
+  std::uint16_t frames = 1;       // that it came in: more than one is a datagram of fragments
+  // Transport payload by the lengths in the headers, captured or not; SCTP: in DATA chunks.
+  std::uint32_t payload_bytes = 0;
   FlowHash hash = 0;
   FlowKey key;
   union {

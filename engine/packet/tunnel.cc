@@ -93,8 +93,8 @@ void read_vxlan(Walk& walk) noexcept {
   walk.next = Header::ethernet;
 }
 
-void read_geneve(
-    Walk& walk) noexcept {  // RFC 8926 §3.4: version, option words; flags; protocol; VNI
+// RFC 8926 §3.4: version, option words; flags; protocol; VNI.
+void read_geneve(Walk& walk) noexcept {
   if (!walk.has(8)) return;
   const auto header = walk.take<8>();
   if (u8<0>(header) >> 6 != 0) return walk.stop(Verdict::not_ip);

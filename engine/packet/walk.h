@@ -96,8 +96,8 @@ struct Walk {
   TunnelKind tunnel = TunnelKind::none;  // whose header comes next, for Header::tunnel
   std::uint16_t link_type;
   bool enters_first_fragment = false;  // its beginning is all there is of the datagram
-  bool is_end_known =
-      true;  // else claimed_end may be that of a fragment, whose datagram was judged
+  // Else claimed_end may be that of a fragment, whose datagram was judged.
+  bool is_end_known = true;
   PacketEnd source;
   PacketEnd destination;
   std::optional<Packet> outer;  // the session that carries the tunnel we are in
@@ -107,8 +107,8 @@ struct Walk {
   };
   Extent transport;  // what the checksum of the innermost session covers; empty: nothing known
   bool leaves_untold = false;  // kPacketUntold
-  bool is_rerouted =
-      false;  // to another destination than its header says, which the checksum holds
+  // To another destination than its header says, which the checksum holds.
+  bool is_rerouted = false;
   // The tunnels so far; packet.tunnel_depth says how many.
   std::array<TunnelLayer, kTunnelLayersMax> layers;
 

@@ -16,8 +16,8 @@ constexpr std::uint32_t kMagicMicroseconds = 0xa1b2c3d4;
 constexpr std::uint32_t kMagicNanoseconds = 0xa1b23c4d;
 constexpr std::uint32_t kMagicModified = 0xa1b2cd34;
 constexpr std::size_t kPcapHeaderBytes = 24;
-constexpr std::uint32_t kFrameBytesUsual =
-    262'144;  // what capture tools write at most, whatever they promise
+// What capture tools write at most, whatever they promise.
+constexpr std::uint32_t kFrameBytesUsual = 262'144;
 
 // draft-ietf-opsawg-pcapng §4
 constexpr std::uint32_t kBlockSection = 0x0a0d0d0a;

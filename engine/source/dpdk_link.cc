@@ -40,8 +40,8 @@ tl::expected<std::vector<std::uint16_t>, std::string> link_types_of_files(
 std::uint32_t frame_bytes_of_af_packet(const std::string& devargs) {
   constexpr std::string_view kSlot = ",framesz=";
   constexpr std::uint32_t kSlotUsual = 2'048;
-  constexpr std::uint32_t kBefore =
-      66;  // tpacket2_hdr, sockaddr_ll, and 14 of 16 bytes for Ethernet
+  // tpacket2_hdr, sockaddr_ll, and 14 of 16 bytes for Ethernet
+  constexpr std::uint32_t kBefore = 66;
   std::uint32_t slot = kSlotUsual;
   if (const std::size_t at = devargs.find(kSlot); at != std::string::npos)
     std::from_chars(devargs.data() + at + kSlot.size(), devargs.data() + devargs.size(), slot);
