@@ -9,8 +9,8 @@ a second, the ratio of the best times to that of `tcpdump -r X -w /dev/null` (of
 sessions say something, to a replay without parsers), and the budget where there is one. Every run
 of linger is checked against what linger-blast made: the same packets, bytes and sessions, a
 balanced ledger, exit code 0. Exits 1 if one was not. At last the memory of a live session: how much
-more four million of them take than one, with those that can be measured likewise. Compiled patterns are kept in the temporary
-directory.
+more four million of them take than one, with those that can be measured likewise. Compiled patterns
+are kept in the temporary directory.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 // them, about half of what the rest of a packet's way costs (bench/replay, small packets): so that
 // all have as much to do it owns a quarter beside one other shard, and nothing beside more.
 //
-// The owner of a session is a function of its key and the shares alone.
+// The owner of a session is a function of its key and the shares alone. Made once; any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What the records look like, for whoever reads them: made from record_fields.h and the tables of
-// the protocols, so never out of date.
+// the protocols, so never out of date. Any thread; allocates.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // Values as text, fast: each function writes at `out` and returns the end of what it wrote. It may
 // scribble up to kScribbleBytes beyond that end, so that copies have constant sizes.
 //
-// No branches on digits where a lookup or a word-wide step does it: see bench/encode_bench.
+// Any thread; a TimeText is one thread's. No branches on digits where a lookup or a word-wide step
+// does it: see bench/encode_bench.
 #pragma once
 
 #include <array>

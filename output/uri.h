@@ -5,7 +5,7 @@
 //   unix:PATH       a stream socket that somebody listens on
 //   tcp://HOST:PORT the same over TCP; an IPv6 address stands in brackets
 //
-// `?format=ndjson` behind any of them names the encoder; ndjson is the default.
+// `?format=ndjson` behind any of them names the encoder; ndjson is the default. Any thread.
 #pragma once
 
 #include <string>

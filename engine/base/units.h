@@ -5,7 +5,7 @@
 //
 // Values are exact: what is finer than a nanosecond or a byte, or does not fit, is an error that
 // says so. format_*() picks the largest unit that is exact, so parse(format(x)) == x for every x >=
-// 0.
+// 0. Any thread.
 #pragma once
 
 #include <cstdint>
