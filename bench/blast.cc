@@ -27,6 +27,7 @@
 #include <memory>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "bench/talk_mix.h"
 #include "bench/traffic.h"
@@ -69,6 +70,7 @@ const std::map<std::string, TrafficOptions> kPresets = {
 constexpr std::string_view kTalk = "talk";  // of another generator
 constexpr std::string_view kLive = "live";  // and for ports alone, as is:
 constexpr std::string_view kReceive = "receive";
+const std::string kPresetFirst = "the preset comes first; there are: ";
 constexpr TrafficOptions kTalkOptions = {.sessions = 40'000, .sessions_per_second = 2'000};
 
 // A pcap file with nanoseconds (magic a1b23c4d), in the byte order of the machine.
@@ -198,27 +200,37 @@ CLI::Validator from_0_to(double most) {
           std::string()};
 }
 
-int run(int argc, char** argv) {
+// What the command line says.
+struct Words {
+  std::string preset, path, wrapping;
+  double share = 1;
+  TrafficOptions options;
+#ifdef LINGER_HAS_DPDK
+  SendOptions port;
+  std::string from;
+#endif
+
+  bool is_of_traffic() const { return kPresets.contains(preset); }
+};
+
+std::string preset_names() {
   std::string names(kTalk);
   for (const auto& [name, options] : kPresets) names += ", " + name;
 #ifdef LINGER_HAS_DPDK
   names += fmt::format("; with --to also {}; with --from {}", kLive, kReceive);
 #endif
-  const std::string first = argc > 1 ? argv[1] : "";
-  const auto found = kPresets.find(first);
-  TrafficOptions options = found != kPresets.end() ? found->second : kTalkOptions;
+  return names;
+}
 
-  CLI::App app(
-      "Makes session traffic out of a seed, for a capture file or a DPDK port, and tells it.",
-      "linger-blast");
-  app.option_defaults()->always_capture_default();
-  std::string preset, path, wrapping;
-  double share = 1;
-  app.add_option("preset", preset, names)->required();
-  app.add_option("-w", path, "the capture file; without it packets are only made and counted");
+void add_options(CLI::App& app, Words& words) {
+  TrafficOptions& options = words.options;
+  app.add_option("preset", words.preset, preset_names())->required();
+  app.add_option("-w", words.path,
+                 "the capture file; without it packets are only made and counted");
   app.add_option("--seed", options.seed, "same seed and options, same bytes");
   app.add_option("--sessions", options.sessions, "how many clients begin");
-  app.add_option("--share", share, "of these sessions, for a shorter capture of the same kind")
+  app.add_option("--share", words.share,
+                 "of these sessions, for a shorter capture of the same kind")
       ->check(from_0_to(1'000));
   app.add_option("--rate", options.sessions_per_second, "sessions a second of packet time")
       ->check(CLI::PositiveNumber);
@@ -232,48 +244,70 @@ int run(int argc, char** argv) {
   app.add_option("--reuse", options.reuse_share, "share of sessions that open their tuple again")
       ->check(from_0_to(1));
 #ifdef LINGER_HAS_DPDK
-  SendOptions port;
-  std::string from;
+  SendOptions& port = words.port;
   app.add_option("--to", port.devargs, "the DPDK device to send to")->excludes("-w");
-  app.add_option("--from", from, "receive: the DPDK device");
+  app.add_option("--from", words.from, "receive: the DPDK device");
   app.add_option("--queues", port.queues, "transmit queues")->check(CLI::Range(1, 16));
   app.add_option("--packets", port.packets, "the same frames again until so many; 0: once");
   app.add_flag("--apart", port.is_apart, "the directions of a session on different queues");
   app.add_flag("--give-up", port.gives_up, "what the port refuses is counted and not sent again");
 #endif
-  app.add_option("--wrapping", wrapping,
+  app.add_option("--wrapping", words.wrapping,
                  "the frames of all but talk and live in a VLAN or in VXLAN")
       ->check(CLI::IsMember({"vlan", "vxlan"}));
+}
+
+// Makes the traffic, and writes or sends it; the exit code.
+int carry_out(Words words) {
+  TrafficOptions& options = words.options;
+  options.sessions =
+      static_cast<std::uint64_t>(words.share * static_cast<double>(options.sessions));
+  if (words.wrapping == "vlan") options.wrapping = Wrapping::vlan;
+  if (words.wrapping == "vxlan") options.wrapping = Wrapping::vxlan;
+  bool is_preset = words.is_of_traffic() || words.preset == kTalk;
+#ifdef LINGER_HAS_DPDK
+  if (words.preset == kReceive)
+    return words.from.empty() ? bad_usage("receive needs --from")
+                              : tell("received", receive(words.from, 1));
+  is_preset |= words.preset == kLive && !words.port.devargs.empty();
+#endif
+  if (!is_preset) return bad_usage(kPresetFirst + preset_names());
+  if (!words.wrapping.empty() && !words.is_of_traffic())
+    return bad_usage(fmt::format("--wrapping is not for {}", words.preset));
+#ifdef LINGER_HAS_DPDK
+  if (!words.port.devargs.empty()) {
+    FrameStore frames = frames_of(words.preset, options);
+    if (frames.size() == 0) return bad_usage("no sessions, no frames to send: --sessions, --share");
+    if (words.preset == kLive) words.port.payload_bytes = kLivePayload;
+    return tell("sent", send(frames, words.port));
+  }
+#endif
+  const bool is_made =
+      words.preset == kTalk
+          ? write(TalkMix(options.seed, options.sessions, options.sessions_per_second),
+                  options.seed, words.path)
+          : write(Traffic(options), options.seed, words.path);
+  return is_made ? 0 : 1;
+}
+
+// The preset comes first: the options change what it says.
+int run(int argc, char** argv) {
+  Words words;
+  const std::string first = argc > 1 ? argv[1] : "";
+  const auto found = kPresets.find(first);
+  words.options = found != kPresets.end() ? found->second : kTalkOptions;
+  CLI::App app(
+      "Makes session traffic out of a seed, for a capture file or a DPDK port, and tells it.",
+      "linger-blast");
+  app.option_defaults()->always_capture_default();
+  add_options(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.sessions = static_cast<std::uint64_t>(share * static_cast<double>(options.sessions));
-  if (wrapping == "vlan") options.wrapping = Wrapping::vlan;
-  if (wrapping == "vxlan") options.wrapping = Wrapping::vxlan;
-  bool is_preset = found != kPresets.end() || first == kTalk;
-#ifdef LINGER_HAS_DPDK
-  if (first == kReceive)
-    return from.empty() ? bad_usage("receive needs --from") : tell("received", receive(from, 1));
-  is_preset |= first == kLive && !port.devargs.empty();
-#endif
-  if (!is_preset) return bad_usage("the preset comes first; there are: " + names);
-  if (!wrapping.empty() && found == kPresets.end())
-    return bad_usage(fmt::format("--wrapping is not for {}", preset));
-#ifdef LINGER_HAS_DPDK
-  if (!port.devargs.empty()) {
-    FrameStore frames = frames_of(preset, options);
-    if (frames.size() == 0) return bad_usage("no sessions, no frames to send: --sessions, --share");
-    if (preset == kLive) port.payload_bytes = kLivePayload;
-    return tell("sent", send(frames, port));
-  }
-#endif
-  const bool is_made =
-      preset == kTalk ? write(TalkMix(options.seed, options.sessions, options.sessions_per_second),
-                              options.seed, path)
-                      : write(Traffic(options), options.seed, path);
-  return is_made ? 0 : 1;
+  if (words.preset != first) return bad_usage(kPresetFirst + preset_names());
+  return carry_out(std::move(words));
 }
 
 }  // namespace
