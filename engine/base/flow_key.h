@@ -41,8 +41,8 @@ struct IpAddress {
 
 struct FlowKey {
   std::array<IpAddress, 2> address{};
-  std::array<std::uint16_t, 2>
-      port{};                   // host order; ICMP echo: the identifier on both sides; no ports: 0
+  // Host order; ICMP echo: the identifier on both sides; no ports: 0.
+  std::array<std::uint16_t, 2> port{};
   std::uint8_t protocol = 0;    // IANA protocol number
   std::uint8_t ip_version = 0;  // 4 or 6
   std::uint16_t zero = 0;

@@ -36,8 +36,8 @@ struct MptcpSignals {
   std::uint8_t address_id = 0;       // of MP_JOIN in a SYN or SYN-ACK
   bool backup = false;               // of MP_JOIN in a SYN or SYN-ACK, of MP_PRIO
   std::uint8_t address_count = 0;
-  std::array<MptcpAddress, 5>
-      addresses;              // of ADD_ADDR, without echoes; as many as options can hold
+  // Of ADD_ADDR, without echoes; as many as options can hold.
+  std::array<MptcpAddress, 5> addresses;
   std::uint64_t removed = 0;  // of REMOVE_ADDR: a bit for each address ID, modulo 64
 
   bool has(MptcpSubtype subtype) const noexcept { return (subtypes >> subtype & 1) != 0; }
