@@ -2,6 +2,7 @@
 // the TCP header, the ports of tunnels. Internal to decode; inline, for both are hot.
 #pragma once
 
+#include <bit>
 #include <utility>
 
 #include "engine/base/bytes.h"
@@ -41,9 +42,9 @@ inline std::uint8_t set_key(Packet& packet, const PacketEnd& source, const Packe
     packet.key.set_word(i, low);
     packet.key.set_word(i + 2, high);
   }
-  const auto [low, high] = in_order(source.port, destination.port);
+  const std::uint32_t ports = source.port | std::uint32_t{destination.port} << 16;
   const std::uint64_t kind = protocol | static_cast<std::uint64_t>(ip_version) << 8;
-  packet.key.set_word(4, low | high << 16 | kind << 32);
+  packet.key.set_word(4, std::rotl(ports, 16 * direction) | kind << 32);
   packet.key.set_word(5, scope);
   return direction;
 }
