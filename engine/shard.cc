@@ -313,11 +313,11 @@ bool Shard::on_full(const Packet& datagram) noexcept {
 void Shard::count(const Burst& burst) noexcept {
   std::array<std::uint64_t, kVerdictCount> packets{};
   std::array<std::uint64_t, kVerdictCount> bytes{};
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    const auto verdict = static_cast<std::size_t>(burst.packets[i].verdict);
-    packets[verdict] += burst.packets[i].frames;
-    bytes[verdict] += burst.packets[i].wire_bytes;
-    if (burst.packets[i].flags & kCountedFlags) count_flags(burst.packets[i]);
+  for (const Packet& packet : std::span(burst.packets).first(burst.count)) {
+    const auto verdict = static_cast<std::size_t>(packet.verdict);
+    packets[verdict] += packet.frames;
+    bytes[verdict] += packet.wire_bytes;
+    if (packet.flags & kCountedFlags) count_flags(packet);
   }
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     if (packets[i] == 0) continue;

@@ -178,8 +178,13 @@ CaptureParser::Stop CaptureParser::pcap_packets(Bytes& window, PacketBuffer* buf
   const std::uint8_t* p = window.data();
   std::size_t remaining = window.size();
   const std::size_t header_bytes = record_header_bytes_;
+  const std::uint32_t frame_bytes_max = frame_bytes_max_;
+  const std::int64_t fraction_multiplier = fraction_multiplier_;
+  const std::uint16_t link_type = link_type_;
+  Packet* packet = run.packets + run.count;
+  Packet* const packets_end = run.packets + run.room;
   Stop stop = Stop::full;
-  while (run.count < run.room) {
+  for (; packet != packets_end; ++packet) {
     if (remaining < header_bytes) {
       stop = need(header_bytes);
       break;
@@ -192,9 +197,9 @@ CaptureParser::Stop CaptureParser::pcap_packets(Bytes& window, PacketBuffer* buf
       if (lengths_swapped_) std::swap(captured_bytes, wire_bytes);
       wire_bytes = std::max(captured_bytes, wire_bytes);
     }
-    if (captured_bytes > frame_bytes_max_) [[unlikely]] {
+    if (captured_bytes > frame_bytes_max) [[unlikely]] {
       stop = broken(fmt::format("a packet of {} bytes, where {} is the most", captured_bytes,
-                                frame_bytes_max_));
+                                frame_bytes_max));
       break;
     }
     if (remaining < header_bytes + captured_bytes) {
@@ -203,22 +208,22 @@ CaptureParser::Stop CaptureParser::pcap_packets(Bytes& window, PacketBuffer* buf
     }
     // 2^32 s and any fraction stay below kTimestampFineMax, so this is what make_timestamp gives.
     const Timestamp timestamp{static_cast<std::int64_t>(seconds) * kSecond +
-                              static_cast<std::int64_t>(fraction) * fraction_multiplier_};
+                              static_cast<std::int64_t>(fraction) * fraction_multiplier};
     if (timestamp.value > run.limit) {
       head_ = timestamp;
       stop = Stop::limit;
       break;
     }
-    Packet& packet = run.packets[run.count++];
-    packet.data = p + header_bytes;
-    packet.buffer = buffer;
-    packet.timestamp = timestamp;
-    packet.captured_bytes = captured_bytes;
-    packet.wire_bytes = wire_bytes;
-    packet.link_type = link_type_;
+    packet->data = p + header_bytes;
+    packet->buffer = buffer;
+    packet->timestamp = timestamp;
+    packet->captured_bytes = captured_bytes;
+    packet->wire_bytes = wire_bytes;
+    packet->link_type = link_type;
     p += header_bytes + captured_bytes;
     remaining -= header_bytes + captured_bytes;
   }
+  run.count = static_cast<std::uint32_t>(packet - run.packets);
   window = {p, remaining};
   return stop;
 }
