@@ -32,7 +32,8 @@ class History {
     if (holds(early, code)) return;
     if (early >> (kBits * (kEarly - 1)) == 0) {
       const unsigned count = (static_cast<unsigned>(std::bit_width(early)) + kBits - 1) / kBits;
-      return set(count, code);
+      early_ = std::bit_cast<decltype(early_)>(early | std::uint64_t{code} << kBits * count);
+      return;
     }
     for (std::size_t i = kEarly; i < kHistoryMax; ++i) {
       const unsigned there = code_at(i);
