@@ -38,33 +38,33 @@ constexpr int kDepthMax = [] {
   return depth;
 }();
 
-struct KeyText {
+struct FixedText {
   std::array<char, 64> text{};
   std::size_t size = 0;
+
+  constexpr void add(char c) { text[size++] = c; }
+  constexpr void add_quoted(std::string_view word) {
+    add('"');
+    for (const char c : word) add(c);
+    add('"');
+  }
 };
 
 // What stands before the value of a field when `open` of its objects are open:
 // "network":{"vlan":{"id":
-constexpr KeyText make_key(std::string_view path, int open) {
-  KeyText key;
-  const auto add = [&](char c) { key.text[key.size++] = c; };
-  const auto add_name = [&](std::string_view name) {
-    add('"');
-    for (const char c : name) add(c);
-    add('"');
-    add(':');
-  };
+constexpr FixedText make_key(std::string_view path, int open) {
+  FixedText key;
   for (int level = 0;; ++level) {
     const std::size_t dot = path.find('.');
-    if (level >= open) add_name(path.substr(0, dot));
+    if (level >= open) key.add_quoted(path.substr(0, dot)), key.add(':');
     if (dot == std::string_view::npos) return key;
-    if (level >= open) add('{');
+    if (level >= open) key.add('{');
     path.remove_prefix(dot + 1);
   }
 }
 
 template <std::size_t Index, int Open>
-constexpr KeyText kKey = make_key(kField<Index>.path, Open);
+constexpr FixedText kKey = make_key(kField<Index>.path, Open);
 
 // --- Values ----------------------------------------------------------------------------------
 
@@ -110,6 +110,22 @@ constexpr std::array<Name, 256> make_transport_names() {
 }
 constexpr std::array<Name, 256> kTransportNames = make_transport_names();
 
+// Of each set of TCP options: ["sack","timestamps"]
+constexpr auto kOptionLists = [] {
+  std::array<FixedText, 1u << kTcpOptionWords.size()> lists{};
+  for (std::size_t set = 0; set < lists.size(); ++set) {
+    FixedText& list = lists[set];
+    for (std::size_t i = 0; i < kTcpOptionWords.size(); ++i) {
+      if ((set >> i & 1) == 0) continue;
+      list.add(list.size == 0 ? '[' : ',');
+      list.add_quoted(kTcpOptionWords[i]);
+    }
+    list.add(']');
+  }
+  return lists;
+}();
+static_assert(kOptionLists.back().size <= kValueBytesMax);
+
 template <class Words, class Enum>
 std::string_view word_of(const Words& words, Enum value) noexcept {
   return words[std::min(static_cast<std::size_t>(value), words.size() - 1)];
@@ -150,14 +166,9 @@ char* put(kind::Text, char* out, const ShortText& value, const Context&) noexcep
   return put_quoted(out, value.view());
 }
 char* put(kind::Options, char* out, std::uint8_t value, const Context&) noexcept {
-  *out++ = '[';
-  for (std::size_t i = 0; i < kTcpOptionWords.size(); ++i) {
-    if ((value >> i & 1) == 0) continue;
-    out = put_quoted(out, kTcpOptionWords[i]);
-    *out++ = ',';
-  }
-  out[-1] = ']';
-  return out;
+  const FixedText& list = kOptionLists[value % kOptionLists.size()];
+  std::memcpy(out, list.text.data(), kValueBytesMax);
+  return out + list.size;
 }
 char* put(kind::Action, char* out, Action value, const Context&) noexcept {
   return put_quoted(out, word_of(kActionWords, value));
