@@ -28,9 +28,11 @@ std::uint32_t place_of(const Stream& stream, std::uint32_t number, const Session
   std::uint32_t place = number;
   for (unsigned side = 0; side < 2; ++side) {
     const StreamSide& s = stream.sides[side];
-    const bool is_whole = !s.is_reading() || (s.first == kNoBlock &&
-                                              s.next == hot.sequence_low[side] && !s.has_unseen());
-    place |= std::uint32_t{!s.takes_bytes()} << (kDoneShift + side);
+    const bool takes_bytes = s.takes_bytes();
+    const bool is_whole =
+        !takes_bytes || !s.has_started ||
+        (s.first == kNoBlock && s.next == hot.sequence_low[side] && !s.has_unseen());
+    place |= std::uint32_t{!takes_bytes} << (kDoneShift + side);
     place |= std::uint32_t{is_whole} << (kWholeShift + side);
   }
   return place;
@@ -53,12 +55,15 @@ void SessionTable::begin_reading(std::uint32_t slot) noexcept {
   hot.flags |= kSessionRead;
 }
 
-// The next segment of its side may have nothing for the stream: no bytes that it takes, and an ACK
-// of what it has. Then its lines stay where they are.
+// The next segment of its side, of a session that is read, may have nothing for the stream: no
+// bytes that it takes, and an ACK of what it has. Then its lines stay where they are.
 void SessionTable::read_next(std::uint32_t slot, const Packet& packet) noexcept {
   const SessionHot& hot = hot_[slot];
-  if ((hot.flags & kSessionRead) == 0) return;
   const std::uint32_t place = stream_of_[slot];
+  if (place == kNoStream) {
+    if (packet.payload_bytes != 0) add_to_stream(slot, packet);
+    return;
+  }
   const unsigned side = packet.direction;
   const unsigned other = side ^ 1;
   const bool has_event = (packet.tcp.flags & (kTcpSyn | kTcpFin)) != 0;
@@ -67,22 +72,23 @@ void SessionTable::read_next(std::uint32_t slot, const Packet& packet) noexcept 
   const bool acks_more = hot.has(kSessionSeen0, other) &&
                          seq_after(packet.tcp.acknowledgment, hot.sequence_low[other]);
   const bool has_news = has_event || acks_more || (packet.payload_bytes != 0 && takes_bytes);
-  if (place != kNoStream && is_whole && !has_news) return;
-  add_to_stream(slot, packet);
+  if (!is_whole || has_news) add_to_stream(slot, packet);
+}
+
+// False: nobody reads this session.
+bool SessionTable::open_stream(std::uint32_t slot, const Packet& packet) noexcept {
+  Session s = session(slot);
+  stream_of_[slot] = stage_->open(packet, start_of(s));
+  if (stream_of_[slot] < kStreamDry) return true;
+  const Writing writing(s.hot.version);
+  s.hot.clear(kSessionRead);
+  return false;
 }
 
 // The session opens a stream with its first payload, so that a flood of SYNs opens none.
 void SessionTable::add_to_stream(std::uint32_t slot, const Packet& packet) noexcept {
   std::uint32_t& stream = stream_of_[slot];
-  if (stream == kNoStream) {
-    if (packet.payload_bytes == 0) return;
-    Session s = session(slot);
-    stream = stage_->open(packet, start_of(s));
-    if (stream >= kStreamDry) {
-      const Writing writing(s.hot.version);
-      return s.hot.clear(kSessionRead);
-    }
-  }
+  if (stream == kNoStream && (packet.payload_bytes == 0 || !open_stream(slot, packet))) return;
   stream &= kNumber;  // work_streams() tells more
   stage_->prefetch(stream);
   stream_work_[stream_work_count_++] = {&packet, stream, slot};
@@ -95,7 +101,7 @@ void SessionTable::work_streams() noexcept {
   stage_->work(work);
   for (const StreamWork& done : work) {
     SessionHot& hot = hot_[done.session];
-    for (unsigned side = 0; side < 2; ++side)
+    for (unsigned side = 0; done.conflicts >> side != 0; ++side)
       if ((done.conflicts >> side & 1) != 0) session(done.session).add_feature(side, kTcpOverlaps);
     if (done.has_news) [[unlikely]]
       sink_.on_news(view_of(done.session, Ending::idle, true, 0, done.reader), done.packet->clock);

@@ -185,7 +185,7 @@ inline bool SessionTable::join_in_order(std::uint32_t guess, const Packet& packe
     s.note_time(packet.clock, packet.timestamp);
     is_answer ? tcp_update_handshake(s, packet) : tcp_update_in_order(s, packet);
   }
-  read_next(guess, packet);
+  if ((s.hot.flags & kSessionRead) != 0) read_next(guess, packet);
   if (s.hot.phase != before) relink_if_nearer(guess);
   return true;
 }

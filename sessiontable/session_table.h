@@ -245,6 +245,7 @@ class SessionTable final : private LateSink, private FloodSink {
   }
   void read_next(std::uint32_t slot, const Packet& packet) noexcept;
   void begin_reading(std::uint32_t slot) noexcept;
+  bool open_stream(std::uint32_t slot, const Packet& packet) noexcept;
   void add_to_stream(std::uint32_t slot, const Packet& packet) noexcept;
   void work_streams() noexcept;
   std::uint32_t reader_of(std::uint32_t slot) noexcept;
