@@ -143,9 +143,10 @@ inline bool tcp_is_in_order(const Session& s, const Packet& packet) noexcept {
   const std::uint32_t unacknowledged = hot.sequence_low[side ^ 1] - tcp.acknowledgment;
   const std::uint32_t progress = tcp.acknowledgment - hot.acknowledged[side];
   const bool has_acknowledged = (flags & side_flag(kSessionAck0, side)) != 0;
-  if ((length != 0 && (flags & side_flag(kSessionFin0, side)) != 0) ||
-      (has_acknowledged && static_cast<std::int32_t>(progress) < 0))
-    return false;
+  // Its first ACK may show that what its peer sent were keep-alives.
+  const bool is_odd =
+      has_acknowledged ? static_cast<std::int32_t>(progress) < 0 : unacknowledged == UINT32_MAX;
+  if (is_odd || (length != 0 && (flags & side_flag(kSessionFin0, side)) != 0)) return false;
   if (hot.phase < Phase::closed)  // and no duplicate ACK
     return length != 0 || !has_acknowledged || progress != 0 || unacknowledged == 0 ||
            tcp.window != hot.window[side];

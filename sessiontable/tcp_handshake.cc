@@ -28,9 +28,10 @@ void note_first(const Session& s, const Packet& packet) noexcept {
   const bool syn = (packet.tcp.flags & kTcpSyn) != 0;
   if (!s.hot.has(kSessionSeen0, side)) {
     const unsigned peer = side ^ 1;
-    // A keep-alive, in mid-stream (RFC 9293 §3.8.4).
-    const bool is_before_next = length_of(packet) == 0 && s.hot.has(kSessionAck0, peer) &&
-                                packet.tcp.sequence + 1 == s.hot.acknowledged[peer];
+    // A keep-alive, in mid-stream (RFC 9293 §3.8.4), perhaps of one byte.
+    const bool is_before_next =
+        packet.payload_bytes <= 1 && (packet.tcp.flags & kHandshakeFlags) == 0 &&
+        s.hot.has(kSessionAck0, peer) && packet.tcp.sequence + 1 == s.hot.acknowledged[peer];
     s.hot.set(kSessionSeen0, side);
     s.cold.first_sequence[side] = packet.tcp.sequence + (syn || is_before_next ? 1 : 0);
     s.set_sequence_end(side, kEpoch + s.cold.first_sequence[side] - (syn ? 1 : 0));

@@ -249,7 +249,8 @@ void join_first(ModelSession& s, const Packet& packet) {
   if (from.has_isn && is_other_cookie) from.other_first = from.first;
   if (!from.is_known || is_other_cookie) {
     const ModelSide& peer = s.side[packet.direction ^ 1];
-    const bool is_keep_alive = numbers_of(packet) == 0 && peer.has_acknowledged &&
+    const bool is_keep_alive = numbers_of(packet) == packet.payload_bytes &&
+                               peer.has_acknowledged && packet.payload_bytes <= 1 &&
                                peer.acknowledged == packet.tcp.sequence + 1;
     from.is_known = true;
     from.first = packet.tcp.sequence + (syn || is_keep_alive);

@@ -32,6 +32,32 @@ TEST(tcp_anomalies, a_capture_that_begins_with_a_keep_alive_misses_no_byte) {
   }
 }
 
+TEST(tcp_anomalies, a_keep_alive_of_a_side_whose_syn_ack_was_missed_is_none_of_its_bytes) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.syn(at(0));
+  tcp.syn_ack(at(0), kLost);
+  tcp.ack(Side::server, at(kSecond), {.sequence_offset = -1});
+  tcp.ack(Side::client, at(kSecond));
+  const Record r = record_of(frames);
+  EXPECT_EQ(r.missed_bytes, (WidePair{0, 0}));
+  EXPECT_EQ(r.keep_alives, (Pair{0, 1}));
+}
+
+TEST(tcp_anomalies, a_capture_may_begin_with_a_keep_alive_of_one_byte) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.ack(Side::server, at(0));
+  tcp.set_next(Side::client, tcp.next(Side::client) - 1);
+  tcp.data(Side::client, "x", at(kSecond));
+  tcp.data(Side::client, "hello", at(2 * kSecond));
+  const Record r = record_of(frames);
+  const std::size_t client = r.port[0] == 80 ? 1 : 0;
+  EXPECT_EQ(r.payload_bytes[client], 5u);
+  EXPECT_EQ(r.keep_alives[client], 1u);
+  EXPECT_EQ(r.retransmitted_packets[client], 0u);
+}
+
 // --- Duplicates -------------------------------------------------------------------------------
 
 // Each frame twice, the second copy `delay` later, with IP identifications as a stack counts them.
