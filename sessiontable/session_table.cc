@@ -345,6 +345,8 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
       tcp_is_foreign(session(slot), packet)) {
     const Remembered old = remember(packet, newest);
     if (old.verdict == GraveVerdict::late) return join_buried(old, packet);
+    if (old.verdict == GraveVerdict::continues && tcp_goes_on(*old.place.grave, packet))
+      return miss(packet, newest);
   }
   if (membership != Membership::candidate) return update(slot, packet);
   // A SYN that may be another session's counts here for now, but does not move this one's time.

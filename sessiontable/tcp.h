@@ -75,6 +75,9 @@ void tcp_update_handshake(const Session& session, const Packet& packet) noexcept
 // is_last: of its key none is newer; else a cut session has been gone on with, and is over as well.
 GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) noexcept;
 
+// Whether it stands just where the buried session was cut.
+bool tcp_goes_on(const Grave& grave, const Packet& packet) noexcept;
+
 // Distinct payload bytes that a side sent.
 std::uint64_t tcp_payload_bytes(const Session& session, const Extension* extension,
                                 unsigned side) noexcept;

@@ -25,9 +25,12 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) n
   // By its ending, by what went on with it or came after it, or by FINs that came late.
   const bool finished = is_finished(static_cast<Ending>(grave.ending)) || !is_last ||
                         grave.is_followed || grave.fin == kBothSides;
-  if (is_syn(tcp))
-    return side == grave.first_side && tcp.sequence == grave.id_sequence ? GraveVerdict::late
-                                                                         : GraveVerdict::reuse;
+  if (is_syn(tcp)) {
+    const bool is_overtaken = side == grave.originator && side != grave.first_side && seen;
+    const bool same = is_overtaken ? seq_within(tcp.sequence + 1, final - kSlack, final)
+                                   : side == grave.first_side && tcp.sequence == grave.id_sequence;
+    return same ? GraveVerdict::late : GraveVerdict::reuse;
+  }
   // The segment's number in the space of the side whose first number is known.
   const unsigned first_side = grave.first_side;
   const bool by_sequence = side == first_side;
@@ -65,6 +68,15 @@ GraveVerdict tcp_judge(const Grave& grave, const Packet& packet, bool is_last) n
   }
   if (packet.payload_bytes == 0) return GraveVerdict::late;
   return !seen || seq_after(end_of(packet), final) ? GraveVerdict::continues : GraveVerdict::late;
+}
+
+bool tcp_goes_on(const Grave& grave, const Packet& packet) noexcept {
+  const bool by_sequence = (grave.seen >> packet.direction & 1) != 0;
+  const unsigned side = by_sequence ? packet.direction : packet.direction ^ 1u;
+  if ((grave.seen >> side & 1) == 0 || (!by_sequence && !has_ack(packet.tcp))) return false;
+  const std::uint32_t final = grave.final_sequence[side];
+  return seq_within(by_sequence ? packet.tcp.sequence : packet.tcp.acknowledgment, final,
+                    final + kInFlightMax);
 }
 
 }  // namespace linger

@@ -223,6 +223,8 @@ std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_last);
 
 void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
+bool tcp_goes_on(const ModelGrave& grave, const Packet& packet);  // just where it was cut
+
 
 // Wrong checksums (oracle_checksums.cc).
 bool is_nonsense(const Packet& packet);  // what no TCP sends, and no checksum that holds

@@ -328,7 +328,6 @@ bool Oracle::promote(Sessions& sessions, std::size_t at, const Packet& packet) {
   old.syn_candidates -= c.syns;
   old.candidate.reset();
   const Id128 old_id = id_of(old);
-
   Packet syn = c.syn;
   syn.wire_bytes = c.bytes;
   syn.payload_bytes = syn.tcp.mptcp_bytes = 0;  // gone; of Fast Open the length alone is told
@@ -357,6 +356,8 @@ void Oracle::absorb(ModelSession& s, const Packet& packet) {
     Judgement judgement = Judgement::reuse;
     ModelGrave* owner = find_grave(packet, judgement);
     if (owner != nullptr && judgement == Judgement::late) return join_grave(*owner, packet, false);
+    if (owner != nullptr && judgement == Judgement::continues && tcp_goes_on(*owner, packet))
+      return miss(packet);
   }
   update(s, packet);
 }
@@ -459,8 +460,7 @@ void Oracle::miss(const Packet& packet) {
 
 // A first packet that must be damaged tells its key and no more.
 void Oracle::begin(ModelSession& s, const Packet& packet) {
-  if (is_nonsense(packet)) return count_damaged(s, packet);
-  update(s, packet);
+  is_nonsense(packet) ? count_damaged(s, packet) : update(s, packet);
 }
 
 ModelSession& Oracle::open(const Packet& packet) {

@@ -78,4 +78,13 @@ void ModelSession::note_keep_alive_before(unsigned of_side, std::uint32_t next) 
   ++from.keep_alives;
 }
 
+bool tcp_goes_on(const ModelGrave& grave, const Packet& packet) {
+  constexpr std::uint32_t kInFlightMax = 1 << 20;
+  const ModelSide& from = grave.side[packet.direction];
+  const ModelSide& peer = grave.side[packet.direction ^ 1];
+  if (from.is_known) return packet.tcp.sequence - from.end() <= kInFlightMax;
+  return (packet.tcp.flags & kTcpAck) != 0 && peer.is_known &&
+         packet.tcp.acknowledgment - peer.end() <= kInFlightMax;
+}
+
 }  // namespace linger::test

@@ -553,10 +553,11 @@ Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_l
   const unsigned side = packet.direction;
   const ModelSide& from = grave.side[side];
   const TcpHeader& tcp = packet.tcp;
-  const bool by_sequence = side == grave.first_side;
-  if (is_syn(packet))
-    return by_sequence && tcp.sequence == grave.id_sequence ? Judgement::late : Judgement::reuse;
-
+  const bool by_sequence = side == grave.first_side;  // else a SYN was overtaken by its answer
+  const bool is_again = by_sequence ? tcp.sequence == grave.id_sequence
+                                    : side == grave.originator && from.is_known &&
+                                          within(tcp.sequence + 1, from.end() - kSlack, from.end());
+  if (is_syn(packet)) return is_again ? Judgement::late : Judgement::reuse;
   // In the numbers of the side that sent the first packet, whose first number the grave kept.
   const ModelSide& opener = grave.side[grave.first_side];
   const std::uint32_t number = by_sequence ? tcp.sequence : tcp.acknowledgment;

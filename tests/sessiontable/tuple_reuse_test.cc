@@ -74,6 +74,42 @@ TEST(tuple_reuse, a_syn_of_the_side_that_was_connected_to_is_another_session) {
   EXPECT_EQ(ends[1].reuse_of, ends[0].id);
 }
 
+TEST(tuple_reuse, a_syn_that_comes_again_late_is_of_the_session_that_its_answer_opened) {
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  whole(tcp, at(0));
+  std::swap(frames[0].timestamp_ns, frames[1].timestamp_ns);
+  frames.push_back(frames[0]);
+  frames.back().timestamp_ns = at(30 * kSecond);
+  sort_by_time(frames);
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.only(Action::session_end).syn, 1u);
+  EXPECT_EQ(run.only(Action::session_late).syn, 1u);
+}
+
+// The other session of its tuple is still open.
+TEST(tuple_reuse, what_goes_on_with_a_cut_session_leaves_an_older_one_alone) {
+  Frames frames;
+  TcpPeers old = peers(frames);
+  old.handshake(at(0));
+  TcpPeers fresh = peers(frames, 0, 900'000'000, 905'000'000);
+  fresh.syn(at(kSecond));
+  fresh.syn_ack(at(kSecond));
+  fresh.data(Side::client, "ping", at(kMinute));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  ASSERT_EQ(ends.size(), 3u);
+  EXPECT_EQ(ends[0].reason, Reason::attempt);
+  for (const Record& r : ends) {
+    EXPECT_EQ(r.gap_bytes[0], 0u);
+    EXPECT_EQ(r.payload_bytes[0], r.continues == ends[0].id ? 4u : 0u);
+  }
+}
+
 // Of the client alone, and no close: it goes on with the SYN that waits, whichever of the sessions
 // before its numbers are nearest to.
 TEST(tuple_reuse, connections_of_one_tuple_are_told_apart_where_one_side_is_seen) {
