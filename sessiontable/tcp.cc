@@ -37,10 +37,12 @@ bool is_overtaken(const Session& s, unsigned side, std::uint32_t after_syn) noex
          seq_within(s.cold.first_sequence[side], after_syn, after_syn + kSlack - 1);
 }
 
-// The SYN before `after_syn` was overtaken by a RST of its side, which is all that was seen.
+// The SYN before `after_syn` was overtaken by a RST, of its side or one that refuses it, which is
+// all that was seen.
 bool is_overtaken_by_rst(const Session& s, unsigned side, std::uint32_t after_syn) noexcept {
-  return s.hot.phase == Phase::reset && s.hot.of_both(kSessionSeen0) == 0 &&
-         s.cold.first_side == side && s.name.id_sequence == after_syn;
+  if (s.hot.phase != Phase::reset || s.hot.of_both(kSessionSeen0) != 0) return false;
+  const bool is_own = s.cold.first_side == side;
+  return after_syn == (is_own ? s.name.id_sequence : s.cold.first_sequence[side]);
 }
 
 Membership syn_membership(const Session& s, const Packet& packet) noexcept {
@@ -190,6 +192,9 @@ void update_rst(const Session& s, const Packet& packet, const TcpContext& contex
   s.add(TcpCount::rst, side);
   s.cold.history.write(side, 'R');
   if (lingers(s.hot.phase)) return;
+  const bool refuses = packet.tcp.sequence == 0 && has_ack(packet.tcp);  // RFC 9293 §3.10.7.1
+  if (refuses && s.hot.of_both(kSessionSeen0) == 0)  // a SYN that is still to come
+    s.cold.first_sequence[side ^ 1] = packet.tcp.acknowledgment;
   if (!rst_fits(s, packet)) {
     context.counters.rst_off_window.add();
     if (TcpDetail* detail = context.extensions.get_detail(s.cold))

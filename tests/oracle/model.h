@@ -151,6 +151,7 @@ struct ModelSession : ModelIdentity {
   std::vector<ModelGap> gaps;
   ModelLate late;
   std::optional<unsigned> reset_by;
+  std::uint32_t refused = 0;  // what a RST that came first acknowledges
   std::optional<std::uint32_t>
       challenged_end;  // what the RST's receiver had sent before it went on
   std::uint32_t syn_candidates = 0;

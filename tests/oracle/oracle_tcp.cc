@@ -70,8 +70,8 @@ Fit syn_fit(const ModelSession& s, const Packet& packet) {
   const std::uint32_t behind = from.has_isn ? first : first + packet.payload_bytes;  // what it says
   if (from.is_known) return member_if(from.first == first || from.first == behind || is_overtaken);
   if (!peer.is_known)  // all that was seen is a RST that overtook the SYN
-    return member_if(s.phase == Phase::reset && s.first_side == packet.direction &&
-                     s.id_sequence == first);
+    return member_if(s.phase == Phase::reset &&
+                     first == (s.first_side == packet.direction ? s.id_sequence : s.refused));
   if (peer.has_acknowledged)
     return member_if(within(peer.acknowledged, first, first + kReorderedAck));
   return member_if(s.phase == Phase::opening);
@@ -145,6 +145,8 @@ void join_rst(ModelSession& s, const Packet& packet, ModelEvents& events) {
   ++s.side[packet.direction].rst;
   s.write_history(packet.direction, 'R');
   if (lingers(s.phase)) return;
+  const bool refuses = !s.side[0].is_known && !s.side[1].is_known && has(packet, kTcpAck);
+  if (refuses && packet.tcp.sequence == 0) s.refused = packet.tcp.acknowledgment;
   if (!rst_fits(s, packet)) {
     ++s.side[packet.direction].rst_off_window;
     events.rst_off_window = true;

@@ -110,6 +110,21 @@ TEST(tuple_reuse, what_goes_on_with_a_cut_session_leaves_an_older_one_alone) {
   }
 }
 
+TEST(tuple_reuse, a_refusal_that_overtook_its_syn_is_one_session_with_it) {
+  for (const std::uint32_t isn : {1'000u, 2'000u}) {  // the refused one, another one
+    Frames frames;
+    peers(frames, 0, isn, 0).syn(at(kMicrosecond));
+    peers(frames, 0, 1'001, 0).rst(Side::server, at(0));
+    sort_by_time(frames);
+    TableRun run;
+    run.see(frames);
+    run.finish();
+    const std::vector<Record> ends = run.all(Action::session_end);
+    ASSERT_EQ(ends.size(), isn == 1'000 ? 1u : 2u);
+    EXPECT_EQ(ends[0].state, isn == 1'000 ? ConnState::rej : ConnState::s0);
+  }
+}
+
 // Of the client alone, and no close: it goes on with the SYN that waits, whichever of the sessions
 // before its numbers are nearest to.
 TEST(tuple_reuse, connections_of_one_tuple_are_told_apart_where_one_side_is_seen) {
