@@ -20,7 +20,7 @@
   X(Count, packetThreads, 1, 1, 64, "Threads (shards) that receive and track packets.")            \
   X(Duration, tcpTimeout, 10 * kMinute, kSecond, kDay,                                             \
     "An established TCP session ends after this long without a packet.")                           \
-  X(Duration, tcpSynTimeout, 30 * kSecond, kSecond, kDay,                                          \
+  X(Duration, tcpSynTimeout, 40 * kSecond, kSecond, kDay,                                          \
     "A TCP session that was never answered ends after this long without a packet.")                \
   X(Duration, tcpHalfClosedTimeout, 120 * kSecond, kSecond, kDay,                                  \
     "A TCP session with one side closed ends after this long without a packet.")                   \

@@ -91,7 +91,7 @@ TEST(session_table, each_state_ends_after_its_own_timeout) {
     return packet(builder);
   };
   const Case cases[] = {
-      {"opening", &Settings::tcpSynTimeout, 30 * kSecond, [](TcpPeers& tcp) { tcp.syn(at(0)); },
+      {"opening", &Settings::tcpSynTimeout, 40 * kSecond, [](TcpPeers& tcp) { tcp.syn(at(0)); },
        Reason::attempt},
       {"established", &Settings::tcpTimeout, 10 * kMinute,
        [](TcpPeers& tcp) { tcp.handshake(at(0), 0); }},

@@ -78,7 +78,9 @@ TEST(syn_flood, a_second_is_told_when_none_of_it_ends_any_more) {
     for (const int second : {1, 21, 41, 61, 81})
       slow.syn(at(second * kSecond), {.sequence_offset = second == 1 ? 0 : -1});
     sort_by_time(frames);
-    TableRun run(summarising(1));
+    Settings settings = summarising(1);
+    settings.tcpSynTimeout = 30 * kSecond;
+    TableRun run(settings);
     auto pass_to = [&, now = 0](int second) mutable {
       for (; now < second; ++now)
         for (int i = 0; i < 200; ++i) run.pass(kSecond / 200);

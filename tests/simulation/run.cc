@@ -158,7 +158,7 @@ Plan make_plan(std::uint64_t seed) {
     if (random.chance(50)) plan.profile.flood = 500;
   }
   if (plan.profile.is_unambiguous) return plan;
-  s.tcpSynTimeout = random.pick({2 * kSecond, 30 * kSecond});
+  s.tcpSynTimeout = random.pick({2 * kSecond, 40 * kSecond});
   s.tcpTimeout = random.pick({20 * kSecond, 2 * kMinute, 10 * kMinute});
   s.tcpHalfClosedTimeout = random.pick({3 * kSecond, 120 * kSecond});
   s.tcpClosingTimeout = random.pick({DurationNs{0}, 100 * kMillisecond, 5 * kSecond});
