@@ -185,11 +185,16 @@ void read_icmp(Walk& walk) noexcept {
   if (set_key_from_quote(walk, walk.offset + 8)) walk.packet.flags |= kPacketIcmpError;
 }
 
+// RFC 4340 §5.1: ports (4), length of the header with its options in words (1), …
+void read_dccp(Walk& walk) noexcept {
+  if (!walk.has(4)) return;
+  read_ports(walk);
+  walk.packet.tcp = TcpHeader{};
+  finish(walk, walk.readable() > 4 ? walk.position()[4] * 4U : 0);
+}
+
 void read_other(Walk& walk) noexcept {
-  const bool reads_ports = walk.protocol == kProtocolDccp;
-  if (reads_ports && !walk.has(4)) return;
   walk.source.port = walk.destination.port = 0;
-  if (reads_ports) read_ports(walk);
   walk.packet.tcp = TcpHeader{};
   if (!finish(walk, 0)) return;
   switch (walk.protocol) {
@@ -269,6 +274,7 @@ void read_transport(Walk& walk) noexcept {
   if (walk.protocol == kProtocolTcp) return read_tcp(walk);
   if (walk.protocol == kProtocolUdp || walk.protocol == kProtocolUdpLite) return read_udp(walk);
   if (walk.protocol == kProtocolSctp) return read_sctp(walk);
+  if (walk.protocol == kProtocolDccp) return read_dccp(walk);
   if (is_icmp(walk)) return read_icmp(walk);
   read_other(walk);
 }

@@ -265,6 +265,15 @@ TEST(decode, protocols_without_ports_are_one_session_per_pair_of_hosts) {
             "ip59 [2001:db8::1]:0 > [2001:db8::2]:0");
 }
 
+TEST(decode, a_dccp_header_is_no_payload) {
+  ByteList header(16);  // a data packet with sequence numbers of 48 bits
+  header[1] = 5, header[3] = 6, header[4] = 4, header[8] = 5;
+  const Packet packet =
+      decoded(ethernet().ip(kA, kB).next_is(33).payload(header).payload("hello").frame());
+  EXPECT_EQ(session_text(packet), "ip33 192.0.2.1:5 > 198.51.100.2:6");
+  EXPECT_EQ(packet.payload_bytes, 5U);
+}
+
 TEST(decode, sctp_gives_tags_and_the_chunk_that_matters) {
   const ByteList init{0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0};
   Packet packet = decoded(ethernet().ip(kA, kB).sctp(5, 6, 0).sctp_chunk(1, 0, init).frame());
