@@ -30,14 +30,25 @@ Frame ip_at(const Walk& walk, std::uint32_t begin, std::uint16_t ethertype) noex
   return is_whole_ip(walk, begin, ethertype) ? Frame{Header::ip, begin} : Frame{};
 }
 
+// PPP names IP otherwise.
+std::uint16_t ethertype_of(std::uint16_t ppp_protocol) noexcept {
+  return ppp_protocol == 0x0021 ? kEthertypeIpv4 : ppp_protocol == 0x0057 ? kEthertypeIpv6 : 0;
+}
+
 Frame ethernet_at(const Walk& walk, std::uint32_t begin) noexcept {
-  constexpr std::uint32_t kAddresses = 12, kType = 2, kTag = 4, kTagsMax = 2;
+  constexpr std::uint32_t kAddresses = 12, kType = 2, kTag = 4, kTagsMax = 2, kPppoe = 8;
+  constexpr std::uint16_t kPppoeSession = 0x8864;
   std::uint32_t type_at = begin + kAddresses;
   for (std::uint32_t i = 0; i <= kTagsMax; ++i, type_at += kTag) {
     if (walk.readable() < type_at + kType) return {};
-    const std::uint16_t type = load_be16(walk.position() + type_at);
+    std::uint16_t type = load_be16(walk.position() + type_at);
     if (type == kEthertypeVlan || type == kEthertypeServiceVlan) continue;
-    return is_whole_ip(walk, type_at + kType, type) ? Frame{Header::ethernet, begin} : Frame{};
+    std::uint32_t ip = type_at + kType;
+    if (type == kPppoeSession && walk.readable() >= ip + kPppoe) {  // RFC 2516 §4
+      ip += kPppoe;
+      type = ethertype_of(load_be16(walk.position() + ip - 2));
+    }
+    return is_whole_ip(walk, ip, type) ? Frame{Header::ethernet, begin} : Frame{};
   }
   return {};
 }

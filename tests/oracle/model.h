@@ -223,9 +223,9 @@ ModelEvents tcp_join(ModelSession& s, const Packet& packet, const ModelWindows& 
 std::uint32_t tcp_join_late(ModelGrave& grave, const Packet& packet);
 Judgement tcp_judgement(const ModelGrave& grave, const Packet& packet, bool is_last);
 
-void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
 bool tcp_goes_on(const ModelGrave& grave, const Packet& packet);  // just where it was cut
 
+void measure_round_trip(ModelSession& s, const Packet& packet);  // oracle_rtt.cc
 
 // Wrong checksums (oracle_checksums.cc).
 bool is_nonsense(const Packet& packet);  // what no TCP sends, and no checksum that holds

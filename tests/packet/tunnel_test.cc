@@ -183,6 +183,7 @@ TEST(tunnel, l2tp_version_3_is_entered_where_a_packet_fits_to_the_byte) {
     header.resize(4 + more, 0x45);
     EXPECT_EQ(inner_of(l2tp_v3(header).ethernet()), kInner);
     EXPECT_EQ(inner6_of(l2tp_v3(header).ethernet().vlan(5)), kInner6);
+    EXPECT_EQ(inner6_of(l2tp_v3(header).ethernet().pppoe()), kInner6);
     ByteList hdlc = header;
     for (const std::uint8_t byte : {0x0f, 0x00, 0x08, 0x00}) hdlc.push_back(byte);
     EXPECT_EQ(inner_of(l2tp_v3(hdlc)), kInner);
