@@ -41,8 +41,9 @@ struct MptcpNotice {
   MptcpSubflow subflow;  // likewise; at the beginning the order of sides is not told
   Id128 continues;       // the session that was cut; 0: none
 
+  // Or did so before: a SYN that comes later may offer another one instead.
   bool names_connection() const noexcept {
-    return subflow.known_hosts() != 0 || continues.is_set();
+    return subflow.host[0].is_known() || subflow.host[1].is_known() || continues.is_set();
   }
 };
 

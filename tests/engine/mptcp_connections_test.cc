@@ -79,6 +79,17 @@ TEST(mptcp_connections, a_subflow_that_the_destination_opened_is_told_the_other_
   EXPECT_EQ(told.paths[1].share, 750);
 }
 
+TEST(mptcp_connections, a_join_whose_syn_came_again_as_another_offer_ends_all_the_same) {
+  Meeting run;
+  MptcpNotice offer = end(kJoin, 6);
+  offer.subflow.role = MptcpRole::offered;
+  ASSERT_TRUE(offer.names_connection());
+  for (const MptcpNotice& notice : {kInitial, kJoin, end(kInitial, 5), offer})
+    run.connections.add(notice);
+  run.connections.advance(7 * kSecond + kTimeout);
+  EXPECT_EQ(run.told.size(), 2u) << "it named its connection once";
+}
+
 TEST(mptcp_connections, news_in_any_order_give_the_same_connection) {
   // Each subflow's own come in order, as they do from one shard.
   const std::vector<std::vector<MptcpNotice>> shards = {
