@@ -52,12 +52,12 @@ enum class DnsField : std::uint8_t { LINGER_DNS_FIELDS(LINGER_FIELD_NAME) };
 
 class Dns {
  public:
-  // An operation code that there is, few questions and answers.
+  // An operation code that there is, few questions and answers; of a stream as many as 64 KiB hold.
   static constexpr Pattern kPatterns[] = {
       {Carrier::datagrams, R"(^.{2}[\x00-\x17\x20-\x2f\x80-\x97\xa0-\xaf])"
                            R"(.\x00[\x00-\x20][\x00\x01].\x00.)"},
       {Carrier::stream, R"(^.{4}[\x00-\x17\x20-\x2f\x80-\x97\xa0-\xaf])"
-                        R"(.\x00[\x00\x01][\x00\x01].\x00.)"}};
+                        R"(.\x00[\x00\x01][\x00-\x17].[\x00-\x17].)"}};
   static constexpr std::size_t kPendingMax = 48;  // what a state may be (kStateBytesMax)
   static constexpr std::size_t kAnswersMax = 32;
 

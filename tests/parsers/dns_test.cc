@@ -224,6 +224,14 @@ TEST(dns, a_name_of_255_bytes_is_known_over_a_stream) {
   EXPECT_EQ(hear({{0, with_length(broken)}}).protocol, "");
 }
 
+TEST(dns, as_many_records_as_a_stream_carries_are_known_from_one_side) {
+  for (const std::string& head : {"\x12\x34\x84\x00\x00\x01\x02\xdc\x00\x00\x00\x00"s,     // AXFR
+                                  "\x12\x34\x28\x00\x00\x01\x00\x00\x01\x90\x00\x00"s}) {  // UPDATE
+    const Heard heard = hear({{0, with_length(head + kQuestion + std::string(4000, '\0'))}});
+    EXPECT_EQ(heard.protocol, "dns") << heard;
+  }
+}
+
 TEST(dns, a_response_of_no_class_is_told_and_zeros_are_none) {
   const std::string broken = kResponse.substr(0, 12 + kQuestion.size() - 2) + "\0\0"s;
   const Heard heard = hear({{1, broken}}, Carrier::datagrams);
