@@ -338,6 +338,9 @@ bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
   message.method = request.method;
   message.may_lack_body = request.time.value == 0;
   facts.number(Field::status_code, message.status, message.row);
+  // Proxies agree so to a CONNECT, which was not seen.
+  if (message.may_lack_body && equals(text.substr(12), " connection established"))
+    message.method = Method::connect;
   facts.text(Field::version, text.substr(5, 3), message.row);
   if (request.time.value != 0)
     facts.duration_since(Field::response_time, request.time, message.row);

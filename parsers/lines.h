@@ -32,7 +32,7 @@ inline bool is_digits(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// ASCII, `lower` is in lower case and of letters and '-'.
+// ASCII, `lower` is in lower case and of letters, blanks and '-'.
 inline bool equals(std::string_view text, std::string_view lower) noexcept {
   if (text.size() != lower.size()) return false;
   for (std::size_t i = 0; i < text.size(); ++i)

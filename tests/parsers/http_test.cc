@@ -358,6 +358,13 @@ TEST(http, a_tunnel_whose_beginning_was_lost_is_not_read) {
   const Heard heard = hear({{0, "CONNECT a:22 HTTP/1.1\r\n\r\n"},
                             {1, "HTTP/1.1 200 Go\r\nProxy-Ag"},
                             {1, {}, 20},
+TEST(http, a_tunnel_begins_behind_a_proxys_words_though_nobody_saw_it_asked_for) {
+  const Dialogue heard = {{0, "HTTP/1.0 200 Connection Established\r\nVia: 1.1 a\r\n\r\n"},
+                          {0, "SSH-2.0-b\r\n"}};
+  EXPECT_EQ(hear(heard).protocol, "ssh");
+  expect_same_however_cut(heard);
+}
+
                             {1, "SSH-2.0-b\r\n"},
                             {0, "SSH-2.0-a\r\n"}});
   EXPECT_FALSE(heard.is_malformed);
