@@ -474,7 +474,8 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
       return false;
     }
   }
-  if (message.may_lack_body && (message.is_chunked || message.length != 0)) {
+  const bool is_to_end = message.is_response && !message.has_length;
+  if (message.may_lack_body && (message.is_chunked || message.length != 0 || is_to_end)) {
     message.phase = Phase::expected;
   } else if (message.is_chunked) {
     message.length = 0;
@@ -484,7 +485,7 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
   } else if (message.has_length && message.length != 0) {
     message.body_bytes += message.length;
     message.phase = Phase::body;
-  } else if (message.is_response && !message.has_length) {
+  } else if (is_to_end) {
     message.phase = Phase::to_end;
   } else {
     end_message(message, facts);

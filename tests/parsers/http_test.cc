@@ -311,6 +311,11 @@ TEST(http, behind_connect_another_protocol_begins) {
                            {1, kPlain[1].bytes}};
   expect_same_however_cut(tunnel);
   const Heard heard = hear(tunnel);
+  const Said to_end = {1, "HTTP/1.1 204 x\r\n\r\nHTTP/1.1 200 x\r\nServer: y\r\n\r\n"};
+  const Dialogue ends = {to_end, say("202"), to_end, {1, "HTML to its end"}};
+  EXPECT_EQ(exchanges(ends), "=204=200=202=204=200");
+  EXPECT_THAT(hear(ends).objects, testing::HasSubstr(R"("body":{"bytes":15})"));
+  expect_same_however_cut(ends);
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("domain":"example.com","port":443)"));
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
 }
