@@ -1,6 +1,7 @@
 #include "parsers/http.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "parsers/lines.h"
 #include "parsers/list.h"
@@ -337,10 +338,10 @@ bool Http::read_response(Message& message, Bytes line, Facts& facts) noexcept {
   message.row = request.row;
   message.method = request.method;
   message.may_lack_body = request.time.value == 0;
-  facts.number(Field::status_code, message.status, message.row);
   // Proxies agree so to a CONNECT, which was not seen.
   if (message.may_lack_body && equals(text.substr(12), " connection established"))
     message.method = Method::connect;
+  facts.number(Field::status_code, message.status, message.row);
   facts.text(Field::version, text.substr(5, 3), message.row);
   if (request.time.value != 0)
     facts.duration_since(Field::response_time, request.time, message.row);
@@ -518,23 +519,12 @@ Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcep
 
 // RFC 9112 §7.1: hexadecimal digits, zeros before them too, extensions behind a semicolon.
 bool Http::read_chunk_size(Message& message, Bytes line) noexcept {
+  const std::string_view text = text_of(line);
+  const char* const text_end = text.data() + text.size();
   std::uint64_t size = 0;
-  std::size_t digits = 0;
-  for (; digits < line.size(); ++digits) {
-    if (size >> 56 != 0) return false;
-    const std::uint8_t c = line[digits];
-    const unsigned lower = c | 0x20u;
-    if (c >= '0' && c <= '9') {
-      size = size << 4 | (c - '0');
-    } else if (lower >= 'a' && lower <= 'f') {
-      size = size << 4 | (lower - 'a' + 10);
-    } else {
-      break;
-    }
-  }
-  const bool is_end =
-      digits == line.size() || line[digits] == ';' || line[digits] == ' ' || line[digits] == '\t';
-  if (digits == 0 || !is_end) return false;
+  const auto [end, error] = std::from_chars(text.data(), text_end, size, 16);
+  if (error != std::errc{} || size >> 60 != 0) return false;
+  if (end != text_end && *end != ';' && *end != ' ' && *end != '\t') return false;
   message.phase = size == 0 ? Phase::trailer : Phase::chunk_end;
   message.length = size;
   message.body_bytes += size;

@@ -284,6 +284,29 @@ TEST(dns, a_response_code_has_its_upper_bits_in_edns) {
   expect_hostile_is_survived({{0, kQuery}, {1, refused}}, Carrier::datagrams);
 }
 
+TEST(dns, messages_of_all_kinds_are_known_by_what_they_ask_and_say) {
+  const auto asks = [](char flags, const std::string& question) {
+    return "\x12\x34"s + flags + "\x00\x00\x01\x00\x00\x00\x00\x00\x00"s + question;
+  };
+  const std::string netbios = ' ' + std::string(30, 'C') + "AB"s + "\x00\x00\x20\x00\x01"s;
+  const std::string announced = "\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\x01"s +
+                                "a\x00\x00\x01\x80\x01\x00\x00\x00\x78\x00\x04\x01\x02\x03\x04"s;
+  for (const auto& [message, told] :
+       {std::pair{asks(1, "\x00\x00\x02\x00\x01"s), R"("name":".","type":"NS")"},
+        {asks(1, "\x01x\x04\\.yz\x00\x00\xff\x00\x01"s), R"("name":"x.\\\\\\.yz","type":"ANY")"},
+        {asks(1, "\x07version\x04"s + "bind\x00\x00\x10\x00\x03"s), R"("class":"CH")"},
+        {asks(1, "\x01x\x00\x00\x01\x00\x04"s), R"("class":"HS")"},
+        {asks(1, "\x01x\x00\x00\x01\x00\xfe"s), R"("class":"NONE")"},
+        {asks(1, "\x01x\x00\x00\x01\x00\xff"s), R"("class":"ANY")"},
+        {asks(0x10, kQuestion), R"("op_code":"STATUS")"},
+        {asks(0x20, kQuestion), R"("op_code":"NOTIFY")"},
+        {asks(0x28, kQuestion), R"("op_code":"UPDATE")"},
+        {announced,
+         R"("answers_count":1,"answers":[{"name":"a","type":"A","class":"IN","ttl":120)"}})
+    EXPECT_THAT(hear({{0, message}}, Carrier::datagrams).objects, testing::HasSubstr(told));
+  EXPECT_EQ(hear({{0, asks(1, netbios)}}, Carrier::datagrams).protocol, "");
+}
+
 TEST(dns, an_inverse_query_has_its_question_in_the_response) {
   const std::string answer = "\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04"s;
   const std::string query = "\x12\x34\x09\x80\x00\x00\x00\x01\x00\x00\x00\x00"s + answer;

@@ -22,7 +22,7 @@ const Dialogue kSeveral = {
     {0,
      "POST http://example.com/up HTTP/1.1\r\nHost: other\r\nContent-Type: text/plain\r\n"
      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: 1\r\n\r\n"
-     "HEAD /head HTTP/1.1\r\nHost: [2001:db8::1]:81\r\n\r\nGET /last HTTP/1.0\r\n\r\n"},
+     "HEAD /head HTTP/1.1\r\nHost: [2001:db8::1]:50081\r\n\r\nGET /last HTTP/1.0\r\n\r\n"},
     {1,
      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nabc"
      "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nHTTP/1.0 404 Not Found\r\n\r\nto the end"}};
@@ -48,7 +48,7 @@ TEST(http, pipelined_requests_join_their_responses_in_order) {
       R"("url":{"original":"http://example.com/up","path":"/up","domain":"example.com"},)"
       R"("version":"1.1","response":{"status_code":201,"body":{"bytes":3},"time_ns":1000000}},)"
       R"({"request":{"method":"HEAD"},"url":{"original":"/head","path":"/head",)"
-      R"("domain":"2001:db8::1","port":81},"version":"1.1",)"
+      R"("domain":"2001:db8::1","port":50081},"version":"1.1",)"
       R"("response":{"status_code":200,"time_ns":1000000}},)"
       R"({"request":{"method":"GET"},"url":{"original":"/last","path":"/last"},"version":"1.0",)"
       R"("response":{"status_code":404,"body":{"bytes":10},"time_ns":1000000}}])");
@@ -176,6 +176,13 @@ std::string exchanges(const Dialogue& dialogue) {
   }
   return told;
 }
+// Of them, requests that have theirs.
+int joined(const Dialogue& dialogue) {
+  const std::string objects = hear(dialogue).objects;
+  int count = 0;
+  for (std::size_t at = 0; (at = objects.find("time_ns", at)) != std::string::npos; ++at) ++count;
+  return count;
+}
 Said ask(const std::string& target) { return {0, "GET /" + target + " HTTP/1.1\r\n\r\n"}; }
 Said say(const std::string& status) {
   return {1, "HTTP/1.1 " + status + " x\r\nContent-Length: 2\r\n\r\nab"};
@@ -210,6 +217,37 @@ TEST(http, behind_a_gap_the_next_exchange_is_told) {
                        say("202")}),
             " a=200=201 c=202");
   EXPECT_EQ(exchanges({{0, {}, 9}, say("200"), ask("b"), say("201")}), "=200 b=201");
+}
+
+TEST(http, bodies_of_every_kind_are_counted) {
+  const std::string chunked = "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string bytes(175, '.');
+  for (const auto& [said, count] :
+       {std::pair{Dialogue{{1, chunked + "09\r\n" + bytes.substr(0, 9) + "\r\n0\r\n\r\n"}}, 9},
+        {Dialogue{{1, chunked + "aF\r\n" + bytes + "\r\n1a ;x\r\n" + bytes.substr(0, 26) + "\r\n"}},
+         201},
+        {Dialogue{{1, "HTTP/1.0 200 x\r\n\r\nab"}, {1, {}, 7}, {1, "cd"}}, 11}}) {
+    Dialogue dialogue = {ask("a"), {1, "HTTP/1.1 103 x\r\n\r\nHTTP/1.1 102 x\r\n\r\n"}};
+    dialogue.insert(dialogue.end(), said.begin(), said.end());
+    EXPECT_EQ(exchanges(dialogue), " a=200");
+    EXPECT_THAT(hear(dialogue).objects,
+                testing::HasSubstr(R"("body":{"bytes":)" + std::to_string(count) + '}'));
+  }
+}
+
+TEST(http, requests_of_one_packet_have_a_response_each_and_too_many_that_wait_none) {
+  const Dialogue at_once = {{0, ask("a").bytes + ask("b").bytes + ask("c").bytes},
+                            {1, say("200").bytes + say("201").bytes + say("202").bytes},
+                            ask("d"),
+                            say("203")};
+  EXPECT_EQ(exchanges(at_once), " a=200 b=201 c=202 d=203");
+  EXPECT_EQ(joined(at_once), 4);
+  Dialogue many;
+  for (std::size_t i = 0; i < Http::kPendingMax + 2; ++i) many.push_back(ask("a"));
+  for (std::size_t i = 0; i < Http::kPendingMax + 2; ++i) many.push_back(say("200"));
+  many.insert(many.end(), {ask("b"), say("201")});
+  EXPECT_EQ(exchanges(many).substr(exchanges(many).find("=200=200")), "=200=200 b=201");
+  EXPECT_EQ(joined(many), Http::kPendingMax + 1);
 }
 
 TEST(http, what_began_before_the_capture_is_passed_over) {
@@ -273,6 +311,11 @@ TEST(http, a_response_to_an_unseen_request_may_have_no_body) {
   EXPECT_EQ(exchanges(heads), "=200=201=200=202=201=203");
   EXPECT_FALSE(hear(heads).is_malformed);
   expect_same_however_cut(heads);
+  const Said to_end = {1, "HTTP/1.1 204 x\r\n\r\nHTTP/1.1 200 x\r\nServer: y\r\n\r\n"};
+  const Dialogue ends = {to_end, say("202"), to_end, {1, "HTML to its end"}};
+  EXPECT_EQ(exchanges(ends), "=204=200=202=204=200");
+  EXPECT_THAT(hear(ends).objects, testing::HasSubstr(R"("body":{"bytes":15})"));
+  expect_same_however_cut(ends);
   const Dialogue body = {length, {1, std::string(900, 'H')}, say("202")};
   EXPECT_EQ(exchanges(body), "=200=202");
   EXPECT_THAT(hear(body).objects, testing::HasSubstr(R"("body":{"bytes":900})"));
@@ -311,13 +354,15 @@ TEST(http, behind_connect_another_protocol_begins) {
                            {1, kPlain[1].bytes}};
   expect_same_however_cut(tunnel);
   const Heard heard = hear(tunnel);
-  const Said to_end = {1, "HTTP/1.1 204 x\r\n\r\nHTTP/1.1 200 x\r\nServer: y\r\n\r\n"};
-  const Dialogue ends = {to_end, say("202"), to_end, {1, "HTML to its end"}};
-  EXPECT_EQ(exchanges(ends), "=204=200=202=204=200");
-  EXPECT_THAT(hear(ends).objects, testing::HasSubstr(R"("body":{"bytes":15})"));
-  expect_same_however_cut(ends);
   EXPECT_THAT(heard.objects, testing::HasSubstr(R"("domain":"example.com","port":443)"));
   EXPECT_THAT(heard.objects, testing::HasSubstr("/a/b?c=d"));
+}
+
+TEST(http, a_tunnel_begins_behind_a_proxys_words_though_nobody_saw_it_asked_for) {
+  const Dialogue heard = {{0, "HTTP/1.0 200 Connection Established\r\nVia: 1.1 a\r\n\r\n"},
+                          {0, "SSH-2.0-b\r\n"}};
+  EXPECT_EQ(hear(heard).protocol, "ssh");
+  expect_same_however_cut(heard);
 }
 
 TEST(http, behind_an_upgrade_and_every_agreement_to_connect_another_protocol_begins) {
@@ -328,6 +373,7 @@ TEST(http, behind_an_upgrade_and_every_agreement_to_connect_another_protocol_beg
                     {0, "SSH-2.0-a\r\n"}})
                   .protocol,
               "ssh");
+  EXPECT_EQ(exchanges({ask("a"), {1, "HTTP/1.1 101 Go\r\n\r\nSSH-2.0-b\r\n"}}), " a=101");
 }
 
 TEST(http, a_blank_line_behind_connect_is_not_the_tunnels) {
@@ -363,13 +409,6 @@ TEST(http, a_tunnel_whose_beginning_was_lost_is_not_read) {
   const Heard heard = hear({{0, "CONNECT a:22 HTTP/1.1\r\n\r\n"},
                             {1, "HTTP/1.1 200 Go\r\nProxy-Ag"},
                             {1, {}, 20},
-TEST(http, a_tunnel_begins_behind_a_proxys_words_though_nobody_saw_it_asked_for) {
-  const Dialogue heard = {{0, "HTTP/1.0 200 Connection Established\r\nVia: 1.1 a\r\n\r\n"},
-                          {0, "SSH-2.0-b\r\n"}};
-  EXPECT_EQ(hear(heard).protocol, "ssh");
-  expect_same_however_cut(heard);
-}
-
                             {1, "SSH-2.0-b\r\n"},
                             {0, "SSH-2.0-a\r\n"}});
   EXPECT_FALSE(heard.is_malformed);
