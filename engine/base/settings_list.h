@@ -182,7 +182,8 @@
   X(Text, idSeed, "", 0, 255,                                                                      \
     "Secret of event.id; empty: node for a replay, random for a live run.")                        \
   X(Count, maxPacketsInQueue, 16'384, 64, 16'777'216,                                              \
-    "Packets that wait for another thread, per pair of threads.")                                  \
+    "Packets that wait for another thread, per pair of threads; live also for their turn, each "   \
+    "thread's own.")                                                                               \
   X(Count, recordQueue, 16'384, 64, 16'777'216,                                                    \
     "Records that wait for an output, per thread and output.")                                     \
   X(Flag, fileCache, false, 0, 0,                                                                  \
