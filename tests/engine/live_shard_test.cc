@@ -1,5 +1,4 @@
 // Shards that each receive: packets arrive anywhere, and time passes for all of them alike.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "output/uri.h"
 #include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/record_lines.h"
 #include "tests/support/temporary_folder.h"
 
 namespace linger::test {
@@ -172,32 +172,6 @@ TEST(live_shard, what_waits_at_two_ports_is_told_in_its_order) {
   }
 }
 
-// Behind a value of a record, which begins at `at`: a text, an object or a number.
-std::size_t end_of_value(std::string_view line, std::size_t at) {
-  if (line[at] == '"') return line.find('"', at + 1) + 1;
-  if (line[at] != '{') return line.find_first_of(",}", at);
-  for (int depth = 0;; ++at) {
-    depth += line[at] == '{' ? 1 : line[at] == '}' ? -1 : 0;
-    if (depth == 0) return at + 1;
-  }
-}
-
-// Records without fields of these names.
-std::vector<std::string> without(std::initializer_list<const char*> names,
-                                 std::vector<std::string> lines) {
-  for (std::string& line : lines) {
-    for (const char* name : names) {
-      const std::string key = fmt::format("\"{}\":", name);
-      for (std::size_t at = 0; (at = line.find(key, at)) != std::string::npos;) {
-        const std::size_t end = end_of_value(line, at + key.size());
-        line.erase(at, end - at + (line[end] == ',' ? 1 : 0));
-      }
-    }
-  }
-  std::sort(lines.begin(), lines.end());
-  return lines;
-}
-
 // What a shift in time does change.
 std::vector<std::string> without_times(const std::vector<std::string>& lines) {
   return without({"@timestamp", "start", "end", "id", "duration", "rtt", "first", "last"}, lines);
@@ -242,6 +216,27 @@ TEST(live_shard, what_waits_for_a_shard_that_stands_still_does_so_while_there_is
       run_live(frames, {.shards = 2, .ring_packets = 64, .backlog = 2 * kSecond, .in_turn = true});
   EXPECT_TRUE(result.ledger.residues().empty());
   EXPECT_EQ(result.ledger.seen().packets, frames.size());
+}
+
+// The other shard has not looked yet; about half of the sessions are its own.
+TEST(live_shard, what_waits_for_a_shard_does_so_until_a_ring_is_half_full) {
+  for (const std::uint16_t count : {400, 1'400}) {
+    const ClockNs now = at(kSecond);
+    Queue queue(now);
+    for (std::uint16_t port = 1; port <= count; ++port) {
+      const PacketBuilder query =
+          PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 53);
+      queue.add(in_a_tunnel({query.frame(at(0))}).front());
+    }
+    Settings settings;
+    settings.maxStreams = 10'000;
+    Handoff handoff(Shares::equal(2), 1'024);
+    std::vector<std::unique_ptr<Output>> none;
+    Shard shard(0, settings, {make_hash_seed(1), make_hash_seed(2)}, handoff, none, false);
+    shard.attach(queue);
+    for (int poll = 0; poll < 100; ++poll) shard.poll();
+    EXPECT_EQ(shard.sessions() != 0, count > 1'024) << count;
+  }
 }
 
 TEST(live_shard, files_are_played_in_step_for_any_number_of_shards) {
