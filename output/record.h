@@ -121,6 +121,7 @@ struct UsualFields {
 // Zero in most records: neither carried from thread to thread then, nor looked at by the encoder.
 struct RareFields {
   LINGER_RARE_FIELDS(LINGER_ONE, LINGER_PAIR, LINGER_NOTHING, LINGER_PAIR, LINGER_NOTHING)
+  bool operator==(const RareFields&) const = default;
 };
 #undef LINGER_ONE
 #undef LINGER_PAIR

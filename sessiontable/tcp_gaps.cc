@@ -127,12 +127,14 @@ std::uint32_t gap_bytes_between(const Extension& e, unsigned side, std::uint32_t
     if (gap.side != side || !seq_before(from, gap.end()) || !seq_before(gap.begin, end)) return;
     bytes += gap.end() - (seq_after(from, gap.begin) ? from : gap.begin);
   };
-  unsigned left = e.gap_count;
-  const auto add_all = [&](std::span<const Gap> gaps) {
-    for (; left != 0 && !gaps.empty(); --left, gaps = gaps.subspan(1)) add(gaps.front());
+  const auto add_first = [&](std::size_t left, std::span<const Gap> gaps) {
+    const auto there = gaps.first(std::min(left, gaps.size()));
+    std::ranges::for_each(there, add);
+    return left - there.size();
   };
-  add_all(e.gaps);
-  for (const GapBlock* block = e.more_gaps; left != 0; block = block->next) add_all(block->gaps);
+  std::size_t left = add_first(e.gap_count, e.gaps);
+  for (const GapBlock* block = e.more_gaps; left != 0; block = block->next)
+    left = add_first(left, block->gaps);
   return bytes;
 }
 

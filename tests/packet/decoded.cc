@@ -67,19 +67,34 @@ std::string session_text(const Packet& packet) {
                      end_text(packet.key, 1 - from));
 }
 
-std::string whole_text(const Packet& packet) {
+// What decode tells of the transport header: one of a union.
+static std::string transport_text(const Packet& packet) {
+  const bool is_error = (packet.flags & kPacketIcmpError) != 0;
+  const std::uint8_t protocol = packet.key.protocol;
+  if (is_error || protocol == kProtocolIcmp || protocol == kProtocolIcmpV6)
+    return fmt::format("icmp {} {} {}", packet.icmp.type, packet.icmp.code, packet.icmp.id);
+  if (protocol == kProtocolSctp) {
+    const SctpHeader& sctp = packet.sctp;
+    return fmt::format("sctp {} {} {}", sctp.verification_tag, sctp.initiate_tag, sctp.chunk);
+  }
+  if (protocol != kProtocolTcp) return {};
   const TcpHeader& tcp = packet.tcp;
+  return fmt::format("tcp {} {} {} {:x} {:x} {} {} {} {}", tcp.sequence, tcp.acknowledgment,
+                     tcp.window, tcp.flags, tcp.options, tcp.mss, tcp.window_scale,
+                     tcp.timestamp_value, tcp.timestamp_echo);
+}
+
+std::string whole_text(const Packet& packet) {
   const auto key = packet.key.words();
   return fmt::format(
       "{} {} direction {} flags {:x} vlan {}:{},{} tunnels {} mac {} ip {} payload {}+{} hash "
       "{:x}\n"
       "key {:x} {:x} {:x} {:x} {:x} {:x}\n"
-      "tcp {} {} {} {:x} {:x} {} {} {} {}",
+      "{}",
       verdict_name(packet.verdict), session_text(packet), packet.direction, packet.flags,
       packet.vlan_count, packet.vlan[0], packet.vlan[1], packet.tunnel_depth, packet.mac_offset,
       packet.ip_offset, packet.payload_offset, packet.payload_bytes, packet.hash, key[0], key[1],
-      key[2], key[3], key[4], key[5], tcp.sequence, tcp.acknowledgment, tcp.window, tcp.flags,
-      tcp.options, tcp.mss, tcp.window_scale, tcp.timestamp_value, tcp.timestamp_echo);
+      key[2], key[3], key[4], key[5], transport_text(packet));
 }
 
 std::string payload_text(const Frame& frame) {

@@ -478,7 +478,8 @@ TEST(tcp, a_side_that_ended_and_reset_before_the_other_was_seen_has_reset) {
   const auto is_from_client = [](const Frame& frame) {
     return frame.bytes[frame.ip_offset + 12] == 192;
   };
-  std::ranges::stable_partition(frames, is_from_client);  // one tap is ahead of the other
+  // One tap is ahead of the other.
+  std::stable_partition(frames.begin(), frames.end(), is_from_client);
   OneSession session;
   for (Frame& frame : frames) {
     frame.timestamp_ns = at(10);
