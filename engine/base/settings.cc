@@ -96,9 +96,10 @@ constexpr std::size_t kKeyShown = 64;  // of an unknown key, in messages and com
 
 tl::expected<const Row*, std::string> find_row(std::string_view name) {
   name = name.substr(0, kKeyShown);
-  const auto distance = [&](const Row& row) { return edit_distance(name, row.name); };
+  const auto row = std::ranges::find(rows(), name, &Row::name);
+  if (row != rows().end()) return &*row;
+  const auto distance = [&](const Row& known) { return edit_distance(name, known.name); };
   const auto nearest = std::ranges::min_element(rows(), {}, distance);
-  if (nearest->name == name) return &*nearest;
   return tl::unexpected(fmt::format(
       "unknown setting '{}'; the nearest is {} (--help-settings lists all)", name, nearest->name));
 }
