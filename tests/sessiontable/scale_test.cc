@@ -16,7 +16,7 @@
 namespace linger {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(LINGER_IS_SANITIZED)
 constexpr bool kIsSanitized = true;
 constexpr std::uint32_t kMillion = 50'000;
 #else

@@ -11,7 +11,7 @@
 namespace linger::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(LINGER_IS_SANITIZED)
 constexpr std::uint64_t kSeeds = 150;
 #else
 constexpr std::uint64_t kSeeds = 2'000;

@@ -375,7 +375,7 @@ TEST(CaptureReader, gives_the_same_packets_for_any_block_and_read_size) {
   PcapWriter pcap;
   PcapngWriter pcapng(ByteOrder::big);
   pcapng.interface({.resolution = 9});
-  for (std::uint32_t i = 0; i < 300; ++i) {
+  for (std::uint32_t i = 0; i < 100; ++i) {
     const ByteList frame = frame_of(static_cast<std::uint8_t>(i), i * 37 % 1500);
     pcap.packet(kStartNs + i * 1'000, frame);
     pcapng.packet(0, kStartNs + i, frame);
@@ -383,7 +383,7 @@ TEST(CaptureReader, gives_the_same_packets_for_any_block_and_read_size) {
   for (const ByteList& file :
        {pcap.bytes(), pcapng.bytes(), gzip(pcap.bytes()), zstd(pcapng.bytes())}) {
     const SeenPackets expected = read_capture(file).packets;
-    ASSERT_EQ(expected.size(), 300U);
+    ASSERT_EQ(expected.size(), 100U);
     for (const std::size_t block_bytes : {64, 100, 1'000, 4'096, 65'536}) {
       for (const std::size_t piece_bytes : {1, 7, 64, 5'000, 1'000'000}) {
         EXPECT_EQ(read_capture(file, {block_bytes, piece_bytes}).packets, expected)
