@@ -44,6 +44,23 @@ std::string end_text(const FlowKey& key, std::size_t side) {
                              : fmt::format("[{}]:{}", text, key.port[side]);
 }
 
+// What decode tells of the transport header: one of a union.
+std::string transport_text(const Packet& packet) {
+  const bool is_error = (packet.flags & kPacketIcmpError) != 0;
+  const std::uint8_t protocol = packet.key.protocol;
+  if (is_error || protocol == kProtocolIcmp || protocol == kProtocolIcmpV6)
+    return fmt::format("icmp {} {} {}", packet.icmp.type, packet.icmp.code, packet.icmp.id);
+  if (protocol == kProtocolSctp) {
+    const SctpHeader& sctp = packet.sctp;
+    return fmt::format("sctp {} {} {}", sctp.verification_tag, sctp.initiate_tag, sctp.chunk);
+  }
+  if (protocol != kProtocolTcp) return {};
+  const TcpHeader& tcp = packet.tcp;
+  return fmt::format("tcp {} {} {} {:x} {:x} {} {} {} {}", tcp.sequence, tcp.acknowledgment,
+                     tcp.window, tcp.flags, tcp.options, tcp.mss, tcp.window_scale,
+                     tcp.timestamp_value, tcp.timestamp_echo);
+}
+
 }  // namespace
 
 std::string address_text(const IpAddress& address, std::uint8_t ip_version) {
@@ -65,23 +82,6 @@ std::string session_text(const Packet& packet) {
   const std::size_t from = packet.direction;
   return fmt::format("{} {} > {}", protocol_name(packet.key.protocol), end_text(packet.key, from),
                      end_text(packet.key, 1 - from));
-}
-
-// What decode tells of the transport header: one of a union.
-static std::string transport_text(const Packet& packet) {
-  const bool is_error = (packet.flags & kPacketIcmpError) != 0;
-  const std::uint8_t protocol = packet.key.protocol;
-  if (is_error || protocol == kProtocolIcmp || protocol == kProtocolIcmpV6)
-    return fmt::format("icmp {} {} {}", packet.icmp.type, packet.icmp.code, packet.icmp.id);
-  if (protocol == kProtocolSctp) {
-    const SctpHeader& sctp = packet.sctp;
-    return fmt::format("sctp {} {} {}", sctp.verification_tag, sctp.initiate_tag, sctp.chunk);
-  }
-  if (protocol != kProtocolTcp) return {};
-  const TcpHeader& tcp = packet.tcp;
-  return fmt::format("tcp {} {} {} {:x} {:x} {} {} {} {}", tcp.sequence, tcp.acknowledgment,
-                     tcp.window, tcp.flags, tcp.options, tcp.mss, tcp.window_scale,
-                     tcp.timestamp_value, tcp.timestamp_echo);
 }
 
 std::string whole_text(const Packet& packet) {
