@@ -1,13 +1,12 @@
 #include "engine/engine.h"
 
+#include <emmintrin.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <immintrin.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -20,8 +19,12 @@
 #include "engine/base/tell.h"
 #include "engine/cores.h"
 #include "engine/cost.h"
+#include "engine/mptcp_collector.h"
 #include "engine/open_sessions.h"
+#include "engine/seeds.h"
 #include "engine/service.h"
+#include "engine/shard.h"
+#include "engine/source/capture_file_source.h"
 #include "output/uri.h"
 
 namespace linger {
@@ -61,30 +64,6 @@ class Interruptible {
   sigset_t before_;
 };
 
-std::uint64_t random_secret() noexcept {
-  std::uint64_t secret = 0;
-  if (getrandom(&secret, sizeof secret, 0) != sizeof secret)
-    secret =
-        static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  return secret;
-}
-
-std::uint64_t secret_of(const std::string& text) noexcept {  // FNV-1a, 64 bits
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100'0000'01b3;
-  return hash;
-}
-
-std::uint64_t id_secret_of(const Settings& settings, bool is_live) noexcept {
-  if (!settings.idSeed.empty()) return secret_of(settings.idSeed);
-  return is_live ? random_secret() : secret_of(settings.node);
-}
-
-Seeds seeds_of(const Settings& settings, bool is_live) noexcept {
-  return {make_hash_seed(settings.hashSeed != 0 ? settings.hashSeed : random_secret()),
-          make_hash_seed(id_secret_of(settings, is_live))};
-}
-
 DurationNs processor_time(clockid_t clock) noexcept {
   timespec time{};
   clock_gettime(clock, &time);
@@ -120,6 +99,8 @@ Engine::Engine(const Options& options, const Settings& settings)
   for (std::uint32_t i = 0; i < shares_.shard_count(); ++i)
     shard_settings_.push_back(shares_.settings_of(i, settings));
 }
+
+Engine::~Engine() = default;
 
 tl::expected<void, StartError> Engine::check() const {
   // A replay touches what it uses, a live run all.
@@ -394,7 +375,8 @@ int Engine::run() {
     tell("linger: {}\n", started.error());
     return kExitFailed;
   }
-  first_ = {std::chrono::steady_clock::now(), __rdtsc(), processor_time(CLOCK_PROCESS_CPUTIME_ID)};
+  first_ = {std::chrono::steady_clock::now(), ticks_now(),
+            processor_time(CLOCK_PROCESS_CPUTIME_ID)};
   control();
   for (std::thread& thread : threads_) thread.join();
   finish();
@@ -456,7 +438,7 @@ std::string Engine::profile(const Ledger& ledger) const {
   sum.packets = ledger.seen().packets;
   sum.bytes = ledger.seen().bytes;
   sum.ticks_per_second =
-      static_cast<double>(__rdtsc() - first_.ticks) / seconds_since(first_.moment);
+      static_cast<double>(ticks_now() - first_.ticks) / seconds_since(first_.moment);
   if (running_.load(std::memory_order_acquire) != 0) return profile_of(sum);
   const DurationNs others = processor_time(CLOCK_PROCESS_CPUTIME_ID) - first_.processor -
                             finished_shards_.load(std::memory_order_relaxed);

@@ -22,15 +22,19 @@
 #include "engine/handoff.h"
 #include "engine/ledger.h"
 #include "engine/live.h"
-#include "engine/mptcp_collector.h"
 #include "engine/options.h"
 #include "engine/output_watch.h"
 #include "engine/port_watch.h"
-#include "engine/shard.h"
-#include "engine/source/capture_file_source.h"
+#include "engine/source/source.h"
 #include "output/output.h"
 
 namespace linger {
+
+class CaptureFileSource;
+class MptcpCollector;
+class Shard;
+struct Reading;
+struct Seeds;
 
 // Why a run does not start, and with which exit code.
 struct StartError {
@@ -41,6 +45,7 @@ struct StartError {
 class Engine {
  public:
   Engine(const Options& options, const Settings& settings);
+  ~Engine();
 
   // Whether the settings can work on this machine; touches nothing.
   tl::expected<void, StartError> check() const;

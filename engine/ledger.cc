@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/shard.h"
+
 namespace linger {
 
 std::string grouped(std::uint64_t n) {

@@ -14,15 +14,18 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/base/counters.h"
 #include "engine/port_watch.h"
-#include "engine/shard.h"
 #include "engine/source/live_port.h"
 #include "output/output.h"
 
 namespace linger {
+
+class Shard;
 
 struct PacketSum {
   std::uint64_t packets = 0;

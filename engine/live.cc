@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "engine/shard.h"
 #include "engine/source/pcap_port.h"
 #ifdef LINGER_HAS_DPDK
 #include "engine/source/dpdk_eal.h"

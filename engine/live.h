@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "engine/base/settings.h"
-#include "engine/shard.h"
 #include "engine/source/live_port.h"
 
 namespace linger {
+
+class Shard;
 
 // What -i begins with for a DPDK device, whose devargs follow.
 inline constexpr std::string_view kDpdkPrefix = "dpdk:";

@@ -1,6 +1,7 @@
 #include "engine/profile.h"
 
 #include <fmt/format.h>
+#include <x86intrin.h>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +41,13 @@ double shards_for(double gigabits, double bytes, double seconds_per_packet) noex
 }
 
 }  // namespace
+
+std::uint64_t ticks_now() noexcept { return __rdtsc(); }
+
+void Profile::switch_on() noexcept {
+  is_on_ = true;
+  last_ = ticks_now();
+}
 
 void Profile::add(Stage stage) noexcept {
   const std::uint64_t now = __rdtsc();

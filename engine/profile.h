@@ -8,8 +8,6 @@
 // anybody.
 #pragma once
 
-#include <immintrin.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,12 +35,12 @@ enum class Stage : std::uint8_t {
 
 inline constexpr std::size_t kStageCount = static_cast<std::size_t>(Stage::idle) + 1;
 
+// The processor's time stamp counter.
+std::uint64_t ticks_now() noexcept;
+
 class Profile {
  public:
-  void switch_on() noexcept {
-    is_on_ = true;
-    last_ = __rdtsc();
-  }
+  void switch_on() noexcept;
   bool is_on() const noexcept { return is_on_; }
 
   void leave(Stage stage) noexcept {

@@ -22,17 +22,12 @@
 #include "engine/packet/decode.h"
 #include "engine/packet/defrag.h"
 #include "engine/profile.h"
+#include "engine/seeds.h"
 #include "engine/source/source.h"
 #include "output/output.h"
 #include "sessiontable/session_table.h"
 
 namespace linger {
-
-// Seeds of one run, the same for all its shards.
-struct Seeds {
-  HashSeed table;  // secret: where a key lies in the tables
-  HashSeed ids;    // event.id
-};
 
 // What a shard counts outside its session table.
 struct ShardCounters {

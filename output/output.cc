@@ -1,6 +1,6 @@
 #include "output/output.h"
 
-#include <immintrin.h>
+#include <emmintrin.h>
 
 #include <algorithm>
 #include <chrono>

@@ -6,7 +6,7 @@
 // asleep it is late by some 0.1 ms, which a ring of thousands bridges.
 #pragma once
 
-#include <immintrin.h>
+#include <emmintrin.h>
 #include <sched.h>
 #include <time.h>
 

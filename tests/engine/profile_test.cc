@@ -1,5 +1,6 @@
 #include "engine/profile.h"
 
+#include <emmintrin.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,8 +10,8 @@ namespace {
 using testing::HasSubstr;
 
 void pass_time() {
-  const std::uint64_t begin = __rdtsc();
-  while (__rdtsc() - begin < 1000) _mm_pause();
+  const std::uint64_t begin = ticks_now();
+  while (ticks_now() - begin < 1000) _mm_pause();
 }
 
 TEST(Profile, time_belongs_to_the_stage_that_is_left) {
