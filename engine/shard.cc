@@ -24,11 +24,6 @@ constexpr std::uint8_t kCountedFlags =
 
 bool is_fragment(const Packet& packet) noexcept { return packet.verdict == Verdict::fragment; }
 
-// Steered by its addresses alone, whatever its session is.
-bool was_fragments(const Packet& packet) noexcept {
-  return packet.frames > 1 || (packet.flags & kPacketFragment) != 0;
-}
-
 }  // namespace
 
 Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, Handoff& handoff,
@@ -414,7 +409,7 @@ void Shard::count_handed_over(const Burst& burst, PacketList which) noexcept {
   for (const std::uint8_t i : which) {
     const Packet& packet = burst.packets[i];
     frames += packet.frames;
-    if (was_fragments(packet)) {
+    if (packet.was_fragments()) {
       c.handed_datagrams.add(packet.frames);
     } else if (packet.tunnel_depth != 0) {
       c.handed_tunnels.add();
@@ -433,7 +428,7 @@ void Shard::sample_directions(const Burst& burst, std::uint32_t from) noexcept {
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
     if ((packet.hash >> 40 & 0xff) != 0) continue;
-    if (packet.tunnel_depth != 0 || was_fragments(packet)) continue;
+    if (packet.tunnel_depth != 0 || packet.was_fragments()) continue;
     Sample& sample = samples_[packet.hash >> 48 & (samples_.size() - 1)];
     if (sample.hash == packet.hash && sample.direction == packet.direction) continue;
     if (sample.hash == packet.hash) {

@@ -106,7 +106,7 @@ TunnelLayers tunnel_layers_of(const Packet& packet, const DecodeSettings& settin
   Packet copy = packet;
   clear(copy);
   Walk walk(copy, settings);
-  walk.is_end_known = false;
+  walk.is_end_known = !packet.was_fragments();  // else every guess is held to what decode() held it
   follow_headers(walk);
   for (int depth = 0; depth < kHeadersMax && copy.verdict == Verdict::fragment; ++depth) {
     enter_datagram(walk, copy.captured_bytes);

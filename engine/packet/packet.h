@@ -161,6 +161,9 @@ struct Packet {
   };
 
   static constexpr std::uint16_t kNoMac = 0xffff;
+
+  // Put together by defrag; also what a datagram that never became whole begins with.
+  bool was_fragments() const noexcept { return frames > 1 || (flags & kPacketFragment) != 0; }
 };
 
 // Chosen by bench/track: each stage waits for memory once a burst. A hit among 0.1, 1 and 8 M

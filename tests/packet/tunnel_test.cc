@@ -247,6 +247,10 @@ TEST(tunnel, what_does_not_fit_the_datagram_is_no_packet) {
     EXPECT_EQ(defrag.take().at(0).session, kInner6);
     ++frame.bytes[14 + 20 + 8 + header.size() + 5];
     EXPECT_EQ(session_of(frame), carrier);
+    const PacketBuilder carried = outer().ip(kA, kB).udp(9, port).payload(header);
+    frame = PacketBuilder(carried).ip(kA6, kB6).tcp(1, 2).payload(ByteList(99)).frame();
+    ++frame.bytes[14 + 20 + 20 + 8 + header.size() + 5];
+    EXPECT_EQ(layers_text(frame), "ip 192.0.2.1 > 198.51.100.2");
   }
 }
 
