@@ -9,7 +9,8 @@
 // * the peer acknowledged it and it has not come within `reorder_window`: the capture lost it; told
 //   at the first ACK of the peer after that;
 // * the snap length cut the bytes of a segment that is in order;
-// * the session ends. A late packet that fills a hole before is as good as any other.
+// * the session ends: then both directions are told to their ends, in turn. A late packet that
+// fills a hole before is as good as any other.
 //
 // What was said in answer comes behind what it answers: payload that acknowledges what has not come
 // of the other side waits for it, held as if behind a hole, until it comes or would be a gap, which
@@ -179,7 +180,7 @@ class Streams final : public StreamStage {
   void drain(Stream& stream, unsigned side) noexcept;
   void settle(Stream& stream, unsigned side) noexcept;
   void end_waiting(Stream& stream, unsigned side, std::uint32_t end) noexcept;
-  void give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept;
+  void give_up(Stream& stream, unsigned side, std::uint32_t end, bool is_over = false) noexcept;
   void flush(Stream& stream, unsigned side) noexcept;
 
   void obey(Stream& stream, unsigned side, StreamAnswer answer) noexcept;
@@ -478,16 +479,20 @@ void Streams<Sink>::end_waiting(Stream& stream, unsigned side, std::uint32_t end
 }
 
 // The holes before `end` become gaps, each behind what only waited for it; what is held between and
-// behind them is delivered.
+// behind them is delivered. If the session is over, behind what it answers, whose holes are gaps
+// too.
 template <StreamSink Sink>
-void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) noexcept {
+void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end,
+                            bool is_over) noexcept {
   StreamSide& own = stream.sides[side];
   while (own.takes_bytes() && seq_before(own.next, end)) {
     std::uint32_t hole_end = end;
     if (own.first != kNoBlock && seq_before(held_.front(own).begin, end))
       hole_end = held_.front(own).begin;
     if (hole_end == own.next) {
-      deliver_front(stream, side);
+      if (is_over && waits(stream, side, held_.front(own).after))
+        give_up(stream, side ^ 1, held_.front(own).after);
+      if (front_is_next(own)) deliver_front(stream, side);
     } else {
       end_waiting(stream, side ^ 1, hole_end);
       if (!own.takes_bytes()) return;
@@ -501,10 +506,10 @@ void Streams<Sink>::give_up(Stream& stream, unsigned side, std::uint32_t end) no
 template <StreamSink Sink>
 void Streams<Sink>::flush(Stream& stream, unsigned side) noexcept {
   StreamSide& own = stream.sides[side];
-  if (own.is_reading() && own.has_fin) return give_up(stream, side, own.fin);
+  if (own.is_reading() && own.has_fin) return give_up(stream, side, own.fin, true);
   while (own.is_reading() && own.first != kNoBlock)
-    give_up(stream, side, held_.front(own).begin + 1);
-  if (own.is_reading() && own.has_unseen()) give_up(stream, side, own.unseen_sequence());
+    give_up(stream, side, held_.front(own).begin + 1, true);
+  if (own.is_reading() && own.has_unseen()) give_up(stream, side, own.unseen_sequence(), true);
 }
 
 // --- Endings ----------------------------------------------------------------------------------

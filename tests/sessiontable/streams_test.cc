@@ -299,6 +299,20 @@ TEST(streams, the_session_s_end_tells_what_is_held) {
   EXPECT_EQ(run.seen[1].end, StreamEnd::cut);
 }
 
+TEST(streams, the_session_s_end_tells_what_is_held_in_turn) {
+  for (const unsigned client : {0u, 1u}) {
+    StreamRun run;
+    run.open();
+    const std::uint32_t first = client == 0 ? 1 : 1001, answers = 1002 - first;
+    for (std::uint32_t i = 0; i < 3; ++i) {  // of the first answer nothing was captured
+      run.send(client, first + i, "q", {.acknowledgment = answers + i});
+      if (i != 0) run.send(client ^ 1, answers + i, "a", {.acknowledgment = first + i + 1});
+    }
+    run.end();
+    EXPECT_EQ(run.reader.order, client == 0 ? "AAbBAB" : "BBaABA");
+  }
+}
+
 TEST(streams, a_fin_ends_its_direction_when_all_before_it_has_come) {
   StreamRun run;
   run.open();
