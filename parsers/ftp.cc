@@ -22,6 +22,8 @@ constexpr std::string_view kSecret[] = {"pass", "acct", "adat"};
 
 constexpr std::uint16_t kShutDown = 421;  // a reply to any command, or to none (RFC 959 §5.4)
 
+constexpr std::uint16_t kGoodbye = 221;  // to QUIT, or of a server that has waited for long
+
 constexpr std::string_view kBlanks = " \t";
 
 constexpr std::string_view kTransfers[] = {"retr", "stor", "stou", "appe", "list", "nlst", "mlsd"};
@@ -31,6 +33,13 @@ constexpr std::string_view kPassive[] = {"pasv", "epsv"};
 constexpr bool is_word(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
+
+constexpr std::string_view kCommands[] = {  // RFC 5797, and what is usual beside them
+    "abor", "acct", "adat", "allo", "appe", "auth", "ccc",  "cdup", "clnt", "conf", "cwd",  "dele",
+    "enc",  "eprt", "epsv", "feat", "help", "host", "lang", "list", "mdtm", "mfmt", "mic",  "mkd",
+    "mlsd", "mlst", "mode", "nlst", "noop", "opts", "pass", "pasv", "pbsz", "port", "prot", "pwd",
+    "quit", "rein", "rest", "retr", "rmd",  "rnfr", "rnto", "site", "size", "smnt", "stat", "stor",
+    "stou", "stru", "syst", "type", "user", "xcup", "xcwd", "xmkd", "xpwd", "xrmd"};
 
 bool is_one_of(std::span<const std::string_view> words, std::string_view text) noexcept {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return equals(text, word); });
@@ -92,6 +101,11 @@ std::optional<LinkEndpoint> read_extended_endpoint(std::string_view text) noexce
   return end;
 }
 
+std::string_view word_of(std::string_view line) noexcept {
+  return line.substr(0, static_cast<std::size_t>(
+                            std::find_if_not(line.begin(), line.end(), is_word) - line.begin()));
+}
+
 }  // namespace
 
 Detection Ftp::detect(Carrier carrier, Bytes bytes) noexcept {
@@ -111,16 +125,28 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       if (bytes[done] == kTlsHandshake) return Answer::hand_over(done);
       asks_tls_ = false;
     }
+    if (roles_.is_client(side) && bytes[done] == kTlsHandshake &&
+        (has_agreed_ || lines_[side] != Lines::whole))
+      return Answer::hand_over(done);  // who asked for it was missed
     if (roles_.is_server(side) && bytes[done] == kTlsHandshake) {
       if (asks_tls_) return Answer::hand_over(done);
       break;  // who asked for it comes later
     }
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
-    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
-      return Answer::malformed();
+    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax)) {
+      if (lines_[side] == Lines::whole) return Answer::malformed();
+      lines_[side] = Lines::torn;
+      done += kLineBytesMax;
+      continue;
+    }
     if (taken == 0) break;
     const std::string_view text = text_of(line);
+    if (is_torn(side, text)) {
+      done += taken;
+      continue;
+    }
+    if (has_gap_ && (roles_.is_client(side) ? is_unheard_ : awaited() > 1)) return give_up(facts);
     const bool is_good = roles_.is_client(side) ? read_command(side, text, facts)
                                                 : read_reply_line(side, text, facts);
     if (!is_good) return Answer::malformed();
@@ -128,6 +154,60 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     if (is_tls_) return Answer::hand_over(done);
   }
   return done != 0 ? Answer::took(done) : Answer::need(bytes.size() + 1);
+}
+
+// --- Gaps ----------------------------------------------------------------------------------------
+
+// A line behind a gap that is not surely a line.
+bool Ftp::is_torn(unsigned side, std::string_view line) noexcept {
+  if (lines_[side] == Lines::whole) return false;
+  const bool is_whole =
+      lines_[side] == Lines::unsure &&
+      (roles_.is_client(side) ? is_one_of(kCommands, word_of(line)) : begins_reply(line));
+  lines_[side] = is_whole ? Lines::whole : Lines::unsure;
+  return !is_whole;
+}
+
+// But for the last `kept` ones of those awaited.
+void Ftp::lose_replies(unsigned kept, Facts& facts) noexcept {
+  for (open_code_ = awaited() > kept ? 0 : open_code_; awaited() > kept;) {
+    if (!std::exchange(has_banner_, true)) continue;
+    const std::uint8_t place = first_;
+    first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);
+    --count_;
+    if (place == transfer_) end_transfer(facts);
+    if (place == next_.place) next_.place = kNoPlace;
+    if (place != passive_) continue;
+    passive_ = kNoPlace;
+    data_ = {};
+  }
+}
+
+Answer Ftp::give_up(Facts& facts) noexcept {
+  end_transfer(facts);
+  return Answer::done();
+}
+
+// A client that waits for each reply says nothing before it: a command that was captured tells that
+// those before it have been answered, and a reply that nobody asked for, that its command was
+// missed. The stream tells both before the gap. In a transfer, or of a client that does not wait,
+// nothing can be told apart.
+Answer Ftp::on_gap(unsigned side, Bytes left, std::uint64_t, Facts& facts) noexcept {
+  const bool is_known = roles_.learn_by_other(side) && !is_out_of_step_;
+  const unsigned awaited_most = roles_.is_client(side) ? 0 : 2;
+  if (!is_known || count_ > awaited_most || awaited() > 2) {
+    return give_up(facts);
+  }
+  has_gap_ = true;
+  lines_[side] = left.empty() || awaited() > 1 ? Lines::unsure : Lines::torn;
+  if (roles_.is_server(side)) {
+    lose_replies(1, facts);
+    may_have_been_answered_ = true;
+  } else {
+    is_unheard_ = !is_early_;
+    if (is_unheard_) data_ = {};
+  }
+  return Answer::took(1);
 }
 
 // --- Data connections ---------------------------------------------------------------------------
@@ -185,17 +265,21 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   const auto begin = std::find_if(line.begin(), line.end(), is_word);
   line.remove_prefix(static_cast<std::size_t>(begin - line.begin()));
   if (line.empty()) return true;
-  const auto end = std::find_if_not(line.begin(), line.end(), is_word);
-  const std::string_view command = line.substr(0, static_cast<std::size_t>(end - line.begin()));
+  const std::string_view command = word_of(line);
   std::string_view argument = trimmed(line.substr(command.size()));
   // What a server lets be said behind SITE may be a password, too.
   const bool is_site = equals(command, "site");
   if (is_site) argument = argument.substr(0, argument.find_first_of(kBlanks));
+  if (std::exchange(may_have_been_answered_, false)) {
+    lose_replies(0, facts);
+    lines_[side ^ 1] = Lines::unsure;
+  }
   if (count_ == kPendingMax) return false;
   // Where its words told no protocol, the greeting was said first, but comes with the next reply.
   if (!has_banner_ && greeting_ == kNoRow) greeting_ = facts.open_row();
-  const bool is_answered =
-      std::exchange(is_early_, false) && facts.now().value - early_since_.value <= kEarly;
+  const bool is_answered = std::exchange(is_early_, false) && !has_gap_ &&
+                           facts.now().value - early_since_.value <= kEarly;
+  is_out_of_step_ |= is_answered;
   Row row = kNoRow;
   const bool is_secret = is_one_of(kSecret, command);
   if (!is_one_of(kUntold, command)) {
@@ -216,6 +300,7 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
     asks_tls_ = is_auth && (is_tls_ || !is_answered);
   }
   if (is_answered) return true;
+  has_quit_ |= equals(command, "quit");
   const std::size_t place = (first_ + count_++) % kPendingMax;
   if (is_one_of(kPassive, command)) passive_ = static_cast<std::uint8_t>(place);
   if (is_one_of(kTransfers, command)) transfer_ = static_cast<std::uint8_t>(place);
@@ -244,6 +329,11 @@ bool Ftp::read_reply_line(unsigned side, std::string_view line, Facts& facts) no
 }
 
 void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept {
+  // The server's last word is not the reply to what waits for one, which was missed.
+  if (reply.code == kGoodbye && may_have_been_answered_ && !has_quit_) lose_replies(0, facts);
+  is_unheard_ = may_have_been_answered_ = false;
+  if (lines_[side ^ 1] == Lines::torn) lines_[side ^ 1] = Lines::unsure;  // its end was missed
+  is_out_of_step_ |= awaited() > 1;
   Row row = kNoRow;
   std::uint8_t place = kNoPlace;
   const bool is_greeting = !has_banner_ && reply.code == 220;

@@ -14,9 +14,14 @@
 // kDataWindow since it was named, or was captured so by kEarly at most before that. Where a client
 // does not wait for the reply that names it, the command waits for that. Behind its last reply no
 // other data connection is its. A reply without command is that of the next one, if it was captured
-// kEarly at most before it. Limits: lines of kLineBytesMax, kPendingMax commands that wait for
-// replies, beyond which the parser ends; one command that waits for its data connection, with
-// kArgumentBytesMax.
+// kEarly at most before it.
+//
+// Behind a gap it goes on at a line that begins with a command or a code. A client waits for each
+// reply, so a command tells that what was said before it has been answered, and a reply that nobody
+// asked for stands alone: its command was missed. Of a client that has not waited, or in a capture
+// that is not in order, a gap ends the parser. Limits: lines of kLineBytesMax, kPendingMax commands
+// that wait for replies, beyond which the parser ends; one command that waits for its data
+// connection, with kArgumentBytesMax.
 #pragma once
 
 #include <array>
@@ -61,9 +66,12 @@ class Ftp {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
 
  private:
   static constexpr std::uint8_t kNoPlace = 0xff;
+  // What comes of a side: lines; or, behind a gap, perhaps the middle of one, or surely.
+  enum class Lines : std::uint8_t { whole, unsure, torn };
   struct Transfer {                 // said before its data connection was named,
     std::uint8_t place = kNoPlace;  // in reply to this one of `pending_`
     std::uint8_t argument_bytes = 0;
@@ -71,6 +79,10 @@ class Ftp {
     std::array<char, kArgumentBytesMax> argument;
   };
 
+  bool is_torn(unsigned side, std::string_view line) noexcept;
+  Answer give_up(Facts& facts) noexcept;
+  void lose_replies(unsigned kept, Facts& facts) noexcept;
+  unsigned awaited() const noexcept { return count_ + (has_banner_ ? 0U : 1U); }
   bool read_command(unsigned side, std::string_view line, Facts& facts) noexcept;
   bool read_reply_line(unsigned side, std::string_view line, Facts& facts) noexcept;
   void end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcept;
@@ -82,6 +94,7 @@ class Ftp {
             Facts& facts) noexcept;
 
   ReplyRoles roles_;
+  std::array<Lines, 2> lines_{};            // of each side
   LinkEndpoint data_;                       // where the next data connection goes to
   LinkEndpoint linked_;                     // where the last one goes to that was linked,
   std::uint8_t transfer_ = kNoPlace;        // to this one of `pending_`
@@ -100,6 +113,13 @@ class Ftp {
   bool asks_tls_ = false;
   bool has_agreed_ = false;  // the server, to what was captured behind its reply
   bool is_tls_ = false;
+  // Behind a gap replies are told apart only if the client waits for each, and the capture has
+  // things in their order.
+  bool has_gap_ = false;
+  bool has_quit_ = false;
+  bool is_out_of_step_ = false;
+  bool may_have_been_answered_ = false;  // what is awaited; the server has said no reply since
+  bool is_unheard_ = false;              // what the client said last, and the server's reply
 };
 
 }  // namespace linger

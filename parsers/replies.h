@@ -28,6 +28,12 @@ inline bool read_reply(std::string_view line, ReplyLine& reply) noexcept {
   return true;
 }
 
+// The same, and what follows the code is what may: else it may be the middle of a line.
+inline bool begins_reply(std::string_view line) noexcept {
+  ReplyLine reply;
+  return read_reply(line, reply) && (line.size() == 3 || line[3] == ' ' || line[3] == '-');
+}
+
 enum class Greeting : std::uint8_t { unknown, mail, files };
 
 // A word that only servers of mail, or of files, greet with.
@@ -94,6 +100,14 @@ class ReplyRoles {
     role = is_digits(text_of(bytes).substr(0, 3)) ? Role::server : Role::client;
     if (roles_[side ^ 1] == role) return Answer::malformed();
     return {};
+  }
+
+  // Of a side whose first bytes are missing: by what the other one is. False: neither is known.
+  bool learn_by_other(unsigned side) noexcept {
+    Role& role = roles_[side];
+    if (role == Role::unknown && roles_[side ^ 1] != Role::unknown)
+      role = is_client(side ^ 1) ? Role::server : Role::client;
+    return role != Role::unknown;
   }
 
  private:

@@ -241,13 +241,122 @@ TEST(ftp, a_command_behind_telnet_s_interrupt_is_read) {
               HasSubstr(R"("command":"ABOR")"));
 }
 
+// The words of `kLogin` with these ones behind them.
+Heard hear_behind_login(const Dialogue& said) {
+  Dialogue dialogue = {{1, "220 FTP\r\n"}, {0, "USER bob\r\n"}, {1, "331 Password?\r\n"}};
+  dialogue.insert(dialogue.end(), said.begin(), said.end());
+  expect_same_however_cut(dialogue);
+  return hear(dialogue);
+}
+
+const std::string kLoggedIn =
+    R"(,"ftp":[{"reply":{"code":220,"text":"FTP"}},{"command":"USER","argument":"bob",)"
+    R"("user":{"name":"bob"},"reply":{"code":331,"text":"Password?"}},)";
+
+TEST(ftp, the_reply_to_a_command_that_was_missed_stands_alone) {
+  const Heard heard = hear_behind_login({{1, "230 Logged in\r\n"},  // the stream's order
+                                         {0, "", 13},
+                                         {0, "PASV\r\n"},
+                                         {1, "227 (192,0,2,1,156,64).\r\n"},
+                                         {0, "", 8},  // an order without a stream's waiting
+                                         {1, "150 Here it comes\r\n226 Done\r\n"},
+                                         {0, "LIST b\r\n"},
+                                         {1, "226 Done, too\r\n"}});
+  const std::string told =
+      kLoggedIn + R"({"reply":{"code":230,"text":"Logged in"}},)"
+                  R"({"command":"PASV","reply":{"code":227,"text":"(192,0,2,1,156,64)."},)"
+                  R"("data":{"mode":"passive","ip":"192.0.2.1","port":40000}},)"
+                  R"({"reply":{"code":226,"text":"Done"}},)"
+                  R"({"command":"LIST","argument":"b","reply":{"code":226,"text":"Done, too"}}])";
+  EXPECT_TRUE(heard.has_gap);
+  EXPECT_EQ(heard.objects, told);
+  EXPECT_THAT(heard.links, testing::IsEmpty());  // what went there is not known
+}
+
+TEST(ftp, the_data_connection_that_the_reply_to_a_missed_command_names_is_linked) {
+  const Heard heard = hear_behind_login(
+      {{1, "227 (192,0,2,1,156,64).\r\n"}, {0, "", 6}, {0, "RETR a\r\n"}, {1, "226 Done\r\n"}});
+  ASSERT_EQ(heard.links.size(), 2u);
+  EXPECT_THAT(heard.links[0], HasSubstr("RETR"));
+}
+
+TEST(ftp, a_command_whose_reply_was_missed_has_none) {
+  const Said gap = {1, "", 24}, next = {0, "RETR a\r\n"};
+  const std::string told =
+      kLoggedIn + R"({"command":"PASV"},)"
+                  R"({"command":"RETR","argument":"a","reply":{"code":226,"text":"Done"}},)"
+                  R"({"command":"QUIT","reply":{"code":221,"text":"Bye"}}])";
+  for (const bool is_late : {true, false}) {
+    const Heard heard = hear_behind_login({{0, "PASV\r\n"},
+                                           is_late ? next : gap,
+                                           is_late ? gap : next,
+                                           {1, "150 Here it comes\r\n226 Done\r\n"},
+                                           {0, "QUIT\r\n"},
+                                           {1, "221 Bye\r\n"}});
+    EXPECT_EQ(heard.objects, told);
+    EXPECT_THAT(heard.links, testing::IsEmpty());
+  }
+}
+
+TEST(ftp, a_goodbye_behind_a_gap_is_only_the_reply_to_quit) {
+  const auto behind_a_gap = [](const std::string& command) {
+    return hear_behind_login({{0, command + "\r\n"}, {1, "", 10}, {1, "221 Bye\r\n"}}).objects;
+  };
+  const std::string reply = R"("reply":{"code":221,"text":"Bye"}}])";
+  EXPECT_EQ(behind_a_gap("QUIT"), kLoggedIn + R"({"command":"QUIT",)" + reply);
+  EXPECT_EQ(behind_a_gap("RETR"), kLoggedIn + R"({"command":"RETR"},{)" + reply);
+}
+
+TEST(ftp, what_is_missing_within_a_reply_or_a_command_is_passed_over) {
+  const Heard heard = hear_behind_login({{0, "FEAT\r\n"},
+                                         {1, "211-These\r\n 220 of\r\nMD"},
+                                         {1, "", 30},
+                                         {1, "226 of them\r\n220 of them\r\n211 End\r\n"},
+                                         {0, "RETR li"},
+                                         {0, "", 3},
+                                         {0, "QUIT\r\n"},
+                                         {1, "226 Done\r\n"},
+                                         {0, "QUIT\r\n"},
+                                         {1, "221 Bye\r\n"}});
+  const std::string told = kLoggedIn + R"({"reply":{"code":226,"text":"Done"}},)"
+                                       R"({"command":"QUIT","reply":{"code":221,"text":"Bye"}}])";
+  EXPECT_EQ(heard.objects, told);
+}
+
+TEST(ftp, behind_a_gap_nothing_is_told_of_who_does_not_wait_for_replies) {
+  const std::string begun = kLoggedIn + R"({"command":"PASV"},{"command":"CWD",)"
+                                        R"("argument":"a"},{"command":"SIZE")";
+  const Heard heard = hear_behind_login(
+      {{0, "PASV\r\nCWD a\r\nSIZE\r\n"}, {1, "", 9}, {1, "250 Ok\r\n"}, {1, "213 9\r\n"}});
+  EXPECT_EQ(heard.objects, begun + "}]");
+  const Heard before = hear_behind_login({{0, "PWD\r\nCWD a\r\n"},
+                                          {1, "257 /\r\n250 Ok\r\n"},
+                                          {0, "MKD b\r\n"},
+                                          {1, "", 9},
+                                          {1, "250 Ok\r\n"}});
+  EXPECT_THAT(before.objects, testing::EndsWith(R"({"command":"MKD","argument":"b"}])"));
+}
+
+TEST(ftp, tls_is_found_though_the_command_or_the_reply_before_it_was_missed) {
+  const std::vector<std::string> tls = tls_1_2();
+  const Said hello = {0, tls[0]}, answer = {1, tls[1]}, reply = {1, "234 Go ahead\r\n"};
+  const Dialogue missed[] = {{reply, {0, "", 10}, hello},
+                             {{0, "", 10}, reply, hello},
+                             {{0, "AUTH TLS\r\n"}, hello, {1, "", 14}, answer},
+                             {{0, "", 10}, hello, {1, "", 14}, answer}};
+  for (const Dialogue& dialogue : missed) EXPECT_EQ(hear_behind_login(dialogue).protocol, "tls");
+}
+
 TEST(ftp, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kTransfer);
   expect_same_however_cut(kTls);
 }
 
 TEST(ftp, truncation_gaps_and_hostile_bytes_are_survived) {
-  expect_nothing_garbled(kTransfer);
+  Dialogue told =
+      kTransfer;  // all of it: the reply to a command that is missing is told, even to TYPE
+  told.erase(told.begin() + 5, told.begin() + 7);
+  expect_nothing_garbled(told);
   expect_hostile_is_survived(kTransfer);
 }
 
