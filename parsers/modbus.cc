@@ -54,7 +54,13 @@ Detection Modbus::detect(Carrier carrier, Bytes bytes) noexcept {
   return is_open ? Detection::maybe : Detection::no;
 }
 
-Answer Modbus::on_data(unsigned, Bytes bytes, Facts& facts) noexcept {
+Answer Modbus::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (is_behind_gap_[side]) {
+    const Detection found = detect(Carrier::stream, bytes);
+    if (found == Detection::maybe) return Answer::need(bytes.size() + 1);
+    if (found == Detection::no) return Answer::took_all();
+    is_behind_gap_[side] = false;
+  }
   std::size_t done = 0;
   while (bytes.size() - done >= kHeadBytes) {
     const Bytes message = bytes.subspan(done);
@@ -77,6 +83,11 @@ Answer Modbus::on_data(unsigned, Bytes bytes, Facts& facts) noexcept {
     if (done >= bytes.size()) return Answer::took(done);
   }
   return done != 0 ? Answer::took(done) : Answer::need(std::max(kHeadBytes, bytes.size() + 1));
+}
+
+Answer Modbus::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
+  is_behind_gap_[side] = true;
+  return Answer::took(1);
 }
 
 void Modbus::tell(Facts& facts) const noexcept {

@@ -5,9 +5,11 @@
 //     §3.1.3
 //
 // Functions: MODBUS Application Protocol Specification V1.1b3, §6. Each is told once. Data is
-// skipped unread. Known by a first message whose length is that of its function.
+// skipped unread. Known by a first message whose length is that of its function; so is one right
+// behind a gap, and what is none ends its side.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 
@@ -32,12 +34,14 @@ class Modbus {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:
   std::bitset<256> units_, functions_, exception_codes_;
   std::uint64_t messages_ = 0;
   std::uint64_t exceptions_ = 0;
+  std::array<bool, 2> is_behind_gap_{};
 };
 
 }  // namespace linger

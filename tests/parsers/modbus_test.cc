@@ -51,6 +51,20 @@ TEST(modbus, another_protocol_number_or_length_is_malformed) {
     EXPECT_TRUE(hear({{0, message(1, 1, kRead) + head}}).is_malformed);
 }
 
+TEST(modbus, it_goes_on_where_a_message_begins_behind_a_gap) {
+  const std::string read = message(1, 17, kRead), other = message(2, 18, kWrite);
+  const Heard heard = hear({{0, read}, {0, "", 12}, {0, other + read}, {1, "", 9}, {1, other}});
+  EXPECT_TRUE(heard.has_gap);
+  EXPECT_EQ(heard.objects,
+            R"(,"modbus":{"unit_ids":[17,18],"function_codes":[3,16],"messages":4})");
+  expect_same_however_cut({{0, read}, {0, "", 12}, {0, other + read}});
+  const std::string refused = message(1, 17, "\x83\x02");
+  for (const std::string& middle : {read.substr(5), other.substr(1), std::string(30, 0)})
+    EXPECT_EQ(hear({{0, read}, {0, "", 12}, {0, middle + other}, {1, refused}}).objects,
+              R"(,"modbus":{"unit_ids":[17],"function_codes":[3],"exception_codes":[2],)"
+              R"("messages":2,"exceptions":1})");
+}
+
 TEST(modbus, the_record_does_not_depend_on_segmentation) { expect_same_however_cut(kSession); }
 
 TEST(modbus, truncation_gaps_and_hostile_bytes_are_survived) {
