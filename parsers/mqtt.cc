@@ -17,8 +17,14 @@ enum Type : std::uint8_t {
   kConnect = 1,
   kConnack = 2,
   kPublish = 3,
+  kPubrel = 6,
   kSubscribe = 8,
+  kSuback = 9,
+  kUnsubscribe = 10,
+  kPingRequest = 12,
+  kPingResponse = 13,
   kDisconnect = 14,
+  kAuth = 15,
 };
 enum ConnectFlag : std::uint8_t { kUser = 0x80, kWill = 0x04, kClean = 0x02 };
 
@@ -42,6 +48,25 @@ void skip_properties(Reader& reader) noexcept {
   reader.skip(bytes == 0 || bytes > 4 ? reader.remaining() + 1 : bytes + length);
 }
 
+// A name, or, where that may be, a filter of them (MQTT 5.0 §4.7.3).
+bool is_topic(Bytes text, bool may_be_filter) noexcept {
+  const auto is_good = [=](std::uint8_t c) {
+    return c >= ' ' && c != 0x7f && (may_be_filter || (c != '#' && c != '+'));
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_good);
+}
+
+bool are_filters(Bytes packet, bool has_properties, bool has_options) noexcept {
+  Reader reader(packet);
+  reader.skip(2);
+  if (has_properties) skip_properties(reader);
+  do {
+    if (!is_topic(text_at(reader), true)) return false;
+    reader.skip(has_options ? 1 : 0);
+  } while (reader.ok() && reader.remaining() != 0);
+  return reader.ok();
+}
+
 }  // namespace
 
 Detection Mqtt::detect(Carrier carrier, Bytes bytes) noexcept {
@@ -60,7 +85,53 @@ Detection Mqtt::detect(Carrier carrier, Bytes bytes) noexcept {
   return Detection::no;
 }
 
-Answer Mqtt::on_data(unsigned, Bytes bytes, Facts& facts) noexcept {
+// By the bits that its type has (MQTT 5.0 §2.1.3), its length, and names that are text.
+Detection Mqtt::begins_packet(Bytes bytes) const noexcept {
+  const unsigned type = bytes[0] >> 4, flags = bytes[0] & 0x0f;
+  const bool asks = type == kPubrel || type == kSubscribe || type == kUnsubscribe;
+  const bool is_good = type == kPublish ? (flags & 0x06) != 0x06 : flags == (asks ? 2u : 0u);
+  if (!is_good || type <= kConnect || (type == kAuth && !is_v5_)) return Detection::no;
+  std::uint32_t length;
+  const std::size_t size = read_length(bytes.subspan(1), length);
+  if (size == 0) return Detection::maybe;
+  const auto detection = [](bool is) { return is ? Detection::yes : Detection::no; };
+  if (size > 4) return Detection::no;
+  const Bytes packet = bytes.subspan(1 + size);
+  switch (type) {
+    case kPublish: {
+      if (packet.size() < 2) return Detection::maybe;
+      const std::size_t topic = load_be16(packet.data());
+      if (topic + 2 > length) return Detection::no;
+      if (packet.size() < topic + 2) return Detection::maybe;
+      return detection(is_topic(packet.subspan(2, topic), false));
+    }
+    case kSubscribe:
+    case kUnsubscribe:
+      if (length > kUnitBytesMax - 5) return Detection::no;
+      if (packet.size() < length) return Detection::maybe;
+      return detection(are_filters(packet.first(length), is_v5_, type == kSubscribe));
+    case kPingRequest:
+    case kPingResponse:
+      return detection(length == 0);
+    case kDisconnect:
+      return detection(length == 0 || is_v5_);
+    default:
+      return detection(length == 2 || (length > 2 && (is_v5_ || type == kSuback)));
+  }
+}
+
+Answer Mqtt::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
+  is_behind_gap_[side] = true;
+  return Answer::took(1);
+}
+
+Answer Mqtt::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (is_behind_gap_[side]) {
+    const Detection found = begins_packet(bytes);
+    if (found == Detection::maybe) return Answer::need(bytes.size() + 1);
+    if (found == Detection::no) return Answer::took_all();
+    is_behind_gap_[side] = false;
+  }
   std::uint32_t length;
   const std::size_t size = read_length(bytes.subspan(1), length);
   if (size > 4) return Answer::malformed();

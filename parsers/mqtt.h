@@ -4,7 +4,8 @@
 //
 // Messages are skipped unread behind their topic, passwords are not told. Limits: kTopicsMax
 // different topics of each kind, told once; packets, but for messages, of kUnitBytesMax; what is
-// beyond counts each time that it comes (network.values_dropped). Known from its CONNECT only.
+// beyond counts each time that it comes (network.values_dropped). Known from its CONNECT only. It
+// goes on right behind a gap if what comes may be a packet; else that is the end of its side.
 #pragma once
 
 #include <array>
@@ -38,6 +39,7 @@ class Mqtt {
 
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void tell(Facts& facts) const noexcept;
 
  private:
@@ -46,6 +48,7 @@ class Mqtt {
     std::size_t count = 0;
   };
 
+  Detection begins_packet(Bytes bytes) const noexcept;
   bool read_connect(Bytes packet, Facts& facts) noexcept;
   bool read_subscribe(Bytes packet, Facts& facts) noexcept;
   void tell_topic(Topics& topics, MqttField field, Bytes topic, Facts& facts) noexcept;
@@ -53,6 +56,7 @@ class Mqtt {
   Topics published_, subscribed_;
   std::uint64_t messages_ = 0;
   bool is_v5_ = false;
+  std::array<bool, 2> is_behind_gap_{};
 };
 
 }  // namespace linger

@@ -108,6 +108,48 @@ TEST(mqtt, what_breaks_its_rules_is_malformed) {
   EXPECT_TRUE(hear({{0, packet(0x10, text("MQTT") + "\x04\xc6\x00\x3c\x00\x99"s)}}).is_malformed);
 }
 
+// What a message tells that comes right behind `first`, and that behind a gap.
+std::string told_behind(const std::string& connect, const std::string& first) {
+  const std::string message = packet(0x30, text("seen") + "x");
+  const Dialogue dialogue = {{0, connect}, {1, "", 99}, {1, first + message}};
+  expect_same_however_cut(dialogue);
+  const Heard heard = hear(dialogue);
+  EXPECT_TRUE(heard.has_gap);
+  EXPECT_FALSE(heard.is_malformed);
+  return heard.objects;
+}
+
+TEST(mqtt, it_goes_on_where_a_packet_begins_behind_a_gap) {
+  const std::string connect5 = kSession5[0].bytes;
+  for (const std::string& connect : {kConnect, connect5})
+    for (const std::string& first :
+         {""s, packet(0x3d, text("t") + std::string(30'000, 'x')), packet(0x40, "\x00\x01"s),
+          packet(0x62, "\x00\x01"s), packet(0x90, "\x00\x01\x00\x01"s), packet(0xd0, ""),
+          packet(0xe0, ""), packet(0x20, "\x00\x00"s)})
+      EXPECT_THAT(told_behind(connect, first), HasSubstr(R"("seen"])")) << first.substr(0, 9);
+  for (const std::string& first :
+       {packet(0x82, "\x00\x01"s + text("a/#") + "\x00"s + text("+") + "\x01"s),
+        packet(0xa2, "\x00\x01"s + text("a/#") + text("+"))})
+    EXPECT_THAT(told_behind(kConnect, first), HasSubstr(R"("seen"])"));
+  for (const std::string& first :
+       {packet(0x82, "\x00\x01\x02\x0b\x01"s + text("a/#") + "\x00"s), packet(0xe0, "\x04\x00"s),
+        packet(0xf0, "\x18\x00"s), packet(0x50, "\x00\x01\x10\x00"s)})
+    EXPECT_THAT(told_behind(connect5, first), HasSubstr(R"("seen"])"));
+}
+
+TEST(mqtt, what_is_no_packet_behind_a_gap_ends_its_side) {
+  for (const std::string& first :
+       {packet(0x00, ""), kConnect, packet(0x36, text("t") + "x"), packet(0x41, "\x00\x01"s),
+        packet(0x60, "\x00\x01"s), packet(0x80, "\x00\x01"s + text("a") + "\x00"s),
+        packet(0xd0, "x"), packet(0x82, "\x00\x01"s + text("a")), packet(0xa2, "\x00\x01"s),
+        packet(0xf0, "\x18\x00"s), packet(0x30, text("a/#") + "x"), packet(0x30, text("a\n") + "x"),
+        packet(0x30, text("") + "x"), packet(0x30, "\x00\x09x"s), packet(0x40, "\x00\x01\x00"s),
+        packet(0xe0, "\x04"s), "{\"a\":1}"s, "\x40\xff\xff\xff\xff\x01"s,
+        packet(0x82, "\x00\x01"s + std::string(30'000, 'x'))})
+    EXPECT_THAT(told_behind(kConnect, first), testing::Not(HasSubstr("seen")))
+        << first.substr(0, 9);
+}
+
 TEST(mqtt, the_record_does_not_depend_on_segmentation) {
   expect_same_however_cut(kSession);
   expect_same_however_cut(kSession5);
