@@ -125,8 +125,7 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       if (bytes[done] == kTlsHandshake) return Answer::hand_over(done);
       asks_tls_ = false;
     }
-    if (roles_.is_client(side) && bytes[done] == kTlsHandshake &&
-        (has_agreed_ || lines_[side] != Lines::whole))
+    if (roles_.is_client(side) && bytes[done] == kTlsHandshake && !lines_[side].is_sure())
       return Answer::hand_over(done);  // who asked for it was missed
     if (roles_.is_server(side) && bytes[done] == kTlsHandshake) {
       if (asks_tls_) return Answer::hand_over(done);
@@ -135,14 +134,14 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
     if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax)) {
-      if (lines_[side] == Lines::whole) return Answer::malformed();
-      lines_[side] = Lines::torn;
+      if (lines_[side].is_sure()) return Answer::malformed();
+      lines_[side].miss(true);
       done += kLineBytesMax;
       continue;
     }
     if (taken == 0) break;
     const std::string_view text = text_of(line);
-    if (is_torn(side, text)) {
+    if (!lines_[side].is_sure() && !lines_[side].admits(looks_whole(side, text))) {
       done += taken;
       continue;
     }
@@ -157,16 +156,6 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
 }
 
 // --- Gaps ----------------------------------------------------------------------------------------
-
-// A line behind a gap that is not surely a line.
-bool Ftp::is_torn(unsigned side, std::string_view line) noexcept {
-  if (lines_[side] == Lines::whole) return false;
-  const bool is_whole =
-      lines_[side] == Lines::unsure &&
-      (roles_.is_client(side) ? is_one_of(kCommands, word_of(line)) : begins_reply(line));
-  lines_[side] = is_whole ? Lines::whole : Lines::unsure;
-  return !is_whole;
-}
 
 // But for the last `kept` ones of those awaited.
 void Ftp::lose_replies(unsigned kept, Facts& facts) noexcept {
@@ -183,6 +172,10 @@ void Ftp::lose_replies(unsigned kept, Facts& facts) noexcept {
   }
 }
 
+bool Ftp::looks_whole(unsigned side, std::string_view line) const noexcept {
+  return roles_.is_client(side) ? is_one_of(kCommands, word_of(line)) : begins_reply(line);
+}
+
 Answer Ftp::give_up(Facts& facts) noexcept {
   end_transfer(facts);
   return Answer::done();
@@ -194,12 +187,9 @@ Answer Ftp::give_up(Facts& facts) noexcept {
 // nothing can be told apart.
 Answer Ftp::on_gap(unsigned side, Bytes left, std::uint64_t, Facts& facts) noexcept {
   const bool is_known = roles_.learn_by_other(side) && !is_out_of_step_;
-  const unsigned awaited_most = roles_.is_client(side) ? 0 : 2;
-  if (!is_known || count_ > awaited_most || awaited() > 2) {
-    return give_up(facts);
-  }
+  if (!is_known || awaited() > (roles_.is_client(side) ? 0u : 2u)) return give_up(facts);
   has_gap_ = true;
-  lines_[side] = left.empty() || awaited() > 1 ? Lines::unsure : Lines::torn;
+  lines_[side].miss(!left.empty() && awaited() <= 1);
   if (roles_.is_server(side)) {
     lose_replies(1, facts);
     may_have_been_answered_ = true;
@@ -272,7 +262,7 @@ bool Ftp::read_command(unsigned side, std::string_view line, Facts& facts) noexc
   if (is_site) argument = argument.substr(0, argument.find_first_of(kBlanks));
   if (std::exchange(may_have_been_answered_, false)) {
     lose_replies(0, facts);
-    lines_[side ^ 1] = Lines::unsure;
+    lines_[side ^ 1].miss(false);
   }
   if (count_ == kPendingMax) return false;
   // Where its words told no protocol, the greeting was said first, but comes with the next reply.
@@ -332,7 +322,7 @@ void Ftp::end_reply(unsigned side, const ReplyLine& reply, Facts& facts) noexcep
   // The server's last word is not the reply to what waits for one, which was missed.
   if (reply.code == kGoodbye && may_have_been_answered_ && !has_quit_) lose_replies(0, facts);
   is_unheard_ = may_have_been_answered_ = false;
-  if (lines_[side ^ 1] == Lines::torn) lines_[side ^ 1] = Lines::unsure;  // its end was missed
+  lines_[side ^ 1].end_line();
   is_out_of_step_ |= awaited() > 1;
   Row row = kNoRow;
   std::uint8_t place = kNoPlace;

@@ -70,8 +70,6 @@ class Ftp {
 
  private:
   static constexpr std::uint8_t kNoPlace = 0xff;
-  // What comes of a side: lines; or, behind a gap, perhaps the middle of one, or surely.
-  enum class Lines : std::uint8_t { whole, unsure, torn };
   struct Transfer {                 // said before its data connection was named,
     std::uint8_t place = kNoPlace;  // in reply to this one of `pending_`
     std::uint8_t argument_bytes = 0;
@@ -79,7 +77,7 @@ class Ftp {
     std::array<char, kArgumentBytesMax> argument;
   };
 
-  bool is_torn(unsigned side, std::string_view line) noexcept;
+  bool looks_whole(unsigned side, std::string_view line) const noexcept;
   Answer give_up(Facts& facts) noexcept;
   void lose_replies(unsigned kept, Facts& facts) noexcept;
   unsigned awaited() const noexcept { return count_ + (has_banner_ ? 0U : 1U); }
@@ -94,7 +92,7 @@ class Ftp {
             Facts& facts) noexcept;
 
   ReplyRoles roles_;
-  std::array<Lines, 2> lines_{};            // of each side
+  std::array<LineFront, 2> lines_;
   LinkEndpoint data_;                       // where the next data connection goes to
   LinkEndpoint linked_;                     // where the last one goes to that was linked,
   std::uint8_t transfer_ = kNoPlace;        // to this one of `pending_`

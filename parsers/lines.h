@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -46,5 +47,26 @@ inline std::string_view trimmed(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
+
+// Whether what comes of a side are lines: behind a gap it may be the middle of one, or surely is.
+class LineFront {
+ public:
+  bool is_sure() const noexcept { return state_ == State::sure; }
+  void miss(bool is_torn) noexcept { state_ = is_torn ? State::torn : State::unsure; }
+  // What was torn has come to its end, in the gap or not.
+  void end_line() noexcept {
+    if (state_ == State::torn) state_ = State::unsure;
+  }
+  // A line's end has come. False: it is to be passed over. `looks_whole`: by its first word.
+  bool admits(bool looks_whole) noexcept {
+    const bool is_whole = state_ == State::sure || (state_ == State::unsure && looks_whole);
+    state_ = is_whole ? State::sure : State::unsure;
+    return is_whole;
+  }
+
+ private:
+  enum class State : std::uint8_t { sure, unsure, torn };
+  State state_ = State::sure;
+};
 
 }  // namespace linger

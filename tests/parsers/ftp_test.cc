@@ -323,12 +323,60 @@ TEST(ftp, what_is_missing_within_a_reply_or_a_command_is_passed_over) {
   EXPECT_EQ(heard.objects, told);
 }
 
+TEST(ftp, what_comes_next_ends_what_was_torn) {
+  const Said command = {0, "CWD a\r\n"}, next = {0, "SIZE b\r\n"}, reply = {1, "213 9\r\n"};
+  const Said torn = {1, "250 O"}, gap = {1, "", 3};
+  const std::string told = kLoggedIn +
+                           R"({"command":"CWD","argument":"a"},)"
+                           R"({"command":"SIZE","argument":"b","reply":{"code":213,"text":"9"}}])";
+  EXPECT_EQ(hear_behind_login({command, torn, gap, next, reply}).objects, told);
+  EXPECT_EQ(hear_behind_login({command, torn, next, gap, reply}).objects, told);
+  const Heard answered =
+      hear_behind_login({{0, "CWD a"}, {0, "", 3}, {1, "250 Ok\r\n"}, next, reply});
+  EXPECT_EQ(answered.objects,
+            kLoggedIn + R"({"reply":{"code":250,"text":"Ok"}},)"
+                        R"({"command":"SIZE","argument":"b","reply":{"code":213,"text":"9"}}])");
+}
+
+TEST(ftp, data_connections_behind_a_gap_are_linked_to_what_they_are_for) {
+  const Said asked = {0, "PASV\r\n"}, named = {1, "227 (192,0,2,1,156,64).\r\n"};
+  const Said transfer = {0, "RETR a\r\n"}, gap = {1, "", 20}, next = {0, "CWD b\r\n"};
+  const Links linked = {
+      "ftp-data side 1 ip 192.0.2.1 port 40000"
+      R"(,"ftp":[{"control":{"command":"RETR","argument":"a"}}])",
+      "over side 1 ip 192.0.2.1 port 40000"};
+  EXPECT_EQ(hear_behind_login({asked, named, transfer, gap, next}).links, linked);
+  EXPECT_EQ(hear_behind_login({asked, named, transfer, {0, "", 20}, next}).links, linked);
+  EXPECT_EQ(hear_behind_login({asked, named, asked, gap, transfer, next}).links, Links{});
+  Dialogue repeated = {{0, "PASV\r\nRETR a\r\n"}, gap};
+  for (int i = 0; i < 40; ++i)  // each place where the first one may have been
+    repeated.insert(repeated.end(), {asked, named});
+  EXPECT_EQ(hear_behind_login(repeated).links, Links{});
+}
+
+TEST(ftp, the_first_command_may_be_missed_and_what_is_left_of_it_be_digits) {
+  const Heard heard = hear({{1, "220 FTP\r\n"},
+                            {1, "331 Password?\r\n"},
+                            {0, "", 5},
+                            {0, "123\r\nPASS x\r\n"},
+                            {1, "230 Ok\r\n"}});
+  EXPECT_FALSE(heard.is_malformed);
+  EXPECT_THAT(heard.objects, HasSubstr(R"({"command":"PASS","reply":{"code":230,"text":"Ok"}})"));
+}
+
 TEST(ftp, behind_a_gap_nothing_is_told_of_who_does_not_wait_for_replies) {
   const std::string begun = kLoggedIn + R"({"command":"PASV"},{"command":"CWD",)"
                                         R"("argument":"a"},{"command":"SIZE")";
   const Heard heard = hear_behind_login(
       {{0, "PASV\r\nCWD a\r\nSIZE\r\n"}, {1, "", 9}, {1, "250 Ok\r\n"}, {1, "213 9\r\n"}});
   EXPECT_EQ(heard.objects, begun + "}]");
+  const Heard early = hear_behind_login({{1, "250 Ok\r\n"},  // captured before its command
+                                         {0, "CWD a\r\n"},
+                                         {0, "SIZE b\r\n"},
+                                         {1, "", 9},
+                                         {1, "213 9\r\n"},
+                                         {0, "MKD c\r\n"}});
+  EXPECT_THAT(early.objects, testing::EndsWith(R"({"command":"SIZE","argument":"b"}])"));
   const Heard before = hear_behind_login({{0, "PWD\r\nCWD a\r\n"},
                                           {1, "257 /\r\n250 Ok\r\n"},
                                           {0, "MKD b\r\n"},
