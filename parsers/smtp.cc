@@ -13,6 +13,7 @@ using Field = SmtpField;
 
 constexpr ProtocolField kFields[] = {LINGER_SMTP_FIELDS(LINGER_FIELD_ROW)};
 
+constexpr std::uint16_t kGoOn = 354;           // RFC 5321 §4.2.2
 constexpr std::uint16_t kAuthenticated = 235;  // RFC 4954 §6
 constexpr std::string_view kEndOfMail = ".\r\n";
 
@@ -67,6 +68,21 @@ bool read_path(std::string_view arguments, std::string_view word, std::string_vi
   return true;
 }
 
+// As the standards have them, which mails hardly do (RFC 5321 §4.1.1, RFC 3030 §2, RFC 3207 §4,
+// RFC 4954 §4).
+bool looks_like_command(std::string_view line) noexcept {
+  constexpr std::string_view kVerbs[] = {"ehlo", "helo", "lhlo", "data", "rset", "quit",    "noop",
+                                         "vrfy", "expn", "help", "auth", "bdat", "starttls"};
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string_view verb = line.substr(0, space), arguments = trimmed(line.substr(space));
+  std::string_view path;
+  if (equals(verb, "mail") || equals(verb, "rcpt"))
+    return read_path(arguments, equals(verb, "mail") ? "from" : "to", path) &&
+           arguments.find('<') < arguments.find('>');
+  return std::any_of(std::begin(kVerbs), std::end(kVerbs),
+                     [&](auto known) { return equals(verb, known); });
+}
+
 // A server that wants nothing of this client (RFC 5321 §3.1, RFC 7504 §3); of other protocols'
 // codes are 421 and 550, too, but not with one of RFC 3463 behind them.
 Detection refuses_at_once(Bytes bytes) noexcept {
@@ -109,22 +125,28 @@ Answer Smtp::read_client(Bytes bytes, Facts& facts) noexcept {
   std::size_t done = 0;
   while (done < bytes.size() && phase_ != Phase::starttls) {
     const Bytes rest = bytes.subspan(done);
-    if (phase_ == Phase::data) {  // what comes before the reply, or without one, is a mail
-      phase_ = Phase::mail;
-      is_line_start_ = true;
-    }
+    if (phase_ == Phase::data) begin_mail();  // what comes before the reply, or without one
     if (phase_ == Phase::mail) {
       const std::size_t taken = mail_bytes(text_of(rest));
       done += taken;
       if (taken == 0) break;
       continue;
     }
+    if (!commands_.is_sure() && rest[0] == kTlsHandshake) {  // who asked for it was missed
+      facts.flag(Field::starttls);
+      return Answer::hand_over(done);
+    }
     std::size_t taken;
     const Bytes line = line_of(rest, taken);
-    if (taken > kLineBytesMax || (taken == 0 && rest.size() >= kLineBytesMax))
-      return Answer::malformed();
+    if (taken > kLineBytesMax || (taken == 0 && rest.size() >= kLineBytesMax)) {
+      if (commands_.is_sure()) return Answer::malformed();
+      commands_.miss(true);
+      done += kLineBytesMax;
+      continue;
+    }
     if (taken == 0) break;
     done += taken;
+    if (!commands_.is_sure() && !commands_.admits(looks_like_command(text_of(line)))) continue;
     const std::uint64_t skip = read_command(text_of(line), facts);
     if (has_agreed_) return Answer::hand_over(done);
     if (skip > bytes.size() - done) return Answer::took(done + skip);
@@ -157,6 +179,7 @@ std::size_t Smtp::mail_bytes(std::string_view text) noexcept {
 // Of the server, a reply. True: it has come already, and was `code`.
 bool Smtp::ask(std::uint16_t code) noexcept {
   if (early_ == 0) {
+    last_early_ = 0;
     ++unanswered_;
     return false;
   }
@@ -172,8 +195,8 @@ std::uint64_t Smtp::read_command(std::string_view line, Facts& facts) noexcept {
   const std::string_view arguments = trimmed(line.substr(space));
   std::string_view path;
   if (equals(verb, "data")) {
-    phase_ = ask(354) ? Phase::mail : Phase::data;
-    is_line_start_ = true;
+    begin_mail();
+    if (!ask(kGoOn)) phase_ = Phase::data;
     return 0;
   }
   if (equals(verb, "starttls")) {
@@ -220,10 +243,14 @@ Answer Smtp::read_server(Bytes bytes, Facts& facts) noexcept {
     }
     std::size_t taken;
     const Bytes line = line_of(bytes.subspan(done), taken);
-    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax))
-      return Answer::malformed();
+    if (taken > kLineBytesMax || (taken == 0 && bytes.size() - done >= kLineBytesMax)) {
+      if (replies_.is_sure()) return Answer::malformed();
+      replies_.miss(true);
+      done += kLineBytesMax;
+      continue;
+    }
     if (taken == 0) break;
-    if (std::exchange(is_behind_gap_, false)) {
+    if (!replies_.is_sure() && !replies_.admits(begins_reply(text_of(line)))) {
       done += taken;
       continue;
     }
@@ -255,10 +282,16 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
   }
   if (reply.code == kAuthenticated) has_secrets_ = false;
   if (reply.code == 334) return false;  // goes on with AUTH (RFC 4954 §4)
+  commands_.end_line();
+  if (reply.code == kGoOn && phase_ == Phase::commands && !may_be_early_) {
+    begin_mail();  // its DATA was missed, or replies before it
+    unanswered_ = 0;
+    return false;
+  }
   if (unanswered_ != 0) {
     if (--unanswered_ != 0) return false;
-  } else if (may_be_early_) {
-    ++early_;
+  } else {
+    if (may_be_early_) ++early_;
     last_early_ = reply.code;
   }
   switch (phase_) {
@@ -269,8 +302,8 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
       return true;
     case Phase::data:
       // Else it answers the mail, which was captured behind it.
-      phase_ = reply.code >= 400 ? Phase::commands : Phase::mail;
-      is_line_start_ = true;
+      begin_mail();
+      if (reply.code >= 400) phase_ = Phase::commands;
       return false;
     case Phase::authentication:
       phase_ = Phase::commands;
@@ -284,17 +317,28 @@ bool Smtp::end_reply(const ReplyLine& reply, Facts& facts) noexcept {
 
 // ------------------------------------------------------------------------------------------------
 
+void Smtp::begin_mail() noexcept {
+  phase_ = Phase::mail;
+  is_line_start_ = true;
+}
+
 // Of what was missed nothing is known, so replies are not counted down for it, and a mail that
-// waits for leave is believed to have it.
-Answer Smtp::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept {
+// waits for leave is believed to have it. That the client was told to go on is heard before the gap
+// of its DATA (sessiontable/streams.h), or behind it.
+Answer Smtp::on_gap(unsigned side, Bytes left, std::uint64_t, Facts&) noexcept {
+  if (!roles_.learn_by_other(side)) return Answer::done();
   if (roles_.is_server(side)) {
-    is_behind_gap_ = true;
+    replies_.miss(!left.empty());
     has_banner_ = true;
     if (phase_ == Phase::data) phase_ = Phase::mail;
-  } else if (roles_.is_client(side) && phase_ == Phase::mail) {
+  } else if (phase_ == Phase::mail || phase_ == Phase::data) {
+    phase_ = Phase::mail;
     is_line_start_ = false;
-  } else {
+  } else if (phase_ == Phase::starttls) {
     return Answer::done();
+  } else {
+    commands_.miss(!left.empty());
+    if (phase_ == Phase::commands && last_early_ == kGoOn) begin_mail();
   }
   unanswered_ = early_ = 0;
   may_be_early_ = false;

@@ -9,11 +9,11 @@
 // Which side is which is told by what it says. Behind the 220 to STARTTLS another protocol begins
 // (RFC 3207), and where a client begins TLS unasked, or its server is not heard. What follows AUTH
 // until its reply is not told (RFC 4954). Replies may have been captured before their commands,
-// which then take them in order; TLS of the server waits for that. A gap in a mail is passed over,
-// and so is one of the server, up to the end of its line; one in the client's commands ends the
-// parser.
-// Limits: lines of kLineBytesMax, kAddressesMax addresses of senders and of recipients,
-// kRefusalsMax replies; more are counted (network.values_dropped).
+// which then take them in order; TLS of the server waits for that. A gap in a mail is passed over.
+// Elsewhere it goes on behind one at a line that begins with a command or a code; that a mail or
+// TLS came then is told by the server's 354, and by TLS's first byte. Limits: lines of
+// kLineBytesMax, kAddressesMax addresses of senders and of recipients, kRefusalsMax replies; more
+// are counted (network.values_dropped).
 #pragma once
 
 #include <cstdint>
@@ -62,18 +62,20 @@ class Smtp {
   Answer read_server(Bytes bytes, Facts& facts) noexcept;
   bool end_reply(const ReplyLine& reply, Facts& facts) noexcept;
   std::size_t mail_bytes(std::string_view text) noexcept;
+  void begin_mail() noexcept;
   bool ask(std::uint16_t code = 0) noexcept;
 
   ReplyRoles roles_;
   Phase phase_ = Phase::commands;
-  bool is_line_start_ = true;   // of the mail
-  bool is_last_ = false;        // of the mail, what BDAT sends now
-  bool is_behind_gap_ = false;  // the server, in a line of which bytes are missing
+  bool is_line_start_ = true;  // of the mail
+  bool is_last_ = false;       // of the mail, what BDAT sends now
+  LineFront commands_;         // the client's lines,
+  LineFront replies_;          // the server's
   bool has_banner_ = false;
   bool has_secrets_ = false;      // the client may have sent a password that was not taken
   bool has_agreed_ = false;       // the server, to STARTTLS, before it was asked
   bool may_be_early_ = true;      // replies without command; else there are others like that
-  std::uint16_t last_early_ = 0;  // code of the last one
+  std::uint16_t last_early_ = 0;  // code of the last one; behind a gap too
   std::uint32_t early_ = 0;       // that wait for their command
   std::uint32_t unanswered_ = 0;  // commands; one that others wait for is the last (RFC 2920 §3.1)
   std::uint32_t mails_ = 0;

@@ -176,6 +176,104 @@ TEST(smtp, it_goes_on_behind_a_gap_of_the_server) {
   }
 }
 
+// What `said` tells behind a greeting, however it is cut.
+Heard hear_behind_greeting(const Dialogue& said) {
+  Dialogue dialogue(kMails.begin(), kMails.begin() + 3);
+  dialogue.insert(dialogue.end(), said.begin(), said.end());
+  expect_same_however_cut(dialogue);
+  const Heard heard = hear(dialogue);
+  EXPECT_TRUE(heard.has_gap);
+  EXPECT_FALSE(heard.is_malformed);
+  return heard;
+}
+
+TEST(smtp, it_goes_on_behind_commands_that_were_missed) {
+  const Said gap = {0, "", 30}, to = {0, "RCPT TO:<b@example.com>\r\n"};
+  EXPECT_THAT(hear_behind_greeting({{1, "250 Ok\r\n"}, gap, to}).objects,
+              HasSubstr(R"("to":["b@example.com"])"));
+  const Dialogue torn = {{0, "MAIL FROM:<a@exa"}, gap, {0, "RCPT TO:<no@command>\r\n"}, to};
+  EXPECT_THAT(hear_behind_greeting(torn).objects, HasSubstr(R"("to":["b@example.com"])"));
+  const Dialogue answered = {{0, "MAIL FROM:<a@exa"}, gap, {1, "250 Ok\r\n"}, to};
+  EXPECT_THAT(hear_behind_greeting(answered).objects, HasSubstr(R"("to":["b@example.com"])"));
+  EXPECT_THAT(hear_behind_greeting({gap, {0, std::string(5'000, 'x') + "\r\n"}, to}).objects,
+              HasSubstr(R"("to":["b@example.com"])"));
+  for (const std::string middle : {"", "220 org\r\n"}) {
+    const Said rest = {0, middle + kMails[3].bytes};
+    const Heard heard = hear({kMails[0], kMails[2], gap, rest, kMails[4]});
+    EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org"])"));
+    EXPECT_FALSE(heard.is_malformed);
+  }
+  for (const std::string no_command :
+       {"Received: x", "MAIL FROM:a", "RCPT TO:", "MAILS FROM:<a>", "to: <a@b>", "EHLO:"})
+    EXPECT_EQ(hear_behind_greeting({gap, {0, no_command + "\r\n"}}).objects,
+              hear_behind_greeting({gap}).objects);
+}
+
+TEST(smtp, a_mail_whose_data_was_missed_is_no_command) {
+  const Said gap = {0, "", 6}, leave = {1, "354 Go on\r\n"};
+  const Said mail = {0, "RCPT TO:<not@a.command>\r\n.\r\nMAIL FROM:<z@example.org>\r\n"};
+  for (const bool is_late : {true, false}) {
+    const Heard heard = hear_behind_greeting({{0, "MAIL FROM:<a@example.org>\r\n"},
+                                              {1, "250 Ok\r\n"},
+                                              is_late ? leave : gap,
+                                              is_late ? gap : leave,
+                                              mail,
+                                              {1, "250 Ok\r\n550 5.7.1 No\r\n"}});
+    EXPECT_THAT(heard.objects, HasSubstr(R"("from":["a@example.org","z@example.org"],"mails":1,)"));
+    EXPECT_THAT(heard.objects, testing::Not(HasSubstr("not@a.command")));
+  }
+}
+
+TEST(smtp, a_second_gap_does_not_take_commands_for_a_mail) {
+  const Heard heard = hear_behind_greeting({{1, "354 Go on\r\n"},
+                                            {0, "", 6},
+                                            {0, "text\r\n.\r\n"},
+                                            {1, "250 Ok\r\n"},
+                                            {0, "RSET\r\n"},
+                                            {1, "250 Ok\r\n"},
+                                            {0, "", 9},
+                                            {0, "RCPT TO:<b@example.com>\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("to":["b@example.com"],"mails":1)"));
+}
+
+TEST(smtp, a_354_behind_a_gap_counts_replies_anew) {
+  const Heard heard = hear_behind_greeting({{0, "", 9},
+                                            {0, "RSET\r\n"},
+                                            {1, "354 Go on\r\n"},
+                                            {0, "text\r\n.\r\n"},
+                                            {1, "250 Ok\r\n"},
+                                            {0, "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n"},
+                                            {1, "235 Ok\r\n"},
+                                            {0, "MAIL FROM:<z@example.org>\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("from":["z@example.org"],"mails":1)"));
+}
+
+TEST(smtp, a_mail_captured_behind_its_reply_is_not_one_behind_a_later_gap) {
+  const Heard heard = hear_behind_greeting({{1, "354 Go on\r\n"},
+                                            {0, "DATA\r\ntext\r\n.\r\n"},
+                                            {1, "250 Ok\r\n"},
+                                            {0, "", 9},
+                                            {0, "RCPT TO:<b@example.com>\r\n"}});
+  EXPECT_THAT(heard.objects, HasSubstr(R"("to":["b@example.com"],"mails":1)"));
+}
+
+TEST(smtp, tls_is_found_though_starttls_was_missed) {
+  const Heard heard =
+      hear_behind_greeting({{1, "220 Go ahead\r\n"}, {0, "", 10}, {0, tls_1_2().front()}});
+  EXPECT_EQ(heard.protocol, "tls");
+  EXPECT_THAT(heard.objects, HasSubstr(R"("starttls":true)"));
+}
+
+TEST(smtp, a_reply_right_behind_a_gap_is_told_and_the_middle_of_one_is_not) {
+  EXPECT_THAT(hear_behind_greeting({{0, "RSET\r\n"}, {1, "", 8}, {1, "550 No\r\n"}}).objects,
+              HasSubstr(R"("code":550)"));
+  for (const std::string middle : {"550/ No\r\n", "50 No\r\n", "No 550 No\r\n"})
+    EXPECT_THAT(hear_behind_greeting({{0, "RSET\r\n"}, {1, "", 8}, {1, middle}}).objects,
+                testing::Not(HasSubstr("refusals")));
+  EXPECT_THAT(hear_behind_greeting({{1, "250"}, {1, "", 3}, {1, "550 No\r\n"}}).objects,
+              testing::Not(HasSubstr("refusals")));
+}
+
 TEST(smtp, a_greeting_without_a_telling_word_waits_for_the_client) {
   EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "EHLO a\r\n"}}).protocol, "smtp");
   EXPECT_EQ(hear({{1, "220 hello\r\n"}, {0, "HI\r\n"}, {1, "250 hello\r\n"}}).protocol, "smtp");
