@@ -29,6 +29,12 @@ enum RecordType : std::uint8_t {
   kHeartbeat = 24,  // RFC 6520
 };
 
+bool begins_record(Bytes bytes) noexcept {
+  const std::size_t length = load_be16(bytes.data() + 3);
+  return bytes[0] >= kChangeCipherSpec && bytes[0] <= kHeartbeat && bytes[1] == 3 &&
+         bytes[2] <= 4 && length != 0 && length <= Tls::kRecordBytesMax;
+}
+
 bool is_certificate(Field field) noexcept {
   return field == Field::raw_client_certificate || field == Field::raw_server_certificate;
 }
@@ -142,6 +148,15 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   return true;
 }
 
+bool TlsMessages::miss(std::uint64_t bytes) noexcept {
+  if (left_ < bytes) return false;
+  left_ -= static_cast<std::uint32_t>(bytes);
+  if (tell_left_ != 0) told() = UINT16_MAX;  // what is told behind it would be taken for the rest
+  tell_left_ = 0;
+  is_between_ = false;
+  return true;
+}
+
 void TlsMessages::give_up() noexcept {
   if (is_wanted_ && left_ != 0) told() = told_before_;
   is_wanted_ = is_between_ = false;
@@ -186,7 +201,13 @@ Detection Tls::detect(Carrier carrier, Bytes bytes) noexcept {
 
 Answer Tls::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   Side& s = sides_[side];
+  if (s.is_unsure) {
+    if (bytes.size() < kRecordHeadBytes) return Answer::need(kRecordHeadBytes);
+    if (!begins_record(bytes)) return Answer::took_all();
+    s.is_unsure = false;
+  }
   if (s.record_left == 0) return on_record(s, bytes, facts);
+  if (s.is_lost) return Answer::took(std::exchange(s.record_left, 0));
   // Always the same pieces, however the bytes come.
   const std::uint32_t count = std::min(s.record_left, kPieceBytes);
   if (bytes.size() < count) return Answer::need(count);
@@ -224,7 +245,7 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
     case kHandshake:
       // Behind ChangeCipherSpec it is protected; but TLS 1.3 sends that for show, and perhaps one
       // more hello behind it (RFC 8446 §D.4).
-      if (side.has_changed && !side.messages.is_inside()) {
+      if (side.has_changed && (side.is_lost || !side.messages.is_inside())) {
         constexpr std::size_t kBegin = 6;
         if (length < kBegin) return on_protected(side, facts);
         if (bytes.size() < kRecordHeadBytes + kBegin)
@@ -235,7 +256,9 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
       return Answer::took(kRecordHeadBytes);
     case kApplicationData: {
       // What a client sends before the server's hello is early data, and a short record an alert.
-      const bool is_server_heard = sides_[0].messages.is_server() || sides_[1].messages.is_server();
+      const bool is_server_heard = std::any_of(sides_.begin(), sides_.end(), [](const Side& s) {
+        return s.messages.is_server() || s.is_lost;
+      });
       const bool is_alert = side.messages.is_client() && length <= kProtectedAlertBytesMax;
       if (!is_server_heard || is_alert) return Answer::took(record_bytes);
       return on_protected(side, facts);
@@ -245,6 +268,17 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
     default:
       return Answer::malformed();
   }
+}
+
+Answer Tls::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept {
+  Side& s = sides_[side];
+  if (s.record_left != 0 && !read_messages(side, left, facts)) return Answer::malformed();
+  const std::uint64_t missed = count + left.size();
+  const bool is_inside = count != 0 && missed <= s.record_left;
+  s.is_lost |= count != 0 && !(is_inside && s.messages.miss(count));
+  s.is_unsure = !is_inside;
+  s.record_left = is_inside ? s.record_left - static_cast<std::uint32_t>(missed) : 0;
+  return Answer::took(1);
 }
 
 // Of a record that was cut off, what is whole in it is read.

@@ -10,8 +10,13 @@
 // maxCertificates are copied, of a key exchange its curve. It is over when both sides are
 // protected. A session may have several handshakes, or a hello that was demanded: the first hello
 // of each side is told, or of the server the first one that is no retry, and of further ones what
-// is new. Limits: kHelloBytesMax for the hellos of a side, kCertificateBytesMax for a certificate,
-// kChainBytesMax for a chain; what is longer is not told, but counted (network.values_dropped).
+// is new.
+//
+// It goes on behind a gap in a record, or if a record begins right behind it: no more is told of
+// the message that was cut, and of its side, if where the next one begins was missed, only alerts
+// and whether it went on to protected records. Limits: kHelloBytesMax for the hellos of a side,
+// kCertificateBytesMax for a certificate, kChainBytesMax for a chain; what is longer is not told,
+// but counted (network.values_dropped).
 #pragma once
 
 #include <array>
@@ -95,6 +100,10 @@ class TlsMessages {
   // The next bytes of what this side says. False: they are no messages.
   bool read(Bytes bytes, Facts& facts) noexcept;
 
+  // So many bytes of what this side says were missed: what was told of their message stays. False:
+  // where the next one begins is not known.
+  bool miss(std::uint64_t bytes) noexcept;
+
   // A message begins, whatever is missing of the one before it, which may be told anew.
   void give_up() noexcept;
 
@@ -147,6 +156,7 @@ class Tls {
   static Detection detect(Carrier carrier, Bytes bytes) noexcept;
   Answer on_data(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer on_datagram(unsigned side, Bytes bytes, std::uint32_t sent_bytes, Facts& facts) noexcept;
+  Answer on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept;
   void on_end(unsigned side, Bytes left, Facts& facts) noexcept;
 
  private:
@@ -161,6 +171,8 @@ class Tls {
     bool has_records = false;
     bool has_changed = false;  // ChangeCipherSpec
     bool is_protected = false;
+    bool is_unsure = false;  // whether what comes is a record: it is behind a gap
+    bool is_lost = false;    // what its messages are: where they begin was missed
   };
 
   static Detection detect_datagram(Bytes bytes) noexcept;

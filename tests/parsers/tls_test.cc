@@ -201,6 +201,7 @@ TEST(tls, it_is_the_same_however_it_is_cut) {
 TEST(tls, nothing_is_garbled_by_truncation_and_gaps) {
   for (const auto& words : {tls_1_2(), tls_1_2_resumed(), tls_1_3_retried()})
     expect_nothing_garbled(in_turn(words));
+  expect_nothing_garbled(in_turn({tls_1_2()[0], with_chain(2)}));
 }
 
 TEST(tls, hostile_bytes_are_survived) {
