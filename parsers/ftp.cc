@@ -159,7 +159,8 @@ Answer Ftp::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
 
 // But for the last `kept` ones of those awaited.
 void Ftp::lose_replies(unsigned kept, Facts& facts) noexcept {
-  for (open_code_ = awaited() > kept ? 0 : open_code_; awaited() > kept;) {
+  if (awaited() > kept) open_code_ = 0;
+  while (awaited() > kept) {
     if (!std::exchange(has_banner_, true)) continue;
     const std::uint8_t place = first_;
     first_ = static_cast<std::uint8_t>((first_ + 1) % kPendingMax);

@@ -111,10 +111,10 @@ class Ftp {
   bool asks_tls_ = false;
   bool has_agreed_ = false;  // the server, to what was captured behind its reply
   bool is_tls_ = false;
-  // Behind a gap replies are told apart only if the client waits for each, and the capture has
-  // things in their order.
+  bool has_quit_ = false;  // the client
   bool has_gap_ = false;
-  bool has_quit_ = false;
+  // The client has not waited for a reply, or the capture is not in order: behind a gap it could
+  // not be told which replies are missing.
   bool is_out_of_step_ = false;
   bool may_have_been_answered_ = false;  // what is awaited; the server has said no reply since
   bool is_unheard_ = false;              // what the client said last, and the server's reply
