@@ -111,9 +111,11 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     for (auto& shard : shards) done += shard->poll() == Shard::Progress::done;
     return done == shards.size();
   };
-  constexpr DurationNs kRound = 100 * kMicrosecond;
+  // Files give what they have whatever the time is.
+  const DurationNs step =
+      std::max(plan.backlog, plan.are_files ? kMinute : 100 * kMicrosecond);
   std::size_t round = 0;
-  for (; now < frames.back().timestamp_ns + kMillisecond; now += std::max(plan.backlog, kRound))
+  for (; now < frames.back().timestamp_ns + kMillisecond; now += step)
     plan.in_turn ? void(shards[++round % shards.size()]->poll()) : void(poll_all());
   for (auto& shard : shards) shard->stop(Ending::end_of_input);
   while (!poll_all()) {
