@@ -150,7 +150,6 @@ void Shard::end_of_sources() noexcept {
   sources_ended_ = true;
   defrag_.finish(clock_);
   pass_on_joined();
-  handoff_.publish_clock(index_, clock_);  // nothing of ours is left before it
   handoff_.close(index_, ending_.load(std::memory_order_relaxed));
 }
 
