@@ -2,14 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <functional>
 #include <map>
-#include <memory>
 #include <random>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
+
+#include "tests/precompiled/libraries.h"
