@@ -112,8 +112,7 @@ LiveResult run_live(const Frames& frames, const LivePlan& plan) {
     return done == shards.size();
   };
   // Files give what they have whatever the time is.
-  const DurationNs step =
-      std::max(plan.backlog, plan.are_files ? kMinute : 100 * kMicrosecond);
+  const DurationNs step = std::max(plan.backlog, plan.are_files ? kMinute : 100 * kMicrosecond);
   std::size_t round = 0;
   for (; now < frames.back().timestamp_ns + kMillisecond; now += step)
     plan.in_turn ? void(shards[++round % shards.size()]->poll()) : void(poll_all());
