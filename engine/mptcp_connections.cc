@@ -396,9 +396,8 @@ void MptcpConnections::tell_connection(const Run& run) {
   for (MptcpPath& path : paths) {
     ++record.mptcp_subflows;
     if (path.payload() == 0) ++record.mptcp_idle_subflows;
-    const double share =
-        payload == 0 ? 0 : static_cast<double>(path.payload()) / static_cast<double>(payload);
-    path.share = static_cast<std::uint16_t>(share * 1'000 + 0.5);
+    if (payload != 0)
+      path.share = static_cast<std::uint16_t>((path.payload() * 1'000 + payload / 2) / payload);
     if (connection.path_count == kMptcpPathsMax) continue;
     connection.paths[connection.path_count++] = path;
   }

@@ -79,6 +79,16 @@ TEST(mptcp_connections, a_subflow_that_the_destination_opened_is_told_the_other_
   EXPECT_EQ(told.paths[1].share, 750);
 }
 
+TEST(mptcp_connections, a_share_is_rounded_up_at_half_a_thousandth) {
+  Meeting run;
+  run.connections.add(end(kInitial, 5, 203));
+  run.connections.add(end(kBack, 6, 197));
+  run.connections.finish();
+  ASSERT_EQ(run.told.size(), 1u);
+  EXPECT_EQ(run.told[0].paths[0].share, 508);  // 0.5075 is not quite so much as a binary fraction
+  EXPECT_EQ(run.told[0].paths[1].share, 493);
+}
+
 TEST(mptcp_connections, a_join_whose_syn_came_again_as_another_offer_ends_all_the_same) {
   Meeting run;
   MptcpNotice offer = end(kJoin, 6);
