@@ -116,6 +116,16 @@ Grave* Graveyard::take_place(FlowHash fingerprint, ClockNs now) noexcept {
   return &place;
 }
 
+const Grave* Graveyard::newest_of_tick(const FlowKey& key, FlowHash hash, ClockNs opened,
+                                       ClockNs now) const noexcept {
+  const Grave* newest = nullptr;
+  for_each_of(key, hash, now, [&](const Place& place) {
+    const bool is_of_tick = place.grave->opened == opened;
+    if (is_of_tick && (newest == nullptr || is_newer(*place.grave, *newest))) newest = place.grave;
+  });
+  return newest;
+}
+
 Grave Graveyard::known(Place place, ClockNs now) const noexcept {
   Grave grave = *place.grave;
   if (!place.is_block || is_due(blocks_[place.slot], now)) return grave;

@@ -130,6 +130,10 @@ class Graveyard {
   template <class VerdictOn>
   Place find(const FlowKey& key, FlowHash hash, ClockNs now, VerdictOn&& verdict_on) const noexcept;
 
+  // The newest of this key that was opened in this tick; null: none.
+  const Grave* newest_of_tick(const FlowKey& key, FlowHash hash, ClockNs opened,
+                              ClockNs now) const noexcept;
+
   // The grave as it is known at `now`: late payload moves its sender's last number on, for as long
   // as it is collected.
   Grave known(Place place, ClockNs now) const noexcept;
@@ -165,6 +169,8 @@ class Graveyard {
   static constexpr std::uint32_t kSecondMask = (1u << 17) - 1;
   static constexpr std::uint32_t kOfKeyMax = 64;
 
+  template <class See>
+  void for_each_of(const FlowKey& key, FlowHash hash, ClockNs now, See&& see) const noexcept;
   static bool is_older(std::uint32_t burial_second, DurationNs life, ClockNs now) noexcept;
   bool is_over(const Grave& grave, ClockNs now) const noexcept;
   bool is_due(const LateBlock& block, ClockNs now) const noexcept;
@@ -209,31 +215,34 @@ constexpr bool is_newer(const Grave& a, const Grave& b) noexcept {
   return a.ordinal != b.ordinal ? a.ordinal > b.ordinal : a.id_sequence > b.id_sequence;
 }
 
+template <class See>
+void Graveyard::for_each_of(const FlowKey& key, FlowHash hash, ClockNs now,
+                            See&& see) const noexcept {
+  if (free_blocks_.used() != 0) {
+    block_index_.find(hash, [&](std::uint32_t slot) {
+      const LateBlock& block = blocks_[slot];
+      if (block.key == key && !is_over(block, now)) see(Place{&block.grave, slot, true, false});
+      return false;
+    });
+  }
+  index_.find(hash, [&](std::uint32_t slot) {
+    const Grave& grave = ring_[slot];
+    if (grave.fingerprint == hash && !is_over(grave, now)) see(Place{&grave, slot, false, false});
+    return false;
+  });
+}
+
 template <class VerdictOn>
 Graveyard::Place Graveyard::find(const FlowKey& key, FlowHash hash, ClockNs now,
                                  VerdictOn&& verdict_on) const noexcept {
-  const auto for_each = [&](auto&& see) {
-    if (free_blocks_.used() != 0) {
-      block_index_.find(hash, [&](std::uint32_t slot) {
-        const LateBlock& block = blocks_[slot];
-        if (block.key == key && !is_over(block, now)) see(Place{&block.grave, slot, true, false});
-        return false;
-      });
-    }
-    index_.find(hash, [&](std::uint32_t slot) {
-      const Grave& grave = ring_[slot];
-      if (grave.fingerprint == hash && !is_over(grave, now)) see(Place{&grave, slot, false, false});
-      return false;
-    });
-  };
   const Grave* newest = nullptr;
-  for_each([&](const Place& place) {
+  for_each_of(key, hash, now, [&](const Place& place) {
     if (newest == nullptr || is_newer(*place.grave, *newest)) newest = place.grave;
   });
   Place best;
   if (newest == nullptr) return best;
   GraveVerdict best_verdict = GraveVerdict::stranger;
-  for_each([&](Place place) {
+  for_each_of(key, hash, now, [&](Place place) {
     place.is_last = place.grave == newest;
     const GraveVerdict verdict = verdict_on(*place.grave, place.is_last);
     if (verdict > best_verdict || verdict == GraveVerdict::stranger) return;

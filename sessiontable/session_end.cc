@@ -113,6 +113,7 @@ void SessionTable::bury(const Session& s, FlowHash hash, Ending ending, ClockNs 
   if (PLANTED(5, false, ending == Ending::reset)) return;
   Grave* const place = graveyard_.dig(hash, ending, when, now_);
   if (place == nullptr) return;
+  last_opened_of_buried_ = std::max(last_opened_of_buried_, s.opened());
   new (place) Grave{.fingerprint = hash,
                     .opened = s.opened(),
                     .final_sequence = final,

@@ -188,7 +188,6 @@ void SessionTable::miss(Packet& packet, std::uint32_t newest) noexcept {
   graveyard_.follow(old.place);
   const std::uint32_t slot = open(packet, newest);
   Session s = session(slot);
-  if (grave.opened == packet.clock) number_after(s, grave.ordinal, grave.id_sequence);
   const bool continues = old.verdict == GraveVerdict::continues;
   link_to(slot, continues ? Link::continues : Link::reuse_of, id_of(packet.key, grave));
   if (continues) {
@@ -262,6 +261,8 @@ std::uint32_t SessionTable::open(const Packet& packet, std::uint32_t newest) noe
     if (session(older).opened() == packet.clock)
       number_after(s, cold_[older].ordinal, names_[older].id_sequence);
   }
+  if (last_opened_of_buried_ >= packet.clock) [[unlikely]]
+    number_after_grave(s, packet);
   index_.insert(packet.hash, slot);
   link(slot, s.hot.phase, deadline(slot));
   counters_.opened.add();
@@ -276,6 +277,11 @@ void SessionTable::number_after(const Session& s, unsigned ordinal,
     s.cold.ordinal = (std::max<unsigned>(ordinal + 1, s.cold.ordinal)) & 3;
   else  // nobody else numbers its packets
     s.name.id_sequence = std::max(id_sequence + 1, s.name.id_sequence);
+}
+
+void SessionTable::number_after_grave(const Session& s, const Packet& packet) noexcept {
+  const Grave* const grave = graveyard_.newest_of_tick(packet.key, packet.hash, packet.clock, now_);
+  if (grave != nullptr) number_after(s, grave->ordinal, grave->id_sequence);
 }
 
 // What a new session knows from its first packet.

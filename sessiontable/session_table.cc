@@ -335,10 +335,7 @@ void SessionTable::join_slowly(std::uint32_t newest, Packet& packet) noexcept {
     if (PLANTED(22, is_by_numbers && is_doubtful(session(newest), packet), false))
       return count_damaged(session(newest), packet);
     const Id128 old = id_of(session(newest));
-    const bool is_of_tick = buried.place && buried.place.grave->opened == packet.clock;
-    const Grave grave = is_of_tick ? *buried.place.grave : Grave{};  // opening may bury others
     slot = open(packet, newest);
-    if (is_of_tick) number_after(session(slot), grave.ordinal, grave.id_sequence);
     link_to(slot, Link::reuse_of, old);
   }
   if (membership == Membership::member && protocol == kProtocolTcp &&

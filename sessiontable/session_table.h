@@ -270,6 +270,7 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_buried(const Remembered& old, const Packet& packet) noexcept;
   std::uint32_t open(const Packet& packet, std::uint32_t newest) noexcept;
   void number_after(const Session& session, unsigned ordinal, std::uint32_t id_sequence) noexcept;
+  void number_after_grave(const Session& session, const Packet& packet) noexcept;
   void begin(const Session& session, const Packet& packet) noexcept;
   std::uint32_t take_tunnels(const Packet& packet) noexcept;
   void link_to(std::uint32_t slot, Link link, const Id128& id) noexcept;
@@ -306,6 +307,7 @@ class SessionTable final : private LateSink, private FloodSink {
   std::array<DurationNs, kPhaseCount> timeout_;
   std::uint32_t half_open_max_;
   bool buries_all_ = false;  // a session without late packets of its kind was evicted and buried
+  ClockNs last_opened_of_buried_ = INT64_MIN;  // its opening, of those that were buried
 
   FlowIndex index_;
   Array<SessionHot> hot_;

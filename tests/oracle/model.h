@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "engine/packet/packet.h"
@@ -127,6 +128,9 @@ struct ModelIdentity {
   unsigned first_side = 0;
   unsigned originator = 0;
   std::array<ModelSide, 2> side;
+
+  // Of incarnations of one key, which is the newer one.
+  auto age() const { return std::tuple(opened, ordinal, id_sequence); }
 
   // What tells its id from that of the incarnation before it, which began in the same tick.
   void number_after(const ModelIdentity& before) {

@@ -1,9 +1,6 @@
 #include "tests/oracle/oracle.h"
 
 #include <algorithm>
-#include <tuple>
-
-#include "sessiontable/session_id.h"
 
 namespace linger::test {
 namespace {
@@ -434,7 +431,6 @@ void Oracle::miss(const Packet& packet) {
       return count_damaged(sessions.back(), packet);
     const Id128 old = id_of(sessions.back());
     open(packet);
-    if (grave && grave->opened == packet.clock) sessions.back().number_after(*grave);
     link_reuse(sessions, old);
     return update(sessions.back(), packet);
   }
@@ -444,7 +440,6 @@ void Oracle::miss(const Packet& packet) {
     if (is_tcp && (packet.tcp.flags & kTcpRst) != 0) ++counts_.lone_rst;
     return begin(s, packet);
   }
-  if (grave->opened == s.opened) s.number_after(*grave);
   if (goes_on) {
     ++counts_.continued;
     s.continues = id_of(*grave);
@@ -494,6 +489,7 @@ ModelSession& Oracle::open(const Packet& packet) {
     s.icmp_id = packet.icmp.id;
   }
   if (!sessions.empty() && sessions.back().opened == s.opened) s.number_after(sessions.back());
+  if (const ModelGrave* grave = newest_of_tick(s)) s.number_after(*grave);
   ++counts_.opened;
   sessions.push_back(s);
   return sessions.back();
@@ -520,20 +516,25 @@ bool Oracle::is_due(const ModelLateRecord& late, ClockNs now) const {
   return second_of(now) - second_of(late.last_clock) > second_of(settings_.lateTimeout);
 }
 
+const ModelGrave* Oracle::newest_of_tick(const ModelSession& s) {
+  const ModelGrave* newest = nullptr;
+  for (const ModelGrave& grave : graves_[s.key.words()]) {
+    if (grave.opened != s.opened || is_over(grave, now_)) continue;
+    if (newest == nullptr || grave.age() > newest->age()) newest = &grave;
+  }
+  return newest;
+}
+
 // The grave of the packet's key that it has most to do with: one that it belongs to before one that
 // it belongs to off sequence before one whose tuple it uses again; then the newest.
 ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
-  const auto is_newer = [](const ModelGrave& a, const ModelGrave& b) {
-    return std::tie(a.opened, a.ordinal, a.id_sequence) >
-           std::tie(b.opened, b.ordinal, b.id_sequence);
-  };
   auto& graves = graves_[packet.key.words()];
   const auto known = sessions_.find(packet.key.words());
   const auto is_last = [&](const ModelGrave& grave) {
     const bool has_sessions = known != sessions_.end() && !known->second.empty();
     if (has_sessions && known->second.back().opened > grave.opened) return false;
     return std::ranges::none_of(graves, [&](const ModelGrave& other) {
-      return !is_over(other, packet.clock) && is_newer(other, grave);
+      return !is_over(other, packet.clock) && other.age() > grave.age();
     });
   };
   const auto judge = [&](const ModelGrave& grave) {
@@ -550,7 +551,7 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
     if (is_over(grave, packet.clock)) continue;
     const Judgement j = judge(grave);
     const bool is_better = best == nullptr || rank(j) < rank(judgement) ||
-                           (rank(j) == rank(judgement) && is_newer(grave, *best));
+                           (rank(j) == rank(judgement) && grave.age() > best->age());
     if (!is_better) continue;
     best = &grave;
     judgement = j;
@@ -591,10 +592,6 @@ void Oracle::write_late(ModelGrave& grave) {
   records_.push_back(late_record_of(grave, id_of(grave)));
   ++grave.late_records;
   grave.collecting.reset();
-}
-
-Id128 Oracle::id_of(const ModelIdentity& s) const {
-  return make_session_id(s.key, s.opened, s.id_sequence, s.ordinal, id_seed_);
 }
 
 }  // namespace linger::test

@@ -15,6 +15,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/settings.h"
 #include "engine/packet/decode.h"
+#include "sessiontable/session_id.h"
 #include "tests/oracle/connections.h"
 #include "tests/oracle/model.h"
 
@@ -63,6 +64,7 @@ class Oracle {
   void begin(ModelSession& s, const Packet& packet);
   void link_reuse(Sessions& sessions, const Id128& old);
 
+  const ModelGrave* newest_of_tick(const ModelSession& s);
   ModelGrave* find_grave(const Packet& packet, Judgement& judgement);
   bool is_over(const ModelGrave& grave, ClockNs now) const;
   bool is_due(const ModelLateRecord& late, ClockNs now) const;
@@ -74,7 +76,9 @@ class Oracle {
   ClockNs deadline(const ModelSession& s) const;
   void save_if_due(ModelSession& s, ClockNs now);
   void end(ModelSession& s, Ending ending, ClockNs when);
-  Id128 id_of(const ModelIdentity& s) const;
+  Id128 id_of(const ModelIdentity& s) const {
+    return make_session_id(s.key, s.opened, s.id_sequence, s.ordinal, id_seed_);
+  }
 
   const Settings& settings_;
   const DecodeSettings& decode_settings_;

@@ -70,6 +70,28 @@ TEST(session_id, so_have_those_of_a_tick_of_which_one_is_buried) {
   EXPECT_EQ(distinct(ends), ends.size());
 }
 
+// Both go on with the same one: after its RST, what the other side sent is acknowledged.
+TEST(session_id, so_have_two_of_a_tick_that_go_on_with_the_same_session) {
+  Settings settings = small_settings();
+  settings.tcpClosingTimeout = settings.tcpRstTimeout = 0;
+  Frames frames;
+  TcpPeers tcp = peers(frames);
+  tcp.handshake(at(0));
+  tcp.fin(Side::server, at(kSecond));
+  tcp.rst(Side::server, at(kSecond));
+  tcp.set_next(Side::server, tcp.next(Side::server) + 100);  // not of what went on before
+  tcp.data(Side::client, "taken all the same", at(2 * kSecond));
+  tcp.ack(Side::server, at(2 * kSecond));
+  tcp.fin(Side::client, at(2 * kSecond));
+  tcp.ack(Side::server, at(2 * kSecond));
+  TableRun run(settings);
+  run.see(frames);
+  run.finish();
+  const std::vector<Record> ends = run.all(Action::session_end);
+  EXPECT_EQ(ends.size(), 3u);
+  EXPECT_EQ(distinct(ends), ends.size());
+}
+
 TEST(session_id, what_a_capture_repeats_has_an_id_of_its_own) {
   Frames frames;
   TcpPeers tcp = peers(frames);
