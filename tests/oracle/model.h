@@ -129,8 +129,8 @@ struct ModelIdentity {
   unsigned originator = 0;
   std::array<ModelSide, 2> side;
 
-  // Of incarnations of one key, which is the newer one.
-  auto age() const { return std::tuple(opened, ordinal, id_sequence); }
+  // Of two incarnations of one key that of the newer one is greater.
+  auto order() const { return std::tuple(opened, ordinal, id_sequence); }
 
   // What tells its id from that of the incarnation before it, which began in the same tick.
   void number_after(const ModelIdentity& before) {

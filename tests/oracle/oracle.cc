@@ -520,7 +520,7 @@ const ModelGrave* Oracle::newest_of_tick(const ModelSession& s) {
   const ModelGrave* newest = nullptr;
   for (const ModelGrave& grave : graves_[s.key.words()]) {
     if (grave.opened != s.opened || is_over(grave, now_)) continue;
-    if (newest == nullptr || grave.age() > newest->age()) newest = &grave;
+    if (newest == nullptr || grave.order() > newest->order()) newest = &grave;
   }
   return newest;
 }
@@ -534,7 +534,7 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
     const bool has_sessions = known != sessions_.end() && !known->second.empty();
     if (has_sessions && known->second.back().opened > grave.opened) return false;
     return std::ranges::none_of(graves, [&](const ModelGrave& other) {
-      return !is_over(other, packet.clock) && other.age() > grave.age();
+      return !is_over(other, packet.clock) && other.order() > grave.order();
     });
   };
   const auto judge = [&](const ModelGrave& grave) {
@@ -551,7 +551,7 @@ ModelGrave* Oracle::find_grave(const Packet& packet, Judgement& judgement) {
     if (is_over(grave, packet.clock)) continue;
     const Judgement j = judge(grave);
     const bool is_better = best == nullptr || rank(j) < rank(judgement) ||
-                           (rank(j) == rank(judgement) && grave.age() > best->age());
+                           (rank(j) == rank(judgement) && grave.order() > best->order());
     if (!is_better) continue;
     best = &grave;
     judgement = j;
