@@ -31,9 +31,9 @@ bool is_method(std::string_view text) noexcept { return text.size() >= 2 && begi
 struct RequestLine {
   std::string_view method, target, version;
 };
-// Blanks behind the version are passed over (RFC 9112 §3).
+// Blanks behind the version are passed over (RFC 9112 §3), but none stand before the method.
 bool split_request(std::string_view line, RequestLine& parts) noexcept {
-  line = trimmed(line);
+  line = line.substr(0, line.find_last_not_of(" \t") + 1);
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || last <= first + 1) return false;

@@ -139,7 +139,7 @@ TEST(http, what_answers_another_thing_than_a_request_is_told) {
   const std::string refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
   for (const std::string& probe :
        {"TP/1.1\r\nHost: a\r\n\r\n"s, "\x03\x00\x00\x0b\x06\xe0"s + std::string(5, '\0'),
-        "get / HTTP/1.1\r\n\r\n"s, "\n"s}) {
+        "get / HTTP/1.1\r\n\r\n"s, " GET / HTTP/1.1\r\n\r\n"s, "\n"s}) {
     const Heard heard = hear({{0, probe}, {1, refusal}, {0, probe}, {1, refusal}});
     EXPECT_EQ(heard.objects, R"(,"http":[{"version":"1.1","response":{"status_code":400,)"
                              R"("body":{"bytes":2}}},{"version":"1.1","response":{)"
