@@ -113,7 +113,7 @@ class Maker {
       } else if (kind == 9) {
         icmp(i, start);
       } else if (kind == 10) {
-        sctp(i, start);
+        profile_.is_unambiguous || random_.chance(30) ? sctp(i, start) : wild_sctp(i, start);
       } else {
         other(i, start);
       }
@@ -145,8 +145,10 @@ class Maker {
   void udp(int index, DurationNs start);
   void icmp(int index, DurationNs start);
   void sctp(int index, DurationNs start);
+  void wild_sctp(int index, DurationNs start);
   void other(int index, DurationNs start);
   void flood(int index);
+  bool error_about(const Frame& frame, const Ends& e, DurationNs when);
   DurationNs reuse_gap(Talk::End end);
 
   const Profile& profile_;
@@ -164,6 +166,17 @@ DurationNs Maker::reuse_gap(Talk::End end) {
                        kSecond, 4 * kSecond, 30 * kSecond, 100 * kSecond, 200 * kSecond});
 }
 
+// Now and then a host answers by an ICMP error.
+bool Maker::error_about(const Frame& frame, const Ends& e, DurationNs when) {
+  if (!random_.chance(profile_.icmp_errors)) return false;
+  wire_.put(when, PacketBuilder()
+                      .ethernet()
+                      .ip(e.server.address, e.client.address)
+                      .icmp_error(e.client.address.version == 4 ? 3 : 1, 1, frame)
+                      .frame());
+  return true;
+}
+
 void Maker::tcp(int index, DurationNs start) {
   const Ends e = ends(index);
   std::uint32_t client_isn = static_cast<std::uint32_t>(random_.next());
@@ -175,15 +188,8 @@ void Maker::tcp(int index, DurationNs start) {
     const Talk::End end = talk.live();
     if (!talk.was_seen()) return;
     ++truth(kProtocolTcp, e);
-    if (random_.chance(profile_.icmp_errors)) {
-      const DurationNs when = talk.last_sent() + random_.log_between(kMillisecond, 60 * kSecond);
-      wire_.put(when, PacketBuilder()
-                          .ethernet()
-                          .ip(e.server.address, e.client.address)
-                          .icmp_error(e.client.address.version == 4 ? 3 : 1, 1, talk.last())
-                          .frame());
-      if (profile_.is_unambiguous) return;
-    }
+    const DurationNs answered = talk.last_sent() + random_.log_between(kMillisecond, 60 * kSecond);
+    if (error_about(talk.last(), e, answered) && profile_.is_unambiguous) return;
     if (!random_.chance(profile_.reuse)) return;
     start = talk.last_sent() + reuse_gap(end);
     client_isn += static_cast<std::uint32_t>(random_.between(2'000'000, 1'000'000'000));
@@ -249,9 +255,7 @@ void Maker::udp(int index, DurationNs start) {
     wire_.put(now, frame);
     now += random_.log_between(kMillisecond, profile_.is_unambiguous ? 29 * kSecond : kMinute);
   }
-  if (random_.chance(profile_.icmp_errors))
-    wire_.put(
-        now, PacketBuilder().ethernet().ip("10.8.8.8", "10.7.7.7").icmp_error(3, 3, frame).frame());
+  error_about(frame, e, now);
 }
 
 void Maker::icmp(int index, DurationNs start) {
@@ -261,12 +265,14 @@ void Maker::icmp(int index, DurationNs start) {
   ++truth(v6 ? kProtocolIcmpV6 : kProtocolIcmp, e);
   for (std::int64_t i = random_.between(1, 10); i > 0; --i) {
     const std::uint32_t rest = static_cast<std::uint32_t>((index + 1) << 16 | i);
-    wire_.put(start, PacketBuilder()
-                         .ethernet()
-                         .ip(e.client.address, e.server.address)
-                         .icmp(v6 ? 128 : 8, 0, rest)
-                         .payload(ByteList(56))
-                         .frame());
+    const Frame request = PacketBuilder()
+                              .ethernet()
+                              .ip(e.client.address, e.server.address)
+                              .icmp(v6 ? 128 : 8, 0, rest)
+                              .payload(ByteList(56))
+                              .frame();
+    wire_.put(start, request);
+    error_about(request, e, start + random_.log_between(kMillisecond, 5 * kSecond));
     wire_.put(start + kMillisecond, PacketBuilder()
                                         .ethernet()
                                         .ip(e.server.address, e.client.address)
@@ -311,6 +317,43 @@ void Maker::sctp(int index, DurationNs start) {
   }
 }
 
+// Associations that begin and end anyhow, among packets with tags of their own, of the one before,
+// of none; over a network that loses and delays.
+void Maker::wild_sctp(int index, DurationNs start) {
+  const Ends e = ends(index);
+  std::vector<std::uint32_t> tags = {0, static_cast<std::uint32_t>(random_.next())};
+  DurationNs now = start;
+  for (int life = 0; life < 3; ++life) {
+    for (int side = 0; side < 2; ++side)
+      if (random_.chance(80)) tags.push_back(static_cast<std::uint32_t>(random_.next()));
+    const auto tag = [&](std::int64_t ago_max) {
+      return tags[tags.size() - static_cast<std::size_t>(random_.between(1, ago_max))];
+    };
+    for (std::int64_t i = random_.between(1, 12); i > 0; --i) {
+      const bool asks = random_.chance(50);
+      const std::int64_t ago_max = random_.chance(70) ? 2 : static_cast<std::int64_t>(tags.size());
+      PacketBuilder builder = PacketBuilder().ethernet();
+      builder.ip(asks ? e.client.address : e.server.address,
+                 asks ? e.server.address : e.client.address);
+      builder.sctp(asks ? e.client.port : e.server.port, asks ? e.server.port : e.client.port,
+                   tag(ago_max));
+      for (std::int64_t chunks = random_.chance(80) ? 1 : random_.below(4); chunks > 0; --chunks) {
+        ByteList value(16);
+        const std::uint32_t initiate = tag(ago_max);
+        for (std::size_t byte = 0; byte < 4; ++byte)
+          value[byte] = static_cast<std::uint8_t>(initiate >> (24 - 8 * byte));
+        builder.sctp_chunk(random_.pick<std::uint8_t>({0, 1, 1, 2, 2, 3, 6, 7, 8, 10, 11, 14, 64}),
+                           random_.chance(20) ? 1 : 0, value);
+      }
+      const Frame frame = builder.frame();
+      wire_.put(now, frame);
+      error_about(frame, e, now + random_.log_between(kMillisecond, 100 * kSecond));
+      now += random_.log_between(100 * kMicrosecond, random_.pick({kSecond, 100 * kSecond}));
+    }
+    if (!random_.chance(profile_.reuse)) return;
+  }
+}
+
 void Maker::other(int index, DurationNs start) {
   Ends e = ends(index);
   const bool is_esp = random_.chance(50);
@@ -320,7 +363,9 @@ void Maker::other(int index, DurationNs start) {
     PacketBuilder builder = PacketBuilder().ethernet();
     builder.ip(e.client.address, e.server.address);
     is_esp ? builder.esp(1, static_cast<std::uint32_t>(i)) : builder.next_is(89);
-    wire_.put(start, builder.payload(ByteList(40)).frame());
+    const Frame frame = builder.payload(ByteList(40)).frame();
+    wire_.put(start, frame);
+    error_about(frame, e, start + random_.log_between(kMillisecond, 20 * kSecond));
     start += random_.log_between(kMillisecond,
                                  profile_.is_unambiguous ? kMinute - kSecond : 2 * kMinute);
   }
