@@ -254,7 +254,7 @@ void Graveyard::close_block(std::uint32_t slot, ClockNs now) noexcept {
   if (Grave* const place = take_place(grave.fingerprint, now)) *place = grave;
 }
 
-void Graveyard::expire(ClockNs now, int& steps) noexcept {
+bool Graveyard::expire(ClockNs now, int& steps) noexcept {
   while (oldest_block_ != kNoSlot && steps > 0) {
     if (!is_due(blocks_[oldest_block_], now)) break;
     --steps;
@@ -266,11 +266,12 @@ void Graveyard::expire(ClockNs now, int& steps) noexcept {
     Grave& grave = ring_[oldest];
     look_ahead(oldest);
     if (grave.fingerprint == 0) continue;
-    if (!is_over(grave, now)) return;
+    if (!is_over(grave, now)) return true;
     --steps;
     index_.erase(grave.fingerprint, static_cast<std::uint32_t>(oldest));
     grave.fingerprint = 0;
   }
+  return steps > 0;
 }
 
 void Graveyard::finish() noexcept {

@@ -155,8 +155,9 @@ class Graveyard {
     if (slot != kNoSlot) __builtin_prefetch(&ring_.data()[slot], 1);
   }
 
-  // Late records that are due by `now`, at most `steps` of them.
-  void expire(ClockNs now, int& steps) noexcept;
+  // Late records that are due by `now`, and graves whose time is over: at most `steps` of them.
+  // True: all.
+  bool expire(ClockNs now, int& steps) noexcept;
   // Late records of all blocks, at the end of a run.
   void finish() noexcept;
 

@@ -160,9 +160,9 @@ void SessionTable::forget(std::uint32_t slot, FlowHash hash) noexcept {
   free_.give_back(slot, [this](std::uint32_t i) -> std::uint32_t& { return cold_[i].timer.next; });
 }
 
-void SessionTable::advance_far(ClockNs now) noexcept {
-  while (now - now_ > kGraveStride) {
-    now_ += kGraveStride;
+void SessionTable::sweep_graves(ClockNs now) noexcept {
+  while (now - graves_swept_ > kGraveStride) {
+    now_ = graves_swept_ += kGraveStride;
     int steps = INT_MAX;
     graveyard_.expire(now_, steps);
   }
@@ -172,7 +172,7 @@ bool SessionTable::expire(ClockNs now, int steps) noexcept {
   if (!started_) return true;
   advance_clock(now);
   int late_steps = steps / kSweepShare + 1;
-  graveyard_.expire(now_, late_steps);
+  if (graveyard_.expire(now_, late_steps)) graves_swept_ = now_;
   for (std::size_t i = 0; i < kPhaseCount; ++i) {
     Wheel& wheel = wheels_[sweep_from_];
     while (wheel.is_behind(now_) && sweep(wheel, steps)) {

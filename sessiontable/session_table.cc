@@ -85,7 +85,7 @@ SessionTable::SessionTable(const Settings& settings, const DecodeSettings& decod
 
 void SessionTable::start(ClockNs now) noexcept {
   started_ = true;
-  now_ = now;
+  now_ = graves_swept_ = now;
   for (Wheel& wheel : wheels_) wheel.start(now);
 }
 

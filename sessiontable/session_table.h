@@ -137,7 +137,8 @@ class SessionTable final : private LateSink, private FloodSink {
  private:
   friend class SessionReader;
 
-  // A silence, or a jump of the capture's time, must not let the seconds of graves wrap unseen.
+  // A silence, a jump of the capture's time, or sweeps too rare to keep up must not let the seconds
+  // of graves wrap unseen: so long after a whole sweep of them another one comes.
   static constexpr DurationNs kGraveStride = 6 * kHour;
 
   using Wheel = TimerWheel<SessionTable>;
@@ -206,11 +207,11 @@ class SessionTable final : private LateSink, private FloodSink {
   void join_slowly(std::uint32_t slot, Packet& packet) noexcept;
   void start(ClockNs now) noexcept;
   void advance_clock(ClockNs now) noexcept {
-    if (now - now_ > kGraveStride) [[unlikely]]
-      advance_far(now);
+    if (now - graves_swept_ > kGraveStride) [[unlikely]]
+      sweep_graves(now);
     now_ = std::max(now_, now);
   }
-  void advance_far(ClockNs now) noexcept;
+  void sweep_graves(ClockNs now) noexcept;
   void join_icmp_error(Packet& packet) noexcept;
   void count(const Session& session, const Packet& packet) noexcept;
   void count_only(const Session& session, const Packet& packet) noexcept;
@@ -336,7 +337,8 @@ class SessionTable final : private LateSink, private FloodSink {
   std::uint32_t since_sweep_ = 0;  // packets
   std::size_t sweep_from_ = 0;     // the wheel that the next sweep begins with
   bool started_ = false;
-  ClockNs now_ = 0;  // of the latest packet or sweep
+  ClockNs now_ = 0;           // of the latest packet or sweep
+  ClockNs graves_swept_ = 0;  // so far all graves that were over are gone
 };
 
 }  // namespace linger

@@ -60,6 +60,32 @@ TEST(tuple_reuse, a_rst_after_a_silence_of_days_finds_no_grave) {
   EXPECT_EQ(run.counters().lone_rst.value(), 1u);
 }
 
+// Nor after as long with a few other packets, and no sweep, or none that keeps up.
+TEST(tuple_reuse, a_rst_after_a_trickle_of_days_finds_no_grave) {
+  struct Case {
+    unsigned closed, at_once;
+  };
+  for (const auto& [closed, at_once] : {Case{1, 1}, Case{1'000, 64}}) {
+    Frames frames;
+    for (unsigned i = 0; i < closed; ++i) {
+      TcpPeers tcp = peers(frames, i);
+      whole(tcp, at(i * kMillisecond));
+    }
+    TableRun run;
+    run.see(frames);
+    run.pass(10 * kSecond);
+    frames.clear();
+    for (int hours = 5; hours <= 35; hours += 5)
+      for (unsigned i = 0; i < at_once; ++i)
+        peers(frames, closed + i).segment(Side::client, kTcpSyn, "", at(hours * kHour));
+    peers(frames, closed - 1).rst(Side::server, at((1 << 17) * kSecond + 7 * kSecond), kBareRst);
+    run.see(frames);
+    run.finish();
+    EXPECT_EQ(run.counters().lone_rst.value(), 1u) << closed;
+    EXPECT_TRUE(run.all(Action::session_late).empty());
+  }
+}
+
 // The sides have taken turns, and by chance it has the number of the other one's.
 TEST(tuple_reuse, a_syn_of_the_side_that_was_connected_to_is_another_session) {
   Frames frames;
