@@ -144,7 +144,8 @@ void Graveyard::follow(Place place) noexcept {
 }
 
 void Graveyard::join(Place place, const Packet& packet, bool off_sequence) noexcept {
-  if (place.is_block && is_due(blocks_[place.slot], packet.clock)) {
+  if (place.is_block &&
+      (is_due(blocks_[place.slot], packet.clock) || blocks_[place.slot].is_full())) {
     close_block(place.slot, packet.clock);  // its record was due before this packet came
     place = {nullptr, static_cast<std::uint32_t>(head_ == 0 ? ring_.size() - 1 : head_ - 1), false};
   }

@@ -17,6 +17,7 @@
 // Owner: one shard. Cost: a missing key costs one index line; a find one more for each equal tag.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -67,6 +68,11 @@ struct LateBlock {
   PortSet ports;                                  // that they came by
   std::uint32_t older, newer;  // list in order of last_clock; older: also the free list's link
 
+  // A flood of days: the next packet, of however many frames, might not be counted.
+  bool is_full() const noexcept {
+    constexpr std::uint32_t kFullAt = UINT32_MAX - UINT16_MAX;
+    return std::max({counts.packets[0], counts.packets[1], icmp_error_packets}) > kFullAt;
+  }
   // Numbers the late records of a session. What a grave has no bits to count (keep-alives of days)
   // goes by the clock, in 17 ms, so that it still rises.
   std::uint32_t sequence() const noexcept {

@@ -45,7 +45,8 @@ class GraveyardTest : public testing::Test, private LateSink {
   }
 
   // A late RST of 60 bytes; false: there is no grave.
-  bool late(std::uint16_t number, ClockNs now, bool off_sequence = false) {
+  bool late(std::uint16_t number, ClockNs now, bool off_sequence = false,
+            std::uint16_t frames = 1) {
     const Graveyard::Place place = find(number, now);
     if (!place) return false;
     Packet packet;
@@ -54,6 +55,7 @@ class GraveyardTest : public testing::Test, private LateSink {
     packet.clock = now;
     packet.timestamp = {now};
     packet.wire_bytes = 60;
+    packet.frames = frames;
     packet.direction = 1;
     packet.tcp.flags = kTcpRst;
     graveyard_->join(place, packet, off_sequence);
@@ -80,6 +82,17 @@ TEST_F(GraveyardTest, a_late_packet_finds_its_grave_for_late_timeout) {
   EXPECT_TRUE(find(1, kHour + kLate));
   EXPECT_FALSE(find(1, kHour + kLate + kSecond));
   EXPECT_FALSE(find(2, kHour));
+}
+
+TEST_F(GraveyardTest, more_late_packets_than_a_block_can_count_are_told_in_two) {
+  open(10, 10);
+  bury(1, kHour);
+  constexpr std::uint64_t kTimes = 65'600;
+  for (std::uint64_t i = 0; i < kTimes; ++i) ASSERT_TRUE(late(1, kHour, false, UINT16_MAX));
+  graveyard_->finish();
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].counts.total() + told_[1].counts.total(), kTimes * UINT16_MAX);
+  EXPECT_NE(told_[0].sequence(), told_[1].sequence());
 }
 
 TEST_F(GraveyardTest, no_grave_ends_before_its_time_though_it_is_no_whole_second) {
