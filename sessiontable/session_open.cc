@@ -151,7 +151,7 @@ std::uint32_t SessionTable::promote_candidate(std::uint32_t slot, const Packet& 
     if (cold_[fresh].has_rare) rare_[fresh].tunnels = tunnels_.take_reversed(rare_[fresh].tunnels);
   }
   // It is a session from now on.
-  session(fresh).set_save_due(session(fresh).save_due() + packet.clock - c.clock);
+  session(fresh).set_save_due(session(fresh).save_due() + (packet.clock - c.clock));
   link_to(fresh, Link::reuse_of, old_id);
   update(fresh, syn);
   if (answers && acknowledged != 0) {

@@ -86,6 +86,18 @@ TEST(tuple_reuse, a_rst_after_a_trickle_of_days_finds_no_grave) {
   }
 }
 
+// As late as a capture may say it is.
+TEST(tuple_reuse, a_syn_of_the_year_2116_that_is_answered_is_another_session) {
+  constexpr DurationNs kThen = DurationNs{1} << 62;
+  Frames frames;
+  peers(frames).handshake(at(kThen));
+  peers(frames, 0, 900'000'000, 905'000'000).handshake(at(kThen + kSecond));
+  TableRun run;
+  run.see(frames);
+  run.finish();
+  EXPECT_EQ(run.all(Action::session_end).size(), 2u);
+}
+
 // The sides have taken turns, and by chance it has the number of the other one's.
 TEST(tuple_reuse, a_syn_of_the_side_that_was_connected_to_is_another_session) {
   Frames frames;
