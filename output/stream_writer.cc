@@ -39,7 +39,11 @@ template <class IsWanted>
 int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes,
                         const IsWanted& is_wanted) {
   if (fd < 0) return -1;
-  int error = connect(fd, address, address_bytes) == 0 ? 0 : errno;
+  int error = EAGAIN;  // a unix peer that has as many in its queue as it allows
+  for (int i = 0; error == EAGAIN && i < kConnectPolls && is_wanted(); ++i) {
+    if (i != 0) poll(nullptr, 0, kPollMs);
+    error = connect(fd, address, address_bytes) == 0 ? 0 : errno;
+  }
   if (error == EINPROGRESS) {
     pollfd poll_fd{fd, POLLOUT, 0};
     int ready = 0;

@@ -16,13 +16,13 @@ namespace {
 // Somebody who listens on a unix or TCP socket and takes one connection at a time.
 class Peer {
  public:
-  explicit Peer(const std::string& path)
+  explicit Peer(const std::string& path, int queue = 8)
       : listener_(socket(AF_UNIX, SOCK_STREAM, 0)), uri_("unix:" + path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(listener_, 8), 0);
+    EXPECT_EQ(listen(listener_, queue), 0);
   }
   Peer()
       : listener_(socket(AF_INET, SOCK_STREAM, 0)) {  // on any free port of the loopback interface
@@ -136,6 +136,20 @@ TEST(stream_writer, everything_arrives_over_a_unix_socket) {
   TemporaryFolder folder;
   Peer peer(folder.file("s"));
   expect_everything_arrives(peer);
+}
+
+TEST(stream_writer, a_unix_peer_whose_queue_is_full_is_waited_for) {
+  TemporaryFolder folder;
+  Peer peer(folder.file("s"), 0);
+  const auto first = writer_to(peer.uri());
+  ASSERT_TRUE(first->open());
+  const auto second = writer_to(peer.uri());
+  std::thread acceptor([&] {
+    poll(nullptr, 0, 20);
+    peer.take_connection();
+  });
+  EXPECT_TRUE(second->open());
+  acceptor.join();
 }
 
 TEST(stream_writer, everything_arrives_over_tcp) {
