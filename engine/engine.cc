@@ -108,8 +108,9 @@ tl::expected<void, StartError> Engine::check() const {
   if (memory_needed(settings_) > there)
     return tl::unexpected(StartError{
         kExitUsage,
-        fmt::format("maxStreams: {} sessions and their graves need {} MiB, there are {}; "
-                    "lower maxStreams, graveyardSize, parserMemory, maxFrags or recordQueue",
+        fmt::format("maxStreams: {} sessions, their graves, pools and rings need {} MiB, there are "
+                    "{}; lower maxStreams, graveyardSize, a pool, parserMemory, reorderMemory, "
+                    "maxFrags, recordQueue, maxPacketsInQueue or packetThreads",
                     settings_.maxStreams, memory_needed(settings_) >> 20, there >> 20)});
   const auto cores = parse_cores(settings_.shardCores);
   if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
@@ -556,8 +557,11 @@ int Engine::report(double seconds) {
     tell("linger: {}\n", trouble);
     code = kExitLost;
   }
-  for (const auto& output : outputs_)
-    if (!output->trouble().empty()) tell("linger: {}\n", output->trouble());
+  for (const auto& output : outputs_) {
+    if (output->trouble().empty()) continue;
+    tell("linger: {}\n", output->trouble());
+    code = kExitLost;
+  }
   if (ledger.records_dropped() != 0 || ledger.packets_lost() != 0) code = kExitLost;
   if (is_live_ && settings_.statsInterval != 0 && !options_.quiet) {
     watch_.look_now(ledger.ports, system_time(), monotonic_ns());
