@@ -121,8 +121,13 @@ tl::expected<void, StartError> Engine::check() const {
                                            cores->size(), settings_.packetThreads, cores->size())});
   if (const auto set = parsers_of(settings_); !set)
     return tl::unexpected(StartError{kExitUsage, set.error()});
-  if (const auto uris = parse_output_uris(settings_.output); !uris)
-    return tl::unexpected(StartError{kExitUsage, uris.error()});
+  const auto uris = parse_output_uris(settings_.output);
+  if (!uris) return tl::unexpected(StartError{kExitUsage, uris.error()});
+  std::vector<std::string> read = settings_.rules;
+  read.insert(read.end(), settings_.signatures.begin(), settings_.signatures.end());
+  read.push_back(options_.config);
+  if (const auto spared = check_spared(*uris, read); !spared)
+    return tl::unexpected(StartError{kExitUsage, spared.error()});
   if (auto good = check_bpf(settings_.bpf); !good)
     return tl::unexpected(StartError{kExitUsage, good.error()});
   return {};

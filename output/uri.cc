@@ -109,4 +109,16 @@ tl::expected<std::vector<OutputUri>, std::string> parse_output_uris(
   return uris;
 }
 
+tl::expected<void, std::string> check_spared(const std::vector<OutputUri>& uris,
+                                             const std::vector<std::string>& files) {
+  std::error_code ignored;
+  for (const OutputUri& uri : uris)
+    for (const std::string& file : files)
+      if (uri.destination == Destination::file && std::filesystem::is_regular_file(file, ignored) &&
+          std::filesystem::equivalent(uri.path, file, ignored))
+        return wrong(uri.text,
+                     fmt::format("'{}' is read, and would be written over; name another", file));
+  return {};
+}
+
 }  // namespace linger

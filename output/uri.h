@@ -32,4 +32,8 @@ tl::expected<OutputUri, std::string> parse_output_uri(std::string_view text);
 tl::expected<std::vector<OutputUri>, std::string> parse_output_uris(
     const std::vector<std::string>& texts);
 
+// None may write over one of these files, which are read.
+tl::expected<void, std::string> check_spared(const std::vector<OutputUri>& uris,
+                                             const std::vector<std::string>& files);
+
 }  // namespace linger

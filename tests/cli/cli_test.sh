@@ -265,6 +265,15 @@ timeout 20 "$linger" -r - -o own.pcap <own.pcap >out 2>err
 result $? "nor_over_standard_input" "$(cat err)"
 cmp -s "$capture" own.pcap && cmp -s "$capture" folder/1.pcap && [ -s empty.pcap ]
 result $? "and_leaves_both_as_they_were" ""
+for setting in rules signatures; do
+  echo '- {name: a, pattern: "needle"}' >own.yaml
+  expect "nor_over_${setting}" 2 'own.yaml. is read, and would be written over' \
+    -r "$capture" --set $setting=own.yaml -o ./own.yaml
+done
+echo 'node: own' >own.yaml
+expect "nor_over_settings" 2 'own.yaml. is read, and would be written over' \
+  -T -r "$capture" -c ./own.yaml -o file:own.yaml
+result "$([[ $(<own.yaml) == 'node: own' ]]; echo $?)" "which_are_as_they_were" ""
 expect "two_outputs_to_one_file_are_bad_usage" 2 'writes there too' -r "$capture" -o a -o file:./a
 mkdir folder/more
 run -r folder
