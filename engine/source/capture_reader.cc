@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kRoomShare = 8;
 // Blocks, before a thread that decompresses ahead is worth starting.
 constexpr std::size_t kBlocksAlone = 4;
+constexpr std::size_t kMagicBytes = 4;
 
 }  // namespace
 
@@ -53,7 +54,10 @@ CaptureReader::Status CaptureReader::read(PacketRun& run) noexcept {
         if (is_capture() && begin_ == end_) return Status::end;
         if (!is_capture() && parsed_bytes_ == 0 && begin_ == end_)
           return damaged("empty, without even a capture header");
-        if (!is_capture()) return damaged("cut off within its header");
+        if (!is_capture()) {
+          has_failed_ = end_ - begin_ >= kMagicBytes;  // it began as a capture does
+          return damaged("cut off within its header");
+        }
         return damaged(fmt::format("only {} of the next {} bytes are there", end_ - begin_,
                                    parser_.needed_bytes()));
     }

@@ -42,7 +42,8 @@ class CaptureReader {
   Timestamp head() const noexcept { return parser_.head(); }
 
   bool is_capture() const noexcept { return parser_.is_capture(); }
-  // Its bytes could not be had: they break off compressed, or the disk is at fault.
+  // It is none as far as it goes, but its bytes could not be had: they break off compressed or
+  // within a header, or the disk is at fault.
   bool has_failed() const noexcept { return has_failed_; }
   // "breaks off at byte N: reason"; for what is no capture, only the reason.
   const std::string& trouble() const noexcept { return trouble_; }

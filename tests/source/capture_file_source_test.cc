@@ -152,6 +152,18 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
                 "compressed with gzip or zstd); so are 2 others.");
 }
 
+TEST(CaptureFileSource, a_file_of_a_directory_that_breaks_off_within_its_header_is_trouble) {
+  const CaptureFolder folder;
+  folder.file("a.pcap", capture_at('a', {0, 1}));
+  ByteList cut = capture_at('b', {10});
+  cut.resize(20);
+  const std::string path = folder.file("b.pcap", cut);
+  auto source = open_capture({folder.path()});
+  ASSERT_TRUE(source) << source.error();
+  EXPECT_EQ(marks(read_all(**source)), "aa");
+  EXPECT_EQ((*source)->trouble(), path + ": cut off within its header.");
+}
+
 TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
   const CaptureFolder folder;
   const std::string path = folder.file("a.pcap", capture_at('a', {0, 1}));
