@@ -143,6 +143,7 @@ struct Record : UsualFields, RareFields {
   bool is_icmp() const noexcept { return protocol == kProtocolIcmp || protocol == kProtocolIcmpV6; }
   bool has_ports() const noexcept { return linger::has_ports(protocol); }
   bool is_connection() const noexcept { return action == Action::mptcp_end; }
+  bool has_tuple() const noexcept { return !is_connection() && action != Action::syn_flood; }
   std::uint64_t total_packets() const noexcept {
     return packets[0] + packets[1] + icmp_error_packets;
   }

@@ -53,6 +53,7 @@
 #define LINGER_RECORD_PRESENCES(X)                                                   \
   X(always, true, "always")                                                          \
   X(of_session, !record.is_connection(), "of one session: not in mptcp-end")         \
+  X(of_tuple, record.has_tuple(), "of one session: not in mptcp-end, syn-flood")     \
   X(nonzero, is_nonzero(value), "when not zero")                                     \
   X(if_ports, record.has_ports(), "TCP, UDP, SCTP, DCCP, UDP-Lite")                  \
   X(if_tcp, is_whole_tcp(record), "TCP: session-end and session-interim, syn-flood") \
@@ -114,7 +115,7 @@
       "Transactions beyond maxTransactions, which are not told.")                                  \
   ONE(Uint32, values_dropped, "network.values_dropped", nonzero,                                   \
       "Values of application fields that found no room; one that comes again counts again.")       \
-  VIEW(CommunityId, self(), "network.community_id", of_session, "Community ID v1, seed 0.")        \
+  VIEW(CommunityId, self(), "network.community_id", of_tuple, "Community ID v1, seed 0.")          \
   VIEW(Uint64, total_packets(), "network.packets", always,                                         \
        "Packets of both sides and the ICMP errors that quote the session.")                        \
   VIEW(Uint64, total_bytes(), "network.bytes", always,                                             \

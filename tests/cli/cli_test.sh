@@ -167,7 +167,8 @@ for threads in 1 4; do
     --set "packetThreads=$threads" --set hashSeed=1
   told=$(grep -c session-end out)
   summarised=$(grep -oP '"flood_sessions":\K[0-9]+' out | awk "{ all += \$1 } END { print all + 0 }")
-  [[ "$code" == 0 && "$told" -le 20 && $((told + summarised)) == 60 ]]
+  named=$(grep -c community_id out)  # of a flood there is none
+  [[ "$code" == 0 && "$told" -le 20 && $((told + summarised)) == 60 && "$named" == "$told" ]]
   result $? "a_flood_is_told_whole_with_${threads}_threads" "$told told, $summarised summarised"
 done
 
