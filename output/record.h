@@ -34,10 +34,10 @@ namespace linger {
   X(none, "none", "it has not (interim)")                                         \
   X(attempt, "attempt", "opened, never answered")                                 \
   X(idle, "idle", "no packet for the timeout of its state or protocol")           \
-  X(closed, "closed", "closed by both sides")                                     \
+  X(closed, "closed", "closed by both sides, or by the only one that was seen")   \
   X(reset, "reset", "aborted by one side")                                        \
   X(evicted, "evicted", "the table was full, or four newer sessions had its key") \
-  X(end_of_input, "end-of-input", "still open when the replay was at its end")    \
+  X(end_of_input, "end-of-input", "still open when what was read was at its end") \
   X(shutdown, "shutdown", "still open when linger was stopped")
 
 // How a TCP connection went, as Zeek's conn_state: X(name, word, help)

@@ -68,7 +68,8 @@
 #define LINGER_SIDE_FIELDS(X)                                                                   \
   X(Ip, address, "ip", always, "Address of this side.")                                         \
   X(Uint16, port, "port", if_ports, "Port of this side.")                                       \
-  X(Mac, mac, "mac", nonzero, "MAC address of this side in the session's first frame.")         \
+  X(Mac, mac, "mac", nonzero,                                                                   \
+    "MAC address of this side in the session's first frame, of Ethernet.")                      \
   X(Uint64, packets, "packets", always, "Packets this side sent.")                              \
   X(Uint64, bytes, "bytes", always, "Bytes of the frames this side sent, as on the wire.")      \
   X(Uint64, payload_bytes, "payload_bytes", always,                                             \
@@ -82,7 +83,7 @@
 
 #define LINGER_USUAL_FIELDS(ONE, PAIR, VIEW, SOURCE, DESTINATION)                                  \
   VIEW(Time, end, "@timestamp", always,                                                            \
-       "When the record's last packet was captured (= event.end).")                                \
+       "The latest timestamp of the record's packets (= event.end).")                              \
   VIEW(Word, ecs_version(), "ecs.version", always, "Version of the Elastic Common Schema.")        \
   ONE(Id, id, "event.id", always,                                                                  \
       "The session. All records of one session carry the same id; an mptcp-end has its own, a "    \
@@ -92,9 +93,10 @@
   VIEW(Words, event_type(), "event.type", always,                                                  \
        "connection and end (session-end, mptcp-end) or info (the others).")                        \
   ONE(Action, action, "event.action", always, "What the record tells of the session.")             \
-  ONE(Time, start, "event.start", always, "When the record's first packet was captured.")          \
-  ONE(Time, end, "event.end", always, "When the record's last packet was captured.")               \
-  VIEW(Duration, duration(), "event.duration", always, "event.end - event.start, nanoseconds.")    \
+  ONE(Time, start, "event.start", always, "Timestamp of the record's first packet.")               \
+  ONE(Time, end, "event.end", always, "The latest timestamp of the record's packets.")             \
+  VIEW(Duration, duration(), "event.duration", always,                                             \
+       "event.end - event.start, nanoseconds, 292 years at most.")                                 \
   ONE(Reason, reason, "event.reason", nonzero, "Why the session ended.")                           \
   ONE(Uint32, sequence, "event.sequence", always,                                                  \
       "Counts interim records from 0, the end record after them; late records from 0.")            \

@@ -17,7 +17,7 @@ namespace linger {
   X(opened, "sessions opened")                                                                   \
   X(ended_attempt, "sessions never answered")                                                    \
   X(ended_idle, "sessions ended by their idle timeout")                                          \
-  X(ended_closed, "sessions closed by both sides")                                               \
+  X(ended_closed, "sessions closed by both sides, or by the only one seen")                      \
   X(ended_reset, "sessions aborted by one side")                                                 \
   X(ended_evicted, "sessions cut: the table was full, or four newer ones had their key")         \
   X(ended_by_run, "sessions still open when the run ended")                                      \

@@ -23,7 +23,7 @@
   X(Duration, tcpSynTimeout, 40 * kSecond, kSecond, kDay,                                          \
     "A TCP session that was never answered ends after this long without a packet.")                \
   X(Duration, tcpHalfClosedTimeout, 120 * kSecond, kSecond, kDay,                                  \
-    "A TCP session with one side closed ends after this long without a packet.")                   \
+    "A TCP session that one of two sides has closed ends after this long without a packet.")       \
   X(Duration, tcpClosingTimeout, 5 * kSecond, 0, kHour,                                            \
     "A TCP session closed from both sides lingers this long after its last packet before its "     \
     "record is written.")                                                                          \
@@ -53,7 +53,8 @@
   X(Duration, udpSaveTimeout, 12 * kMinute, kSecond, kDay,                                         \
     "The same for UDP and every other protocol.")                                                  \
   X(Duration, clockJump, kHour, kSecond, kDay,                                                     \
-    "A step of the timestamps larger than this counts only when the next packet confirms it.")     \
+    "A step of the timestamps larger than this counts only when the next packet confirms it; "     \
+    "records tell the timestamps as they are.")                                                    \
   X(Duration, reorderWindow, kMillisecond, 0, kSecond,                                             \
     "Packets that arrive this much out of order, as from two taps, are told as if in order.")      \
   X(Duration, dedupWindow, kMillisecond, 0, 100 * kMillisecond,                                    \
