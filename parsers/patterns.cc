@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -47,7 +48,10 @@ tl::expected<Database, std::string> compile(const std::vector<PatternText>& patt
   std::string text = fmt::format("Hyperscan: {}", error->message);
   if (error->expression >= 0) {
     const PatternText& wrong = patterns[static_cast<std::size_t>(error->expression)];
-    text = fmt::format("{}: pattern {}: {}", wrong.place, wrong.expression, error->message);
+    const bool is_empty = std::strstr(error->message, "ALLOWEMPTY") != nullptr;
+    text =
+        fmt::format("{}: pattern {}: {}", wrong.place, wrong.expression,
+                    is_empty ? "it matches no byte at all too; let it need one" : error->message);
   }
   hs_free_compile_error(error);
   return tl::unexpected(std::move(text));
