@@ -218,6 +218,7 @@ enum Type : std::uint16_t {
 
 void tell_data(Facts& facts, Bytes message, const Record& record, Row row) noexcept {
   const Bytes data = message.subspan(record.data, record.data_bytes);
+  if (data.empty()) return;  // behind it lies the next record: as in an UPDATE (RFC 2136 §2.4)
   if ((record.type == kA && data.size() == 4) || (record.type == kAaaa && data.size() == 16)) {
     facts.address(Field::answer_data, data, row);
     facts.address(Field::resolved_ip, data, row);

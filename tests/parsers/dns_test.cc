@@ -333,6 +333,19 @@ TEST(dns, behind_a_gap_a_stream_goes_on_with_the_next_message) {
   EXPECT_THAT(lost.objects, testing::Not(testing::HasSubstr("},{\"id\"")));
 }
 
+// In an UPDATE they say that there are such records, or none (RFC 2136 §2.4).
+TEST(dns, an_answer_without_data_tells_none) {
+  for (const auto& [type, name] : {std::pair{'\x05', "CNAME"}, {'\x06', "SOA"}, {'\x10', "TXT"}}) {
+    std::string update = "\x12\x34\xa8\x00\x00\x01\x00\x02\x00\x00\x00\x00"s + kQuestion;
+    for (const char record_class : {'\xff', '\xfe'})
+      update += "\xc0\x0c\x00"s + type + '\x00' + record_class + "\x00\x00\x00\x00\x00\x00"s;
+    const std::string objects = hear({{1, update}}, Carrier::datagrams).objects;
+    const std::string head = R"({"name":"www.example.com","type":")"s + name + R"(","class":")";
+    EXPECT_THAT(objects, testing::HasSubstr(R"("answers":[)" + head + R"(ANY","ttl":0},)" + head +
+                                            R"(NONE","ttl":0}])"));
+  }
+}
+
 TEST(dns, other_datagrams_are_not_taken_for_it) {
   const std::string rtp("\x80\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x55\x55\x55\x55\x55", 17);
   EXPECT_EQ(hear({{0, rtp}, {1, rtp}}, Carrier::datagrams).protocol, "");
