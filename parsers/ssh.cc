@@ -25,7 +25,6 @@ enum MessageType : std::uint8_t {  // RFC 4250 §4.1.2; those of key exchanges b
 
 constexpr std::size_t kHeadBytes = 6;  // length, padding, type
 constexpr std::size_t kCookieBytes = 16;
-constexpr unsigned kGuess = 2;  // with the number of a side: it may be the other one
 constexpr std::size_t kPacketBytesMax = 256 * 1024;  // more than any implementation takes
 
 // --- Where the record is encoded ----------------------------------------------------------------
@@ -104,33 +103,38 @@ void tell_hassh(Derived& derived, Field field, const Offer& offer, List cipher, 
   derived.text(field, Digest(DigestKind::md5, all).text());
 }
 
-// Which side is the client, as an offer tells (RFC 8308 §2.1), where the key exchange was not seen.
-unsigned client_of(const std::array<Offer, 2>& offers, unsigned guess) noexcept {
+// Which side is the client. It sends the messages of even numbers of a key exchange, but for those
+// by RSA, where the server does (RFC 4432 §4): so the numbers say it unless either side as the
+// client would fit them, or none. Or else an offer tells (RFC 8308 §2.1).
+unsigned client_of(const std::array<Offer, 2>& offers, unsigned opener, unsigned even) {
+  const auto fits = [&](unsigned client) {
+    const auto name = agreed(offers[client].lists[kex], offers[client ^ 1].lists[kex]);
+    return (client == even) != name.starts_with("rsa");
+  };
+  if (even < 2 && fits(0) != fits(1)) return fits(0) ? 0 : 1;
   for (unsigned side = 0; side < 2; ++side) {
     if (offers[side].lists[kex].find("ext-info-c") != std::string_view::npos) return side;
     if (offers[side].lists[kex].find("ext-info-s") != std::string_view::npos) return side ^ 1;
   }
-  return guess;
+  return opener;
 }
 
 void derive(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   std::array<std::string_view, 2> banners;
   std::array<Offer, 2> offers;
-  unsigned client = 0;
-  bool is_guess = false;
+  unsigned opener = 0, even = 2;
   for (Item item; items.next(item);) {
     if (item.protocol != protocol) continue;
     if (item.field <= static_cast<std::uint8_t>(Field::banner_of_1)) {
       banners[item.field] = text_of(item.value);
     } else if (item.field <= static_cast<std::uint8_t>(Field::offer_of_1)) {
       offers[item.field - static_cast<std::uint8_t>(Field::offer_of_0)] = offer_of(item.value);
-    } else if (item.field == static_cast<std::uint8_t>(Field::client_side)) {
-      client = number_of(item.value) & 1;
-      is_guess = (number_of(item.value) & kGuess) != 0;
+    } else if (item.field == static_cast<std::uint8_t>(Field::sides)) {
+      opener = number_of(item.value) & 1;
+      even = number_of(item.value) >> 1;
     }
   }
-  if (is_guess) client = client_of(offers, client);
-  const unsigned server = client ^ 1;
+  const unsigned client = client_of(offers, opener, even), server = client ^ 1;
   Derived derived(protocol, more);
   tell_banner(derived, Field::client_banner, Field::client_version, Field::client_software,
               banners[client]);
@@ -224,7 +228,7 @@ Answer Ssh::read_packet(unsigned side, Bytes bytes, Facts& facts) noexcept {
     facts.bytes(side == 0 ? Field::offer_of_0 : Field::offer_of_1,
                 bytes.subspan(kHeadBytes, length - 2u - padding));
   } else {
-    learn_sides(side, type);
+    note_sender(side, type);
   }
   return Answer::took(whole);
 }
@@ -235,16 +239,15 @@ Answer Ssh::end_side(unsigned side) noexcept {
   return phases_[side ^ 1] == Phase::encrypted ? Answer::done() : Answer::took_all();
 }
 
-// In all key exchanges the client sends the messages of even numbers.
-void Ssh::learn_sides(unsigned side, std::uint8_t type) noexcept {
-  if (client_ != kUnknown || type < kFirstOfExchange || type > kFirstOfExchange + 4) return;
-  client_ = static_cast<std::uint8_t>(type % 2 == 0 ? side : side ^ 1);
+// Who sends the messages of even numbers of the key exchange.
+void Ssh::note_sender(unsigned side, std::uint8_t type) noexcept {
+  if (even_ != kUnknown || type < kFirstOfExchange || type > kFirstOfExchange + 4) return;
+  even_ = static_cast<std::uint8_t>(type % 2 == 0 ? side : side ^ 1);
 }
 
 void Ssh::tell(Facts& facts) const noexcept {
-  const std::uint8_t client =
-      client_ != kUnknown ? client_ : static_cast<std::uint8_t>(facts.opener() | kGuess);
-  facts.bytes(Field::client_side, {&client, 1});
+  const auto sides = static_cast<std::uint8_t>(facts.opener() | unsigned{even_} << 1);
+  facts.bytes(Field::sides, {&sides, 1});
 }
 
 namespace parser {

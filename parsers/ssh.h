@@ -5,11 +5,11 @@
 //     | length (4) | padding (1) | type (1) | …                                   RFC 4253 §6
 //     KEXINIT: cookie (16), ten lists of names, …                                 RFC 4253 §7.1
 //
-// The client is the side that begins the key exchange (RFC 4253 §8, RFC 4419 §3); if that is not
-// seen, the one whose offer says so, or else the side that opened the session. HASSH is the MD5
-// digest of what a side offers, over the lists of its own direction (github.com/salesforce/hassh).
-// Behind a gap a side is not read on, the other one is. Limits: a first line has 255 bytes, a
-// KEXINIT kUnitBytesMax.
+// The client is the side that begins the key exchange (RFC 4253 §8, RFC 4419 §3), or if that is by
+// RSA, the other one (RFC 4432 §4); if that is not seen, the one whose offer says so, or else the
+// side that opened the session. HASSH is the MD5 digest of what a side offers, over the lists of
+// its own direction (github.com/salesforce/hassh). Behind a gap a side is not read on, the other
+// one is. Limits: a first line has 255 bytes, a KEXINIT kUnitBytesMax.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace linger {
   X(banner_of_1, raw, "banner_of_1", "")                                                          \
   X(offer_of_0, raw, "offer_of_0", "")                                                            \
   X(offer_of_1, raw, "offer_of_1", "")                                                            \
-  X(client_side, raw, "client_side", "")                                                          \
+  X(sides, raw, "sides", "")                                                                      \
   X(client_banner, text, "client.banner", "First line of the client, as in SSH-2.0-OpenSSH_9.2.") \
   X(client_version, text, "client.version", "The protocol's version in it.")                      \
   X(client_software, text, "client.software", "The software in it.")                              \
@@ -62,11 +62,11 @@ class Ssh {
   Answer read_line(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer read_packet(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer end_side(unsigned side) noexcept;
-  void learn_sides(unsigned side, std::uint8_t type) noexcept;
+  void note_sender(unsigned side, std::uint8_t type) noexcept;
 
   std::array<Phase, 2> phases_{};
-  std::uint8_t client_ = kUnknown;
-  bool is_version_1_ = false;  // a side speaks no other one
+  std::uint8_t even_ = kUnknown;  // the side that sends even numbers in the key exchange
+  bool is_version_1_ = false;     // a side speaks no other one
 };
 
 }  // namespace linger

@@ -93,6 +93,32 @@ TEST(ssh, without_a_key_exchange_the_client_is_known_by_its_offer) {
   }
 }
 
+// There the server begins (RFC 4432 §4). If what is agreed on depends on who is the client, its
+// offer or the opening of the session tells.
+TEST(ssh, of_a_key_exchange_by_rsa_the_client_is_who_answers) {
+  for (const auto& [offer, other] : {std::pair{"rsa2048-sha256,dh14", "dh1,rsa2048-sha256"},
+                                     {"rsa2048-sha256,dh14", "dh14,rsa2048-sha256"},
+                                     {"dh14,rsa2048-sha256,ext-info-c", "rsa2048-sha256,dh14"}}) {
+    const bool is_by_rsa = offer[0] == 'r';
+    Dialogue session = kSession;
+    session[2].bytes = kex_init(offer, "aes256-ctr", "hmac-sha1");
+    session[3].bytes = kex_init(other, "aes256-ctr", "hmac-sha1");
+    if (is_by_rsa) {
+      session[4] = {1, packet(30, "host key, key of this exchange")};
+      session[5] = {0, packet(31, "encrypted secret") + packet(21, "")};
+      session[6] = {1, packet(32, "signature") + packet(21, "")};
+    }
+    const std::string objects = hear(session).objects;
+    EXPECT_THAT(objects, testing::HasSubstr(R"("client":{"banner":"SSH-2.0-libssh2_1.10")"));
+    EXPECT_THAT(objects, testing::HasSubstr(is_by_rsa ? R"("kex_algorithm":"rsa2048-sha256")"
+                                                      : R"("kex_algorithm":"dh14")"));
+    expect_same_however_cut(session);
+    if (other == "dh14,rsa2048-sha256"s) continue;
+    for (Said& said : session) said.side ^= 1;
+    EXPECT_EQ(hear(session).objects, objects);
+  }
+}
+
 // RFC 5647 §5.1 and OpenSSH's PROTOCOL §1.6: of these the lists of MACs count for nothing.
 TEST(ssh, a_cipher_that_authenticates_has_no_mac_beside_it) {
   for (const std::string cipher : {"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
