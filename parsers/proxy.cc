@@ -99,6 +99,7 @@ enum Type : std::uint8_t {  // §2.2
   kTlsName = 0x22,
   kTlsCipher = 0x23,
   kNetworkNamespace = 0x30,
+  kFirstCustom = 0xe0,
 };
 
 struct Value {
@@ -109,6 +110,21 @@ bool next_value(Reader& reader, Value& value) noexcept {
   value.type = reader.u8();
   value.bytes = reader.bytes(reader.be16());
   return reader.ok();
+}
+
+// Behind a header of no family: nothing but values of types that there are. What is not may be
+// addresses, which are to be ignored (§2.2).
+bool are_values(Bytes bytes) noexcept {
+  constexpr std::uint8_t kTypes[] = {kAlpn,     kAuthority, kCrc32c,          kNoop,
+                                     kUniqueId, kTls,       kNetworkNamespace};
+  Reader reader(bytes);
+  for (Value value; reader.remaining() != 0;) {
+    if (!next_value(reader, value)) return false;
+    const bool has_name =
+        std::find(std::begin(kTypes), std::end(kTypes), value.type) != std::end(kTypes);
+    if (!has_name && value.type < kFirstCustom) return false;
+  }
+  return true;
 }
 
 // client(1) verify(4), then values (§2.2.6).
@@ -194,7 +210,8 @@ Answer read_header(Bytes bytes, Facts& facts) noexcept {
   const std::size_t addresses = family < std::size(kAddressesBytes) ? kAddressesBytes[family] : 0;
   if (addresses > whole - kHeaderBytes2) return Answer::malformed();
   const Bytes header = bytes.first(whole);
-  const Bytes values = header.subspan(kHeaderBytes2 + addresses);
+  Bytes values = header.subspan(kHeaderBytes2 + addresses);
+  if (family == 0 && !are_values(values)) values = {};
   bool has_checksum = false, is_right = true;
   const bool is_proxy = command == 1;
   if (!check(header, values, has_checksum, is_right) && is_proxy) return Answer::malformed();

@@ -7,10 +7,10 @@
 //
 // Source: "The PROXY protocol, versions 1 & 2" (HAProxy), §2. The object is ECS's `client`: who it
 // says the client is. With a wrong checksum (§2.2.3), or several, nothing is believed, and with
-// LOCAL there is no client (§2.2). Anyone can send a header: the setting proxyPorts says which
-// servers believe it. Over UDP, where each datagram has one, the first is told, and nothing of what
-// follows it. Limits: a line of 107 bytes, a header of kUnitBytesMax, kOthersMax types of values
-// without name.
+// LOCAL there is no client (§2.2). What is behind a header of no family is told if it can be
+// nothing but values. Anyone can send a header: the setting proxyPorts says which servers believe
+// it. Over UDP, where each datagram has one, the first is told, and nothing of what follows it.
+// Limits: a line of 107 bytes, a header of kUnitBytesMax, kOthersMax types of values without name.
 #pragma once
 
 #include <cstdint>

@@ -111,6 +111,27 @@ TEST(proxy, what_breaks_its_rules_is_malformed) {
   EXPECT_TRUE(hear({{0, header("", '\x22')}}).is_malformed);
 }
 
+// Its addresses are to be ignored, whatever they are (§2.2); values may stand alone.
+TEST(proxy, of_a_header_without_family_only_what_must_be_values_is_told) {
+  const std::string start = "\r\n\r\n\0\r\nQUIT\n\x21\x00\x00"s;
+  const auto told = [](const std::string& values) {
+    return R"("client":{"proxy":{"version":2,"command":"proxy")" + values + "}}";
+  };
+  for (const std::string& ignored :
+       {""s, "\xc0\x00\x02\x07\xc6\x33\x64\x01\x9c\x40\x01\xbb"s, std::string(12, '\0'),
+        "\x02\x00\x01\x02\x0a\x00\x05\x02\x1f\x90\x00\x50"s, "\x02\x00"s}) {
+    const Dialogue dialogue = {{0, start + static_cast<char>(ignored.size()) + ignored + kGet},
+                               kOk};
+    const Heard heard = hear(dialogue);
+    EXPECT_THAT(heard.objects, HasSubstr(told("")));
+    EXPECT_THAT(heard.objects, HasSubstr(R"("status_code":200)"));
+    expect_same_however_cut(dialogue);
+  }
+  const std::string values = value(2, "example.com") + value('\xea', "\x01vpce");
+  EXPECT_THAT(hear({{0, start + static_cast<char>(values.size()) + values + kGet}, kOk}).objects,
+              HasSubstr(told(R"(,"authority":"example.com","other_types":[234])")));
+}
+
 TEST(proxy, only_the_side_that_opened_the_session_is_believed) {
   const Heard heard = hear({{1, "PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n"}});
   EXPECT_TRUE(heard.is_malformed);
