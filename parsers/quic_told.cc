@@ -68,7 +68,7 @@ void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
     tell_transport_parameters(hello.transport_parameters, as_quic);
     break;
   }
-  tell_server_hellos(server, {}, as_tls);
+  tell_server_hellos(server, {}, false, as_tls);
 }
 
 void tell_quic_version(QuicField field, std::uint32_t version, Facts& facts) noexcept {

@@ -124,6 +124,7 @@ bool TlsMessages::begin(Facts& facts) noexcept {
   left_ = length - static_cast<std::uint32_t>(head_bytes_ - kHeadBytes);
   tell_left_ = 0;
   is_wanted_ = false;
+  has_hello_done_ |= type == TlsMessage::server_hello_done;
   if (type == TlsMessage::client_hello || type == TlsMessage::server_hello) {
     const bool is_client = type == TlsMessage::client_hello;
     (is_client ? is_client_ : is_server_) = true;
@@ -235,7 +236,10 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
   if (bytes[1] != 3 || length > kRecordBytesMax) return Answer::malformed();
   switch (bytes[0]) {
     case kChangeCipherSpec:
-      side.has_changed = true;
+      // Before its hello was done, a server resumes a session (RFC 5077 §3.1).
+      if (!std::exchange(side.has_changed, true) && side.messages.is_server() &&
+          !side.messages.has_hello_done() && !side.is_lost)
+        facts.bytes(Field::raw_abbreviated, bytes.first(1));
       return Answer::took(record_bytes);
     case kAlert:
       if (length != 2) return Answer::took(record_bytes);  // protected

@@ -10,7 +10,8 @@
 // maxCertificates are copied, of a key exchange its curve. It is over when both sides are
 // protected. A session may have several handshakes, or a hello that was demanded: the first hello
 // of each side is told, or of the server the first one that is no retry, and of further ones what
-// is new.
+// is new. That a ticket was taken may show only in the handshake's being shorter (RFC 5077 §3.4),
+// which is not told of DTLS: there it may be that messages were lost.
 //
 // It goes on behind a gap in a record, or if a record begins right behind it: no more is told of
 // the message that was cut, and of its side, if where the next one begins was missed, only alerts
@@ -81,6 +82,7 @@ namespace linger {
   X(raw_client_hello, raw, "client_hello", "The client's hellos.")                                \
   X(raw_server_hello, raw, "server_hello", "The server's hellos.")                                \
   X(raw_key_exchange, raw, "key_exchange", "The server's key exchange, its begin.")               \
+  X(raw_abbreviated, raw, "abbreviated", "The server changed ciphers without ServerHelloDone.")   \
   X(raw_client_certificate, raw, "client_certificate", "The client's certificates.")              \
   X(raw_server_certificate, raw, "server_certificate", "The server's certificates.")
 
@@ -92,6 +94,7 @@ enum class TlsMessage : std::uint8_t {
   server_hello = 2,
   certificate = 11,
   key_exchange = 12,
+  server_hello_done = 14,
 };
 
 // Copies wanted messages as they come, in pieces; each behind a head of four bytes.
@@ -111,6 +114,7 @@ class TlsMessages {
   void note_client() noexcept { is_client_ = true; }
   bool is_client() const noexcept { return is_client_; }
   bool is_server() const noexcept { return is_server_; }
+  bool has_hello_done() const noexcept { return has_hello_done_; }
   // Of a message that has begun, more is to come.
   bool is_inside() const noexcept { return left_ != 0; }
 
@@ -140,6 +144,7 @@ class TlsMessages {
   bool is_between_ = false;  // behind a certificate: what comes is the next one's length
   bool is_client_ = false;
   bool is_server_ = false;
+  bool has_hello_done_ = false;
 };
 
 class Tls {

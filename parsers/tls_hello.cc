@@ -81,6 +81,9 @@ bool ClientHello::read(Bytes body, bool is_datagram) noexcept {
              case kSignatureAlgorithms:
                signature_algorithms = Numbers(vector16_of(value));
                break;
+             case kSessionTicket:
+               has_ticket = !value.empty();
+               break;
              case kTransportParameters:
              case kTransportParametersDraft:
                transport_parameters = value;

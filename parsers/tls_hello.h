@@ -44,6 +44,7 @@ enum TlsExtension : std::uint16_t {
   kPointFormats = 11,
   kSignatureAlgorithms = 13,
   kAlpn = 16,
+  kSessionTicket = 35,
   kPreSharedKey = 41,
   kSupportedVersions = 43,
   kKeyShare = 51,
@@ -78,6 +79,7 @@ struct ClientHello {
   Bytes point_formats;
   Numbers signature_algorithms;
   Bytes transport_parameters;
+  bool has_ticket = false;  // RFC 5077 §3.2: an empty one only asks for one
 
   // `body`: behind the message's head.
   bool read(Bytes body, bool is_datagram) noexcept;

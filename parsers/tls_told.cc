@@ -32,7 +32,8 @@ void tell_names(Field field, const Numbers& numbers, const NameOf& name_of, Deri
     if (!is_grease(numbers[i])) tell_name(field, name_of(numbers[i]), derived, is_cut);
 }
 
-void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& derived) {
+void tell_server_hello(const ServerHello& hello, Bytes client_session, bool took_ticket,
+                       Derived& derived) {
   if (const auto version = tls_version_of(hello.version); !version.empty())
     derived.text(Field::version, version);
   derived.text(Field::version_protocol, tls_protocol_of(hello.version));
@@ -40,12 +41,14 @@ void tell_server_hello(const ServerHello& hello, Bytes client_session, Derived& 
   derived.text(Field::server_ja3s, Digest(DigestKind::md5, ja3s_of(hello)).text());
   if (hello.group != 0) tell_name(Field::curve, TlsName::of_group(hello.group), derived);
   if (!hello.protocol.empty()) derived.text(Field::next_protocol, hello.protocol);
-  // TLS 1.3 resumes by a key (RFC 8446 §2.2), and echoes the session for show.
+  // TLS 1.3 resumes by a key (RFC 8446 §2.2), and echoes the session for show. A ticket needs none
+  // (RFC 5077 §3.4).
   const bool is_1_3 = tls_version_of(hello.version) == "1.3";
   const bool is_echo =
       !hello.session.empty() && std::equal(hello.session.begin(), hello.session.end(),
                                            client_session.begin(), client_session.end());
-  if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo) derived.flag(Field::resumed);
+  if (is_1_3 ? hello.extensions.has(kPreSharedKey) : is_echo || took_ticket)
+    derived.flag(Field::resumed);
 }
 
 void tell_client_hello(const ClientHello& hello, HelloCarrier carrier, Derived& derived) {
@@ -205,7 +208,7 @@ bool tell_client_hellos(Bytes messages, HelloCarrier carrier, ClientHello& hello
 }
 
 std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
-                                                Derived& derived) {
+                                                bool took_ticket, Derived& derived) {
   std::vector<OtherHello> others;
   std::optional<ServerHello> chosen;
   for (Bytes body = next_message(messages); !body.empty(); body = next_message(messages)) {
@@ -217,7 +220,7 @@ std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_ses
     else
       chosen = hello;
   }
-  if (chosen) tell_server_hello(*chosen, client_session, derived);
+  if (chosen) tell_server_hello(*chosen, client_session, took_ticket, derived);
   if (!others.empty()) tell_others(others, chosen ? ja3s_of(*chosen) : std::string(), derived);
   if (!chosen) return std::nullopt;
   return chosen->cipher;
@@ -232,8 +235,9 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
   const bool has_version = client.size() >= kHeadBytes + 2;
   const bool is_dtls = has_version && is_datagram(load_be16(client.data() + kHeadBytes));
   if (!tell_client_hellos(client, is_dtls ? HelloCarrier::dtls : HelloCarrier::tcp, hello, derived))
-    hello.session = {};
-  if (const auto cipher = tell_server_hellos(server, hello.session, derived)) {
+    hello = {};
+  const bool took_ticket = hello.has_ticket && !raw(Field::raw_abbreviated).empty();
+  if (const auto cipher = tell_server_hellos(server, hello.session, took_ticket, derived)) {
     // Only ECDHE names its curve there, as a named one (RFC 8422 §5.4); with a key that both had
     // before, behind a hint at that (RFC 5489 §2).
     constexpr std::uint8_t kNamedCurve = 3;

@@ -19,11 +19,11 @@ void derive_tls(std::uint8_t protocol, ItemReader items, ItemWriter& more);
 Bytes next_message(Bytes& messages) noexcept;
 
 // Fields of TLS of the hellos. `messages`: what the client said, its first one is read into
-// `hello`; false: it cannot be. Or what the server said; the answer is the cipher that it chose
-// first, if there is one.
+// `hello`; false: it cannot be. Or what the server said, which may have taken a ticket; the answer
+// is the cipher that it chose first, if there is one.
 bool tell_client_hellos(Bytes messages, HelloCarrier carrier, ClientHello& hello, Derived& derived);
 std::optional<std::uint16_t> tell_server_hellos(Bytes messages, Bytes client_session,
-                                                Derived& derived);
+                                                bool took_ticket, Derived& derived);
 
 void tell_alert(bool is_client, std::uint8_t level, std::uint8_t description,
                 Facts& facts) noexcept;

@@ -138,5 +138,14 @@ TEST(tls_gap, of_a_side_whose_messages_were_lost_none_is_told) {
   EXPECT_EQ(heard.values_dropped, 0u);
 }
 
+TEST(tls_gap, a_ticket_is_not_taken_because_what_refused_it_was_missed) {
+  auto words = tls_1_2();
+  words[0] = tls_1_2_resumed()[0];
+  const std::size_t begin = records_of(words[1])[1];
+  const Heard heard = hear_without(words, 1, begin, words[1].size() - begin);
+  EXPECT_THAT(heard.objects, HasSubstr(kVersion));
+  EXPECT_THAT(heard.objects, Not(HasSubstr("resumed")));
+}
+
 }  // namespace
 }  // namespace linger::test

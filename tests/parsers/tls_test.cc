@@ -160,6 +160,21 @@ TEST(tls, a_session_may_be_resumed) {
   EXPECT_THAT(heard.objects, Not(HasSubstr("sha1")));
 }
 
+TEST(tls, a_ticket_resumes_a_session_without_its_id) {  // RFC 5077 §3.4
+  const std::string body = "\x03\x03"s + std::string(32, 's') + vector8("") + "\xc0\x2f\x00"s;
+  const auto is_resumed = [&](const std::string& ticket, const std::string& more) {
+    const std::string client = hello_body(numbers({0xc02f}), extension(35, ticket));
+    const Dialogue said = {{0, record(22, message(1, client))},
+                           {1, record(22, message(2, body) + more) + record(20, "\x01")}};
+    expect_same_however_cut(said);
+    return hear(said).objects.find(R"("resumed":true)") != std::string::npos;
+  };
+  for (const std::string& more : {""s, message(4, "a new ticket")}) {
+    EXPECT_TRUE(is_resumed("ticket", more));
+    EXPECT_FALSE(is_resumed("", more) || is_resumed("ticket", message(14, "") + more));
+  }
+}
+
 TEST(tls, the_hello_behind_a_retry_counts) {
   const Heard heard = hear(in_turn(tls_1_3_retried()));
   EXPECT_THAT(heard.objects,
