@@ -26,12 +26,15 @@ std::vector<std::uint8_t> stream_of(std::uint8_t protocol, Field field, ItemRead
   return bytes;
 }
 
-// Up to draft 26 they are a list of two-byte numbers, with its length before it (draft-26, §18).
-bool is_old_list(Bytes parameters) noexcept {
-  return parameters.size() >= 2 && load_be16(parameters.data()) == parameters.size() - 2;
+// Up to draft 26 they are a list of two-byte numbers, with its length before it (draft-26, §18), in
+// the extension that drafts had.
+bool is_old_list(const ClientHello& hello) noexcept {
+  const Bytes parameters = hello.transport_parameters;
+  return !hello.extensions.has(kTransportParameters) && parameters.size() >= 2 &&
+         load_be16(parameters.data()) == parameters.size() - 2;
 }
 
-void tell_transport_parameters(Bytes parameters, Derived& derived) {
+void tell_transport_parameters(const ClientHello& hello, Derived& derived) {
   struct Parameter {
     std::uint64_t id;
     Field field;
@@ -41,8 +44,8 @@ void tell_transport_parameters(Bytes parameters, Derived& derived) {
                                  {4, Field::max_data},
                                  {8, Field::max_streams_bidi},
                                  {9, Field::max_streams_uni}};
-  const bool is_old = is_old_list(parameters);
-  Reader reader(is_old ? parameters.subspan(2) : parameters);
+  const bool is_old = is_old_list(hello);
+  Reader reader(hello.transport_parameters.subspan(is_old ? 2 : 0));
   const auto read = [&] { return is_old ? reader.be16() : read_quic_number(reader); };
   while (reader.remaining() != 0) {
     const std::uint64_t id = read();
@@ -65,7 +68,7 @@ void derive_quic(std::uint8_t protocol, ItemReader items, ItemWriter& more) {
     const auto client = stream_of(protocol, Field::raw_client, items, base);
     ClientHello hello;
     if (!tell_client_hellos(client, HelloCarrier::quic, hello, as_tls)) continue;
-    tell_transport_parameters(hello.transport_parameters, as_quic);
+    tell_transport_parameters(hello, as_quic);
     break;
   }
   tell_server_hellos(server, {}, false, as_tls);

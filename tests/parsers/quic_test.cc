@@ -136,8 +136,21 @@ TEST(quic, transport_parameters_of_early_drafts_are_told) {
   const std::string list = "\x00\x08\x00\x02\x40\x64"s + "\x00\x09\x00\x01\x03"s +
                            "\x77\x77\x00\x21"s + std::string(33, 'x');
   hello.replace(at, 50, "\x00\x30"s + list);
+  hello.replace(at - 4, 2, "\xff\xa5");
   EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, hello), 0xff000019)}}, kDatagrams).objects,
               HasSubstr(R"("initial_max_streams_bidi":100,"initial_max_streams_uni":3})"));
+}
+
+// RFC 9000 §18. An idle timeout of four bytes, or a list of 260 bytes.
+TEST(quic, transport_parameters_that_begin_like_the_list_of_drafts_are_told) {
+  std::string hello = rfc9001_hello();
+  const std::string parameters =
+      "\x01\x04\x80\x00\x75\x30\x09\x01\x03\x3f\x40\xfa"s + std::string(250, 'x');
+  hello.replace(hello.find("\x00\x39\x00\x32"s) + 2, 52, "\x01\x06" + parameters);
+  hello.replace(2, 2, "\x01\xc1");                        // bytes of it
+  hello.replace(hello.find("\x00\xc0"s), 2, "\x01\x94");  // of its extensions
+  EXPECT_THAT(hear({{0, client_packet(quic_crypto(0, hello))}}, kDatagrams).objects,
+              HasSubstr(R"("max_idle_timeout_ms":30000,"initial_max_streams_uni":3})"));
 }
 
 TEST(quic, truncated_and_hostile_datagrams_are_survived) {
