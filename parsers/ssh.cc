@@ -178,14 +178,29 @@ Answer Ssh::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
       return read_line(side, bytes, facts);
     case Phase::packets:
       return is_version_1_ ? end_side(side) : read_packet(side, bytes, facts);
+    case Phase::unsure:
+      return take_up(side, bytes, facts);
     case Phase::encrypted:
       break;
   }
   return Answer::took_all();
 }
 
-// Where the next packet begins is not known; the other side's are read on.
-Answer Ssh::on_gap(unsigned side, Bytes, std::uint64_t, Facts&) noexcept { return end_side(side); }
+// Where the next packet begins is not known; the other side's are read on. A side that had said too
+// much before the other one told the protocol goes on with what comes next.
+Answer Ssh::on_gap(unsigned side, Bytes, std::uint64_t count, Facts&) noexcept {
+  if (count != 0) return end_side(side);
+  phases_[side] = Phase::unsure;
+  return Answer::took(1);
+}
+
+// Lines that come before the banner, or a KEXINIT behind it; or else nothing that can be read.
+Answer Ssh::take_up(unsigned side, Bytes bytes, Facts& facts) noexcept {
+  if (bytes.size() < kHeadBytes) return Answer::need(kHeadBytes);
+  const bool is_offer = bytes[5] == kKexInit && load_be32(bytes.data()) <= kUnitBytesMax;
+  if (bytes[0] == 0 && !is_offer) return end_side(side);
+  return read_line(side, bytes, facts);
+}
 
 // A server may send other lines before (RFC 4253 §4.2).
 Answer Ssh::read_line(unsigned side, Bytes bytes, Facts& facts) noexcept {

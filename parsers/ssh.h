@@ -9,7 +9,8 @@
 // RSA, the other one (RFC 4432 §4); if that is not seen, the one whose offer says so, or else the
 // side that opened the session. HASSH is the MD5 digest of what a side offers, over the lists of
 // its own direction (github.com/salesforce/hassh). Behind a gap a side is not read on, the other
-// one is. Limits: a first line has 255 bytes, a KEXINIT kUnitBytesMax.
+// one is; what a server says before its banner may be more than detection reads, and then the
+// banner may be missed. Limits: a first line has 255 bytes, a KEXINIT kUnitBytesMax.
 #pragma once
 
 #include <array>
@@ -56,9 +57,10 @@ class Ssh {
   void tell(Facts& facts) const noexcept;
 
  private:
-  enum class Phase : std::uint8_t { line, packets, encrypted };
+  enum class Phase : std::uint8_t { line, packets, encrypted, unsure };
   static constexpr std::uint8_t kUnknown = 2;
 
+  Answer take_up(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer read_line(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer read_packet(unsigned side, Bytes bytes, Facts& facts) noexcept;
   Answer end_side(unsigned side) noexcept;

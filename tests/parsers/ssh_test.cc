@@ -80,6 +80,33 @@ TEST(ssh, what_a_capture_misses_of_the_client_hides_nothing_of_the_server) {
     EXPECT_THAT(hear(dialogue).objects, testing::HasSubstr(of_server));
 }
 
+// More than detection reads (RFC 4253 §4.2): what it does not read before the client tells the
+// protocol is lost.
+TEST(ssh, a_server_that_says_much_before_its_banner_is_read) {
+  const std::string lines = "Welcome\r\n" + std::string(150, '-') + "\r\n";
+  Dialogue session = kSession;
+  session.insert(session.begin(), {1, lines});
+  std::swap(session[1], session[2]);
+  EXPECT_EQ(hear(session).objects, kObjects);
+  expect_same_however_cut(session);
+  expect_nothing_garbled(session);
+  expect_hostile_is_survived(session);
+
+  Dialogue without_banner = kSession;
+  without_banner[0].bytes.insert(0, lines);
+  std::string told = kObjects;
+  const std::size_t banner = told.find(R"("banner":"SSH-2.0-OpenSSH)");
+  EXPECT_EQ(hear(without_banner).objects, told.erase(banner, told.rfind(R"("hassh")") - banner));
+  expect_same_however_cut(without_banner);
+
+  Dialogue in_an_offer = without_banner;  // nothing can be read there
+  in_an_offer[0].bytes += in_an_offer[3].bytes.substr(0, 60);
+  in_an_offer[3].bytes.erase(0, 60);
+  EXPECT_FALSE(hear(in_an_offer).is_malformed);
+  EXPECT_THAT(hear(in_an_offer).objects, testing::Not(testing::HasSubstr("server")));
+  expect_same_however_cut(in_an_offer);
+}
+
 TEST(ssh, without_a_key_exchange_the_client_is_known_by_its_offer) {
   for (const auto& [offer, other] :
        {std::pair{"dh14,ext-info-c", "dh1"}, {"dh14", "dh1,ext-info-s"}}) {
