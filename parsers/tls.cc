@@ -20,6 +20,7 @@ constexpr std::uint32_t kPieceBytes = 256;  // of a record, read at once
 constexpr std::uint32_t kHelloBytesMin = 36;
 // A protected alert (2 bytes, 1 of type, 16 of tag) is not longer; a protected Finished is.
 constexpr std::size_t kProtectedAlertBytesMax = 24;
+constexpr std::size_t kAlertsBytesMax = 8;  // that are not protected: shorter than any MAC
 
 enum RecordType : std::uint8_t {
   kChangeCipherSpec = 20,
@@ -242,9 +243,9 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
         facts.bytes(Field::raw_abbreviated, bytes.first(1));
       return Answer::took(record_bytes);
     case kAlert:
-      if (length != 2) return Answer::took(record_bytes);  // protected
+      if (length > kAlertsBytesMax) return Answer::took(record_bytes);  // protected
       if (bytes.size() < record_bytes) return Answer::need(record_bytes);
-      tell_alert(side.messages.is_client(), bytes[5], bytes[6], facts);
+      read_alerts(side, bytes.subspan(kRecordHeadBytes, length), facts);
       return Answer::took(record_bytes);
     case kHandshake:
       // Behind ChangeCipherSpec it is protected; but TLS 1.3 sends that for show, and perhaps one
@@ -274,6 +275,17 @@ Answer Tls::on_record(Side& side, Bytes bytes, Facts& facts) noexcept {
   }
 }
 
+// Several in a record, or parts of one (RFC 5246 §6.2.1).
+void Tls::read_alerts(Side& side, Bytes bytes, Facts& facts) noexcept {
+  for (const std::uint8_t byte : bytes) {
+    const auto level = std::exchange(side.alert_level, std::nullopt);
+    if (level)
+      tell_alert(side.messages.is_client(), *level, byte, facts);
+    else
+      side.alert_level = byte;
+  }
+}
+
 Answer Tls::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts) noexcept {
   Side& s = sides_[side];
   if (s.record_left != 0 && !read_messages(side, left, facts)) return Answer::malformed();
@@ -281,6 +293,7 @@ Answer Tls::on_gap(unsigned side, Bytes left, std::uint64_t count, Facts& facts)
   const bool is_inside = count != 0 && missed <= s.record_left;
   s.is_lost |= count != 0 && !(is_inside && s.messages.miss(count));
   s.is_unsure = !is_inside;
+  s.alert_level.reset();
   s.record_left = is_inside ? s.record_left - static_cast<std::uint32_t>(missed) : 0;
   return Answer::took(1);
 }

@@ -22,6 +22,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "parsers/facts.h"
 #include "parsers/parser.h"
@@ -178,6 +179,8 @@ class Tls {
     bool is_protected = false;
     bool is_unsure = false;  // whether what comes is a record: it is behind a gap
     bool is_lost = false;    // what its messages are: where they begin was missed
+    // Of an alert whose description is in the next record.
+    std::optional<std::uint8_t> alert_level;
   };
 
   static Detection detect_datagram(Bytes bytes) noexcept;
@@ -185,6 +188,7 @@ class Tls {
   void note_sides(unsigned side, std::uint8_t type) noexcept;
   bool read_fragments(unsigned side, Bytes record, bool& is_early, Facts& facts) noexcept;
   Answer on_record(Side& side, Bytes bytes, Facts& facts) noexcept;
+  void read_alerts(Side& side, Bytes bytes, Facts& facts) noexcept;
   Answer on_protected(Side& side, Facts& facts) noexcept;
 
   std::array<Side, 2> sides_;

@@ -303,11 +303,15 @@ TEST(tls, a_version_that_there_is_not_is_not_told) {
               HasSubstr(R"("tls":{"version_protocol":"tls","cipher":)"));
 }
 
-TEST(tls, an_alert_is_told_with_its_sender) {
-  const Heard heard = hear({{0, tls_1_2()[0]}, {1, record(21, "\x02\x28")}});
-  EXPECT_THAT(heard.objects, HasSubstr(R"("alerts":[{"source":"server","level":"fatal",)"
-                                       R"("description":"handshake_failure"}])"));
-  EXPECT_THAT(heard.objects, Not(HasSubstr("established")));
+TEST(tls, alerts_are_told_with_their_sender) {  // RFC 5246 §6.2.1: cut as it likes
+  for (const std::size_t size : {1, 2, 3, 4}) {
+    const Dialogue said = {{0, tls_1_2()[0]}, {1, cut_anew(record(21, "\x01\x5a\x02\x32"), size)}};
+    EXPECT_THAT(hear(said).objects,
+                HasSubstr(R"([{"source":"server","level":"warning","description":"user_canceled"},)"
+                          R"({"source":"server","level":"fatal","description":"decode_error"}])"));
+    EXPECT_THAT(hear(said).objects, Not(HasSubstr("established")));
+    expect_same_however_cut(said);
+  }
 }
 
 // Of TLS 1.3, where all that is protected looks like data.
