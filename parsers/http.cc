@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "parsers/http_lines.h"
 #include "parsers/lines.h"
 #include "parsers/list.h"
 
@@ -13,38 +14,7 @@ using Field = HttpField;
 
 constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
 
-constexpr std::string_view kVersion = "HTTP/1.";
-
-bool is_version(std::string_view text) noexcept {
-  return text.size() == 8 && text.starts_with(kVersion) && is_digits(text.substr(7));
-}
-
 constexpr bool is_line_end(std::uint8_t byte) noexcept { return byte == '\r' || byte == '\n'; }
-
-bool begins_method(std::string_view text) noexcept {  // of all that are in use
-  return text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-         });
-}
-bool is_method(std::string_view text) noexcept { return text.size() >= 2 && begins_method(text); }
-
-struct RequestLine {
-  std::string_view method, target, version;
-};
-// Blanks behind the version are passed over (RFC 9112 §3), but none stand before the method.
-bool split_request(std::string_view line, RequestLine& parts) noexcept {
-  line = line.substr(0, line.find_last_not_of(" \t") + 1);
-  const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || last <= first + 1) return false;
-  parts = {line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
-  return is_method(parts.method) && is_version(parts.version);
-}
-
-bool is_response_line(std::string_view line) noexcept {
-  return line.size() >= 12 && is_version(line.substr(0, 8)) && line[8] == ' ' &&
-         is_digits(line.substr(9, 3)) && line[9] >= '1' && (line.size() == 12 || line[12] == ' ');
-}
 
 // A field whose first line is `line`, of `taken` bytes, with those that go on with it: they begin
 // with a blank, and each line end before them stands for one (RFC 9112 §5.2). `taken` becomes that
@@ -86,73 +56,6 @@ Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, bool is_end, FieldRoom
   return Bytes(room).first(size);
 }
 
-// host, host:port, [address]:port; user names and passwords before them are not told (RFC 3986
-// §3.2).
-void tell_authority(std::string_view authority, Row row, Facts& facts) noexcept {
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
-    authority.remove_prefix(at + 1);
-  const std::size_t colon = authority.rfind(':');
-  const bool has_port = colon != std::string_view::npos && is_digits(authority.substr(colon + 1)) &&
-                        authority.size() - colon <= 6;
-  std::string_view host = has_port ? authority.substr(0, colon) : authority;
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  if (!host.empty()) facts.text(Field::url_domain, host, row);
-  if (!has_port) return;
-  std::uint64_t port = 0;
-  for (const char c : authority.substr(colon + 1))
-    port = 10 * port + static_cast<unsigned>(c - '0');
-  facts.number(Field::url_port, port, row);
-}
-
-// Where a URL's host begins, or what stands before it (RFC 3986 §3); npos: it has none.
-std::size_t place_of_authority(std::string_view url) noexcept {
-  if (url.starts_with("//")) return 2;
-  const std::size_t scheme_end = url.find_first_of(":/?#");
-  const bool has_any = scheme_end != std::string_view::npos && scheme_end != 0 &&
-                       url.substr(scheme_end).starts_with("://");
-  return has_any ? scheme_end + 3 : std::string_view::npos;
-}
-
-// As it is, but without user name and password.
-void tell_url(Field field, std::string_view url, std::size_t authority, Row row,
-              Facts& facts) noexcept {
-  authority = std::min(authority, url.size());
-  const std::size_t at =
-      url.substr(0, url.find_first_of("/?# ", authority)).substr(authority).rfind('@');
-  if (at == std::string_view::npos) return facts.text(field, url, row);
-  std::array<char, kTextBytesMax + 1> room;  // one more: the text was cut
-  std::size_t size = url.copy(room.data(), std::min(authority, room.size()));
-  size += url.substr(authority + at + 1).copy(room.data() + size, room.size() - size);
-  facts.text(field, std::string_view(room.data(), size), row);
-}
-
-// RFC 9112 §3.2: origin-form, absolute-form, authority-form (CONNECT), "*". True: it names a host.
-bool tell_target(std::string_view method, std::string_view target, Row row, Facts& facts) noexcept {
-  const bool is_tunnel = method == "CONNECT";
-  const std::size_t authority = is_tunnel                 ? 0
-                                : target.starts_with('/') ? std::string_view::npos
-                                                          : place_of_authority(target);
-  tell_url(Field::url_original, target, authority, row, facts);
-  if (is_tunnel) {  // some write more than an authority, or something else
-    target = target.substr(0, target.find_first_of(" /?"));
-    if (!target.empty()) tell_authority(target, row, facts);
-    return !target.empty();
-  }
-  bool has_host = false;
-  if (authority != std::string_view::npos) {
-    target.remove_prefix(authority);
-    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
-    tell_authority(target.substr(0, end), row, facts);
-    target.remove_prefix(end);
-    has_host = true;
-  }
-  const std::size_t mark = target.find('?');
-  facts.text(Field::url_path, target.substr(0, mark), row);
-  if (mark != std::string_view::npos) facts.text(Field::url_query, target.substr(mark + 1), row);
-  return has_host;
-}
-
 // RFC 9110 §8.6: a number, perhaps repeated by who joins fields. False: it is none, or several.
 bool read_length(std::string_view value, std::uint64_t& length) noexcept {
   bool has_one = false;
@@ -178,8 +81,8 @@ bool read_length(std::string_view value, std::uint64_t& length) noexcept {
 Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::stream) return Detection::no;
   const std::string_view text = text_of(bytes);
-  if (kVersion.starts_with(text)) return Detection::maybe;
-  if (text.starts_with(kVersion))
+  if (kHttpVersion.starts_with(text)) return Detection::maybe;
+  if (text.starts_with(kHttpVersion))
     return text.size() < 12                       ? Detection::maybe
            : is_response_line(text.substr(0, 12)) ? Detection::yes
                                                   : Detection::no;
@@ -503,8 +406,9 @@ Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcep
     const bool is_short = first.size() < kDetectBytesMax;
     first = first.subspan(std::min(text_of(first).find_first_not_of("\r\n"), first.size()));
     const std::string_view text = text_of(first);
-    const bool may_be_next = message.is_response ? text.starts_with(kVersion.substr(0, text.size()))
-                                                 : !text.starts_with(kVersion);
+    const bool may_be_next = message.is_response
+                                 ? text.starts_with(kHttpVersion.substr(0, text.size()))
+                                 : !text.starts_with(kHttpVersion);
     const Detection detection = may_be_next ? detect(Carrier::stream, first) : Detection::no;
     if (detection == Detection::maybe && is_short) return Answer::need(bytes.size() + 1);
     if (detection == Detection::yes) {
