@@ -96,9 +96,7 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   if (!is_method(text.substr(0, space))) return Detection::no;
   const std::string_view target = text.substr(space + 1);
   if (bytes.size() < kDetectBytesMax) return Detection::maybe;
-  const bool is_target =
-      target.starts_with('/') || target.starts_with("http://") || target.starts_with("https://");
-  return is_target ? Detection::yes : Detection::no;
+  return begins_target(text.substr(0, space), target) ? Detection::yes : Detection::no;
 }
 
 // As many lines as there are, up to a body.

@@ -16,6 +16,22 @@ bool is_version(std::string_view text) noexcept {
   return text.size() == 8 && text.starts_with(kHttpVersion) && is_digits(text.substr(7));
 }
 
+bool is_letter(char c) noexcept { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+
+bool is_of(std::string_view marks, std::string_view text) noexcept {  // these, letters and digits
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || marks.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_scheme(std::string_view text) noexcept {  // RFC 3986 §3.1
+  return !text.empty() && is_letter(text[0]) && is_of("+-.", text);
+}
+
+bool begins_authority(std::string_view text) noexcept {  // RFC 3986 §3.2
+  return is_of("-._~%!$&'()*+,;=:@[]", text);
+}
+
 }  // namespace
 
 // --- First lines --------------------------------------------------------------------------------
@@ -26,6 +42,13 @@ bool begins_method(std::string_view text) noexcept {  // of all that are in use
          });
 }
 bool is_method(std::string_view text) noexcept { return text.size() >= 2 && begins_method(text); }
+
+// RFC 9112 §3.2.1 to §3.2.3.
+bool begins_target(std::string_view method, std::string_view target) noexcept {
+  if (target.starts_with('/') || (method == "CONNECT" && begins_authority(target))) return true;
+  const std::size_t authority = place_of_authority(target);
+  return authority != std::string_view::npos && is_scheme(target.substr(0, authority - 3));
+}
 
 bool split_request(std::string_view line, RequestLine& parts) noexcept {
   line = line.substr(0, line.find_last_not_of(" \t") + 1);

@@ -20,6 +20,8 @@ inline constexpr std::string_view kHttpVersion = "HTTP/1.";
 
 bool begins_method(std::string_view text) noexcept;  // it may go on
 bool is_method(std::string_view text) noexcept;
+// In a line whose end is not there.
+bool begins_target(std::string_view method, std::string_view target) noexcept;
 
 struct RequestLine {
   std::string_view method, target, version;

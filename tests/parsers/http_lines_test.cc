@@ -8,6 +8,28 @@
 namespace linger::test {
 namespace {
 
+// Longer than what detection looks at.
+TEST(http_lines, a_long_first_line_is_known_by_how_its_target_begins) {
+  const std::string name(200, 'x');
+  const std::string answer = "HTTP/1.1 200 OK\r\n\r\n";
+  const Dialogue tunnel = {{0, "CONNECT " + name + ".example:22 HTTP/1.1\r\n\r\n"},
+                           {1, answer},
+                           {0, "SSH-2.0-a\r\n"},
+                           {1, "SSH-2.0-b\r\n"}};
+  EXPECT_EQ(hear(tunnel).protocol, "ssh");
+  EXPECT_THAT(hear(tunnel).objects, testing::HasSubstr(".example\",\"port\":22"));
+  expect_same_however_cut(tunnel);
+  for (const std::string url : {"/", "http://a/", "HTTP://A/", "ftp://a/", "svn+ssh://a/"}) {
+    const Dialogue asked = {{0, "GET " + url + name + " HTTP/1.1\r\n\r\n"}, {1, answer}};
+    EXPECT_THAT(hear(asked).objects, testing::HasSubstr("\"original\":\"" + url)) << url;
+    EXPECT_THAT(hear(asked).objects, testing::HasSubstr("\"status_code\":200")) << url;
+    expect_same_however_cut(asked);
+  }
+  for (const std::string other : {"CONNECT {\"verbose\":true,", "CONNECT a b", "GET ", "GET a b://",
+                                  "GET 9://", "GET ://", "GET :"})
+    EXPECT_EQ(hear({{0, other + name + " HTTP/1.1\r\n\r\n"}}).protocol, "") << other;
+}
+
 TEST(http_lines, what_connect_names_beside_a_host_is_no_domain) {
   const auto domain_of = [](const std::string& target) {
     const Heard heard = hear({{0, "CONNECT " + target + " HTTP/1.1\r\nHost: by.header\r\n\r\n"}});
