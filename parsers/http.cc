@@ -176,11 +176,9 @@ Answer Http::read_line(unsigned side, Bytes line, Facts& facts) noexcept {
       if (line.empty()) return Answer::took(0);  // RFC 9112 §2.2
       return read_start(side, line, facts) ? Answer::took(0) : Answer::malformed();
     case Phase::fields:
-      if (!line.empty()) {
-        return read_field(message, line, facts) ? Answer::took(0) : Answer::malformed();
-      }
-      if (begin_body(message, facts)) return Answer::hand_over(0);
-      return Answer::took(message.phase == Phase::body ? message.length : 0);
+      if (line.empty()) return begin_body(message, facts);
+      read_field(message, line, facts);
+      return Answer::took(0);
     case Phase::chunk_size:
       if (!read_chunk_size(message, line)) return Answer::malformed();
       return Answer::took(message.phase == Phase::chunk_end ? message.length : 0);
@@ -286,12 +284,11 @@ Http::Requests Http::pop(Facts& facts) noexcept {
 // --- Fields -------------------------------------------------------------------------------------
 
 // RFC 9112 §5. A line that is no field, or begins with a blank behind the first line (§2.2), is
-// passed over; blanks before the colon, which there should not be (§5.1), too. False: a length that
-// is none, or another one than before (§6.3).
-bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
+// passed over; blanks before the colon, which there should not be (§5.1), too.
+void Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
   const std::string_view text = text_of(line);
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || text.front() == ' ' || text.front() == '\t') return true;
+  if (colon == std::string_view::npos || text.front() == ' ' || text.front() == '\t') return;
   const std::string_view name = trimmed(text.substr(0, colon));
   const auto value = [&] { return trimmed(text.substr(colon + 1)); };
   const auto tell = [&](Field field) { facts.text(field, value(), message.row); };
@@ -334,8 +331,8 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
     case 14:
       if (equals(name, "content-length")) {
         std::uint64_t length = 0;
-        if (!read_length(value(), length)) return false;
-        if (message.has_length && message.length != length) return false;
+        if (!read_length(value(), length) || (message.has_length && message.length != length))
+          message.has_bad_length = true;
         message.has_length = true;
         message.length = length;
       }
@@ -351,7 +348,6 @@ bool Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
     default:
       break;
   }
-  return true;
 }
 
 // --- Bodies -------------------------------------------------------------------------------------
@@ -362,19 +358,24 @@ bool Http::begins_tunnel(const Message& response) noexcept {
          (response.method == Method::connect && response.status / 100 == 2);
 }
 
-// Which body the message has (RFC 9112 §6.3). True: none, another protocol follows.
-bool Http::begin_body(Message& message, Facts& facts) noexcept {
+// Which body the message has (RFC 9112 §6.3). took: so many bytes are of it.
+Answer Http::begin_body(Message& message, Facts& facts) noexcept {
   const unsigned status = message.status;
   if (message.is_response) {
-    if (begins_tunnel(message)) return true;
+    if (begins_tunnel(message)) return Answer::hand_over(0);
     if (status < 200) {
       message = {};
-      return false;
+      return Answer::took(0);
     }
     if (message.method == Method::head || status == 204 || status == 304) {
       end_message(message, facts);
-      return false;
+      return Answer::took(0);
     }
+  }
+  if (message.has_bad_length) {
+    if (!message.is_chunked && !message.is_coded) return Answer::malformed();
+    message.has_length = false;
+    message.length = 0;
   }
   const bool is_to_end = message.is_response && !message.has_length;
   if (message.may_lack_body && (message.is_chunked || message.length != 0 || is_to_end)) {
@@ -387,17 +388,18 @@ bool Http::begin_body(Message& message, Facts& facts) noexcept {
   } else if (message.has_length && message.length != 0) {
     message.body_bytes += message.length;
     message.phase = Phase::body;
+    return Answer::took(message.length);
   } else if (is_to_end) {
     message.phase = Phase::to_end;
   } else {
     end_message(message, facts);
   }
-  return false;
+  return Answer::took(0);
 }
 
 // What comes of a client that asked whether to send its body: that, or, once it was answered
 // without a 100, perhaps another request. Behind a response whose request was not seen, which may
-// have been a HEAD: its body, or another response. took: so many bytes are of the body.
+// have been a HEAD: its body, or another response.
 Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept {
   if (message.is_response || count_ == 0) {
     Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
@@ -415,8 +417,7 @@ Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcep
     }
   }
   message.may_lack_body = false;
-  begin_body(message, facts);
-  return Answer::took(message.phase == Phase::body ? message.length : 0);
+  return begin_body(message, facts);
 }
 
 // RFC 9112 §7.1: hexadecimal digits, zeros before them too, extensions behind a semicolon.

@@ -8,14 +8,14 @@
 // rest of what the capture missed), up to the next message of the other side: behind that, one of
 // its own may begin. Then requests that a gap took the responses of wait no longer. Responses join
 // their requests in order; one without request is a transaction of its own. Bodies are counted,
-// never looked at: by length, in chunks, or to the end (RFC 9112 §6.3); one that waits for a 100
-// may never come (RFC 9110 §10.1.1), nor one of a response whose request was not seen. Behind a
-// 101, or a 2xx to CONNECT, another protocol begins; what a client says behind a CONNECT waits for
-// the answer, and so does what is no request behind one that asks to upgrade. User names and
-// passwords in URLs are not told (RFC 3986 §3.2.1), nor are credentials and cookies. Limits: lines
-// of kLineBytesMax, fields that go on in kFoldsMax more lines, kPendingMax requests that wait,
-// where those that were captured at once count as one; what is pipelined beyond is told apart from
-// its responses.
+// never looked at: by length (one that is none is malformed where it counts), in chunks, or to the
+// end (RFC 9112 §6.3); one that waits for a 100 may never come (RFC 9110 §10.1.1), nor one of a
+// response whose request was not seen. Behind a 101, or a 2xx to CONNECT, another protocol begins;
+// what a client says behind a CONNECT waits for the answer, and so does what is no request behind
+// one that asks to upgrade. User names and passwords in URLs are not told (RFC 3986 §3.2.1), nor
+// are credentials and cookies. Limits: lines of kLineBytesMax, fields that go on in kFoldsMax more
+// lines, kPendingMax requests that wait, where those that were captured at once count as one; what
+// is pipelined beyond is told apart from its responses.
 #pragma once
 
 #include <array>
@@ -87,6 +87,7 @@ class Http {
     Method method = Method::other;  // of the request, known to its response too
     bool is_response = false;
     bool has_length = false;
+    bool has_bad_length = false;  // or two of them
     bool is_chunked = false;
     bool is_coded = false;         // but not chunked, so that it ends with its side
     bool may_lack_body = false;    // asks for a 100 before it, or answers what was not seen
@@ -105,10 +106,10 @@ class Http {
   bool read_start(unsigned side, Bytes line, Facts& facts) noexcept;
   bool read_request(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_response(Message& message, Bytes line, Facts& facts) noexcept;
-  bool read_field(Message& message, Bytes line, Facts& facts) noexcept;
+  void read_field(Message& message, Bytes line, Facts& facts) noexcept;
   bool read_chunk_size(Message& message, Bytes line) noexcept;
   static bool begins_tunnel(const Message& response) noexcept;
-  bool begin_body(Message& message, Facts& facts) noexcept;
+  Answer begin_body(Message& message, Facts& facts) noexcept;
   bool may_be_another_protocol(const Message& message, Bytes bytes) const noexcept;
   Answer begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept;
   void end_message(Message& message, Facts& facts) noexcept;

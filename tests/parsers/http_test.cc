@@ -453,6 +453,39 @@ TEST(http, a_length_may_be_repeated_but_not_another_one) {
     EXPECT_TRUE(answered(fields).is_malformed) << fields;
 }
 
+// It is not the body's, or there is none (RFC 9112 §6.3).
+TEST(http, a_bad_length_is_malformed_only_where_it_counts) {
+  const auto answered = [](const std::string& request, const std::string& response) {
+    const Dialogue dialogue = {{0, request + " /a HTTP/1.1\r\n\r\n"},
+                               {1, "HTTP/1.1 " + response},
+                               {0, "GET /b HTTP/1.1\r\n\r\n"},
+                               {1, "HTTP/1.1 299 Next\r\nContent-Length: 0\r\n\r\n"}};
+    expect_same_however_cut(dialogue);
+    return hear(dialogue);
+  };
+  const std::string chunked = "Transfer-Encoding: chunked\r\n", chunks = "3\r\nabc\r\n0\r\n\r\n";
+  for (const std::string length :
+       {"Content-Length: -1\r\n", "Content-Length:\r\n", "Content-Length: x, 2\r\n",
+        "Content-Length: 3\r\nContent-Length: 2\r\n",
+        "Content-Length: 2\r\nContent-Length: x\r\n"}) {
+    for (const auto& [request, response] :
+         {std::pair{"GET"s, "304 No\r\n" + length + "\r\n"},
+          {"GET", "204 No\r\n" + length + "\r\n"},
+          {"GET", "100 Go\r\n" + length + "\r\nHTTP/1.1 204 No\r\n\r\n"},
+          {"HEAD", "200 OK\r\n" + length + "\r\n"},
+          {"GET", "200 OK\r\n" + length + chunked + "\r\n" + chunks},
+          {"GET", "200 OK\r\n" + chunked + length + "\r\n" + chunks}}) {
+      const Heard heard = answered(request, response);
+      EXPECT_FALSE(heard.is_malformed) << request << response;
+      EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":299)")) << request << response;
+    }
+    EXPECT_TRUE(answered("GET", "200 OK\r\n" + length + "\r\nab").is_malformed) << length;
+    const std::string coded = "HTTP/1.1 200 OK\r\n" + length + "Transfer-Encoding: gzip\r\n\r\nab";
+    EXPECT_THAT(hear({kPlain[0], {1, coded}}).objects, testing::HasSubstr(R"("body":{"bytes":2})"));
+    EXPECT_THAT(hear({{1, coded}}).objects, testing::HasSubstr(R"("body":{"bytes":2})"));
+  }
+}
+
 TEST(http, the_last_coding_is_one_word) {
   for (const char* codings : {"chunked", "gzip, chunked", "gzip,CHUNKED ", "x\tchunked"}) {
     const Heard heard = hear({kPlain[0],
