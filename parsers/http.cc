@@ -56,21 +56,24 @@ Bytes unfold(Bytes bytes, Bytes line, std::size_t& taken, bool is_end, FieldRoom
   return Bytes(room).first(size);
 }
 
-// RFC 9110 §8.6: a number, perhaps repeated by who joins fields. False: it is none, or several.
+// RFC 9110 §8.6: a number, perhaps repeated by who joins fields, where empty elements do not count
+// (§5.6.1.2). False: it is none, or several.
 bool read_length(std::string_view value, std::uint64_t& length) noexcept {
   bool has_one = false;
   while (true) {
     const std::size_t comma = std::min(value.find(','), value.size());
     std::string_view digits = trimmed(value.substr(0, comma));
-    if (!is_digits(digits)) return false;
-    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
-    if (digits.size() > 18) return false;
-    std::uint64_t number = 0;
-    for (const char c : digits) number = 10 * number + static_cast<unsigned>(c - '0');
-    if (has_one && number != length) return false;
-    length = number;
-    has_one = true;
-    if (comma == value.size()) return true;
+    if (!digits.empty()) {
+      if (!is_digits(digits)) return false;
+      digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+      if (digits.size() > 18) return false;
+      std::uint64_t number = 0;
+      for (const char c : digits) number = 10 * number + static_cast<unsigned>(c - '0');
+      if (has_one && number != length) return false;
+      length = number;
+      has_one = true;
+    }
+    if (comma == value.size()) return has_one;
     value.remove_prefix(comma + 1);
   }
 }
@@ -339,8 +342,10 @@ void Http::read_field(Message& message, Bytes line, Facts& facts) noexcept {
       break;
     case 17:
       if (equals(name, "transfer-encoding")) {  // RFC 9112 §6.1: chunked is the last one
-        std::string_view last = value();
-        last = trimmed(last.substr(last.rfind(',') + 1));
+        std::string_view codings = value();
+        codings = codings.substr(0, codings.find_last_not_of(", \t") + 1);  // RFC 9110 §5.6.1.2
+        if (codings.empty()) break;
+        const std::string_view last = trimmed(codings.substr(codings.rfind(',') + 1));
         message.is_chunked = equals(last, "chunked");
         message.is_coded = !message.is_chunked && !equals(last, "identity");  // RFC 2616 §4.4
       }

@@ -441,15 +441,17 @@ TEST(http, a_length_may_be_repeated_but_not_another_one) {
   for (const std::string fields :
        {"Content-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length : 2\r\n",
         "Content-Length: 2\r\ncontent-length:2 ,2\r\n",
-        "Content-Length: 00000000000000000000000002\r\n"}) {
+        "Content-Length: 00000000000000000000000002\r\n", "Content-Length: 2,\r\n",
+        "Content-Length: , 2 ,,2\r\n"}) {
     const Heard heard = answered(fields);
     EXPECT_FALSE(heard.is_malformed) << fields;
     EXPECT_THAT(heard.objects, testing::HasSubstr(R"("body":{"bytes":2}}},{)")) << fields;
     EXPECT_THAT(heard.objects, testing::HasSubstr(R"("status_code":204)")) << fields;
   }
   for (const std::string fields :
-       {"Content-Length: 3, 2\r\n", "Content-Length: 2,\r\n", "Content-Length: -2\r\n",
-        "Content-Length: 3\r\nContent-Length: 2\r\n", "Content-Length: 1000000000000000000\r\n"})
+       {"Content-Length: 3, 2\r\n", "Content-Length: ,\r\n", "Content-Length: 2, x\r\n",
+        "Content-Length: -2\r\n", "Content-Length: 3\r\nContent-Length: 2\r\n",
+        "Content-Length: 1000000000000000000\r\n"})
     EXPECT_TRUE(answered(fields).is_malformed) << fields;
 }
 
@@ -487,7 +489,9 @@ TEST(http, a_bad_length_is_malformed_only_where_it_counts) {
 }
 
 TEST(http, the_last_coding_is_one_word) {
-  for (const char* codings : {"chunked", "gzip, chunked", "gzip,CHUNKED ", "x\tchunked"}) {
+  for (const char* codings :
+       {"chunked", "gzip, chunked", "gzip,CHUNKED ", "chunked,", "gzip,, chunked ,\t, ",
+        "chunked\r\nTransfer-Encoding:", "chunked\r\nTransfer-Encoding: ,", "x\tchunked"}) {
     const Heard heard = hear({kPlain[0],
                               {1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + std::string(codings) +
                                       "\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}});
