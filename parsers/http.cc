@@ -92,7 +92,10 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   std::size_t taken;
   const Bytes line = line_of(bytes, taken);
   RequestLine parts;
-  if (taken != 0) return split_request(text_of(line), parts) ? Detection::yes : Detection::no;
+  if (taken != 0) {
+    const bool is_request = split_request(text_of(line), parts) && is_method(parts.method);
+    return is_request ? Detection::yes : Detection::no;
+  }
   const std::size_t space = text.find(' ');
   if (space == std::string_view::npos)
     return begins_method(text) ? Detection::maybe : Detection::no;

@@ -24,6 +24,10 @@ bool is_of(std::string_view marks, std::string_view text) noexcept {  // these, 
   });
 }
 
+bool is_token(std::string_view text) noexcept {  // RFC 9110 §5.6.2
+  return !text.empty() && is_of("!#$%&'*+-.^_`|~", text);
+}
+
 bool is_scheme(std::string_view text) noexcept {  // RFC 3986 §3.1
   return !text.empty() && is_letter(text[0]) && is_of("+-.", text);
 }
@@ -36,7 +40,7 @@ bool begins_authority(std::string_view text) noexcept {  // RFC 3986 §3.2
 
 // --- First lines --------------------------------------------------------------------------------
 
-bool begins_method(std::string_view text) noexcept {  // of all that are in use
+bool begins_method(std::string_view text) noexcept {
   return text.size() <= 20 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
          });
@@ -56,7 +60,7 @@ bool split_request(std::string_view line, RequestLine& parts) noexcept {
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || last <= first + 1) return false;
   parts = {line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
-  return is_method(parts.method) && is_version(parts.version);
+  return is_token(parts.method) && is_version(parts.version);
 }
 
 bool is_response_line(std::string_view line) noexcept {

@@ -30,6 +30,27 @@ TEST(http_lines, a_long_first_line_is_known_by_how_its_target_begins) {
     EXPECT_EQ(hear({{0, other + name + " HTTP/1.1\r\n\r\n"}}).protocol, "") << other;
 }
 
+// But by those that are not in use no side is known.
+TEST(http_lines, behind_a_first_request_any_token_is_a_method) {
+  const std::string answer = "HTTP/1.1 204 No\r\n\r\n";
+  const auto asked = [&](const std::string& method) -> Dialogue {
+    return {{0, "GET /a HTTP/1.1\r\n\r\n"},
+            {1, answer},
+            {0, method + " /b HTTP/1.1\r\n\r\n"},
+            {1, answer}};
+  };
+  for (const std::string method : {"Foo", "x", "ABCDEFGHIJKLMNOPQRSTU", "!#$%&'*+-.^_`|~9"}) {
+    const Heard heard = hear(asked(method));
+    EXPECT_THAT(heard.objects, testing::HasSubstr("{\"method\":\"" + method)) << method;
+    EXPECT_THAT(heard.objects, testing::HasSubstr("\"original\":\"/b\"")) << method;
+    EXPECT_FALSE(heard.is_malformed) << method;
+    expect_same_however_cut(asked(method));
+    EXPECT_EQ(hear({{0, method + " /b HTTP/1.1\r\n\r\n"}}).protocol, "") << method;
+  }
+  for (const std::string other : {"F(", "F\"", "F\x80", "F:", "F/", " F"})
+    EXPECT_TRUE(hear(asked(other)).is_malformed) << other;
+}
+
 TEST(http_lines, what_connect_names_beside_a_host_is_no_domain) {
   const auto domain_of = [](const std::string& target) {
     const Heard heard = hear({{0, "CONNECT " + target + " HTTP/1.1\r\nHost: by.header\r\n\r\n"}});
