@@ -16,6 +16,10 @@ constexpr ProtocolField kFields[] = {LINGER_HTTP_FIELDS(LINGER_FIELD_ROW)};
 
 constexpr bool is_line_end(std::uint8_t byte) noexcept { return byte == '\r' || byte == '\n'; }
 
+Bytes behind_line_ends(Bytes bytes) noexcept {
+  return bytes.subspan(std::min(text_of(bytes).find_first_not_of("\r\n"), bytes.size()));
+}
+
 // A field whose first line is `line`, of `taken` bytes, with those that go on with it: they begin
 // with a blank, and each line end before them stands for one (RFC 9112 §5.2). `taken` becomes that
 // of all of them; 0: what comes next is not there yet, unless nothing does (`is_end`); beyond
@@ -80,9 +84,12 @@ bool read_length(std::string_view value, std::uint64_t& length) noexcept {
 
 }  // namespace
 
-// A first line that is whole says it; of a longer one the method and how the target begins.
+// A first line that is whole says it; of a longer one the method and how the target begins. Empty
+// lines may stand before it (RFC 9112 §2.2).
 Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
   if (carrier != Carrier::stream) return Detection::no;
+  const bool is_short = bytes.size() < kDetectBytesMax;
+  bytes = behind_line_ends(bytes);
   const std::string_view text = text_of(bytes);
   if (kHttpVersion.starts_with(text)) return Detection::maybe;
   if (text.starts_with(kHttpVersion))
@@ -101,7 +108,7 @@ Detection Http::detect(Carrier carrier, Bytes bytes) noexcept {
     return begins_method(text) ? Detection::maybe : Detection::no;
   if (!is_method(text.substr(0, space))) return Detection::no;
   const std::string_view target = text.substr(space + 1);
-  if (bytes.size() < kDetectBytesMax) return Detection::maybe;
+  if (is_short) return Detection::maybe;
   return begins_target(text.substr(0, space), target) ? Detection::yes : Detection::no;
 }
 
@@ -111,7 +118,7 @@ Answer Http::on_data(unsigned side, Bytes bytes, Facts& facts) noexcept {
   Place& place = places_[side];
   if (place == Place::lost) return Answer::took(bytes.size());
   if (place == Place::regained || (place == Place::unknown && count_ == 0)) {
-    const std::size_t start = std::min(text_of(bytes).find_first_not_of("\r\n"), bytes.size());
+    const std::size_t start = bytes.size() - behind_line_ends(bytes).size();
     if (start != 0) return Answer::took(start);  // RFC 9112 §2.2
     const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
     const Detection detection = detect(Carrier::stream, first);
@@ -410,10 +417,9 @@ Answer Http::begin_body(Message& message, Facts& facts) noexcept {
 // have been a HEAD: its body, or another response.
 Answer Http::begin_expected(Message& message, Bytes bytes, Facts& facts) noexcept {
   if (message.is_response || count_ == 0) {
-    Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
+    const Bytes first = bytes.first(std::min(bytes.size(), kDetectBytesMax));
     const bool is_short = first.size() < kDetectBytesMax;
-    first = first.subspan(std::min(text_of(first).find_first_not_of("\r\n"), first.size()));
-    const std::string_view text = text_of(first);
+    const std::string_view text = text_of(behind_line_ends(first));
     const bool may_be_next = message.is_response
                                  ? text.starts_with(kHttpVersion.substr(0, text.size()))
                                  : !text.starts_with(kHttpVersion);

@@ -51,7 +51,7 @@ enum class HttpField : std::uint8_t { LINGER_HTTP_FIELDS(LINGER_FIELD_NAME) };
 
 class Http {
  public:
-  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^[A-Z][A-Z_-]{1,19} [!-~])"},
+  static constexpr Pattern kPatterns[] = {{Carrier::stream, R"(^\r?\n?[A-Z][A-Z_-]{1,19} [!-~])"},
                                           {Carrier::stream, R"(^HTTP/1\.[0-9] [1-9])"}};
   static constexpr std::size_t kLineBytesMax = 16 * 1024;
   static constexpr std::size_t kFoldsMax = 64;  // lines that go on with a field

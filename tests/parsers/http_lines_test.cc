@@ -51,6 +51,20 @@ TEST(http_lines, behind_a_first_request_any_token_is_a_method) {
     EXPECT_TRUE(hear(asked(other)).is_malformed) << other;
 }
 
+// As of clients that end a body with one (RFC 9112 §2.2).
+TEST(http_lines, before_the_first_request_an_empty_line_is_passed_over) {
+  const Said answer = {1, "HTTP/1.1 204 No\r\n\r\n"};
+  for (const std::size_t bytes : {0, 90, 200})
+    for (const std::string empty : {"\r\n", "\n"}) {
+      const std::string request = "GET /" + std::string(bytes, 'x') + " HTTP/1.1\r\n\r\n";
+      const Dialogue late = {{0, empty + request}, answer};
+      EXPECT_EQ(hear(late), hear({{0, request}, answer})) << bytes;
+      expect_same_however_cut(late);
+    }
+  for (const std::string other : {"HELO a", "GET / HTTP/2", "get / HTTP/1.1"})
+    EXPECT_EQ(hear({{0, "\r\n" + other + "\r\n"}}).protocol, "") << other;
+}
+
 TEST(http_lines, what_connect_names_beside_a_host_is_no_domain) {
   const auto domain_of = [](const std::string& target) {
     const Heard heard = hear({{0, "CONNECT " + target + " HTTP/1.1\r\nHost: by.header\r\n\r\n"}});
