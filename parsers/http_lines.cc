@@ -60,7 +60,8 @@ bool split_request(std::string_view line, RequestLine& parts) noexcept {
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || last <= first + 1) return false;
   parts = {line.substr(0, first), line.substr(first + 1, last - first - 1), line.substr(last + 1)};
-  return is_token(parts.method) && is_version(parts.version);
+  const bool is_strict = is_token(parts.method) && parts.target.find(' ') == parts.target.npos;
+  return (is_method(parts.method) || is_strict) && is_version(parts.version);
 }
 
 bool is_response_line(std::string_view line) noexcept {

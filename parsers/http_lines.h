@@ -18,7 +18,8 @@ enum class HttpField : std::uint8_t;
 
 inline constexpr std::string_view kHttpVersion = "HTTP/1.";
 
-// Of the methods that are in use: any other token is one too, but tells nothing of the protocol.
+// As those that are in use. Any other token is a method too (RFC 9110 §9.1), but tells nothing of
+// the protocol.
 bool begins_method(std::string_view text) noexcept;  // it may go on
 bool is_method(std::string_view text) noexcept;
 // In a line whose end is not there.
@@ -27,8 +28,8 @@ bool begins_target(std::string_view method, std::string_view target) noexcept;
 struct RequestLine {
   std::string_view method, target, version;
 };
-// The method is any token (RFC 9110 §9.1). Blanks behind the version are passed over (RFC 9112 §3),
-// but none stand before the method.
+// Blanks behind the version are passed over (RFC 9112 §3), and so are those in the target (§3.2) of
+// a method that is in use; any other token is one only without them. None stand before the method.
 bool split_request(std::string_view line, RequestLine& parts) noexcept;
 bool is_response_line(std::string_view line) noexcept;
 

@@ -47,7 +47,7 @@ TEST(http_lines, behind_a_first_request_any_token_is_a_method) {
     expect_same_however_cut(asked(method));
     EXPECT_EQ(hear({{0, method + " /b HTTP/1.1\r\n\r\n"}}).protocol, "") << method;
   }
-  for (const std::string other : {"F(", "F\"", "F\x80", "F:", "F/", " F"})
+  for (const std::string other : {"F(", "F\"", "F\x80", "F:", "F/", " F", "still hereGET"})
     EXPECT_TRUE(hear(asked(other)).is_malformed) << other;
 }
 
