@@ -16,6 +16,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <future>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "engine/base/socket_headers.h"
@@ -33,16 +36,18 @@ constexpr int kBackoffFirstMs = 10;
 constexpr int kBackoffLastMs = 1'000;
 
 using SteadyClock = std::chrono::steady_clock;
+using namespace std::string_literals;
 
 // Gives a connected socket or -1 with errno set. Waits only as long as is_wanted() says so.
 template <class IsWanted>
 int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes,
                         const IsWanted& is_wanted) {
   if (fd < 0) return -1;
-  int error = EAGAIN;  // a unix peer that has as many in its queue as it allows
+  const auto attempt = [&] { return connect(fd, address, address_bytes) == 0 ? 0 : errno; };
+  int error = attempt();  // EAGAIN: a unix peer that has as many in its queue as it allows
   for (int i = 0; error == EAGAIN && i < kConnectPolls && is_wanted(); ++i) {
-    if (i != 0) poll(nullptr, 0, kPollMs);
-    error = connect(fd, address, address_bytes) == 0 ? 0 : errno;
+    poll(nullptr, 0, kPollMs);
+    error = attempt();
   }
   if (error == EINPROGRESS) {
     pollfd poll_fd{fd, POLLOUT, 0};
@@ -62,6 +67,10 @@ int connected_or_closed(int fd, const sockaddr* address, socklen_t address_bytes
   return -1;
 }
 
+std::string not_taken(int error) {
+  return fmt::format("{}; is somebody listening there?", std::strerror(error));
+}
+
 template <class IsWanted>
 int connect_unix(const OutputUri& uri, const IsWanted& is_wanted) {
   sockaddr_un address{};
@@ -73,23 +82,49 @@ int connect_unix(const OutputUri& uri, const IsWanted& is_wanted) {
                              is_wanted);
 }
 
+struct FreeAddresses {
+  void operator()(addrinfo* addresses) const noexcept { freeaddrinfo(addresses); }
+};
+using Addresses = tl::expected<std::unique_ptr<addrinfo, FreeAddresses>, std::string>;
+
+// getaddrinfo() can wait half a minute for name servers, and nothing ends that: so it has a thread
+// of its own, which is left behind once its answer is not wanted any more.
+template <class IsWanted>
+Addresses addresses_of(const OutputUri& uri, const IsWanted& is_wanted) {
+  std::packaged_task<Addresses()> lookup([host = uri.host, port = uri.port]() -> Addresses {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+    if (code != 0) return tl::unexpected(fmt::format("{}; is the name right?", gai_strerror(code)));
+    return Addresses::value_type(found);
+  });
+  std::future<Addresses> answer = lookup.get_future();
+  try {
+    std::thread(std::move(lookup)).detach();
+  } catch (const std::system_error& error) {
+    return tl::unexpected(fmt::format("no thread to look the name up: {}", error.what()));
+  }
+  while (answer.wait_for(std::chrono::milliseconds(kPollMs)) != std::future_status::ready)
+    if (!is_wanted()) return tl::unexpected("no name server answers"s);
+  return answer.get();
+}
+
 template <class IsWanted>
 int connect_tcp(const OutputUri& uri, const IsWanted& is_wanted, std::string& error) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(uri.host.c_str(), uri.port.c_str(), &hints, &found); code != 0) {
-    error = gai_strerror(code);
+  const Addresses addresses = addresses_of(uri, is_wanted);
+  if (!addresses) {
+    error = addresses.error();
     return -1;
   }
   int fd = -1;
-  for (const addrinfo* a = found; a != nullptr && fd < 0 && is_wanted(); a = a->ai_next) {
+  for (const addrinfo* a = addresses->get(); a != nullptr; a = a->ai_next) {
     fd = connected_or_closed(
         socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol),
         a->ai_addr, a->ai_addrlen, is_wanted);
+    if (fd >= 0 || !is_wanted()) break;
   }
-  if (fd < 0) error = std::strerror(errno);
-  freeaddrinfo(found);
+  if (fd < 0) error = not_taken(errno);
   const int on = 1;
   if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
@@ -101,10 +136,9 @@ class StreamWriter final : public Writer {
   ~StreamWriter() override { disconnect(); }
 
   tl::expected<void, std::string> open() override {
-    if (try_connect()) return {};
+    if (try_connect([this] { return !is_abandoned(); })) return {};
     return tl::unexpected(
-        fmt::format("output '{}': cannot connect: {}; is somebody listening there?", uri_.text,
-                    connect_error_));
+        fmt::format("output '{}': cannot connect: {}", uri_.text, connect_error_));
   }
 
   void write(std::string_view lines) override {
@@ -205,13 +239,13 @@ class StreamWriter final : public Writer {
     return std::chrono::nanoseconds(options_.give_up_after);
   }
 
-  bool try_connect() {
-    const auto is_wanted = [this] { return !is_abandoned(); };
+  template <class IsWanted>
+  bool try_connect(const IsWanted& is_wanted) {
     if (uri_.destination == Destination::tcp_socket) {
       fd_ = connect_tcp(uri_, is_wanted, connect_error_);
     } else {
       fd_ = connect_unix(uri_, is_wanted);
-      if (fd_ < 0) connect_error_ = std::strerror(errno);
+      if (fd_ < 0) connect_error_ = not_taken(errno);
     }
     return fd_ >= 0;
   }
@@ -227,7 +261,7 @@ class StreamWriter final : public Writer {
       if (is_lost_for_good()) return;
       wait_before_trying();
     }
-    while (!try_connect()) {
+    while (!try_connect([this] { return !is_abandoned() && !is_over_time(lost_at_); })) {
       if (is_abandoned() || is_lost_for_good()) return;
       wait_before_trying();
     }

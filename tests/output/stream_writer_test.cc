@@ -4,11 +4,38 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <string_view>
 #include <thread>
 
 #include "engine/base/socket_headers.h"
 #include "output/writer.h"
 #include "tests/support/temporary_folder.h"
+
+namespace {
+
+// How often a name was looked up, and whether its name servers answer: for the function that the
+// linker puts in place of getaddrinfo().
+constexpr std::string_view kName = "peer.example";
+constexpr std::string_view kNoName = "nobody.example";
+std::atomic<int> lookups{0};
+std::atomic<bool> is_answered{true};
+
+}  // namespace
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
+extern "C" int __real_getaddrinfo(const char* host, const char* port, const addrinfo* hints,
+                                  addrinfo** found);
+extern "C" int __wrap_getaddrinfo(const char* host, const char* port, const addrinfo* hints,
+                                  addrinfo** found) {
+  if (host == kNoName) return EAI_NONAME;
+  if (host != kName) return __real_getaddrinfo(host, port, hints, found);
+  ++lookups;
+  for (int i = 0; i < 200 && !is_answered; ++i) poll(nullptr, 0, 50);  // 10 s, as resolvers do
+  return __real_getaddrinfo("127.0.0.1", port, hints, found);
+}
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace linger {
 namespace {
@@ -31,9 +58,7 @@ class Peer {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(listen(listener_, 8), 0);
-    socklen_t bytes = sizeof address;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &bytes);
-    uri_ = "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    uri_ = "tcp://127.0.0.1" + port();
   }
   ~Peer() {
     hang_up();
@@ -41,6 +66,12 @@ class Peer {
   }
 
   const std::string& uri() const { return uri_; }
+  std::string port() const {
+    sockaddr_in address{};
+    socklen_t bytes = sizeof address;
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &bytes);
+    return ":" + std::to_string(ntohs(address.sin_port));
+  }
   bool take_connection() {
     connection_ = accept(listener_, nullptr, nullptr);
     return connection_ >= 0;
@@ -376,6 +407,56 @@ TEST(stream_writer, abandon_ends_the_wait_for_a_peer_that_takes_nothing) {
   control.join();
   EXPECT_EQ(writer->written() + writer->dropped(DropReason::abandoned), 1'000'000u);
   EXPECT_GT(writer->dropped(DropReason::abandoned), 0u);
+}
+
+// A peer that was connected to by its name, and is lost while no name server answers.
+class UnansweredName {
+ public:
+  explicit UnansweredName(DurationNs give_up_after)
+      : writer_(writer_to("tcp://" + std::string(kName) + peer_.port(),
+                          {.is_live = true, .give_up_after = give_up_after})) {
+    lookups = 0;
+    EXPECT_TRUE(writer_->open());
+    EXPECT_TRUE(peer_.take_connection());
+    is_answered = false;
+    peer_.reset();
+  }
+  ~UnansweredName() {
+    is_answered = true;
+    poll(nullptr, 0, 100);  // the thread that was left behind ends, too
+  }
+
+  // Its records are dropped before a name server answers.
+  void expect_dropped(DropReason reason, void (Writer::*end)() noexcept) {
+    std::thread control([&] {
+      while (lookups < 2) poll(nullptr, 0, 1);
+      (writer_.get()->*end)();
+    });
+    const auto since = std::chrono::steady_clock::now();
+    writer_->write("one\ntwo\n");
+    writer_->close();
+    control.join();
+    EXPECT_EQ(writer_->dropped(reason), 2u);
+    EXPECT_LT(std::chrono::steady_clock::now() - since, std::chrono::seconds(8));
+  }
+
+ private:
+  Peer peer_;
+  std::unique_ptr<Writer> writer_;
+};
+
+TEST(stream_writer, a_name_that_is_none_is_an_error_at_start) {
+  const auto result = writer_to("tcp://" + std::string(kNoName) + ":514")->open();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().find("is the name right?"), std::string::npos) << result.error();
+}
+
+TEST(stream_writer, abandon_ends_the_wait_for_name_servers) {
+  UnansweredName(10 * kSecond).expect_dropped(DropReason::abandoned, &Writer::abandon);
+}
+
+TEST(stream_writer, name_servers_are_waited_for_no_longer_than_the_peer) {
+  UnansweredName(50 * kMillisecond).expect_dropped(DropReason::failed, &Writer::finish_soon);
 }
 
 }  // namespace
