@@ -46,7 +46,10 @@ tl::expected<ParserSet, std::string> parsers_of(const Settings& settings) {
       set = kAllParsers;
       continue;
     }
-    if (name == "none") continue;
+    if (name == "none") {
+      if (settings.parsers.size() == 1) continue;
+      return tl::unexpected(std::string("parsers: none among others; leave it or them out"));
+    }
     std::string names = "all, none";
     std::size_t i = 0;
     for (; i < kParsers.size() && kProtocols[i]->name != name; ++i)
@@ -65,9 +68,9 @@ tl::expected<std::unique_ptr<Reading>, std::string> make_reading(
   const auto enabled = parsers_of(settings);
   if (!enabled) return tl::unexpected(enabled.error());
   if (!is_anything_wanted(settings)) return nullptr;
-  auto signatures = load_signatures(settings.signatures);
+  auto signatures = load_signatures(settings.where("signatures"), settings.signatures);
   if (!signatures) return tl::unexpected(signatures.error());
-  auto rules = load_rules(settings.rules, *signatures);
+  auto rules = load_rules(settings.where("rules"), settings.rules, *signatures);
   if (!rules) return tl::unexpected(rules.error());
   auto reading = std::make_unique<Reading>();
   reading->signatures = signatures->size();

@@ -103,33 +103,34 @@ Engine::Engine(const Options& options, const Settings& settings)
 Engine::~Engine() = default;
 
 tl::expected<void, StartError> Engine::check() const {
+  const auto wrong = [&](std::string_view setting, const std::string& what) {
+    return tl::unexpected(StartError{kExitUsage, settings_.where(setting) + what});
+  };
   // A replay touches what it uses, a live run all.
   const std::uint64_t there = is_live_ ? memory_allowed() : memory_there();
   if (memory_needed(settings_) > there)
-    return tl::unexpected(StartError{
-        kExitUsage,
-        fmt::format("maxStreams: {} sessions, their graves, pools and rings need {} MiB, there are "
-                    "{}; lower maxStreams, graveyardSize, a pool, parserMemory, reorderMemory, "
-                    "maxFrags, recordQueue, maxPacketsInQueue or packetThreads",
-                    settings_.maxStreams, memory_needed(settings_) >> 20, there >> 20)});
+    return wrong("maxStreams",
+                 fmt::format("maxStreams: {} sessions, their graves, pools and rings "
+                             "need {} MiB, there are {}; lower maxStreams, "
+                             "graveyardSize, a pool, parserMemory, reorderMemory, "
+                             "maxFrags, recordQueue, maxPacketsInQueue or "
+                             "packetThreads",
+                             settings_.maxStreams, memory_needed(settings_) >> 20, there >> 20));
   const auto cores = parse_cores(settings_.shardCores);
-  if (!cores) return tl::unexpected(StartError{kExitUsage, cores.error()});
+  if (!cores) return wrong("shardCores", cores.error());
   if (!cores->empty() && cores->size() < settings_.packetThreads)
-    return tl::unexpected(
-        StartError{kExitUsage, fmt::format("shardCores: {} cores for {} threads; name more, or set "
+    return wrong("shardCores", fmt::format("shardCores: {} cores for {} threads; name more, or set "
                                            "packetThreads to {}",
-                                           cores->size(), settings_.packetThreads, cores->size())});
-  if (const auto set = parsers_of(settings_); !set)
-    return tl::unexpected(StartError{kExitUsage, set.error()});
+                                           cores->size(), settings_.packetThreads, cores->size()));
+  if (const auto set = parsers_of(settings_); !set) return wrong("parsers", set.error());
   const auto uris = parse_output_uris(settings_.output);
-  if (!uris) return tl::unexpected(StartError{kExitUsage, uris.error()});
+  if (!uris) return wrong("output", uris.error());
   std::vector<std::string> read = settings_.rules;
   read.insert(read.end(), settings_.signatures.begin(), settings_.signatures.end());
   read.push_back(options_.config);
   if (const auto spared = check_spared(*uris, read); !spared)
-    return tl::unexpected(StartError{kExitUsage, spared.error()});
-  if (auto good = check_bpf(settings_.bpf); !good)
-    return tl::unexpected(StartError{kExitUsage, good.error()});
+    return wrong("output", spared.error());
+  if (const auto good = check_bpf(settings_.bpf); !good) return wrong("bpf", good.error());
   return {};
 }
 
@@ -298,7 +299,8 @@ tl::expected<void, std::string> Engine::start_sources() {
 // Devices and outputs are open: from here on a live run needs little.
 tl::expected<void, std::string> Engine::give_up_rights() {
   if (!settings_.user.empty())
-    if (auto became = become_user(settings_.user); !became) return became;
+    if (const auto became = become_user(settings_.user); !became)
+      return tl::unexpected(settings_.where("user") + became.error());
   if (settings_.sandbox && !give_up_system_calls() && !options_.quiet)
     tell("linger: sandbox: this kernel has no seccomp filters\n");
   return {};

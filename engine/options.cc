@@ -244,8 +244,14 @@ tl::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
 tl::expected<Settings, std::string> settings_of(const Options& options) {
   auto settings = load_settings(options.config, options.assignments);
   if (!settings) return settings;
-  if (!options.outputs.empty()) settings->output = options.outputs;
-  if (!options.bpf.empty()) settings->bpf = options.bpf;
+  if (!options.outputs.empty()) {
+    settings->output = options.outputs;
+    settings->places.erase("output");
+  }
+  if (!options.bpf.empty()) {
+    settings->bpf = options.bpf;
+    settings->places.erase("bpf");
+  }
   if (options.ignore_checksums) settings->checksums = false;
   if (const auto result = check_settings(*settings); !result) return tl::unexpected(result.error());
   return settings;

@@ -110,9 +110,10 @@ ReadYaml<std::vector<Rule>> read_rules(const std::string& yaml, const std::strin
   return rules;
 }
 
-ReadYaml<std::vector<Rule>> load_rules(const std::vector<std::string>& files,
+ReadYaml<std::vector<Rule>> load_rules(const std::string& where,
+                                       const std::vector<std::string>& files,
                                        const std::vector<Signature>& signatures) {
-  return load_yaml_lists("rules", files, kRulesMax,
+  return load_yaml_lists(where + "rules", files, kRulesMax,
                          [&](const std::string& yaml, const std::string& place) {
                            return read_rules(yaml, place, signatures);
                          });

@@ -21,8 +21,10 @@
 
 namespace linger {
 
-// `signatures`: what else may be named as protocol beside the parsers.
-tl::expected<std::vector<Rule>, std::string> load_rules(const std::vector<std::string>& files,
+// `where` begins messages about the setting; `signatures`: what else may be named as protocol
+// beside the parsers.
+tl::expected<std::vector<Rule>, std::string> load_rules(const std::string& where,
+                                                        const std::vector<std::string>& files,
                                                         const std::vector<Signature>& signatures);
 
 // The text of one such file; `place` names it in messages.

@@ -50,8 +50,9 @@ ReadYaml<std::vector<Signature>> read_signatures(const std::string& yaml,
   return signatures;
 }
 
-ReadYaml<std::vector<Signature>> load_signatures(const std::vector<std::string>& files) {
-  return load_yaml_lists("signatures", files, kSignaturesMax, read_signatures);
+ReadYaml<std::vector<Signature>> load_signatures(const std::string& where,
+                                                 const std::vector<std::string>& files) {
+  return load_yaml_lists(where + "signatures", files, kSignaturesMax, read_signatures);
 }
 
 }  // namespace linger

@@ -16,8 +16,9 @@
 
 namespace linger {
 
+// `where` begins messages about the setting.
 tl::expected<std::vector<Signature>, std::string> load_signatures(
-    const std::vector<std::string>& files);
+    const std::string& where, const std::vector<std::string>& files);
 
 // The text of one such file; `place` names it in messages.
 tl::expected<std::vector<Signature>, std::string> read_signatures(const std::string& yaml,

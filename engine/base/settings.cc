@@ -104,7 +104,7 @@ tl::expected<const Row*, std::string> find_row(std::string_view name) {
       "unknown setting '{}'; the nearest is {} (--help-settings lists all)", name, nearest->name));
 }
 
-// Settings on their way, and where each was set last.
+// Settings on their way.
 class Loader {
  public:
   explicit Loader(Settings settings = {}) : settings_(std::move(settings)) {}
@@ -214,14 +214,12 @@ class Loader {
   SettingsResult store(const Row& row, const RawValue& raw, const std::string& where) {
     const auto result = row.read(raw, settings_);
     if (!result) return tl::unexpected(where + ": " + result.error());
-    places_[row.name] = where;
+    settings_.places[row.name] = where;
     return {};
   }
 
   SettingsResult conflict(std::string_view name, std::string_view why) const {
-    const auto place = places_.find(name);
-    const auto where = place == places_.end() ? std::string() : place->second + ": ";
-    return tl::unexpected(fmt::format("{}{}: {}", where, name, why));
+    return tl::unexpected(fmt::format("{}{}: {}", settings_.where(name), name, why));
   }
 
   SettingsResult check_session_key() const {
@@ -287,7 +285,7 @@ class Loader {
     for (const auto& [low, high] :
          {std::pair{closing, ceiling}, std::pair{reset, ceiling}, std::pair{late, going_on}}) {
       if (low.duration <= high.duration) continue;
-      if (places_.contains(low.name)) {
+      if (settings_.places.contains(low.name)) {
         return conflict(low.name, fmt::format("{} is above {}; allowed: at most {}",
                                               format_duration(low.duration), high.name,
                                               format_duration(high.duration)));
@@ -300,7 +298,6 @@ class Loader {
   }
 
   Settings settings_;
-  std::map<std::string_view, std::string> places_;
 };
 
 constexpr std::size_t kFileBytesMax = 1 << 20;  // a settings file is some kilobytes
@@ -338,7 +335,16 @@ Settings::Settings(Settings&&) noexcept = default;
 Settings& Settings::operator=(const Settings&) = default;
 Settings& Settings::operator=(Settings&&) noexcept = default;
 Settings::~Settings() = default;
-bool Settings::operator==(const Settings&) const = default;
+bool Settings::operator==(const Settings& other) const {
+#define LINGER_SETTING_EQUAL(kind, name, default_value, min, max, help) &&name == other.name
+  return true LINGER_SETTINGS(LINGER_SETTING_EQUAL);
+#undef LINGER_SETTING_EQUAL
+}
+
+std::string Settings::where(std::string_view name) const {
+  const auto place = places.find(name);
+  return place == places.end() ? std::string() : place->second + ": ";
+}
 
 tl::expected<Settings, std::string> load_settings(const std::string& path,
                                                   const std::vector<std::string>& assignments) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -36,6 +37,11 @@ struct Settings {
   setting_kind::kind::Value name = default_value;
   LINGER_SETTINGS(LINGER_SETTING_MEMBER)
 #undef LINGER_SETTING_MEMBER
+
+  // By name, where each was set that was: file:line, or --set.
+  std::map<std::string_view, std::string> places;
+  // Begins a message: that place and ": "; empty for a default.
+  std::string where(std::string_view name) const;
 
   // The values that 0 stands for.
   std::uint64_t graveyard_size() const noexcept {
@@ -71,7 +77,7 @@ struct Settings {
              {"guePorts", TunnelKind::gue, guePorts}}};
   }
 
-  bool operator==(const Settings&) const;
+  bool operator==(const Settings&) const;  // wherever they were set
 };
 
 using SettingsResult = tl::expected<void, std::string>;

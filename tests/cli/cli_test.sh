@@ -51,6 +51,13 @@ expect "a_setting_out_of_range_is_bad_usage" 2 'allowed: .* from 1 to 64' \
 echo "nodee: x" >bad.yaml
 expect "a_wrong_file_of_settings_names_its_line" 2 'bad.yaml:1: .*nearest is node' \
   -r "$capture" -c bad.yaml
+for wrong in 'parsers: [none, http]' 'bpf: tcp port port' 'shardCores: 3-1' 'output: [gopher://x]'; do
+  printf 'node: x\n%s\n' "$wrong" >wrong.yaml
+  expect "what_is_wrong_with_the_setting_${wrong%%:*}_names_its_line" 2 'wrong.yaml:2: ' \
+    -r "$capture" -c wrong.yaml
+done
+expect "a_wrong_filter_behind_the_options_does_not_blame_the_settings" 2 '^linger: BPF' \
+  -r "$capture" --set bpf=tcp -o - tcp port port
 expect "a_missing_file_of_settings_is_named" 2 'none.yaml: cannot be read' \
   -r "$capture" -c none.yaml
 expect "a_bad_filter_is_shown" 2 'tcp port port' -r "$capture" tcp port port

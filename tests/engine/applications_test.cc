@@ -48,6 +48,8 @@ TEST(applications, parsers_are_switched_on_by_name) {
   EXPECT_EQ(Applications::memory_needed(settings), 0u);
   settings.parsers = {std::string(kProtocols[1]->name)};
   EXPECT_EQ(parsers_of(settings), 2u);
+  settings.parsers = {"none", "http"};
+  EXPECT_EQ(parsers_of(settings).error(), "parsers: none among others; leave it or them out");
   settings.parsers = {"htpp"};
   const auto set = parsers_of(settings);
   ASSERT_FALSE(set);
@@ -83,8 +85,8 @@ TEST(signatures, that_are_wrong_are_named_with_their_line) {
                 .find("x.yaml:1: signature a: carrier: pigeon"),
             0u);
   EXPECT_EQ(error_of("- [").find("x.yaml:1: not YAML: "), 0u);
-  EXPECT_EQ(load_signatures({"/nowhere.yaml"}).error(),
-            "signatures: /nowhere.yaml: No such file or directory");
+  EXPECT_EQ(load_signatures("--set: ", {"/nowhere.yaml"}).error(),
+            "--set: signatures: /nowhere.yaml: No such file or directory");
 }
 
 }  // namespace

@@ -70,14 +70,14 @@ TEST(rule_files, that_are_wrong_are_named_with_their_line) {
   expect_error("- [", "r.yaml:1: not YAML: ");
   expect_error("- {name: a, pattern: a}\n---\n- {name: b, pattern: b}",
                "r.yaml:3: a second YAML document begins");
-  EXPECT_EQ(load_rules({"/nowhere.yaml"}, {}).error(),
+  EXPECT_EQ(load_rules("", {"/nowhere.yaml"}, {}).error(),
             "rules: /nowhere.yaml: No such file or directory");
-  EXPECT_EQ(load_rules({"/"}, {}).error(), "rules: /: Is a directory");
+  EXPECT_EQ(load_rules("", {"/"}, {}).error(), "rules: /: Is a directory");
   const TemporaryFolder folder;
   const std::string huge = folder.file("huge");
   std::ofstream(huge).close();
   std::filesystem::resize_file(huge, (16 << 20) + 1);
-  EXPECT_EQ(load_rules({huge}, {}).error(), "rules: " + huge + ": larger than 16 MiB");
+  EXPECT_EQ(load_rules("", {huge}, {}).error(), "rules: " + huge + ": larger than 16 MiB");
 }
 
 }  // namespace
