@@ -18,6 +18,7 @@ constexpr std::size_t kLookBlockBytes = 16 << 10;
 // One rx() takes this many turns at most (files changing, packets filtered away) before it lets its
 // caller go on.
 constexpr int kTurnsMax = 1024;
+constexpr const char* kReadAlready = "a file that is read already";
 
 tl::expected<std::unique_ptr<CaptureReader>, std::string> open_reader(const std::string& path,
                                                                       BlockPool& pool,
@@ -66,15 +67,15 @@ CaptureFileSource::Outcome CaptureFileSource::add_directory(const std::string& p
   }
   if (error) return error_of(path, error.message());
   std::sort(files.begin(), files.end());
-  const std::size_t foreign_before = skipped_count_ - again_count_;
+  const std::size_t foreign_before = foreign_count_;
   for (const std::string& file : files) {
     if (auto added = add_file(file, false, true); !added) return added;
   }
-  for (const std::string& folder : folders) skipped(folder, "a directory (name it to read it)");
-  if (skipped_count_ - again_count_ - foreign_before == files.size() + folders.size()) {
-    return error_of(path, "holds no capture files");
-  }
-  return {};
+  for (const std::string& folder : folders) pass_over(folder, "a directory (name it to read it)");
+  if (foreign_count_ - foreign_before < files.size() + folders.size()) return {};
+  std::string why = notes();
+  std::replace(why.begin(), why.end(), '\n', ' ');
+  return error_of(path, "holds no capture files" + (why.empty() ? why : ": " + why));
 }
 
 CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, bool is_only,
@@ -87,8 +88,8 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
   const bool is_regular = S_ISREG(status.st_mode);
   const FileId file{status.st_dev, status.st_ino};
   if (is_regular && files_.contains(file)) {
-    ++again_count_;  // a link, or named twice: each of its packets would count twice
-    skipped(path, "a file that is read already");
+    // A link, or named twice: each of its packets would count twice.
+    pass_over(path, kReadAlready);
     return {};
   }
   const bool stays_open = is_only || is_stdin || !is_regular;
@@ -107,7 +108,7 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
     if ((*reader)->is_capture() || (may_be_foreign && (*reader)->has_failed())) {
       say_trouble(path, (*reader)->trouble());
     } else if (may_be_foreign) {
-      skipped(path, (*reader)->trouble());
+      pass_over(path, (*reader)->trouble());
     } else {
       return error_of(path, (*reader)->trouble());
     }
@@ -125,17 +126,28 @@ CaptureFileSource::Outcome CaptureFileSource::add_file(const std::string& path, 
   return {};
 }
 
-void CaptureFileSource::skipped(const std::string& path, const std::string& reason) {
-  if (++skipped_count_ == 1) notes_ = fmt::format("{} is passed over: {}", path, reason);
+void CaptureFileSource::pass_over(const std::string& path, const std::string& reason) {
+  PassedOver& those = passed_over_[reason];
+  if (those.count++ == 0) those.first = path;
+  if (reason != kReadAlready) ++foreign_count_;
+}
+
+std::string CaptureFileSource::notes() const {
+  std::string text;
+  for (const auto& [reason, those] : passed_over_) {
+    if (!text.empty()) text += '\n';
+    text += fmt::format("{} is passed over: {}", those.first, reason);
+    if (those.count == 2) text += "; so is one other";
+    if (those.count > 2) text += fmt::format("; so are {} others", those.count - 1);
+    text += '.';
+  }
+  return text;
 }
 
 // Call once, when all inputs are known.
 void CaptureFileSource::sort_pending() {
   std::sort(pending_.begin(), pending_.end(), is_after);
   if (!is_size_known_) bytes_total_ = 0;
-  if (skipped_count_ == 2) notes_ += "; so is one other";
-  if (skipped_count_ > 2) notes_ += fmt::format("; so are {} others", skipped_count_ - 1);
-  if (skipped_count_ > 0) notes_ += '.';
 }
 
 RxStatus CaptureFileSource::rx(Burst& burst) noexcept {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -45,9 +46,9 @@ class CaptureFileSource final : public Source {
   std::uint64_t bytes_done() const noexcept override { return bytes_done_.value(); }
   std::uint64_t bytes_total() const noexcept override { return bytes_total_; }
 
-  // What the user should know before it starts (files of a directory that were passed over); one
-  // sentence a line.
-  const std::string& notes() const noexcept { return notes_; }
+  // What the user should know before it starts: files of directories that are passed over, a line
+  // for each reason.
+  std::string notes() const;
 
   // Whether this file is one of its captures, by whatever name, with packets or without.
   bool reads(const std::string& path) const;
@@ -75,7 +76,7 @@ class CaptureFileSource final : public Source {
   Outcome add(const std::string& path, bool is_only);
   Outcome add_directory(const std::string& path);
   Outcome add_file(const std::string& path, bool is_only, bool may_be_foreign);
-  void skipped(const std::string& path, const std::string& reason);
+  void pass_over(const std::string& path, const std::string& reason);
   void sort_pending();
 
   RxStatus fill(Burst& burst) noexcept;
@@ -100,9 +101,12 @@ class CaptureFileSource final : public Source {
   std::vector<InputPointer> open_;     // a heap, the next one in front
   std::vector<InputPointer> pending_;  // sorted, the next one last
   std::string trouble_;
-  std::string notes_;
-  std::size_t skipped_count_ = 0;
-  std::size_t again_count_ = 0;  // of them, those that are read by another name
+  struct PassedOver {
+    std::string first;
+    std::size_t count = 0;
+  };
+  std::map<std::string, PassedOver> passed_over_;  // by reason
+  std::size_t foreign_count_ = 0;                  // of them, those that no other name reads
   using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
   std::set<FileId> files_;                                 // that are captures
   std::size_t input_count_ = 0;

@@ -133,13 +133,15 @@ TEST(CaptureFileSource, more_overlapping_files_than_can_be_open_are_all_read_and
   EXPECT_NE((*source)->trouble().find("overlaps in time with 256 other files"), std::string::npos);
 }
 
-TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_noted_once) {
+TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_noted) {
   const CaptureFolder folder;
   folder.file("z.pcap", capture_at('a', {0, 1}));
   folder.file("a.cap", capture_at('b', {10}));
   folder.file(".hidden.pcap", capture_at('h', {5}));
   folder.file("README", ByteList{'h', 'e', 'l', 'l', 'o'});
   folder.file("just-created.pcap", {});
+  for (const char* name : {"b.pcap.xz", "c.pcap.xz", "d.pcap.xz"})
+    folder.file(name, ByteList{0xfd, '7', 'z', 'X', 'Z', 0});
   std::filesystem::create_directory(folder.file("below"));
   folder.file("below/x.pcap", capture_at('s', {5}));
   auto source = open_capture({folder.path()});
@@ -147,9 +149,13 @@ TEST(CaptureFileSource, a_directory_is_read_in_time_order_and_foreign_files_are_
   EXPECT_EQ(marks(read_all(**source)), "aab");
   EXPECT_EQ((*source)->trouble(), "");
   EXPECT_EQ((*source)->notes(),
-            folder.file("README") +
+            folder.file("below") + " is passed over: a directory (name it to read it).\n" +
+                folder.file("just-created.pcap") +
+                " is passed over: empty, without even a capture header.\n" + folder.file("README") +
                 " is passed over: not a capture file (pcap, pcapng and snoop are read, plain or "
-                "compressed with gzip or zstd); so are 2 others.");
+                "compressed with gzip or zstd).\n" +
+                folder.file("b.pcap.xz") +
+                " is passed over: xz-compressed; decompress it first; so are 2 others.");
 }
 
 TEST(CaptureFileSource, a_file_of_a_directory_that_breaks_off_within_its_header_is_trouble) {
@@ -176,7 +182,10 @@ TEST(CaptureFileSource, a_file_is_read_once_by_whatever_names_it_has) {
   const CaptureFolder foreign;
   const std::string text = foreign.file("text", ByteList(100, 'x'));
   std::filesystem::create_symlink(text, foreign.file("link"));
-  EXPECT_EQ(error_of({foreign.path()}), foreign.path() + ": holds no capture files");
+  EXPECT_EQ(error_of({foreign.path()}),
+            foreign.path() + ": holds no capture files: " + foreign.file("link") +
+                " is passed over: not a capture file (pcap, pcapng and snoop are read, plain or "
+                "compressed with gzip or zstd); so is one other.");
 }
 
 TEST(CaptureFileSource, what_cannot_be_opened_is_named_with_the_reason) {
