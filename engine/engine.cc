@@ -47,9 +47,12 @@ sigset_t control_signals() noexcept {
 
 // While it lives INT and TERM end the program, as what waits before the run for a peer, a pipe,
 // first bytes or memory could not be left otherwise. A thread made meanwhile would have them too.
+// A shell that is no terminal's starts what is in the background with INT ignored.
 class Interruptible {
  public:
   Interruptible() noexcept {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     sigset_t ending;
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);

@@ -194,6 +194,16 @@ told=$(grep -c '"dns":' out)
 [[ "$code" == 0 && "$told" == 3000 ]] && ! grep -q application_missing out
 result $? "a_session_that_ends_makes_room_for_what_is_read_of_the_next" "$told of 3000 tell their question"
 
+# This shell has INT ignored in what it starts in the background.
+mkfifo silent
+"$linger" -r silent &
+waiting=$!
+(sleep 1; kill -INT $waiting; sleep 5; kill -KILL $waiting) 2>/dev/null &
+wait $waiting
+code=$?
+kill $!
+result $([[ $code == 130 ]]; echo $?) "what_waits_in_the_background_for_its_first_bytes_can_be_interrupted" "exit $code"
+
 # timeout(1) signals its child, and then the group that both are in. The output waits meanwhile.
 mkfifo slow
 (exec <slow && sleep 4 && cat >ended) &
