@@ -148,6 +148,8 @@ class ServiceManager:
 class Linger:
     """The program under test, in the background."""
 
+    started = []
+
     def __init__(self, program, arguments, folder, command=()):
         self.records_path = folder / "records"
         self.errors_path = folder / "errors"
@@ -158,6 +160,15 @@ class Linger:
                 [*command, program, *map(str, arguments), "-o", f"file:{self.records_path}",
                  "--set", "maxStreams=100000", *OWN_DPDK],
                 stderr=errors, stdin=subprocess.DEVNULL)
+        self.started.append(self.process)
+
+    @classmethod
+    def end_all(cls):
+        """Those that a test has left behind, too."""
+        while cls.started:
+            process = cls.started.pop()
+            process.kill()
+            process.wait()
 
     def errors(self):
         return self.errors_path.read_text(encoding="utf-8")
@@ -217,6 +228,8 @@ class Tests:
             print("\n".join(f"# {line}" for line in str(why).splitlines()), flush=True)
         else:
             print(f"ok {self.count} {name}", flush=True)
+        finally:
+            Linger.end_all()
 
     def finish(self):
         for folder in pathlib.Path("/var/run/dpdk").glob(f"{OWN}*"):
