@@ -80,22 +80,22 @@ class LiveQueue : public Source {
   std::int64_t last_packet_ = 0;  // monotonic clock, while draining
 };
 
-// Of the queues of one shard: what time it is in a poll, the same for all of them. Owner: the
-// shard.
+// Of the queues of one shard: what time it is in a poll, the same for all of them. A queue whose
+// packets wait is left out of a poll. Owner: the shard.
 class alignas(64) Pace {
  public:
-  // `round`: the caller's, of its last poll.
-  Timestamp now(std::uint64_t& round) noexcept {
-    if (round == round_) {  // the first one in this poll
-      ++round_;
-      now_ = system_time();
-    }
-    round = round_;
+  // Before the first poll: in each, queues ask in the order in which they took their places.
+  std::uint32_t take_place() noexcept { return places_++; }
+
+  Timestamp now(std::uint32_t place) noexcept {
+    if (place <= last_) now_ = system_time();  // the first one in this poll
+    last_ = place;
     return now_;
   }
 
  private:
-  std::uint64_t round_ = 0;
+  std::uint32_t places_ = 0;
+  std::uint32_t last_ = UINT32_MAX;
   Timestamp now_;
 };
 

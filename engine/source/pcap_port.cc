@@ -116,6 +116,7 @@ class PcapQueue final : public LiveQueue {
         link_type_(link_type_of_dlt(pcap_datalink(handle_.get()))),
         port_bit_(options.port_bit),
         pace_(pace),
+        place_(pace == nullptr ? 0 : pace->take_place()),
         interface_(interface),
         pool_(kCopyBlockBytes) {}
   ~PcapQueue() override { pcap_freecode(&filter_); }
@@ -200,7 +201,7 @@ class PcapQueue final : public LiveQueue {
     pool_.begin_burst();
     packets_ = packets;
     count_ = 0;
-    if (pace_ != nullptr) now_ = pace_->now(round_);
+    if (pace_ != nullptr) now_ = pace_->now(place_);
     if (has_young_) {
       if (is_young(young_.timestamp)) return 0;
       packets_[count_++] = young_;
@@ -264,6 +265,7 @@ class PcapQueue final : public LiveQueue {
   const std::uint16_t link_type_;
   const PortSet port_bit_;
   Pace* const pace_;  // null: it waits for no other queue
+  const std::uint32_t place_;
   const Interface& interface_;
   bpf_program filter_{};
   std::vector<sock_filter> kernel_filter_;
@@ -272,7 +274,6 @@ class PcapQueue final : public LiveQueue {
   std::size_t used_ = 0;
   Packet* packets_ = nullptr;  // during receive()
   std::uint32_t count_ = 0;
-  std::uint64_t round_ = 0;  // of pace_
   Timestamp now_;
   bool has_young_ = false;
   Packet young_;         // it waits, in block_, and all behind it in the ring

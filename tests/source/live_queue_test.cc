@@ -147,21 +147,37 @@ TEST_F(LiveQueueTest, a_device_that_is_gone_ends_it_after_what_it_left) {
   EXPECT_TRUE(queue.has_lost_device());
 }
 
-TEST(Pace, the_queues_of_a_shard_have_one_time_in_each_poll) {
+class PaceTest : public testing::Test {
+ protected:
+  Timestamp ask(std::uint32_t place) {
+    const Timestamp before = system_time();
+    while (system_time() == before) {
+    }
+    return pace.now(place);
+  }
   Pace pace;
-  std::uint64_t first = 0;
-  std::uint64_t second = 0;
+  const std::uint32_t first = pace.take_place();
+  const std::uint32_t second = pace.take_place();
+};
+
+TEST_F(PaceTest, the_queues_of_a_shard_have_one_time_in_each_poll) {
   Timestamp before;
   for (int poll = 0; poll < 3; ++poll) {
-    const Timestamp time = pace.now(first);
-    while (system_time() == time) {
-    }
+    const Timestamp time = ask(first);
     EXPECT_GT(time, before);
-    EXPECT_EQ(pace.now(second), time);
+    EXPECT_EQ(ask(second), time);
     before = time;
   }
-  const Timestamp later = pace.now(second);  // the first has ended
-  EXPECT_GT(later, before);
+  EXPECT_GT(ask(second), before);  // the first has ended
+}
+
+TEST_F(PaceTest, so_they_have_after_one_was_left_out_of_a_poll) {
+  for (const std::uint32_t left : {first, second}) {
+    const Timestamp alone = ask(left == first ? second : first);
+    const Timestamp time = ask(first);
+    EXPECT_GT(time, alone);
+    EXPECT_EQ(ask(second), time);
+  }
 }
 
 TEST_F(LiveQueueTest, one_that_was_asked_to_end_has_lost_no_device) {
