@@ -134,7 +134,8 @@ void Shard::merge_sources() noexcept {
     burst.clock = std::max(burst.clock, packet.clock);
     burst.packets[burst.count++] = packet;
   }
-  if (std::ranges::none_of(own_, [](const Inlet& i) { return i.next < i.burst->count; }))
+  const auto waits = [](const Inlet& i) { return i.next < i.burst->count; };
+  if (!has_empty_inlet() && std::ranges::none_of(own_, waits))
     for (const Inlet& inlet : own_) burst.clock = std::max(burst.clock, inlet.burst->clock);
   arrived_ = burst.clock;
   steer(merged_sources_.burst, has_fragments);

@@ -11,47 +11,12 @@
 #include "output/uri.h"
 #include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/polled_shard.h"
 #include "tests/support/record_lines.h"
 #include "tests/support/temporary_folder.h"
 
 namespace linger::test {
 namespace {
-
-// A receive queue: gives what has arrived until now; of a file all at once.
-class Queue final : public Source {
- public:
-  explicit Queue(const ClockNs& now, std::uint32_t port = 0, bool is_file = false,
-                 DurationNs behind = 0)
-      : now_(now), port_(port), is_file_(is_file), behind_(behind) {}
-
-  void add(const Frame& frame) { frames_.push_back(frame); }
-  RxStatus rx(Burst& burst) noexcept override {
-    burst.count = 0;
-    while (burst.count < kBurstMax && next_ < frames_.size() &&
-           (is_file_ || frames_[next_].timestamp_ns <= now_)) {
-      Packet& packet = burst.packets[burst.count++];
-      packet = packet_of(frames_[next_++]);
-      packet.ports = port_set_of(port_);
-      clock_ = packet.clock = std::max(clock_, packet.timestamp.value);
-    }
-    burst.clock = clock_ =
-        std::max(clock_, burst.count == 0 && !is_file_ ? now_ - behind_ : clock_);
-    if (burst.count != 0) return RxStatus::packets;
-    return is_draining_ ? RxStatus::end : RxStatus::idle;
-  }
-  bool drain() noexcept override { return is_draining_ = true; }
-  bool is_recorded() const noexcept override { return is_file_; }
-
- private:
-  const ClockNs& now_;
-  const std::uint32_t port_;
-  const bool is_file_;
-  const DurationNs behind_;
-  Frames frames_;
-  std::size_t next_ = 0;
-  ClockNs clock_ = 0;
-  bool is_draining_ = false;
-};
 
 struct LivePlan {
   std::uint32_t shards = 1;
@@ -229,14 +194,9 @@ TEST(live_shard, what_waits_for_a_shard_does_so_until_a_ring_is_half_full) {
           PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 53);
       queue.add(in_a_tunnel({query.frame(at(0))}).front());
     }
-    Settings settings;
-    settings.maxStreams = 10'000;
-    Handoff handoff(Shares::equal(2), 1'024);
-    std::vector<std::unique_ptr<Output>> none;
-    Shard shard(0, settings, {make_hash_seed(1), make_hash_seed(2)}, handoff, none, false);
-    shard.attach(queue);
-    for (int poll = 0; poll < 100; ++poll) shard.poll();
-    EXPECT_EQ(shard.sessions() != 0, count > 1'024) << count;
+    PolledShard shard({&queue}, 2, 1'024);
+    for (int poll = 0; poll < 100; ++poll) shard->poll();
+    EXPECT_EQ(shard->sessions() != 0, count > 1'024) << count;
   }
 }
 
@@ -496,91 +456,6 @@ TEST(live_shard, a_full_handoff_ring_drops_and_counts) {
   EXPECT_GT(result.ledger.handoff_full.packets, 500u);
   EXPECT_EQ(result.ledger.packets + result.ledger.handoff_full.packets, frames.size());
   EXPECT_TRUE(result.ledger.residues().empty());
-}
-
-// UDP sessions that all end at once, told through a small ring.
-class MassExpiry {
- public:
-  static constexpr std::uint16_t kSessions = 2'000;
-
-  MassExpiry() {
-    settings_.maxStreams = 10'000;
-    for (std::uint16_t port = 1; port <= kSessions; ++port)
-      queue_.add(
-          PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 53).frame(at(0)));
-    outputs_.push_back(std::make_unique<Output>(
-        *parse_output_uri("file:" + folder_.file("records")),
-        OutputOptions{
-            .shard_count = 1, .ring_capacity = 64, .run = {}, .writer = {.is_live = true}}));
-    EXPECT_TRUE(outputs_.front()->open());
-    shard_ = std::make_unique<Shard>(0, settings_, Seeds{make_hash_seed(1), make_hash_seed(2)},
-                                     handoff_, outputs_, false);
-    shard_->attach(queue_);
-    while (shard_->sessions() < kSessions) shard_->poll();
-    now_ = at(40 * kSecond);
-  }
-
-  Output& output() { return *outputs_.front(); }
-  Shard& shard() { return *shard_; }
-  void pass(DurationNs time) { now_ += time; }
-
- private:
-  TemporaryFolder folder_;
-  Settings settings_;
-  ClockNs now_ = at(0);
-  Queue queue_{now_};
-  Handoff handoff_{Shares::equal(1), 64};
-  std::vector<std::unique_ptr<Output>> outputs_;
-  std::unique_ptr<Shard> shard_;
-};
-
-TEST(live_shard, sessions_that_end_all_at_once_wait_for_room_in_the_outputs) {
-  MassExpiry expiry;
-  expiry.output().start();
-  while (expiry.shard().sessions() != 0) expiry.shard().poll();
-  expiry.output().finish();
-  EXPECT_EQ(expiry.output().totals().written, MassExpiry::kSessions);
-}
-
-TEST(live_shard, sessions_that_are_due_do_not_wait_for_an_output_that_takes_nothing) {
-  MassExpiry expiry;
-  DurationNs time = 0;
-  for (; expiry.shard().sessions() != 0 && time < kMinute; time += kMillisecond) {
-    expiry.shard().poll();
-    expiry.pass(kMillisecond);
-  }
-  EXPECT_GT(time, kSecond);
-  EXPECT_LT(time, 10 * kSecond);
-  expiry.output().start();
-  expiry.output().finish();
-  const OutputTotals totals = expiry.output().totals();
-  EXPECT_EQ(totals.handed, totals.written + totals.dropped_in_all());
-  EXPECT_GE(totals.written, 64u);
-}
-
-TEST(live_shard, a_quiet_link_expires_on_time) {
-  Frames frames;
-  TcpPeers(frames, {"192.0.2.1", 30'000}, {"198.51.100.2", 80}).handshake(at(0));
-  frames.push_back(PacketBuilder()
-                       .ethernet()
-                       .ip("192.0.2.1", "198.51.100.2")
-                       .udp(1, 53)
-                       .payload("?")
-                       .frame(at(kSecond)));
-  ClockNs now = at(0);
-  Queue queue(now);
-  for (const Frame& frame : frames) queue.add(frame);
-  Settings settings;
-  settings.maxStreams = 1'000;
-  Handoff handoff(Shares::equal(1), 64);
-  std::vector<std::unique_ptr<Output>> none;
-  Shard shard(0, settings, {make_hash_seed(1), make_hash_seed(2)}, handoff, none, false);
-  shard.attach(queue);
-  for (; now < at(29 * kSecond); now += kSecond) shard.poll();
-  EXPECT_EQ(shard.sessions(), 2u);
-  for (; now < at(34 * kSecond); now += kSecond) shard.poll();
-  EXPECT_EQ(shard.sessions(), 1u);
-  EXPECT_EQ(shard.counters().table.ended_idle.value(), 1u);
 }
 
 }  // namespace
