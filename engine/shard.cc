@@ -14,8 +14,8 @@ namespace {
 
 // Sessions that one poll without packets may look at.
 constexpr int kSweepSteps = 4 * kBurstMax;
-// For so long it leaves to outputs how many those are: longer ones are not to keep the others'
-// back.
+// For so long it leaves to an output how many those are: then that one is not to keep the others'
+// records back.
 constexpr DurationNs kSweepPatience = 5 * kSecond;
 constexpr DurationNs kPollMax = 10 * kMillisecond;  // what lies between two is no waiting
 
@@ -33,6 +33,7 @@ Shard::Shard(std::uint32_t index, const Settings& settings, const Seeds& seeds, 
       decode_settings_(decode_settings_of(settings, seeds.table)),
       handoff_(handoff),
       outputs_(outputs),
+      waited_for_(outputs.size()),
       table_(settings, decode_settings_, seeds.ids, counters_.table, *this),
       defrag_(settings, decode_settings_, counters_.defrag, *this),
       others_(handoff.shard_count()),
@@ -74,13 +75,18 @@ Shard::Progress Shard::poll() noexcept {
 // Live, each poll. Sessions may all be due at once: they wait for room in the outputs, as no record
 // depends on when the sweep came. Its records may be larger than the mean. True: it goes on.
 bool Shard::sweep() noexcept {
+  const auto room = [this](std::size_t output) { return outputs_[output]->room(index_) / 4; };
   auto steps = static_cast<std::size_t>(kSweepSteps);
-  if (behind_ < kSweepPatience)
-    for (const auto& output : outputs_) steps = std::min(steps, output->room(index_) / 4);
-  const bool is_done = steps != 0 && table_.expire(time_, static_cast<int>(steps));
-  behind_ = is_done ? 0 : behind_ + std::min(time_ - swept_, kPollMax);
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    if (waited_for_[i] < kSweepPatience) steps = std::min(steps, room(i));
+  const DurationNs passed = is_behind_ ? std::min(time_ - swept_, kPollMax) : 0;
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    if (room(i) <= steps) waited_for_[i] += passed;
   swept_ = time_;
-  return steps != 0 && !is_done;
+  is_behind_ = steps == 0 || !table_.expire(time_, static_cast<int>(steps));
+  for (std::size_t i = 0; i < outputs_.size() && !is_behind_; ++i)
+    if (room(i) != 0) waited_for_[i] = 0;
+  return steps != 0 && is_behind_;
 }
 
 bool Shard::receive() noexcept {

@@ -171,8 +171,9 @@ class alignas(64) Shard final : private SessionSink, private DefragSink {
   ClockNs clock_ = 0;             // how far they and the other shards have
   ClockNs complete_to_ = kNever;  // live: all that is before has come, through whatever shard
   ClockNs time_ = 0;              // live: how far the table has; no packet is tracked before it
-  ClockNs swept_ = 0;             // live: time_ at the last sweep,
-  DurationNs behind_ = 0;         // and for how long sweeps have left sessions due
+  ClockNs swept_ = 0;             // live: time_ at the last sweep
+  bool is_behind_ = false;        // which left sessions due
+  std::vector<DurationNs> waited_for_;  // and for how long that was for want of each output's room
   ShardCounters counters_;
   SessionTable table_;
   std::unique_ptr<Applications> applications_;  // null: none

@@ -13,16 +13,18 @@ class MassExpiry {
  public:
   static constexpr std::uint16_t kSessions = 2'000;
 
-  MassExpiry() {
+  explicit MassExpiry(int outputs = 1) {
     settings_.maxStreams = 10'000;
     for (std::uint16_t port = 1; port <= kSessions; ++port)
       queue_.add(
           PacketBuilder().ethernet().ip("192.0.2.1", "198.51.100.2").udp(port, 53).frame(at(0)));
-    outputs_.push_back(std::make_unique<Output>(
-        *parse_output_uri("file:" + folder_.file("records")),
-        OutputOptions{
-            .shard_count = 1, .ring_capacity = 64, .run = {}, .writer = {.is_live = true}}));
-    EXPECT_TRUE(outputs_.front()->open());
+    for (int i = 0; i < outputs; ++i) {
+      outputs_.push_back(std::make_unique<Output>(
+          *parse_output_uri("file:" + folder_.file(std::to_string(i))),
+          OutputOptions{
+              .shard_count = 1, .ring_capacity = 64, .run = {}, .writer = {.is_live = true}}));
+      EXPECT_TRUE(outputs_.back()->open());
+    }
     shard_ = std::make_unique<Shard>(0, settings_, Seeds{make_hash_seed(1), make_hash_seed(2)},
                                      handoff_, outputs_, false);
     shard_->attach(queue_);
@@ -30,7 +32,7 @@ class MassExpiry {
     now_ = at(40 * kSecond);
   }
 
-  Output& output() { return *outputs_.front(); }
+  Output& output(std::size_t index = 0) { return *outputs_[index]; }
   Shard& shard() { return *shard_; }
   void pass(DurationNs time) { now_ += time; }
 
@@ -66,6 +68,23 @@ TEST(shard_time, sessions_that_are_due_do_not_wait_for_an_output_that_takes_noth
   const OutputTotals totals = expiry.output().totals();
   EXPECT_EQ(totals.handed, totals.written + totals.dropped_in_all());
   EXPECT_GE(totals.written, 64u);
+}
+
+TEST(shard_time, an_output_that_takes_nothing_costs_its_own_records_only) {
+  MassExpiry expiry(2);
+  expiry.output(0).start();
+  for (DurationNs time = 0; time < 6 * kSecond;) {
+    const bool is_full = expiry.output(1).room(0) < 4;
+    if (is_full) expiry.pass(kMillisecond);
+    if (is_full) time += kMillisecond;
+    expiry.shard().poll();
+  }
+  while (expiry.shard().sessions() != 0) expiry.shard().poll();
+  expiry.output(0).finish();
+  EXPECT_EQ(expiry.output(0).totals().written, MassExpiry::kSessions);
+  expiry.output(1).start();
+  expiry.output(1).finish();
+  EXPECT_LT(expiry.output(1).totals().written, MassExpiry::kSessions);
 }
 
 TEST(shard_time, a_quiet_link_expires_on_time) {
