@@ -1,7 +1,12 @@
 #include "engine/options.h"
 
+// clang-format off
+#include "engine/base/socket_headers.h"  // before net/if.h
+// clang-format on
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <net/if.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -95,15 +100,22 @@ std::string file_among_filter_words(const std::vector<std::string>& words) {
   return std::filesystem::is_regular_file(words[0], error) ? words[0] : std::string();
 }
 
+// As the kernel calls it, which knows interfaces by other names, too.
+std::string kernel_name_of(const std::string& interface) {
+  char name[IF_NAMESIZE] = {};
+  const unsigned index = if_nametoindex(interface.c_str());
+  return index != 0 && if_indextoname(index, name) != nullptr ? name : interface;
+}
+
 // Its own, and behind a driver of DPDK that opens an interface, that one's.
 std::vector<std::string> names_of(const std::string& interface) {
   constexpr std::string_view kInterface = ",iface=";
-  if (!is_dpdk(interface)) return {interface};
+  if (!is_dpdk(interface)) return {kernel_name_of(interface)};
   std::vector<std::string> names = {std::string(kDpdkPrefix) + dpdk_device_of(interface)};
   const std::size_t at = interface.find(kInterface);
   if (at == std::string::npos) return names;
   const std::size_t begin = at + kInterface.size();
-  names.push_back(interface.substr(begin, interface.find(',', begin) - begin));
+  names.push_back(kernel_name_of(interface.substr(begin, interface.find(',', begin) - begin)));
   return names;
 }
 

@@ -291,7 +291,7 @@ class PcapPort final : public LivePort {
   PcapPort(const std::string& interface, const PcapPortOptions& options)
       : interface_(interface),
         kernel_interface_(interface),
-        name_told_(interface),
+        name_told_(kernel_interface_.name_now()),
         options_(options) {}
 
   Outcome open() {

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 
-from stage import Skipped, Veth, expect
+from stage import Linger, Skipped, Veth, expect
 
 CONNECTIONS = 600
 
@@ -38,5 +38,20 @@ def run(tests, live, Server, connect, check_against):
             in_order = sum(t["history"].startswith("ShA") for t in tcp)
             expect(in_order > CONNECTIONS / 2, f"{in_order} of {CONNECTIONS}:", json.dumps(tcp[:5]))
 
+    def an_interface_by_two_names_is_given_twice():
+        with Veth() as veth:
+            try:
+                veth.run("b", "ip", "link", "property", "add", "dev", "b", "altname", "also-b")
+            except subprocess.CalledProcessError as error:
+                raise Skipped(f"no other names here: {error.stderr.strip()}") from error
+            for other in ("also-b", "dpdk:net_af_packet0,iface=also-b"):
+                linger = Linger(live.linger, ["-i", "b", "-i", other], live.folder, veth.command("b"))
+                expect(linger.process.wait(20) == 2, linger.errors())
+                expect("-i b: it is given twice" in linger.errors(), linger.errors())
+            linger = live.capture(veth, "b", "-i", "also-b")
+            expect(linger.stop() == 0, linger.errors())
+            expect("is called b now" not in linger.errors(), linger.errors())
+
+    tests.run(an_interface_by_two_names_is_given_twice)
     for shards in (1, 2):
         tests.run(two_taps_of_a_link_tell_its_packets_in_their_order, shards)
